@@ -1,0 +1,38 @@
+import type { NodeId } from "./ids.js";
+
+/** One replica as the configuration knows it. */
+export interface Member {
+  readonly id: NodeId;
+  /** Where its transport listens, in the transport's own notation (`host:port` for TCP). */
+  readonly address?: string;
+  /** Name for people; moves to the next id when a disk is replaced. */
+  readonly name?: string;
+}
+
+/**
+ * Which sets of members may decide. Every phase-1 quorum must meet every phase-2 quorum
+ * (Flexible Paxos, section 3); a specification that breaks this is refused when it is loaded.
+ */
+export type QuorumSpec =
+  | { readonly kind: "majority" }
+  /** Any `phase1` members promise, any `phase2` members vote. */
+  | { readonly kind: "sizes"; readonly phase1: number; readonly phase2: number }
+  /** A full row promises, a full column votes. Rows have equal length and hold each member once. */
+  | { readonly kind: "grid"; readonly rows: readonly (readonly NodeId[])[] }
+  /** Members whose weights sum up to the threshold. */
+  | {
+      readonly kind: "weights";
+      readonly weights: readonly (readonly [NodeId, number])[];
+      readonly phase1: number;
+      readonly phase2: number;
+    };
+
+/** Who votes on a range of slots. Part of the replicated state: no node sets it for itself. */
+export interface Configuration {
+  /** 1 for the founders; grows by one with each change. */
+  readonly epoch: number;
+  readonly members: readonly Member[];
+  /** Window: at most this many slots above the contiguous chosen prefix are open. */
+  readonly alpha: number;
+  readonly quorum: QuorumSpec;
+}

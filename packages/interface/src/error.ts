@@ -1,0 +1,62 @@
+/** Every code that a Synod package throws. A code never changes its meaning; texts may. */
+export type SynodErrorCode =
+  // Calls of a service.
+  | "NotProposed" // refused before anything was proposed: safe to try again
+  | "OutcomeUnknown" // may or may not take effect: try again through the same session ticket
+  | "Busy" // a limit is reached: try again later
+  | "Closed" // the node, transport or storage was closed
+  | "NoLeader" // a read found no leader within its deadline
+  | "SessionUnknown" // never opened, or expired: the command was not executed
+  | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
+  | "InvalidCommand" // the command codec refused the bytes; the state is untouched
+  // Arguments and input from outside.
+  | "InvalidArgument"
+  | "InvalidConfiguration"
+  | "Malformed" // bytes that are no valid message, frame, batch or record
+  | "VersionUnsupported"
+  | "TooLarge"
+  // Disks and identity.
+  | "NotFormatted"
+  | "AlreadyFormatted"
+  | "StoreForeign" // the store belongs to another cluster or node
+  | "StoreLocked" // another process has it open
+  | "StoreDamaged"
+  | "StoreFailed" // a write or a sync failed: this open store is of no more use
+  | "StoreFull"
+  // Network.
+  | "AddressInUse"
+  | "PeerRefused"
+  // The node stops rather than go on.
+  | "InvariantViolated"
+  | "RoundsExhausted"
+  | "ApplyFailed";
+
+const brand = Symbol.for("@synod/SynodError");
+
+/** What a `SynodError` may carry besides code and text. */
+export interface SynodErrorOptions {
+  readonly cause?: unknown;
+  /** Facts for programs and logs: file, offset, limit, retryAfterMs, ... */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The one error class of Synod. Test `error.code`, not the text. `instanceof` also holds for an instance that comes
+ * from a second copy of this package in the same process.
+ */
+export class SynodError extends Error {
+  override readonly name: string = "SynodError";
+  readonly code: SynodErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: SynodErrorCode, message: string, options: SynodErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = options.details ?? {};
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}

@@ -1,0 +1,46 @@
+/** Time as the node sees it. Nothing in Synod reads a clock in another way. */
+export interface Clock {
+  /** Monotonic milliseconds from an arbitrary start, with fractions. Never the wall clock. */
+  now(): number;
+  /** Calls once, not before `delayMs` have passed. Does not keep the process alive. Returns the cancelling function. */
+  timer(delayMs: number, callback: () => void): () => void;
+  /** Calls once, after the input that is ready now has been delivered (`setImmediate` in Node.js). */
+  soon(callback: () => void): void;
+}
+
+/** Source of randomness. */
+export interface Random {
+  /** Uniform integer from 0 to 2^32 - 1. */
+  uint32(): number;
+}
+
+/** Facts that belong to a log line or a metric. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Where log lines go. A line marks a rare event; there is none per command. */
+export interface Logger {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+}
+
+/** Where numbers go. Names are `snake_case` with the unit last. */
+export interface Metrics {
+  /** Adds to a counter. */
+  count(name: string, delta?: number, labels?: Readonly<Record<string, string>>): void;
+  /** Sets a value that goes up and down. */
+  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** Adds one observation to a distribution. */
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+}
+
+/** Values to bytes and back. */
+export interface Codec<T> {
+  encode(value: T): Uint8Array;
+  /**
+   * The result shares no memory with `bytes`.
+   * @throws SynodError `Malformed`, `VersionUnsupported` or `TooLarge`; nothing else.
+   */
+  decode(bytes: Uint8Array): T;
+}

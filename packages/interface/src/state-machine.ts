@@ -1,0 +1,39 @@
+import type { SessionId, Slot } from "./ids.js";
+
+/** What `apply` may know besides the command. The same on every replica. */
+export interface ApplyContext {
+  readonly slot: Slot;
+  /** Position in the batch of the slot, from 0: (slot, index) is unique and grows. */
+  readonly index: number;
+  /** Logged time in milliseconds since the cluster was formatted; never falls, and stands still while nothing is logged. */
+  readonly timeMs: number;
+  readonly session: SessionId;
+  /** Version of the state machine in force. */
+  readonly machineVersion: number;
+}
+
+export interface Applied<Result> {
+  readonly result: Result;
+  /** What observers are told; not part of the state. */
+  readonly events?: readonly unknown[];
+}
+
+/**
+ * A deterministic automaton: the same commands in the same order give the same state and results on every replica. It
+ * must not use clocks, random numbers, I/O, or the order of anything that is not itself determined by commands.
+ * An exception from `apply` or `query` is a bug of the state machine; one from `apply` stops the node (`ApplyFailed`).
+ * State machine replication: Schneider 1990; Paxos Made Simple, section 3.
+ */
+export interface StateMachine<Command, Query, Result, Answer = Result> {
+  apply(command: Command, context: ApplyContext): Applied<Result>;
+  /** Reads without changing anything. */
+  query(query: Query): Answer;
+  /** The state as of the call, in chunks that are pulled later while `apply` goes on. */
+  snapshot(): Iterable<Uint8Array>;
+  /** Replaces the state by that of a snapshot. */
+  restore(chunks: Iterable<Uint8Array>): void;
+  /** Short text that is equal where the states are equal. */
+  digest?(): string;
+  /** Logged time at which the machine wants to be called even if no command comes, or null. */
+  nextDeadline?(): number | null;
+}

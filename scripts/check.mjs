@@ -1,0 +1,49 @@
+// Everything that CI runs, as steps: shows each step's output, then which passed, and ends with `N passed, N failed`.
+// The count is of the tests of Vitest plus one for each further step.
+//   --skip-test  without `npm test` (when it has just run)
+//   --ci         in a fresh clone: also plays the demo's tour and checks that nothing was left behind in the work tree
+import { run } from "./workspace.mjs";
+
+const flags = new Set(process.argv.slice(2));
+const skipTest = flags.has("--skip-test");
+const npm = (name, script = name) => ({ name, command: "npm", args: ["run", "--silent", script] });
+
+const steps = [
+  skipTest ? npm("build") : npm("test"),
+  npm("lint"),
+  npm("format", "format:check"),
+  npm("knip"),
+  npm("lockfile", "lockfile:check"),
+  npm("publint"),
+  npm("attw"),
+  npm("size"),
+  npm("pack", "pack-test"),
+  npm("api docs", "docs:api"),
+];
+if (flags.has("--ci")) {
+  steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const summary = [];
+
+for (const { name, command, args } of steps) {
+  console.log(`\n=== ${name}`);
+  const started = Date.now();
+  const { code, output } = await run(command, args, { show: true });
+  const ok = code === 0 && !(name === "clean" && output !== "");
+  const count = name === "test" ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
+  for (const key of Object.keys(total)) total[key] += count[key];
+  summary.push(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+}
+
+/** The counting line at the end of a test run; without one (the build broke, say) the run is one failure. */
+function countOfTests(output, ok) {
+  const line = [...output.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped\r?$/gm)].at(-1);
+  const [passed, failed, skipped] = line ? line.slice(1).map(Number) : [0, 0, 0];
+  return { passed, failed: ok ? failed : Math.max(failed, 1), skipped };
+}
+
+console.log(`\n=== summary\n${summary.join("\n")}\n`);
+console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
+process.exitCode = total.failed === 0 ? 0 : 1;

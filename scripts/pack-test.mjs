@@ -1,0 +1,74 @@
+// Packs every published package, installs the tarballs in an empty project and uses them there: by `import`, by
+// `require`, and through their types. What works inside the workspace proves nothing about what people install.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { publishedPackages, root, run } from "./workspace.mjs";
+
+const project = mkdtempSync(join(tmpdir(), "synod-pack-"));
+
+async function must(what, command, args, cwd = project) {
+  const { code, output } = await run(command, args, { cwd });
+  if (code !== 0) throw new Error(`${what} failed\n${output}`);
+  return output;
+}
+
+async function pack({ dir, manifest }) {
+  const { filename, files } = JSON.parse(
+    await must("pnpm pack", "pnpm", ["pack", "--json", "--pack-destination", project], dir),
+  );
+  const paths = new Set(files.map((file) => file.path));
+  for (const file of ["README.md", "src/index.ts", "dist/index.js", "dist/index.js.map", "dist/index.d.ts"]) {
+    if (!paths.has(file)) throw new Error(`${manifest.name}: the tarball lacks ${file}`);
+  }
+  return [manifest.name, `file:${filename}`];
+}
+
+/** Every name that can be imported: `@synod/x` and its subpaths, with whether its source exports a value so far. */
+const entries = publishedPackages.flatMap(({ dir, manifest }) =>
+  Object.entries(manifest.exports)
+    .filter(([, target]) => typeof target === "object")
+    .map(([subpath, target]) => ({
+      name: `${manifest.name}${subpath.slice(1)}`,
+      empty: readFileSync(join(dir, target["@synod/source"]), "utf8").trim() === "export {};",
+    })),
+);
+
+const check = (load) => `
+const entries = ${JSON.stringify(entries)};
+for (const { name, empty } of entries) {
+  const names = Object.keys(${load}).filter((key) => key !== "__esModule");
+  if (names.length === 0 && !empty) throw new Error(name + " exports nothing");
+}
+`;
+
+try {
+  const dependencies = Object.fromEntries(await Promise.all(publishedPackages.map(pack)));
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty", private: true, dependencies }));
+  await must("npm install", "npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock"]);
+
+  writeFileSync(join(project, "esm.mjs"), check("await import(name)"));
+  await must("import", "node", ["esm.mjs"]);
+  writeFileSync(join(project, "commonjs.cjs"), check("require(name)"));
+  await must("require", "node", ["commonjs.cjs"]);
+
+  writeFileSync(join(project, "types.mts"), entries.map(({ name }) => `import "${name}";\n`).join(""));
+  const compilerOptions = {
+    module: "nodenext",
+    target: "es2022",
+    lib: ["es2022", "esnext.disposable"],
+    strict: true,
+    noEmit: true,
+    noUncheckedSideEffectImports: true,
+    typeRoots: [resolve(root, "node_modules/@types")],
+    types: ["node"],
+  };
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.mts"] }));
+  await must("tsc", "tsc", ["--project", "tsconfig.json"]);
+  console.log(`${publishedPackages.length} packages install and run in an empty project: import, require, types`);
+} catch (error) {
+  console.log(error.message);
+  process.exitCode = 1;
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}

@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+// Sources instead of dist for @synod/* packages: tests need no build. (The rest are Vite's own defaults for Node.)
+const conditions = ["@synod/source", "module", "node", "development|production"];
+
+const folders = ["packages", "apps"].flatMap((parent) => readdirSync(parent).map((name) => `${parent}/${name}`));
+const project = (name: string, root: string, include: string[]) => ({
+  extends: true as const,
+  root,
+  test: { name, include },
+});
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ["@synod/source"] } },
+  test: {
+    environment: "node",
+    reporters: ["default", "./scripts/vitest-reporter.ts"],
+    testTimeout: 20_000,
+    projects: [
+      ...folders
+        .filter((folder) => existsSync(`${folder}/package.json`))
+        .map((folder) => project(folder.replace(/^.*\//, ""), folder, ["test/**/*.test.ts"])),
+      project("workspace", "tests", ["*.test.ts"]),
+    ],
+  },
+});
