@@ -1,0 +1,107 @@
+import { ballotsEqual, compareBallots } from "@synod/paxos";
+import type { Ballot, NodeId, Slot } from "@synod/interface";
+import type { Core } from "./core.js";
+import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
+import { sameValue } from "./values.js";
+import type { WriteId } from "./writes.js";
+
+/** A ballot above the own one was promised or followed: the own candidacy or leadership is over. */
+function giveWay(core: Core, ballot: Ballot): void {
+  if (core.proposer.ballot !== null && compareBallots(ballot, core.proposer.ballot) > 0) {
+    core.stopProposing(`node ${ballot.node} has a higher ballot`);
+  }
+}
+
+/** What the owner of `ballot` sent as its leader. The first sign of a new leader gives it one timeout to show itself. */
+export function followLeader(core: Core, ballot: Ballot): void {
+  if (compareBallots(ballot, core.acceptor.promised) < 0 || ballotsEqual(ballot, core.leaderBallot)) return;
+  giveWay(core, ballot);
+  core.setLeader(ballot);
+  core.election.grace(core.nowMs);
+}
+
+function reject(core: Core, to: NodeId, ballot: Ballot): void {
+  const { promised } = core.acceptor;
+  if (promised === null) return;
+  const { leaderBallot } = core;
+  core.send(to, { kind: "reject", ballot, promised, content: core.content(), leaderBallot }, "control");
+}
+
+export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
+  const { ballot, fromSlot } = message;
+  if (ballot.node !== from) return core.ignore(from, "prepare in a ballot of another node");
+
+  const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
+  const outcome = core.acceptor.prepare(ballot);
+  if (outcome.kind === "rejected") return reject(core, from, ballot);
+  if (isNew) {
+    giveWay(core, ballot);
+    core.election.grace(core.nowMs);
+  }
+  const { chosenUpTo } = core.log;
+  const page = core.acceptor.page(fromSlot, chosenUpTo, core.settings.frameValueBytesMax);
+  const { snapshotIndex } = core.acceptor;
+  const { votes, lastSlot } = page;
+  core.send(
+    from,
+    { kind: "promise", ballot, firstSlot: fromSlot, lastSlot, votes, chosenUpTo, snapshotIndex },
+    "control",
+    page.after,
+  );
+}
+
+export function onAccept(core: Core, from: NodeId, message: Accept): void {
+  const { ballot, firstSlot, values } = message;
+  if (ballot.node !== from) return core.ignore(from, "accept in a ballot of another node");
+  if (!Number.isSafeInteger(firstSlot + values.length)) return core.ignore(from, "accept beyond the last slot");
+  if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
+
+  followLeader(core, ballot);
+  const slots: [Slot, Slot][] = [];
+  let after: WriteId = 0;
+  for (const [i, value] of values.entries()) {
+    const vote = voteFor(core, ballot, firstSlot + i, value);
+    if (vote === null) continue;
+    after = Math.max(after, vote);
+    extend(slots, firstSlot + i);
+  }
+  core.reported(from, message.chosenUpTo);
+  core.log.announce(ballot, message.chosenUpTo);
+  sendAccepted(core, from, ballot, slots, after);
+}
+
+/** The write that the vote waits for, or null if this acceptor does not vote because the slot is chosen here. */
+function voteFor(core: Core, ballot: Ballot, slot: Slot, value: Uint8Array): WriteId | null {
+  const known = core.log.value(slot);
+  if (known !== undefined && !sameValue(known, value)) return null;
+  const outcome = core.acceptor.accept(ballot, slot, value);
+  if (outcome.kind !== "voted") return null;
+  core.log.voted({ slot, ballot, value });
+  return outcome.after;
+}
+
+function extend(ranges: [Slot, Slot][], slot: Slot): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last[1] === slot - 1) last[1] = slot;
+  else ranges.push([slot, slot]);
+}
+
+function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly SlotRange[], after: WriteId): void {
+  const { chosenUpTo } = core.log;
+  const { durableUpTo } = core.writes;
+  core.send(
+    to,
+    { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied: core.applied },
+    "control",
+    after,
+  );
+}
+
+export function onCommit(core: Core, from: NodeId, message: Commit): void {
+  const { ballot, chosenUpTo } = message;
+  if (ballot.node !== from) return core.ignore(from, "commit in a ballot of another node");
+
+  followLeader(core, ballot);
+  core.reported(from, chosenUpTo);
+  core.log.announce(ballot, chosenUpTo);
+}

@@ -1,0 +1,29 @@
+import type { NodeId } from "@synod/interface";
+import type { Core } from "./core.js";
+import type { Fetch, Learn } from "./messages.js";
+import { queueProposals } from "./proposer-handlers.js";
+
+export function onFetch(core: Core, from: NodeId, message: Fetch): void {
+  const { firstSlot, lastSlot } = message;
+  const values = core.log.serve(firstSlot, lastSlot, core.settings.frameValueBytesMax);
+  core.send(from, { kind: "learn", firstSlot, values, chosenUpTo: core.log.chosenUpTo }, "bulk");
+}
+
+export function onLearn(core: Core, from: NodeId, message: Learn): void {
+  core.reported(from, message.chosenUpTo);
+  let news = false;
+  for (const [i, value] of message.values.entries()) {
+    if (core.learnChosen({ slot: message.firstSlot + i, value })) news = true;
+  }
+  core.catchUp.answered(from, news, core.nowMs);
+  if (news && core.proposer.phase === "prepare") core.election.grace(core.nowMs);
+  // The window of a leader moves with what it fetches.
+  if (news && core.leads) queueProposals(core, core.proposer.recover(core.nowMs));
+  fetchMissing(core);
+}
+
+/** Asks for what is missing, if anything is. */
+export function fetchMissing(core: Core): void {
+  const next = core.catchUp.next(core.nowMs);
+  if (next !== null) core.send(next.to, next.fetch, "control");
+}

@@ -1,0 +1,211 @@
+import { compareBallots, quorumSystem, type QuorumSystem } from "@synod/paxos";
+import type { Ballot, ChosenValue, Configuration, Lane, NodeId, Recovered, Slot } from "@synod/interface";
+import { Acceptor } from "./acceptor.js";
+import { CatchUp } from "./catch-up.js";
+import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
+import { Election, isContent, type ElectionView } from "./election.js";
+import { ForwardFilter } from "./forwards.js";
+import { ChosenLog } from "./log.js";
+import type { Message } from "./messages.js";
+import { Proposer, type Proposal } from "./proposer.js";
+import { ReadAsks, ReadRounds } from "./reads.js";
+import type { ReplicaSettings } from "./settings.js";
+import { sameValue } from "./values.js";
+import { WriteBuffer, type WriteId } from "./writes.js";
+
+export interface CoreStart {
+  readonly me: NodeId;
+  readonly bootId: string;
+  readonly configuration: Configuration;
+  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
+  readonly settings: ReplicaSettings;
+}
+
+const highest = (a: Ballot | null, b: Ballot | null): Ballot | null => (compareBallots(a, b) >= 0 ? a : b);
+
+/** The parts of one replica and what the handlers share. Handlers live in files of their own, by concern. */
+export class Core {
+  readonly me: NodeId;
+  readonly bootId: string;
+  readonly configuration: Configuration;
+  readonly quorums: QuorumSystem;
+  readonly settings: ReplicaSettings;
+  /** All members but this one. */
+  readonly others: readonly NodeId[];
+
+  readonly writes: WriteBuffer;
+  readonly acceptor: Acceptor;
+  readonly log: ChosenLog;
+  readonly proposer: Proposer;
+  readonly election: Election;
+  readonly reads: ReadRounds;
+  readonly asks: ReadAsks = new ReadAsks();
+  readonly forwardFilter: ForwardFilter = new ForwardFilter();
+  readonly catchUp: CatchUp;
+
+  nowMs = 0;
+  /** Ballot of the leader that this node follows or is. Set only by what the owner of the ballot sent. */
+  leaderBallot: Ballot | null = null;
+  /** Ballot of the last own candidacy, and the write that makes it safe to mention. */
+  candidacy: Ballot | null = null;
+  candidacyWrite: WriteId = 0;
+  electedAtMs: number = Number.NEGATIVE_INFINITY;
+  /** When this leader was last content, to give up without a quorum. */
+  contentAtMs: number = Number.NEGATIVE_INFINITY;
+  highestSeen: Ballot | null;
+  applied: Slot;
+  forwardSequence = 0;
+  /** Something was chosen or a leadership began that the followers were not told of. */
+  announcementDue = false;
+  /** Proposals that leave with the next effects. */
+  outgoing: Proposal[] = [];
+  /** Messages of this replica to itself, waiting for their write. */
+  toSelf: { message: Message; after: WriteId }[] = [];
+
+  sends: Send[] = [];
+  readsReady: ReadReady[] = [];
+  forwarded: ForwardedBody[] = [];
+  forwardOutcomes: ForwardOutcome[] = [];
+  notices: Notice[] = [];
+
+  constructor(start: CoreStart) {
+    const { me, configuration, recovered, settings } = start;
+    this.me = me;
+    this.bootId = start.bootId;
+    this.configuration = configuration;
+    this.settings = settings;
+    const members = configuration.members.map((member) => member.id);
+    this.quorums = quorumSystem(configuration.quorum, members);
+    this.others = members.filter((id) => id !== me);
+    const snapshotIndex = recovered.snapshot?.index ?? 0;
+    this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo));
+    this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
+    this.log = new ChosenLog(snapshotIndex, this.acceptor);
+    this.applied = snapshotIndex;
+    this.highestSeen = recovered.promised;
+    this.#relearn(recovered, snapshotIndex);
+    this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
+    this.reads = new ReadRounds(this.quorums);
+    this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs);
+    this.proposer = new Proposer({
+      me,
+      quorums: this.quorums,
+      alpha: configuration.alpha,
+      inFlightBytesMax: settings.inFlightBytesMax,
+      resendMs: settings.resendMs,
+      log: this.log,
+    });
+  }
+
+  /** The chosen mark says that up to it the value is the one learned, else the one voted for. */
+  #relearn(recovered: CoreStart["recovered"], snapshotIndex: Slot): void {
+    for (const { slot, value } of recovered.chosen) this.log.learn(slot, value);
+    for (let slot = snapshotIndex + 1; slot <= recovered.chosenUpTo; slot++) {
+      const vote = this.acceptor.vote(slot);
+      if (!this.log.isKnown(slot) && vote !== undefined) this.log.learn(slot, vote.value);
+    }
+  }
+
+  get leads(): boolean {
+    return this.proposer.phase === "lead";
+  }
+
+  get leader(): NodeId | null {
+    return this.leaderBallot?.node ?? null;
+  }
+
+  send(to: NodeId | readonly NodeId[], message: Message, lane: Lane, after: WriteId = 0): void {
+    const peers = typeof to === "number" ? [to] : to;
+    if (peers.length > 0) this.sends.push({ to: peers, message, lane, after: this.writes.wait(after) });
+  }
+
+  notice(notice: Notice): void {
+    this.notices.push(notice);
+  }
+
+  ignore(from: NodeId, reason: string): void {
+    this.notices.push({ kind: "ignored", from, reason });
+  }
+
+  saw(ballot: Ballot | null): void {
+    this.highestSeen = highest(this.highestSeen, ballot);
+  }
+
+  view(): ElectionView {
+    return this.election.view(this.leaderBallot, this.nowMs);
+  }
+
+  content(): boolean {
+    return isContent(this.view());
+  }
+
+  setLeader(ballot: Ballot | null): void {
+    if (compareBallots(this.leaderBallot, ballot) === 0) return;
+    this.leaderBallot = ballot;
+    this.notice({ kind: "leader", ballot });
+  }
+
+  /** Ends the own candidacy or leadership at once; nothing of it leaves any more. */
+  stopProposing(reason: string): void {
+    const { ballot } = this.proposer;
+    if (ballot === null) return;
+    const led = this.leads;
+    this.proposer.stop();
+    this.outgoing = [];
+    this.announcementDue = false;
+    this.election.endGrace();
+    if (!led) return;
+    if (compareBallots(this.leaderBallot, ballot) === 0) this.setLeader(null);
+    this.notice({ kind: "leadershipEnded", ballot, reason });
+    for (const reader of this.reads.stop()) {
+      if (reader.kind === "local") this.asks.add(reader.token);
+      else {
+        const { from, bootId, nonce } = reader;
+        this.send(from, { kind: "readIndexReply", bootId, nonce, index: null }, "control");
+      }
+    }
+  }
+
+  /** A peer's chosen prefix. It may show that another leader was at work. */
+  reported(from: NodeId, chosenUpTo: Slot): void {
+    this.catchUp.reported(from, chosenUpTo);
+    if (this.proposer.reported(chosenUpTo)) {
+      this.stopProposing(`node ${from} knows slot ${chosenUpTo} as chosen, which this leader has not proposed`);
+    }
+  }
+
+  /**
+   * A value that a peer knows as chosen. If this leader proposed another one there, or none yet, a later leader was at work
+   * and this leadership ends before it could announce the slot (an announcement would speak of the own proposal).
+   */
+  learnChosen({ slot, value }: ChosenValue): boolean {
+    if (this.log.isKnown(slot)) return this.log.learn(slot, value);
+    if (this.leads && slot >= this.proposer.next) this.stopProposing(`slot ${slot} is chosen by a later leader`);
+    const open = this.proposer.openValue(slot);
+    this.log.learn(slot, value);
+    this.writes.addChosen({ slot, value });
+    if (open !== undefined) {
+      this.proposer.settled(slot);
+      this.announcementDue = true;
+      if (!sameValue(open, value)) this.stopProposing(`another value is chosen at slot ${slot}`);
+    }
+    return true;
+  }
+
+  takeEffects(): Effects {
+    const effects: Effects = {
+      sends: this.sends,
+      chosen: this.log.takeReady(),
+      reads: this.readsReady,
+      forwarded: this.forwarded,
+      forwardOutcomes: this.forwardOutcomes,
+      notices: this.notices,
+    };
+    this.sends = [];
+    this.readsReady = [];
+    this.forwarded = [];
+    this.forwardOutcomes = [];
+    this.notices = [];
+    return effects;
+  }
+}

@@ -1,0 +1,62 @@
+import type { NodeId } from "@synod/interface";
+import { followLeader } from "./acceptor-handlers.js";
+import { fetchMissing } from "./catch-up-handlers.js";
+import type { Core } from "./core.js";
+import { judge } from "./election.js";
+import type { Beat, BeatFacts, BeatReply } from "./messages.js";
+import { askSilent, campaign } from "./proposer-handlers.js";
+
+function facts(core: Core, round: number): BeatFacts {
+  return {
+    round,
+    candidacy: core.candidacy,
+    promised: core.acceptor.promised,
+    leaderBallot: core.leaderBallot,
+    content: core.content(),
+    chosenUpTo: core.log.chosenUpTo,
+    durableUpTo: core.writes.durableUpTo,
+  };
+}
+
+export function onBeat(core: Core, from: NodeId, message: Beat): void {
+  const { leaderBallot, chosenUpTo } = message;
+  if (leaderBallot !== null && leaderBallot.node === from) {
+    followLeader(core, leaderBallot);
+    core.log.announce(leaderBallot, chosenUpTo);
+  }
+  core.reported(from, chosenUpTo);
+  core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
+}
+
+export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
+  core.election.onReply(from, message, core.nowMs);
+  core.reported(from, message.chosenUpTo);
+}
+
+/** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */
+export function electionTick(core: Core, random: number): void {
+  if (!core.election.startRound(core.nowMs)) return;
+  if (core.proposer.phase === "prepare") askSilent(core);
+  giveUpWithoutProgress(core);
+
+  const verdict = judge(core.view());
+  if (verdict === "leading") core.contentAtMs = core.nowMs;
+  if (verdict === "yield") core.stopProposing("a peer follows a leader with a higher ballot");
+  if (core.election.campaignNow(verdict, core.nowMs, random)) campaign(core);
+  core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
+  fetchMissing(core);
+}
+
+/** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */
+function giveUpWithoutProgress(core: Core): void {
+  if (!core.leads) return;
+  const patienceMs = core.settings.electionTimeoutMs;
+  if (core.nowMs - core.contentAtMs > patienceMs) {
+    core.stopProposing("no quorum follows");
+    return;
+  }
+  const fetching = core.log.chosenUpTo < core.proposer.base;
+  if (fetching && core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > patienceMs) {
+    core.stopProposing("nobody can serve the slots that were chosen before");
+  }
+}

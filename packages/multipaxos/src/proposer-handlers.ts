@@ -1,0 +1,159 @@
+import { ballotsEqual, compareBallots } from "@synod/paxos";
+import type { ChosenValue, NodeId, Slot } from "@synod/interface";
+import type { Core } from "./core.js";
+import { contentAbove, hearsQuorums } from "./election.js";
+import { startReads } from "./read-handlers.js";
+import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
+import type { Proposal } from "./proposer.js";
+
+/** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
+export function campaign(core: Core): void {
+  core.stopProposing("a new candidacy begins");
+  core.setLeader(null);
+  const ballot = core.proposer.start(core.highestSeen, core.nowMs);
+  core.saw(ballot);
+  const outcome = core.acceptor.prepare(ballot);
+  if (outcome.kind === "rejected") throw new Error("a new ballot is above every promise");
+  core.candidacy = ballot;
+  core.candidacyWrite = outcome.after;
+  core.notice({ kind: "campaign", ballot });
+  core.election.grace(core.nowMs);
+
+  const { fromSlot } = core.proposer;
+  const { chosenUpTo } = core.log;
+  const { snapshotIndex } = core.acceptor;
+  const page = core.acceptor.page(fromSlot, chosenUpTo, Number.POSITIVE_INFINITY);
+  const { votes, lastSlot } = page;
+  core.toSelf.push({
+    message: { kind: "promise", ballot, firstSlot: fromSlot, lastSlot, votes, chosenUpTo, snapshotIndex },
+    after: Math.max(outcome.after, page.after),
+  });
+  askSilent(core);
+}
+
+/** Asks the members whose promise is missing, each from where its pages end. */
+export function askSilent(core: Core): void {
+  const { ballot } = core.proposer;
+  if (ballot === null) return;
+  for (const { to, fromSlot } of core.proposer.unpromised()) {
+    if (to !== core.me) core.send(to, { kind: "prepare", ballot, fromSlot }, "control", core.candidacyWrite);
+  }
+}
+
+export function onPromise(core: Core, from: NodeId, message: Promise1b): void {
+  const { ballot } = message;
+  if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;
+
+  core.reported(from, Math.max(message.chosenUpTo, message.snapshotIndex));
+  const progress = core.proposer.lastProgressMs;
+  const { next, elected } = core.proposer.onPromise(from, message, core.nowMs);
+  if (next !== null) core.send(from, { kind: "prepare", ballot, fromSlot: next }, "control");
+  if (elected) becomeLeader(core);
+  else if (core.proposer.lastProgressMs > progress) core.election.grace(core.nowMs);
+}
+
+function becomeLeader(core: Core): void {
+  const { ballot, barrier } = core.proposer;
+  if (ballot === null) return;
+  core.setLeader(ballot);
+  core.electedAtMs = core.nowMs;
+  core.contentAtMs = core.nowMs;
+  core.election.grace(core.nowMs);
+  core.notice({ kind: "elected", ballot, barrier });
+  core.announcementDue = true;
+  for (const token of core.asks.takeAll()) core.reads.add({ kind: "local", token });
+  queueProposals(core, core.proposer.recover(core.nowMs));
+  startReads(core);
+}
+
+/** Votes for own proposals and lets them leave with the next effects. The own vote counts only once it is on disk. */
+export function queueProposals(core: Core, proposals: readonly Proposal[]): void {
+  const { ballot } = core.proposer;
+  const [first, last] = [proposals[0], proposals.at(-1)];
+  if (ballot === null || first === undefined || last === undefined) return;
+  let after = 0;
+  for (const { slot, value } of proposals) {
+    const outcome = core.acceptor.accept(ballot, slot, value);
+    if (outcome.kind !== "voted") throw new Error(`the own acceptor refused slot ${slot}`);
+    after = Math.max(after, outcome.after);
+    core.outgoing.push({ slot, value });
+  }
+  const { chosenUpTo } = core.log;
+  const slots = [[first.slot, last.slot]] as const;
+  core.toSelf.push({
+    message: { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo: 0, applied: core.applied },
+    after,
+  });
+}
+
+export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
+  if (from !== core.me) core.reported(from, message.chosenUpTo);
+  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
+
+  chosen(core, core.proposer.onAccepted(from, message.ballot, message.slots));
+}
+
+function chosen(core: Core, values: readonly ChosenValue[]): void {
+  if (values.length === 0) return;
+  for (const { slot, value } of values) core.log.learn(slot, value);
+  core.announcementDue = true;
+  queueProposals(core, core.proposer.recover(core.nowMs));
+}
+
+export function onReject(core: Core, from: NodeId, message: Reject): void {
+  const { ballot, promised } = message;
+  if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;
+  if (compareBallots(promised, ballot) <= 0) return core.ignore(from, "reject without a higher promise");
+
+  const led = core.leads;
+  core.stopProposing(`node ${from} promised a higher ballot`);
+  // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
+  const view = core.view();
+  if (led && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) campaign(core);
+}
+
+/** Accepts for consecutive slots, cut where a frame would grow too large. */
+export function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
+  const { ballot } = core.proposer;
+  const accepts: Accept[] = [];
+  if (ballot === null) return accepts;
+  let values: Uint8Array[] = [];
+  let bytes = 0;
+  let firstSlot: Slot = 0;
+  const cut = (): void => {
+    if (values.length > 0) accepts.push({ kind: "accept", ballot, firstSlot, values, chosenUpTo: core.log.chosenUpTo });
+    values = [];
+    bytes = 0;
+  };
+  for (const { slot, value } of proposals) {
+    const fits = slot === firstSlot + values.length && bytes + value.length <= core.settings.frameValueBytesMax;
+    if (!fits) cut();
+    if (values.length === 0) firstSlot = slot;
+    values.push(value);
+    bytes += value.length;
+  }
+  cut();
+  return accepts;
+}
+
+/** What a turn of a leader sends: new proposals with the announcement in them, else the announcement alone. */
+export function flushLeader(core: Core): void {
+  const { ballot } = core.proposer;
+  if (ballot === null || !core.leads) return;
+  if (core.outgoing.length > 0) {
+    for (const accept of acceptsFor(core, core.outgoing)) core.send(core.others, accept, "bulk");
+    core.outgoing = [];
+  } else if (core.announcementDue) {
+    core.send(core.others, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
+  }
+  core.announcementDue = false;
+}
+
+/** Sends overdue proposals again to those that have not voted. */
+export function resendOverdue(core: Core): void {
+  if (!core.leads) return;
+  for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax)) {
+    const others = to.filter((id) => id !== core.me);
+    for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");
+  }
+}

@@ -1,0 +1,292 @@
+import { ballotsEqual, compareBallots, formatBallot, nextBallot, type QuorumSystem } from "@synod/paxos";
+import type { Ballot, ChosenValue, NodeId, Slot, Vote } from "@synod/interface";
+import { invariant } from "./invariant.js";
+import type { ChosenLog } from "./log.js";
+import type { Promise1b, SlotRange } from "./messages.js";
+import { NOOP } from "./values.js";
+
+/** `prepare`: phase 1 under way. `lead`: phase 1 done, values may be proposed. */
+export type ProposerPhase = "idle" | "prepare" | "lead";
+
+/** A value to be sent in an Accept: new, or again to the members that have not voted. */
+export interface Proposal {
+  readonly slot: Slot;
+  readonly value: Uint8Array;
+}
+
+export interface Resend {
+  readonly to: readonly NodeId[];
+  readonly proposals: readonly Proposal[];
+}
+
+interface PromiseProgress {
+  /** Every slot from the start up to here is reported; Infinity when the promise is complete. */
+  coveredTo: number;
+  readonly voter: NodeId;
+}
+
+interface Open {
+  readonly value: Uint8Array;
+  readonly voters: Set<NodeId>;
+  sentAtMs: number;
+  waitMs: number;
+}
+
+export interface ProposerOptions {
+  readonly me: NodeId;
+  readonly quorums: QuorumSystem;
+  /** Window: a slot is proposed only up to the contiguous chosen prefix plus this. */
+  readonly alpha: number;
+  readonly inFlightBytesMax: number;
+  /** First wait before an unanswered Accept is sent again; doubles up to eight times this. */
+  readonly resendMs: number;
+  readonly log: ChosenLog;
+}
+
+/**
+ * The proposer of a whole suffix: phase 1 once for all slots above the chosen prefix, then phase 2 for one slot after the
+ * other inside a window (Paxos Made Simple, section 3). Everything in it belongs to one ballot and is dropped with it: a
+ * proposal that was carried over to another ballot could contradict what that ballot's phase 1 found.
+ */
+export class Proposer {
+  readonly #options: ProposerOptions;
+  #phase: ProposerPhase = "idle";
+  #ballot: Ballot | null = null;
+  #fromSlot: Slot = 0;
+  #lastProgressMs = 0;
+  #promises = new Map<NodeId, PromiseProgress>();
+  /** Highest vote reported per slot. */
+  #reported = new Map<Slot, Vote>();
+  #base: Slot = 0;
+  #barrier: Slot = 0;
+  #next: Slot = 0;
+  #open = new Map<Slot, Open>();
+  #openBytes = 0;
+
+  constructor(options: ProposerOptions) {
+    this.#options = options;
+  }
+
+  get phase(): ProposerPhase {
+    return this.#phase;
+  }
+
+  /** The ballot of the present candidacy or leadership. */
+  get ballot(): Ballot | null {
+    return this.#ballot;
+  }
+
+  /** Where phase 1 starts. */
+  get fromSlot(): Slot {
+    return this.#fromSlot;
+  }
+
+  /** First slot that nothing was proposed for in this ballot. */
+  get next(): Slot {
+    return this.#next;
+  }
+
+  /** Everything that an earlier leader may have got chosen lies at or below. */
+  get barrier(): Slot {
+    return this.#barrier;
+  }
+
+  /** Slots up to here were chosen before this leadership: to be fetched, never to be filled. */
+  get base(): Slot {
+    return this.#base;
+  }
+
+  get openSlots(): number {
+    return this.#open.size;
+  }
+
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  /** Time of the last promise page that brought something new, or of the start. */
+  get lastProgressMs(): number {
+    return this.#lastProgressMs;
+  }
+
+  /** Starts phase 1 in a ballot above everything seen. */
+  start(highestSeen: Ballot | null, nowMs: number): Ballot {
+    this.stop();
+    const ballot = nextBallot(highestSeen, this.#options.me);
+    this.#phase = "prepare";
+    this.#ballot = ballot;
+    this.#fromSlot = this.#options.log.chosenUpTo + 1;
+    this.#lastProgressMs = nowMs;
+    return ballot;
+  }
+
+  /** Ends the candidacy or leadership and forgets everything of it. */
+  stop(): void {
+    this.#phase = "idle";
+    this.#ballot = null;
+    this.#promises = new Map();
+    this.#reported = new Map();
+    this.#open = new Map();
+    this.#openBytes = 0;
+    this.#base = 0;
+    this.#barrier = 0;
+    this.#next = 0;
+  }
+
+  /** Members whose promise is not complete, with the slot from which they should go on. */
+  unpromised(): { to: NodeId; fromSlot: Slot }[] {
+    if (this.#phase !== "prepare") return [];
+    const asked: { to: NodeId; fromSlot: Slot }[] = [];
+    for (const id of this.#options.quorums.members) {
+      const covered = this.#promises.get(id)?.coveredTo ?? this.#fromSlot - 1;
+      if (covered !== Infinity) asked.push({ to: id, fromSlot: covered + 1 });
+    }
+    return asked;
+  }
+
+  /**
+   * A page of a promise. A promise counts once its pages reach from `fromSlot` to infinity without a hole.
+   * @returns `next` = ask this member for the page from that slot; `elected` = this page completed a phase-1 quorum.
+   */
+  onPromise(from: NodeId, page: Promise1b, nowMs: number): { next: Slot | null; elected: boolean } {
+    const nothing = { next: null, elected: false };
+    if (this.#phase !== "prepare" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;
+    if (!this.#options.quorums.members.includes(from)) return nothing;
+    const progress = this.#promises.get(from) ?? { coveredTo: this.#fromSlot - 1, voter: from };
+    const lastSlot = page.lastSlot ?? Infinity;
+    if (page.firstSlot > progress.coveredTo + 1 || lastSlot <= progress.coveredTo) return nothing;
+    progress.coveredTo = lastSlot;
+    this.#promises.set(from, progress);
+    this.#lastProgressMs = nowMs;
+    this.reported(Math.max(page.chosenUpTo, page.snapshotIndex));
+    for (const vote of page.votes) {
+      const best = this.#reported.get(vote.slot);
+      const order = best === undefined ? 1 : compareBallots(vote.ballot, best.ballot);
+      if (order > 0) this.#reported.set(vote.slot, vote);
+    }
+    if (lastSlot !== Infinity) return { next: lastSlot + 1, elected: false };
+    const complete = new Set<NodeId>();
+    for (const { voter, coveredTo } of this.#promises.values()) if (coveredTo === Infinity) complete.add(voter);
+    if (!this.#options.quorums.phase1(complete)) return nothing;
+    this.#lead();
+    return { next: null, elected: true };
+  }
+
+  /**
+   * Somebody's chosen prefix ends at `upTo`. During phase 1 it raises the base. Returns true if this leadership is over: a
+   * slot that it has not proposed yet is chosen, so a later leader was at work.
+   */
+  reported(upTo: Slot): boolean {
+    if (this.#phase === "prepare") this.#base = Math.max(this.#base, upTo);
+    return this.#phase === "lead" && upTo >= this.#next;
+  }
+
+  /** Phase 1 is complete: what was reported above the base is proposed again before anything else. */
+  #lead(): void {
+    this.#phase = "lead";
+    this.#base = Math.max(this.#base, this.#options.log.chosenUpTo);
+    this.#next = this.#base + 1;
+    this.#barrier = this.#base;
+    for (const slot of this.#reported.keys()) {
+      if (slot <= this.#base) this.#reported.delete(slot);
+      else this.#barrier = Math.max(this.#barrier, slot);
+    }
+    this.#promises = new Map();
+  }
+
+  /** Whether values that phase 1 found still wait for the window. */
+  get recovering(): boolean {
+    return this.#phase === "lead" && this.#next <= this.#barrier;
+  }
+
+  /** New slots that could be proposed now. */
+  capacity(): number {
+    if (this.#phase !== "lead" || this.recovering || this.#openBytes >= this.#options.inFlightBytesMax) return 0;
+    return Math.max(0, this.#options.log.chosenUpTo + this.#options.alpha - this.#next + 1);
+  }
+
+  /**
+   * Proposes again what phase 1 found, as far as the window allows: the value with the highest ballot, else a no-op. No
+   * no-op stands for a chosen value: a slot above the base with no vote in a phase-1 quorum has nothing chosen.
+   */
+  recover(nowMs: number): Proposal[] {
+    const proposals: Proposal[] = [];
+    while (this.recovering && this.#next <= this.#options.log.chosenUpTo + this.#options.alpha) {
+      const vote = this.#reported.get(this.#next);
+      this.#reported.delete(this.#next);
+      proposals.push(this.#propose(vote?.value ?? NOOP, nowMs));
+    }
+    return proposals;
+  }
+
+  /** Proposes a new value in the next slot, or returns null where the window, the bytes in flight or the phase forbid. */
+  propose(value: Uint8Array, nowMs: number): Proposal | null {
+    return this.capacity() > 0 ? this.#propose(value, nowMs) : null;
+  }
+
+  #propose(value: Uint8Array, nowMs: number): Proposal {
+    const slot = this.#next;
+    invariant(slot > this.#base && !this.#options.log.isKnown(slot), "only slots that are not chosen are proposed", () => ({
+      slot,
+      base: this.#base,
+      ballot: formatBallot(this.#ballot),
+    }));
+    this.#next++;
+    this.#open.set(slot, { value, voters: new Set(), sentAtMs: nowMs, waitMs: this.#options.resendMs });
+    this.#openBytes += value.length;
+    return { slot, value };
+  }
+
+  /** Votes of one member in the present ballot. Returns what became chosen, by slot. */
+  onAccepted(from: NodeId, ballot: Ballot, ranges: readonly SlotRange[]): ChosenValue[] {
+    if (this.#phase !== "lead" || !ballotsEqual(ballot, this.#ballot)) return [];
+    if (!this.#options.quorums.members.includes(from)) return [];
+    const chosen: ChosenValue[] = [];
+    for (const [first, last] of ranges) {
+      for (let slot = Math.max(first, this.#base + 1); slot <= last && slot < this.#next; slot++) {
+        const open = this.#open.get(slot);
+        if (open === undefined || open.voters.has(from)) continue;
+        open.voters.add(from);
+        if (!this.#options.quorums.phase2(open.voters)) continue;
+        this.settled(slot);
+        chosen.push({ slot, value: open.value });
+      }
+    }
+    return chosen;
+  }
+
+  /** The value that is open at a slot in the present ballot. */
+  openValue(slot: Slot): Uint8Array | undefined {
+    return this.#open.get(slot)?.value;
+  }
+
+  /** The slot is known as chosen: it is no longer resent. */
+  settled(slot: Slot): void {
+    const open = this.#open.get(slot);
+    if (open === undefined) return;
+    this.#open.delete(slot);
+    this.#openBytes -= open.value.length;
+  }
+
+  /** Open slots whose votes are overdue, per member that has not voted. Slots of one member come in ascending order. */
+  overdue(nowMs: number, bytesMax: number): Resend[] {
+    const late: [Slot, Open][] = [];
+    let bytes = 0;
+    for (const entry of this.#open) {
+      const open = entry[1];
+      if (nowMs - open.sentAtMs < open.waitMs) continue;
+      if (bytes > 0 && bytes + open.value.length > bytesMax) break;
+      bytes += open.value.length;
+      open.sentAtMs = nowMs;
+      open.waitMs = Math.min(open.waitMs * 2, this.#options.resendMs * 8);
+      late.push(entry);
+    }
+    if (late.length === 0) return [];
+    const resends: Resend[] = [];
+    for (const id of this.#options.quorums.members) {
+      const proposals = late.filter(([, open]) => !open.voters.has(id)).map(([slot, { value }]) => ({ slot, value }));
+      if (proposals.length > 0) resends.push({ to: [id], proposals });
+    }
+    return resends;
+  }
+}

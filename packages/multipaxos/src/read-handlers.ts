@@ -1,0 +1,103 @@
+import { ballotsEqual, compareBallots } from "@synod/paxos";
+import type { NodeId } from "@synod/interface";
+import type { Core } from "./core.js";
+import type { Confirm, ConfirmReply, ReadIndexAsk, ReadIndexReply } from "./messages.js";
+
+/** A caller of this node wants to read. */
+export function onLocalRead(core: Core, token: number): void {
+  if (core.leads) core.reads.add({ kind: "local", token });
+  else core.asks.add(token);
+  startReads(core);
+}
+
+/**
+ * Starts what can start. At the leader a round counts only if it begins after everything that earlier leaders may have got
+ * chosen is applied; its index is the chosen prefix at that moment.
+ */
+export function startReads(core: Core): void {
+  const { ballot, barrier } = core.proposer;
+  if (core.leads && ballot !== null) {
+    if (core.proposer.recovering || core.applied < barrier) return;
+    const nonce = core.reads.start(core.log.chosenUpTo, core.nowMs);
+    if (nonce === null) return;
+    core.send(core.others, { kind: "confirm", ballot, nonce }, "control");
+    confirmed(core, core.me, nonce);
+    return;
+  }
+  const { leader } = core;
+  if (leader === null || leader === core.me) return;
+  const ask = core.asks.start(leader, core.nowMs);
+  if (ask !== null) {
+    core.send(ask.to, { kind: "readIndexAsk", bootId: core.bootId, nonce: ask.nonce }, "control");
+  }
+}
+
+function confirmed(core: Core, from: NodeId, nonce: number): void {
+  const done = core.reads.onConfirm(from, nonce);
+  if (done === null) return;
+  const { index } = done;
+  const tokens: number[] = [];
+  for (const reader of done.readers) {
+    if (reader.kind === "local") tokens.push(reader.token);
+    else {
+      const { from: asker, bootId, nonce: asked } = reader;
+      core.send(asker, { kind: "readIndexReply", bootId, nonce: asked, index }, "control");
+    }
+  }
+  if (tokens.length > 0) core.readsReady.push({ tokens, index });
+  startReads(core);
+}
+
+export function onConfirm(core: Core, from: NodeId, message: Confirm): void {
+  const { ballot, nonce } = message;
+  if (ballot.node !== from) return core.ignore(from, "confirm in a ballot of another node");
+
+  const { promised } = core.acceptor;
+  if (promised !== null && compareBallots(promised, ballot) > 0) {
+    const { leaderBallot } = core;
+    core.send(from, { kind: "reject", ballot, promised, content: core.content(), leaderBallot }, "control");
+    return;
+  }
+  core.send(from, { kind: "confirmReply", ballot, nonce }, "control");
+}
+
+export function onConfirmReply(core: Core, from: NodeId, message: ConfirmReply): void {
+  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
+
+  confirmed(core, from, message.nonce);
+}
+
+export function onReadIndexAsk(core: Core, from: NodeId, message: ReadIndexAsk): void {
+  const { bootId, nonce } = message;
+  if (!core.leads) {
+    core.send(from, { kind: "readIndexReply", bootId, nonce, index: null }, "control");
+    return;
+  }
+  core.reads.add({ kind: "remote", from, bootId, nonce });
+  startReads(core);
+}
+
+export function onReadIndexReply(core: Core, from: NodeId, message: ReadIndexReply): void {
+  if (message.bootId !== core.bootId) return core.ignore(from, "read index for an earlier life");
+
+  const tokens = core.asks.onReply(from, message.nonce);
+  if (tokens === null) return;
+  if (message.index !== null) core.readsReady.push({ tokens, index: message.index });
+  // Not leading: the readers wait for the next round of the clock, so that two nodes do not ask each other in a loop.
+  else for (const token of tokens) core.asks.add(token);
+  if (message.index !== null) startReads(core);
+}
+
+/** Late rounds and questions are repeated. */
+export function readsTick(core: Core): void {
+  const waitMs = core.settings.electionTimeoutMs / 2;
+  const { ballot } = core.proposer;
+  if (core.leads && ballot !== null) {
+    const late = core.reads.overdue(core.nowMs, waitMs);
+    const to = late?.to.filter((id) => id !== core.me) ?? [];
+    if (late !== null) core.send(to, { kind: "confirm", ballot, nonce: late.nonce }, "control");
+  } else {
+    core.asks.expire(core.leader, core.nowMs, waitMs);
+  }
+  startReads(core);
+}

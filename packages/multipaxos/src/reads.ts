@@ -1,0 +1,129 @@
+import type { QuorumSystem } from "@synod/paxos";
+import type { NodeId, Slot } from "@synod/interface";
+
+/** Who wants to read: a caller of this node, or a follower that asked for an index. */
+export type Reader =
+  | { readonly kind: "local"; readonly token: number }
+  | { readonly kind: "remote"; readonly from: NodeId; readonly bootId: string; readonly nonce: number };
+
+interface Round {
+  readonly nonce: number;
+  readonly index: Slot;
+  readonly confirmed: Set<NodeId>;
+  readonly readers: readonly Reader[];
+  sentAtMs: number;
+}
+
+/**
+ * Read-index at the leader: all reads that arrive during a confirmation round share the next one, never the one under way,
+ * since that one proves leadership only for a time before they were asked.
+ */
+export class ReadRounds {
+  readonly #quorums: QuorumSystem;
+  #waiting: Reader[] = [];
+  #round: Round | null = null;
+  #lastNonce = 0;
+
+  constructor(quorums: QuorumSystem) {
+    this.#quorums = quorums;
+  }
+
+  get roundUnderWay(): boolean {
+    return this.#round !== null;
+  }
+
+  /** A follower has one question open at a time: a newer one replaces what still waits of it. */
+  add(reader: Reader): void {
+    if (reader.kind === "remote") {
+      this.#waiting = this.#waiting.filter((other) => other.kind === "local" || other.from !== reader.from);
+    }
+    this.#waiting.push(reader);
+  }
+
+  /**
+   * Starts the next round if readers wait and none is under way. The caller vouches that it leads and has applied its barrier.
+   * @param index the chosen prefix at this moment
+   * @returns the number of the round, never used before in this ballot
+   */
+  start(index: Slot, nowMs: number): number | null {
+    if (this.#round !== null || this.#waiting.length === 0) return null;
+    this.#round = { nonce: ++this.#lastNonce, index, confirmed: new Set(), readers: this.#waiting, sentAtMs: nowMs };
+    this.#waiting = [];
+    return this.#round.nonce;
+  }
+
+  /** A member confirms. Returns the readers and their index once a phase-2 quorum did. */
+  onConfirm(from: NodeId, nonce: number): { readers: readonly Reader[]; index: Slot } | null {
+    const round = this.#round;
+    if (round === null || round.nonce !== nonce) return null;
+    round.confirmed.add(from);
+    if (!this.#quorums.phase2(round.confirmed)) return null;
+    this.#round = null;
+    return { readers: round.readers, index: round.index };
+  }
+
+  /** Members to ask again in a round that is late, or null. The same number is safe: no answer to it is older than its readers. */
+  overdue(nowMs: number, waitMs: number): { nonce: number; to: NodeId[] } | null {
+    const round = this.#round;
+    if (round === null || nowMs - round.sentAtMs < waitMs) return null;
+    round.sentAtMs = nowMs;
+    return { nonce: round.nonce, to: this.#quorums.members.filter((id) => !round.confirmed.has(id)) };
+  }
+
+  /** Leadership is over: gives back everybody who waits. Numbers start again, since they belong to a ballot. */
+  stop(): Reader[] {
+    const readers = [...(this.#round?.readers ?? []), ...this.#waiting];
+    this.#round = null;
+    this.#waiting = [];
+    this.#lastNonce = 0;
+    return readers;
+  }
+}
+
+/** Reads at a node that does not lead: asks the leader for an index, one question at a time. */
+export class ReadAsks {
+  #waiting: number[] = [];
+  #ask: { nonce: number; to: NodeId; tokens: number[]; sentAtMs: number } | null = null;
+  #lastNonce = 0;
+
+  add(token: number): void {
+    this.#waiting.push(token);
+  }
+
+  /** The next question, if somebody waits and none is open. */
+  start(leader: NodeId, nowMs: number): { nonce: number; to: NodeId } | null {
+    if (this.#ask !== null || this.#waiting.length === 0) return null;
+    this.#ask = { nonce: ++this.#lastNonce, to: leader, tokens: this.#waiting, sentAtMs: nowMs };
+    this.#waiting = [];
+    return { nonce: this.#ask.nonce, to: leader };
+  }
+
+  /** The answer. Returns whose reads it serves, or null if it answers no open question. */
+  onReply(from: NodeId, nonce: number): number[] | null {
+    const ask = this.#ask;
+    if (ask === null || ask.nonce !== nonce || ask.to !== from) return null;
+    this.#ask = null;
+    return ask.tokens;
+  }
+
+  /** The open question is given up if it is late or its leader is no longer the one: it is asked again under a new number. */
+  expire(leader: NodeId | null, nowMs: number, waitMs: number): void {
+    const ask = this.#ask;
+    if (ask === null || (ask.to === leader && nowMs - ask.sentAtMs < waitMs)) return;
+    this.#waiting = [...ask.tokens, ...this.#waiting];
+    this.#ask = null;
+  }
+
+  /** The callers are no longer interested. */
+  cancel(token: number): void {
+    this.#waiting = this.#waiting.filter((t) => t !== token);
+  }
+
+  /** This node leads now: its readers go to its own rounds. */
+  takeAll(): number[] {
+    const tokens = [...(this.#ask?.tokens ?? []), ...this.#waiting];
+    this.#ask = null;
+    this.#waiting = [];
+    return tokens;
+  }
+}

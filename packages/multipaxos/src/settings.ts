@@ -1,0 +1,32 @@
+import { SynodError } from "@synod/interface";
+
+/** Local settings of one replica. None of them may decide what is chosen; those live in the configuration. */
+export interface ReplicaSettings {
+  /** A peer not heard for this long counts as gone. A new leader is there within two of these. */
+  readonly electionTimeoutMs: number;
+  /** An Accept that a member has not answered is sent again after this, then after 2, 4, 8 times this. */
+  readonly resendMs: number;
+  /** Values that this leader may have proposed and not yet seen chosen. */
+  readonly inFlightBytesMax: number;
+  /** Values in one Accept or Learn, and votes in one page of a promise. One value alone may be larger. */
+  readonly frameValueBytesMax: number;
+}
+
+export const DEFAULT_SETTINGS: ReplicaSettings = {
+  electionTimeoutMs: 250,
+  resendMs: 125,
+  inFlightBytesMax: 64 * 1024 * 1024,
+  frameValueBytesMax: 1024 * 1024,
+};
+
+/** Fills in the defaults and refuses what makes no sense. */
+export function replicaSettings(partial: Partial<ReplicaSettings> = {}): ReplicaSettings {
+  const electionTimeoutMs = partial.electionTimeoutMs ?? DEFAULT_SETTINGS.electionTimeoutMs;
+  const settings = { ...DEFAULT_SETTINGS, resendMs: electionTimeoutMs / 2, ...partial };
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Number.isFinite(value) || value <= 0) {
+      throw new SynodError("InvalidArgument", `${name} must be a positive number, not ${String(value)}`);
+    }
+  }
+  return settings;
+}

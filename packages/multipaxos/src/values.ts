@@ -1,0 +1,19 @@
+/** First byte of every value. The core reads nothing else of a batch. */
+export const VALUE_NOOP = 0;
+/** Reserved: one value that stands for a range of no-ops (membership changes). */
+export const VALUE_NOOP_RANGE = 1;
+/** A configuration change. */
+export const VALUE_CONFIGURATION = 2;
+/** Commands in the envelope of `@synod/rsm`. */
+export const VALUE_BATCH = 3;
+
+/** The value of a slot that must be filled although nothing was proposed there. Paxos Made Simple, section 3. */
+export const NOOP: Uint8Array = Uint8Array.of(VALUE_NOOP);
+
+/** Same bytes. */
+export function sameValue(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

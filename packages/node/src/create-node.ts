@@ -1,0 +1,350 @@
+import {
+  type Codec,
+  type Configuration,
+  type Incarnation,
+  type Logger,
+  type Metrics,
+  type NodeId,
+  type ProposeOptions,
+  type ReadOptions,
+  type Recovered,
+  type Slot,
+  SynodError,
+} from "@synod/interface";
+import { Replica } from "@synod/multipaxos";
+import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
+import { systemClock, systemRandom } from "./clock.js";
+import { Driver } from "./driver.js";
+import { nodeLimits } from "./limits.js";
+import { openSession } from "./session.js";
+import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
+
+const ALPHA = 1024;
+
+const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
+
+function invalid(text: string): SynodError {
+  return new SynodError("InvalidArgument", text);
+}
+
+function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
+  const { members, quorum, alpha } = options.cluster;
+  return { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } };
+}
+
+/** Refuses settings that could only fail later and less clearly. */
+function checkOptions(options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster">): void {
+  const { id, cluster } = options;
+  if (cluster.id === "") throw invalid("cluster.id must not be empty");
+  if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
+    throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
+  }
+  const ids = cluster.members.map((member) => member.id);
+  for (const member of ids) {
+    if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
+  }
+  if (new Set(ids).size !== ids.length) throw invalid("two members have the same id");
+  if (!ids.includes(id)) throw invalid(`node ${id} is not among cluster.members`);
+}
+
+/** The stored configuration decides who votes; the options only say where the members are now. */
+function checkMembers(stored: Configuration, given: Configuration): void {
+  const ids = (configuration: Configuration): string =>
+    configuration.members
+      .map((member) => member.id)
+      .sort((a, b) => a - b)
+      .join(", ");
+  if (ids(stored) === ids(given)) return;
+  throw new SynodError(
+    "InvalidConfiguration",
+    `the store was formatted for members ${ids(stored)}, but cluster.members lists ${ids(given)}: members are not changed by options`,
+  );
+}
+
+async function restoreSnapshot(
+  machine: ReplicatedMachine<unknown, unknown>,
+  storage: NodeOptions<unknown, unknown, unknown>["storage"],
+  recovered: Recovered,
+): Promise<void> {
+  if (recovered.snapshot === null) return;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of storage.readSnapshot()) chunks.push(chunk);
+  machine.restore(chunks);
+}
+
+/**
+ * Opens the store, starts one replica and joins it to its peers. Settles when the replica runs, with or without a leader.
+ * @throws SynodError `InvalidArgument`, `InvalidConfiguration`, `NotFormatted` (set `bootstrap` on the very first start),
+ * `AlreadyFormatted` (leave `bootstrap` out afterwards), the errors of storage and transport.
+ */
+export async function createNode<Command, Query, Result, Answer = Result>(
+  options: NodeOptions<Command, Query, Result, Answer>,
+): Promise<SynodNode<Command, Query, Result, Answer>> {
+  checkOptions(options);
+  const limits = nodeLimits(options.limits);
+  const { id, cluster, storage, transport } = options;
+  const given = founders(options);
+  const recovered = await storage.open({
+    ...(options.bootstrap === true ? { create: { clusterId: cluster.id, nodeId: id, founders: given } } : {}),
+    expect: { clusterId: cluster.id, nodeId: id },
+  });
+  try {
+    checkMembers(recovered.identity.founders, given);
+    const resultCodec = options.resultCodec ?? (options.commandCodec as unknown as Codec<Result>);
+    const machine = replicatedMachine({
+      stateMachine: options.stateMachine,
+      commandCodec: options.commandCodec,
+      resultCodec,
+    });
+    await restoreSnapshot(machine as ReplicatedMachine<unknown, unknown>, storage, recovered);
+    const node = new Node({ options, limits, recovered, machine, resultCodec });
+    await node.start();
+    return node;
+  } catch (cause) {
+    // The store must not stay locked by a node that never ran.
+    await Promise.allSettled([transport.close(), storage.close()]);
+    throw cause;
+  }
+}
+
+class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
+  readonly id: NodeId;
+  readonly #options: NodeOptions<Command, Query, Result, Answer>;
+  readonly #limits: NodeLimits;
+  readonly #configuration: Configuration;
+  readonly #self: Incarnation;
+  readonly #replica: Replica;
+  readonly #machine: ReplicatedMachine<Query, Answer>;
+  readonly #resultCodec: Codec<Result>;
+  readonly #logger: Logger;
+  readonly #driver: Driver;
+  #state: NodeStatus["state"] = "starting";
+  #failure: SynodError | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(start: {
+    options: NodeOptions<Command, Query, Result, Answer>;
+    limits: NodeLimits;
+    recovered: Recovered;
+    machine: ReplicatedMachine<Query, Answer>;
+    resultCodec: Codec<Result>;
+  }) {
+    const { options, limits, recovered, machine } = start;
+    const { identity } = recovered;
+    this.id = options.id;
+    this.#options = options;
+    this.#limits = limits;
+    this.#machine = machine;
+    this.#resultCodec = start.resultCodec;
+    this.#configuration = identity.founders;
+    this.#logger = options.logger ?? SILENT;
+    const { clusterId, nodeId, bootCount, bootId } = identity;
+    this.#self = { clusterId, nodeId, bootCount, bootId };
+    this.#replica = new Replica({
+      nodeId,
+      bootId,
+      configuration: identity.founders,
+      recovered,
+      settings: { electionTimeoutMs: limits.electionTimeoutMs },
+    });
+    this.#driver = new Driver({
+      self: this.#self,
+      epoch: identity.founders.epoch,
+      replica: this.#replica,
+      machine: machine as ReplicatedMachine<unknown, unknown>,
+      transport: options.transport,
+      storage: options.storage,
+      codec: options.codec,
+      clock: options.clock ?? systemClock(),
+      random: options.random ?? systemRandom(),
+      logger: this.#logger,
+      metrics: options.metrics ?? UNCOUNTED,
+      limits,
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { transport, cluster, metrics } = this.#options;
+    await transport.start({
+      self: this.#self,
+      members: cluster.members,
+      handlers: {
+        frame: (from, frame) => this.#driver.input({ kind: "frame", from, frame }),
+        peerUp: (peer) => this.#driver.input({ kind: "peerUp", peer }),
+        peerDown: (id) => this.#driver.input({ kind: "peerDown", id }),
+      },
+      logger: this.#logger,
+      metrics: metrics ?? UNCOUNTED,
+    });
+    this.#state = "running";
+    this.#driver.start();
+  }
+
+  async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
+    const body = this.#options.commandCodec.encode(command);
+    const reply = await this.#proposeBytes(body, options);
+    return this.#resultCodec.decode(reply);
+  }
+
+  #proposeBytes(body: Uint8Array, { signal, session }: ProposeOptions): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (body.length > this.#limits.commandBytesMax) {
+        throw new SynodError("TooLarge", `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}`);
+      }
+      if (signal?.aborted === true) {
+        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", { cause: signal.reason });
+      }
+      const { proposals } = this.#driver;
+      if (proposals.bytes + body.length > this.#limits.queueBytesMax) throw this.#busy("commands");
+      const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
+      const proposal = proposals.add({
+        body,
+        ticket: session,
+        deadlineMs: this.#driver.nowMs + this.#limits.proposeTimeoutMs,
+        resolve: (reply) => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve(reply);
+        },
+        reject: (error) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#driver.wake();
+    });
+  }
+
+  read(query: Query, { signal }: ReadOptions = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      const { reads } = this.#driver;
+      const aborted = (): SynodError => new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause: signal?.reason });
+      if (signal?.aborted === true) throw aborted();
+      if (reads.count >= READS_MAX) throw this.#busy("reads");
+      const onAbort = (): void => {
+        this.#driver.cancelRead(token);
+        reads.fail(token, aborted());
+      };
+      const token = reads.add({
+        deadlineMs: this.#driver.nowMs + this.#limits.readTimeoutMs,
+        answer: () => {
+          signal?.removeEventListener("abort", onAbort);
+          try {
+            resolve(this.#machine.query(query));
+          } catch (cause) {
+            reject(cause as Error);
+          }
+        },
+        reject: (error) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#driver.askIndex(token);
+    });
+  }
+
+  async openSession(options: { readonly signal?: AbortSignal } = {}): Promise<NodeSession> {
+    this.#checkRunning();
+    return openSession(this.#driver, this.#limits, options.signal);
+  }
+
+  #checkRunning(): void {
+    if (this.#state === "running") return;
+    const options = this.#failure === null ? {} : { cause: this.#failure };
+    throw new SynodError("Closed", this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause", options);
+  }
+
+  #busy(what: string): SynodError {
+    const retryAfterMs = this.#limits.electionTimeoutMs;
+    return new SynodError("Busy", `too many ${what} wait at this node: try again later`, { details: { retryAfterMs } });
+  }
+
+  status(): NodeStatus {
+    const replica = this.#replica.status();
+    const driver = this.#driver;
+    const { members } = this.#options.cluster;
+    return {
+      id: this.id,
+      clusterId: this.#self.clusterId,
+      state: this.#state,
+      failure: this.#failure,
+      role: replica.role,
+      leader: replica.leader,
+      ballot: replica.ballot,
+      promised: replica.promised,
+      configuration: this.#configuration,
+      content: replica.content,
+      chosenUpTo: replica.chosenUpTo,
+      durableUpTo: replica.durableUpTo,
+      applied: this.#machine.applied,
+      commandsApplied: driver.commandsApplied,
+      chainHash: this.#machine.chainHash,
+      openSlots: replica.openSlots,
+      queuedCommands: driver.proposals.count,
+      queuedBytes: driver.proposals.bytes,
+      sessions: this.#machine.sessionCount,
+      peers: members
+        .filter((member) => member.id !== this.id)
+        .map((member) => ({
+          id: member.id,
+          ...(member.address === undefined ? {} : { address: member.address }),
+          connected: driver.peers.isConnected(member.id),
+          heard: replica.heard.includes(member.id),
+        })),
+      storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },
+    };
+  }
+
+  digest(): { readonly applied: Slot; readonly digest: string } {
+    return { applied: this.#machine.applied, digest: this.#machine.digest() };
+  }
+
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<NodeEvent> {
+    return this.#driver.events.subscribe(options.signal);
+  }
+
+  #fail(error: SynodError): void {
+    if (this.#closing !== null) return;
+    this.#state = "failed";
+    this.#failure = error;
+    this.#logger.error("the node stops", { code: error.code, error });
+    this.#driver.events.emit({ kind: "failed", error });
+    this.#shutDown("the node stopped by itself", error).catch((cause: unknown) => {
+      this.#logger.error("closing after a failure failed", { cause });
+    });
+  }
+
+  /** Nobody is left waiting; then the ports are released. Only the first call does anything. */
+  #shutDown(why: string, cause: SynodError): Promise<void> {
+    this.#closing ??= (async () => {
+      const { transport, storage } = this.#options;
+      this.#driver.stop();
+      this.#driver.proposals.giveUpAll(why, cause);
+      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));
+      this.#driver.events.close();
+      const results = await Promise.allSettled([transport.close(), storage.close()]);
+      for (const result of results) {
+        if (result.status === "rejected") this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });
+      }
+    })();
+    return this.#closing;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== "failed") this.#state = "closed";
+    await this.#shutDown("the node was closed", new SynodError("Closed", "the node was closed"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** Reads that may wait at one node. */
+const READS_MAX = 100_000;

@@ -1,0 +1,50 @@
+import type { Incarnation, NodeId } from "@synod/interface";
+
+interface Peer {
+  current: Incarnation | null;
+  /** Boot ids of earlier lives; frames of theirs that still arrive are dropped. */
+  readonly former: Set<string>;
+  connected: boolean;
+}
+
+const FORMER_MAX = 64;
+
+/** Which life of each peer is the present one. */
+export class Peers {
+  readonly #peers = new Map<NodeId, Peer>();
+
+  /** A connection to this life of the peer is up. */
+  up(incarnation: Incarnation): void {
+    const peer = this.#peer(incarnation.nodeId);
+    const old = peer.current;
+    if (old !== null && old.bootId !== incarnation.bootId) {
+      if (incarnation.bootCount < old.bootCount) return;
+      peer.former.add(old.bootId);
+      for (const bootId of peer.former) if (peer.former.size > FORMER_MAX) peer.former.delete(bootId);
+    }
+    peer.current = incarnation;
+    peer.connected = true;
+  }
+
+  down(id: NodeId): void {
+    this.#peer(id).connected = false;
+  }
+
+  isConnected(id: NodeId): boolean {
+    return this.#peers.get(id)?.connected ?? false;
+  }
+
+  /** Whether a frame comes from a life of the peer that is known to be over. */
+  isFormer(id: NodeId, bootId: string): boolean {
+    return this.#peers.get(id)?.former.has(bootId) ?? false;
+  }
+
+  #peer(id: NodeId): Peer {
+    let peer = this.#peers.get(id);
+    if (peer === undefined) {
+      peer = { current: null, former: new Set(), connected: false };
+      this.#peers.set(id, peer);
+    }
+    return peer;
+  }
+}

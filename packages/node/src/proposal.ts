@@ -1,0 +1,69 @@
+import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@synod/interface";
+import type { BatchEntry } from "@synod/rsm";
+
+/** Which ticket a command travels with, or the opening of a session. */
+export type ProposalSource =
+  /** A ticket of the node's own session, given when there is one. */
+  | { readonly kind: "own" }
+  | { readonly kind: "given"; readonly ticket: SessionTicket }
+  | { readonly kind: "open"; readonly nonce: string; readonly opened: (id: SessionId) => void };
+
+/** One command of a caller, or the opening of a session, on its way through the cluster. */
+export class Proposal {
+  readonly source: ProposalSource;
+  readonly body: Uint8Array;
+  readonly deadlineMs: number;
+  /** What goes into a batch; null until a ticket is there. */
+  entry: BatchEntry | null = null;
+  /** Copies that may still be proposed, or were. At zero the command was surely not proposed. */
+  copies = 0;
+  /** One of the copies waits in the queue of this node, from where it can still be withdrawn. */
+  queuedHere = false;
+  /** Leader to whom the last copy went; null = it must be sent again. */
+  sentTo: Ballot | null = null;
+  sentAtMs = 0;
+  /** The leader has it in its queue. */
+  acknowledged = false;
+  settled = false;
+  readonly #settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
+  readonly #release: () => void;
+
+  constructor(options: {
+    source: ProposalSource;
+    body: Uint8Array;
+    deadlineMs: number;
+    settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
+    release: () => void;
+  }) {
+    this.source = options.source;
+    this.body = options.body;
+    this.deadlineMs = options.deadlineMs;
+    this.#settle = options.settle;
+    this.#release = options.release;
+  }
+
+  resolve(reply: Uint8Array): void {
+    if (this.#end()) this.#settle.resolve(reply);
+  }
+
+  reject(error: SynodError): void {
+    if (this.#end()) this.#settle.reject(error);
+  }
+
+  /** The caller waits no longer. Tells it whether the command may still take effect. */
+  giveUp(why: string, cause: unknown): void {
+    const options = cause === undefined ? {} : { cause };
+    this.reject(
+      this.copies === (this.queuedHere ? 1 : 0)
+        ? new SynodError("NotProposed", `${why}; the command was not proposed: it is safe to try again`, options)
+        : new SynodError("OutcomeUnknown", `${why}; the command may or may not take effect`, options),
+    );
+  }
+
+  #end(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.#release();
+    return true;
+  }
+}

@@ -1,0 +1,317 @@
+import { SynodError, type Ballot, type Random, type SessionId, type SessionTicket } from "@synod/interface";
+import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
+import { randomHex } from "./clock.js";
+import { Proposal } from "./proposal.js";
+import { SequenceBook } from "./sequences.js";
+
+/** Where proposals go now. */
+export interface Route {
+  readonly leads: boolean;
+  readonly leaderBallot: Ballot | null;
+  /** Puts it into the queue of this leader. */
+  lead(proposal: Proposal, entry: BatchEntry): void;
+  /** Sends a batch of entries to the leader; its number, or null if there is no leader to send to. */
+  forward(body: Uint8Array): number | null;
+}
+
+export interface ProposalsOptions {
+  readonly random: Random;
+  readonly batchBytesMax: number;
+  /** Requests that one session may have open. */
+  readonly sessionLimit: number;
+  /** A forwarded command that the leader did not acknowledge is sent again after this. */
+  readonly resendMs: number;
+  /** An own session unused for this long is not trusted to be still there. */
+  readonly sessionIdleMs: number;
+}
+
+const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
+  a === b || (a !== null && b !== null && a.round === b.round && a.node === b.node);
+
+const keyOf = ({ session, sequence }: SessionTicket): string => `${session.slot}.${session.index}.${sequence}`;
+
+/**
+ * Everything that callers of this node proposed and that has not ended. Commands travel in sessions, so sending one again after a
+ * change of leader never executes it twice; a caller that gives up learns whether a copy is still on its way.
+ */
+export class Proposals {
+  readonly #options: ProposalsOptions;
+  readonly #all = new Set<Proposal>();
+  /** Want a ticket of the own session. */
+  #waiting: Proposal[] = [];
+  /** Have an entry and are to be sent as soon as a leader is known. */
+  #fresh: Proposal[] = [];
+  readonly #sent = new Set<Proposal>();
+  readonly #byTicket = new Map<string, Proposal[]>();
+  readonly #byNonce = new Map<string, Proposal>();
+  readonly #forwards = new Map<number, Proposal[]>();
+  #bytes = 0;
+  #own: SequenceBook | null = null;
+  #opening = false;
+  #ownUsedAtMs = 0;
+  #ownUsedLoggedMs = 0;
+
+  constructor(options: ProposalsOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a command in. Its caller is settled exactly once, whatever happens. */
+  add(options: {
+    body: Uint8Array;
+    ticket: SessionTicket | undefined;
+    deadlineMs: number;
+    resolve: (reply: Uint8Array) => void;
+    reject: (error: SynodError) => void;
+  }): Proposal {
+    const { body, ticket, deadlineMs, resolve, reject } = options;
+    const proposal: Proposal = new Proposal({
+      source: ticket === undefined ? { kind: "own" } : { kind: "given", ticket },
+      body,
+      deadlineMs,
+      settle: { resolve, reject },
+      release: () => this.#release(proposal),
+    });
+    this.#track(proposal);
+    if (ticket === undefined) this.#waiting.push(proposal);
+    else this.#ready(proposal, { kind: "command", ticket, body });
+    return proposal;
+  }
+
+  /** Opens a session; settles with its id. */
+  open(options: {
+    deadlineMs: number;
+    resolve: (id: SessionId) => void;
+    reject: (error: SynodError) => void;
+  }): Proposal {
+    const nonce = randomHex(this.#options.random);
+    const proposal: Proposal = new Proposal({
+      source: { kind: "open", nonce, opened: options.resolve },
+      body: new Uint8Array(),
+      deadlineMs: options.deadlineMs,
+      settle: { resolve: () => undefined, reject: options.reject },
+      release: () => this.#release(proposal),
+    });
+    this.#track(proposal);
+    this.#byNonce.set(nonce, proposal);
+    proposal.entry = { kind: "open", nonce, limit: this.#options.sessionLimit };
+    this.#fresh.push(proposal);
+    return proposal;
+  }
+
+  /** Gives tickets to those who wait and sends what can be sent. */
+  dispatch(route: Route, nowMs: number, loggedMs: number): void {
+    this.#giveTickets(nowMs, loggedMs);
+    if (this.#fresh.length === 0 || route.leaderBallot === null) return;
+    const fresh = this.#fresh.filter((proposal) => !proposal.settled);
+    this.#fresh = [];
+    if (!route.leads) {
+      this.#forward(fresh, route, nowMs);
+      return;
+    }
+    for (const proposal of fresh) {
+      if (proposal.entry === null) continue;
+      this.#markSent(proposal, route.leaderBallot, nowMs);
+      proposal.acknowledged = true;
+      route.lead(proposal, proposal.entry);
+    }
+  }
+
+  #forward(fresh: readonly Proposal[], route: Route, nowMs: number): void {
+    let part: Proposal[] = [];
+    let bytes = 0;
+    const flush = (): void => {
+      if (part.length === 0) return;
+      const entries = part.map((p) => p.entry).filter((entry) => entry !== null);
+      const number = route.forward(encodeBatch(0, entries));
+      if (number === null) this.#fresh.push(...part);
+      else {
+        for (const proposal of part) this.#markSent(proposal, route.leaderBallot, nowMs);
+        this.#forwards.set(number, part);
+      }
+      part = [];
+      bytes = 0;
+    };
+    for (const proposal of fresh) {
+      const size = proposal.entry === null ? 0 : entrySize(proposal.entry);
+      if (bytes + size > this.#options.batchBytesMax) flush();
+      part.push(proposal);
+      bytes += size;
+    }
+    flush();
+  }
+
+  #markSent(proposal: Proposal, to: Ballot | null, nowMs: number): void {
+    proposal.copies++;
+    proposal.sentTo = to;
+    proposal.sentAtMs = nowMs;
+    proposal.acknowledged = false;
+    this.#sent.add(proposal);
+  }
+
+  /** What the leader said of a forwarded batch. */
+  onForwardOutcome(sequence: number, outcome: "queued" | "notProposed" | "busy"): void {
+    const part = this.#forwards.get(sequence);
+    if (part === undefined) return;
+    if (outcome !== "queued") this.#forwards.delete(sequence);
+    for (const proposal of part) {
+      if (outcome === "queued") proposal.acknowledged = true;
+      else {
+        proposal.copies--;
+        proposal.acknowledged = false;
+        // Not at once: a node that does not know of its leader's end yet would be asked in a loop.
+        proposal.sentTo = null;
+      }
+    }
+  }
+
+  /** What became of a command or session in the log. */
+  onOutcome(outcome: Outcome, nowMs: number, loggedMs: number): void {
+    if (outcome.kind === "opened" || outcome.kind === "openRefused") {
+      this.#onOpened(outcome);
+      return;
+    }
+    if (outcome.kind === "closed") return;
+    const proposals = this.#byTicket.get(keyOf(outcome.ticket));
+    if (proposals === undefined) return;
+    for (const proposal of [...proposals]) {
+      if (proposal.source.kind === "own") {
+        this.#ownUsedAtMs = nowMs;
+        this.#ownUsedLoggedMs = loggedMs;
+      }
+      this.#settle(proposal, outcome);
+    }
+  }
+
+  #settle(proposal: Proposal, outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" }>): void {
+    switch (outcome.kind) {
+      case "result":
+        proposal.resolve(outcome.reply);
+        return;
+      case "invalidCommand":
+        proposal.reject(new SynodError("InvalidCommand", "the command codec refused the command; the state is untouched"));
+        return;
+      case "stale":
+        proposal.reject(new SynodError("SessionStale", "the session has given up the reply to this ticket"));
+        return;
+      case "unknownSession":
+        if (proposal.source.kind === "own") {
+          this.#own = null;
+          const text = "this node's session expired meanwhile; the command may or may not have taken effect";
+          proposal.reject(new SynodError("OutcomeUnknown", text));
+        } else proposal.reject(new SynodError("SessionUnknown", "no such session: it expired or was never opened"));
+        return;
+      case "beyondLimit":
+        // No answer: it may be executed once earlier replies are given up, so it is sent again later.
+        proposal.sentTo = null;
+    }
+  }
+
+  #onOpened(outcome: Extract<Outcome, { kind: "opened" | "openRefused" }>): void {
+    const proposal = this.#byNonce.get(outcome.nonce);
+    if (proposal === undefined || proposal.source.kind !== "open") return;
+    if (outcome.kind === "opened") {
+      proposal.source.opened(outcome.session);
+      proposal.resolve(proposal.body);
+    } else proposal.reject(new SynodError("Busy", "the cluster has as many sessions as it may have: try again later"));
+  }
+
+  /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
+  tick(route: Route, nowMs: number): void {
+    for (const proposal of this.#all) {
+      if (proposal.deadlineMs <= nowMs) proposal.giveUp("no answer within the time limit", undefined);
+    }
+    for (const proposal of this.#sent) {
+      const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
+      const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
+      if (!moved && !lost) continue;
+      this.#sent.delete(proposal);
+      this.#fresh.push(proposal);
+    }
+    for (const [sequence, part] of this.#forwards) {
+      if (part.every((proposal) => proposal.settled)) this.#forwards.delete(sequence);
+    }
+  }
+
+  /** The node stops: nobody is left waiting. */
+  giveUpAll(why: string, cause: unknown): void {
+    for (const proposal of [...this.#all]) proposal.giveUp(why, cause);
+  }
+
+  #giveTickets(nowMs: number, loggedMs: number): void {
+    if (this.#waiting.length === 0) return;
+    if (this.#own !== null && this.#own.open === 0 && this.#idleTooLong(nowMs, loggedMs)) this.#own = null;
+    if (this.#own === null) {
+      this.#openOwn();
+      return;
+    }
+    let taken = 0;
+    for (const proposal of this.#waiting) {
+      if (!proposal.settled) {
+        const ticket = this.#own.next();
+        if (ticket === null) break;
+        this.#ownUsedAtMs = nowMs;
+        this.#ownUsedLoggedMs = loggedMs;
+        this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
+      }
+      taken++;
+    }
+    this.#waiting = this.#waiting.slice(taken);
+  }
+
+  #idleTooLong(nowMs: number, loggedMs: number): boolean {
+    const { sessionIdleMs } = this.#options;
+    return nowMs - this.#ownUsedAtMs > sessionIdleMs || loggedMs - this.#ownUsedLoggedMs > sessionIdleMs;
+  }
+
+  #openOwn(): void {
+    if (this.#opening) return;
+    this.#opening = true;
+    this.open({
+      deadlineMs: Number.POSITIVE_INFINITY,
+      resolve: (id) => {
+        this.#opening = false;
+        this.#own = new SequenceBook(id, this.#options.sessionLimit);
+      },
+      reject: () => {
+        this.#opening = false;
+      },
+    });
+  }
+
+  #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
+    proposal.entry = entry;
+    const key = keyOf(entry.ticket);
+    const others = this.#byTicket.get(key);
+    if (others === undefined) this.#byTicket.set(key, [proposal]);
+    else others.push(proposal);
+    this.#fresh.push(proposal);
+  }
+
+  #track(proposal: Proposal): void {
+    this.#all.add(proposal);
+    this.#bytes += proposal.body.length;
+  }
+
+  #release(proposal: Proposal): void {
+    this.#all.delete(proposal);
+    this.#sent.delete(proposal);
+    this.#bytes -= proposal.body.length;
+    if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
+    const { entry } = proposal;
+    if (entry?.kind !== "command") return;
+    const key = keyOf(entry.ticket);
+    const rest = this.#byTicket.get(key)?.filter((other) => other !== proposal) ?? [];
+    if (rest.length === 0) this.#byTicket.delete(key);
+    else this.#byTicket.set(key, rest);
+    const { session, sequence } = entry.ticket;
+    if (proposal.source.kind === "own" && session === this.#own?.id) this.#own.done(sequence);
+  }
+}

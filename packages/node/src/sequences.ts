@@ -1,0 +1,32 @@
+import type { SessionId, SessionTicket } from "@synod/interface";
+
+/** Gives out the sequences of one session and keeps its floor: every sequence up to it is done with. */
+export class SequenceBook {
+  readonly id: SessionId;
+  readonly #limit: number;
+  readonly #done = new Set<number>();
+  #last = 0;
+  #floor = 0;
+
+  constructor(id: SessionId, limit: number) {
+    this.id = id;
+    this.#limit = limit;
+  }
+
+  /** Sequences given out and not done with. */
+  get open(): number {
+    return this.#last - this.#floor - this.#done.size;
+  }
+
+  /** The next ticket, or null at the limit: a command above floor + limit would be refused in the log. */
+  next(): SessionTicket | null {
+    if (this.#last - this.#floor >= this.#limit) return null;
+    return { session: this.id, sequence: ++this.#last, floor: this.#floor };
+  }
+
+  done(sequence: number): void {
+    if (sequence <= this.#floor || sequence > this.#last) return;
+    this.#done.add(sequence);
+    while (this.#done.delete(this.#floor + 1)) this.#floor++;
+  }
+}

@@ -1,0 +1,149 @@
+import type {
+  Clock,
+  Codec,
+  Configuration,
+  Logger,
+  Member,
+  Metrics,
+  NodeId,
+  QuorumSpec,
+  Random,
+  Service,
+  SessionTicket,
+  Slot,
+  Storage,
+  SynodError,
+  Transport,
+  Ballot,
+  StateMachine,
+} from "@synod/interface";
+import type { Envelope } from "@synod/multipaxos";
+
+/** The cluster as its founders agree on it. The same for every node. */
+export interface ClusterOptions {
+  /** Tells clusters apart: frames and stores of another one are refused. */
+  readonly id: string;
+  /** The founding members, this node included. */
+  readonly members: readonly Member[];
+  /** Majority by default. Used only when the store is formatted. */
+  readonly quorum?: QuorumSpec;
+  /** Slots that may be open above the chosen prefix, 1,024 by default. Used only when the store is formatted. */
+  readonly alpha?: number;
+}
+
+/** Local limits and times. Each has a default. */
+export interface NodeLimits {
+  /** A peer silent for this long counts as gone; 250 by default. */
+  readonly electionTimeoutMs: number;
+  /** Commands that wait at this node, in bytes; 64 MiB by default. Beyond it `propose` rejects with `Busy`. */
+  readonly queueBytesMax: number;
+  /** Commands without a session ticket that this node may have under way, 4,096 by default. Further ones wait. */
+  readonly inFlightCommandsMax: number;
+  /** A batch is cut at this size; 64 KiB by default. */
+  readonly batchBytesMax: number;
+  /** Largest single command; 1 MiB by default. */
+  readonly commandBytesMax: number;
+  /** `propose` gives up after this if the caller's signal does not end it before; 10,000 by default. */
+  readonly proposeTimeoutMs: number;
+  /** `read` gives up after this; 10,000 by default. */
+  readonly readTimeoutMs: number;
+  /** Values that are chosen but not yet executed; 64 MiB by default. */
+  readonly applyBytesMax: number;
+}
+
+export interface NodeOptions<Command, Query, Result, Answer = Result> {
+  readonly id: NodeId;
+  readonly cluster: ClusterOptions;
+  readonly stateMachine: StateMachine<Command, Query, Result, Answer>;
+  readonly transport: Transport;
+  readonly storage: Storage;
+  /** Messages between replicas to bytes. */
+  readonly codec: Codec<Envelope>;
+  /** Commands to bytes: applied once, by the node that proposes. */
+  readonly commandCodec: Codec<Command>;
+  /** Results to bytes. By default the command codec, which then must be able to carry them. */
+  readonly resultCodec?: Codec<Result>;
+  /** Formats the blank store of a founder. An explicit act: a node whose disk was lost must not be bootstrapped again under the same id. */
+  readonly bootstrap?: boolean;
+  readonly limits?: Partial<NodeLimits>;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+}
+
+/** What a node says of itself. */
+export interface NodeStatus {
+  readonly id: NodeId;
+  readonly clusterId: string;
+  /** `failed`: stopped by itself; `failure` says why. */
+  readonly state: "starting" | "running" | "failed" | "closed";
+  readonly failure: SynodError | null;
+  readonly role: "leader" | "candidate" | "follower";
+  readonly leader: NodeId | null;
+  /** Ballot of the leader that this node follows, or of the own candidacy or leadership. */
+  readonly ballot: Ballot | null;
+  readonly promised: Ballot | null;
+  readonly configuration: Configuration;
+  /** Whether this node sees a working leader. */
+  readonly content: boolean;
+  readonly chosenUpTo: Slot;
+  readonly durableUpTo: Slot;
+  readonly applied: Slot;
+  /** Commands executed here since the store was formatted, repeats not counted. */
+  readonly commandsApplied: number;
+  /** Hash over all executed values: equal at equal `applied`. */
+  readonly chainHash: string;
+  readonly openSlots: number;
+  readonly queuedCommands: number;
+  readonly queuedBytes: number;
+  readonly sessions: number;
+  readonly peers: readonly NodePeerStatus[];
+  /** Syncs and writes to storage so far, and the time of the last one. */
+  readonly storage: { readonly writes: number; readonly lastWriteMs: number };
+}
+
+export interface NodePeerStatus {
+  readonly id: NodeId;
+  readonly address?: string;
+  readonly connected: boolean;
+  /** Answered within the last election timeout. */
+  readonly heard: boolean;
+}
+
+/** Changes worth a log line or a row on a screen. */
+export type NodeEvent =
+  | { readonly kind: "leader"; readonly leader: NodeId | null; readonly ballot: Ballot | null }
+  | { readonly kind: "elected"; readonly ballot: Ballot }
+  | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
+  | { readonly kind: "campaign"; readonly ballot: Ballot }
+  | { readonly kind: "peerUp"; readonly peer: NodeId }
+  | { readonly kind: "peerDown"; readonly peer: NodeId }
+  | { readonly kind: "failed"; readonly error: SynodError };
+
+/** A session opened through the log: gives out tickets, each for one request. */
+export interface NodeSession {
+  /**
+   * The ticket of the next request. Use the same ticket to try the same request again after `OutcomeUnknown`.
+   * @throws SynodError `Busy` while as many requests are open as the session may have.
+   */
+  ticket(): SessionTicket;
+  /** The request of this ticket needs no more retries: its reply was received or given up. */
+  done(ticket: SessionTicket): void;
+}
+
+/** One replica, running. */
+export interface SynodNode<Command, Query, Result, Answer = Result>
+  extends Service<Command, Query, Result, Answer>,
+    AsyncDisposable {
+  readonly id: NodeId;
+  /** Opens a session for requests that the caller wants to retry under its own control. */
+  openSession(options?: { readonly signal?: AbortSignal }): Promise<NodeSession>;
+  status(): NodeStatus;
+  /** Digest of sessions and state machine: equal on all nodes at equal `applied`. Takes time in proportion to the state. */
+  digest(): { readonly applied: Slot; readonly digest: string };
+  /** Events from now on. A consumer that falls 1,024 events behind loses the oldest. Ends when the node closes. */
+  events(options?: { readonly signal?: AbortSignal }): AsyncIterable<NodeEvent>;
+  /** Settles open calls, waits for the write under way, closes transport and storage. May be called twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,22 @@
+export {
+  BATCH_KIND,
+  type Batch,
+  type BatchEntry,
+  type CloseEntry,
+  type CommandEntry,
+  decodeBatch,
+  encodeBatch,
+  entrySize,
+  isBatch,
+  type OpenEntry,
+  SESSION_LIMIT_DEFAULT,
+  SESSION_LIMIT_MAX,
+} from "./batch.js";
+export { type CowMap, type CowMapOptions, type CowSnapshot, cowMap } from "./cow-map.js";
+export {
+  type MachineSnapshot,
+  type ReplicatedMachine,
+  type ReplicatedMachineOptions,
+  replicatedMachine,
+} from "./machine.js";
+export type * from "./outcome.js";

@@ -1,0 +1,332 @@
+import {
+  type Applied,
+  type ApplyContext,
+  type Codec,
+  type SessionId,
+  type SessionTicket,
+  type Slot,
+  type StateMachine,
+  SynodError,
+} from "@synod/interface";
+import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
+import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
+import type { Outcome } from "./outcome.js";
+import { SectionReader, writeSections } from "./sections.js";
+import { type Reply, type Session, type SessionLimits, Sessions, storeReply } from "./sessions.js";
+import { checkLimits, hashSessions, type Header, machineChunks, readHead, snapshotSections } from "./snapshot.js";
+
+/** Version of the state machine in force. One, until a release can raise it by a logged command. */
+const MACHINE_VERSION = 1;
+
+export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Result> {
+  /** The automaton, in its start state. From here on it is driven by the replicated machine alone. */
+  readonly stateMachine: StateMachine<Command, Query, Result, Answer>;
+  /** Reads the bodies of commands. Whether it refuses bytes must depend on these bytes alone. */
+  readonly commandCodec: Pick<Codec<Command>, "decode">;
+  /** Writes results; equal results give equal bytes. */
+  readonly resultCodec: Pick<Codec<Result>, "encode">;
+  /** Logged time after which an unused session is forgotten. Default 600,000. Equal on all replicas, for good. */
+  readonly sessionTtlMs?: number;
+  /** Most sessions at a time. Default 100,000. Equal on all replicas, for good. */
+  readonly sessionsMax?: number;
+  /** A session that keeps as many bytes of replies executes nothing more until its floor rises. Default 8 MiB. Equal on all replicas, for good. */
+  readonly sessionReplyBytesMax?: number;
+}
+
+/** A snapshot under way. */
+export interface MachineSnapshot {
+  /** Everything up to this slot is in it. */
+  readonly index: Slot;
+  /** Chunks of at most 64 KiB, made as they are pulled; once. To give a snapshot up, call `chunks.return()`. */
+  readonly chunks: Generator<Uint8Array, void>;
+}
+
+/** A state machine behind exactly-once sessions, fed by the chosen values of a log. */
+export interface ReplicatedMachine<Query, Answer> {
+  /** Last slot applied; 0 at the start. */
+  readonly applied: Slot;
+  /** Logged time in milliseconds. */
+  readonly timeMs: number;
+  /** Hash of all values up to `applied`, 16 hexadecimal digits: equal where the logs are equal. */
+  readonly chainHash: string;
+  readonly sessionCount: number;
+  /**
+   * Applies the chosen value of the next slot. A batch gives one outcome for each of its entries, in order; every other
+   * value only counts and changes the chain hash.
+   * @throws SynodError `InvariantViolated` if `slot` is not `applied` + 1; `Malformed` or `VersionUnsupported` for a batch
+   * that cannot be read (nothing has changed then); `ApplyFailed` if the state machine or the result codec threw (its
+   * error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
+   */
+  apply(slot: Slot, value: Uint8Array): readonly Outcome[];
+  /** Asks the state machine. Errors are its own. */
+  query(query: Query): Answer;
+  /**
+   * Short text that is equal where sessions, logged time, limits and the state machine's own digest are equal, whatever
+   * led there. Takes time in proportion to the stored replies.
+   */
+  digest(): string;
+  /** Earliest logged time at which a session expires or the state machine wants to be called; null if never. */
+  nextDeadline(): number | null;
+  /** The state as of this call; `apply` may go on while the chunks are pulled. */
+  snapshot(): MachineSnapshot;
+  /**
+   * Replaces the state by that of a snapshot, given in chunks that may be cut in any way.
+   * @throws SynodError `InvariantViolated` for one below `applied`; `InvalidConfiguration` if it was made with other
+   * session limits; `Malformed`, `VersionUnsupported`. If it fails after the state machine's own `restore` began, the machine
+   * refuses everything but another `restore`; otherwise nothing has changed.
+   */
+  restore(chunks: Iterable<Uint8Array>): void;
+}
+
+/**
+ * Puts sessions and batches round a state machine. Pure: no clock, no randomness, no I/O.
+ * @throws SynodError `InvalidArgument` for limits that are not positive integers.
+ */
+export function replicatedMachine<Command, Query, Result, Answer = Result>(
+  options: ReplicatedMachineOptions<Command, Query, Result, Answer>,
+): ReplicatedMachine<Query, Answer> {
+  return new Machine(options);
+}
+
+class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query, Answer> {
+  readonly #machine: StateMachine<Command, Query, Result, Answer>;
+  readonly #commands: Pick<Codec<Command>, "decode">;
+  readonly #results: Pick<Codec<Result>, "encode">;
+  readonly #limits: SessionLimits;
+  #sessions: Sessions;
+  #applied: Slot = 0;
+  #timeMs = 0;
+  #chain: Hash64 = HASH_START;
+  /** Why the state can no longer be trusted. */
+  #broken: { readonly cause: unknown } | null = null;
+
+  constructor(options: ReplicatedMachineOptions<Command, Query, Result, Answer>) {
+    this.#machine = options.stateMachine;
+    this.#commands = options.commandCodec;
+    this.#results = options.resultCodec;
+    this.#limits = {
+      sessionTtlMs: positive("sessionTtlMs", options.sessionTtlMs ?? 600_000),
+      sessionsMax: positive("sessionsMax", options.sessionsMax ?? 100_000),
+      sessionReplyBytesMax: positive("sessionReplyBytesMax", options.sessionReplyBytesMax ?? 8 * 1024 * 1024),
+    };
+    this.#sessions = new Sessions(this.#limits);
+  }
+
+  get applied(): Slot {
+    return this.#applied;
+  }
+
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  get chainHash(): string {
+    return hex64(this.#chain);
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  apply(slot: Slot, value: Uint8Array): readonly Outcome[] {
+    this.#checkUsable();
+    if (slot !== this.#applied + 1) {
+      throw new SynodError(
+        "InvariantViolated",
+        `Slot ${slot} cannot be applied after slot ${this.#applied}: values are applied one by one, in the order of the log.`,
+        { details: { slot, applied: this.#applied } },
+      );
+    }
+    // The whole batch is read before any of it takes effect: a value that cannot be read changes nothing.
+    const batch = isBatch(value) ? decodeBatch(value) : null;
+    const outcomes: Outcome[] = [];
+    if (batch) {
+      this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
+      this.#sessions.expire(this.#timeMs);
+      batch.entries.forEach((entry, index) => outcomes.push(this.#entry(entry, slot, index)));
+    }
+    this.#applied = slot;
+    this.#chain = hash64(this.#chain, slot, value);
+    return outcomes;
+  }
+
+  query(query: Query): Answer {
+    this.#checkUsable();
+    return this.#machine.query(query);
+  }
+
+  digest(): string {
+    this.#checkUsable();
+    const own = hex64(hashSessions(this.#timeMs, this.#limits, this.#sessions.values()));
+    return this.#machine.digest ? `${own}.${this.#machine.digest()}` : own;
+  }
+
+  nextDeadline(): number | null {
+    const expiry = this.#sessions.nextExpiryMs();
+    const deadline = this.#machine.nextDeadline?.() ?? null;
+    if (expiry === null || deadline === null) return expiry ?? deadline;
+    return Math.min(expiry, deadline);
+  }
+
+  snapshot(): MachineSnapshot {
+    this.#checkUsable();
+    const header: Header = {
+      index: this.#applied,
+      timeMs: this.#timeMs,
+      chain: this.#chain,
+      limits: this.#limits,
+      sessionCount: this.#sessions.size,
+    };
+    // A generator does nothing before its first chunk is pulled. Pulled now, it stands on the state of now.
+    const machine = started(this.#machine.snapshot());
+    const table = this.#sessions.snapshot();
+    const chunks = writeSections(snapshotSections(header, second(table), machine), () => {
+      table.return();
+      machine.return();
+    });
+    chunks.next();
+    return { index: header.index, chunks };
+  }
+
+  restore(chunks: Iterable<Uint8Array>): void {
+    const reader = new SectionReader(chunks);
+    try {
+      const { header, sessions, next } = readHead(reader, (found) => this.#checkHeader(found));
+      const table = new Sessions(this.#limits);
+      table.fill(sessions);
+      this.#restoreStateMachine(machineChunks(reader, next));
+      this.#sessions = table;
+      this.#applied = header.index;
+      this.#timeMs = header.timeMs;
+      this.#chain = header.chain;
+      this.#broken = null;
+    } finally {
+      reader.close();
+    }
+  }
+
+  #entry(entry: BatchEntry, slot: Slot, index: number): Outcome {
+    switch (entry.kind) {
+      case "open": {
+        const session: SessionId = { slot, index };
+        const opened = this.#sessions.open(session, entry.limit ?? SESSION_LIMIT_DEFAULT, this.#timeMs);
+        return opened
+          ? { kind: "opened", index, nonce: entry.nonce, session }
+          : { kind: "openRefused", index, nonce: entry.nonce };
+      }
+      case "close":
+        return { kind: "closed", index, session: entry.session, existed: this.#sessions.close(entry.session) };
+      case "command": {
+        const { ticket } = entry;
+        const admission = this.#sessions.admit(ticket, this.#timeMs);
+        if (admission.kind === "cached") return answer(admission.reply, index, ticket, true);
+        if (admission.kind === "execute") return this.#execute(admission.session, ticket, entry.body, slot, index);
+        return { kind: admission.kind, index, ticket };
+      }
+    }
+  }
+
+  #execute(session: Session, ticket: SessionTicket, body: Uint8Array, slot: Slot, index: number): Outcome {
+    let command: Command;
+    try {
+      command = this.#commands.decode(body);
+    } catch {
+      // Every replica refuses the same bytes, so this is an answer like any other.
+      storeReply(session, ticket.sequence, null);
+      return answer(null, index, ticket, false);
+    }
+    const context: ApplyContext = {
+      slot,
+      index,
+      timeMs: this.#timeMs,
+      session: session.id,
+      machineVersion: MACHINE_VERSION,
+    };
+    let applied: Applied<Result>;
+    let reply: Uint8Array;
+    try {
+      applied = this.#machine.apply(command, context);
+      reply = owned(this.#results.encode(applied.result));
+    } catch (cause) {
+      this.#broken = { cause };
+      throw new SynodError(
+        "ApplyFailed",
+        `The state machine failed on command ${index} of slot ${slot}, and its state can no longer be trusted. The node ` +
+          "stops. Correct the state machine, then start again from the last snapshot.",
+        { cause, details: { slot, index } },
+      );
+    }
+    storeReply(session, ticket.sequence, reply);
+    return answer(reply, index, ticket, false, applied.events);
+  }
+
+  #checkHeader(header: Header): void {
+    if (header.index < this.#applied) {
+      throw new SynodError(
+        "InvariantViolated",
+        `A snapshot of slot ${header.index} cannot replace a state of slot ${this.#applied}: the state never goes back.`,
+        { details: { index: header.index, applied: this.#applied } },
+      );
+    }
+    checkLimits(header.limits, this.#limits);
+  }
+
+  #restoreStateMachine(chunks: Generator<Uint8Array>): void {
+    try {
+      // Without `return`, so that a loop that is left early does not end the reading here.
+      this.#machine.restore({ [Symbol.iterator]: () => ({ next: () => chunks.next() }) });
+      // What the state machine left unread is checked all the same.
+      while (!chunks.next().done);
+    } catch (cause) {
+      this.#broken = { cause };
+      throw cause;
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#broken === null) return;
+    throw new SynodError(
+      "InvariantViolated",
+      "The state can no longer be trusted, because applying or restoring failed before. Restore a snapshot into it.",
+      this.#broken,
+    );
+  }
+}
+
+/** The outcome of a command that has a reply, new or stored. */
+function answer(
+  reply: Reply,
+  index: number,
+  ticket: SessionTicket,
+  cached: boolean,
+  events?: readonly unknown[],
+): Outcome {
+  if (!reply) return { kind: "invalidCommand", index, ticket, cached };
+  return { kind: "result", index, ticket, reply, cached, ...(events && { events }) };
+}
+
+/** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
+function owned(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}
+
+/** An iterable whose first element has been pulled already, and that can be given up at any time. */
+function started<T>(source: Iterable<T>): Iterable<T> & { return(): void } {
+  const iterator = source[Symbol.iterator]();
+  let first: IteratorResult<T> | null = iterator.next();
+  const next = (): IteratorResult<T> => {
+    const result = first ?? iterator.next();
+    first = null;
+    return result;
+  };
+  return { [Symbol.iterator]: () => ({ next }), return: () => void iterator.return?.() };
+}
+
+function* second<T>(pairs: Iterable<readonly [unknown, T]>): Generator<T> {
+  for (const [, value] of pairs) yield value;
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new SynodError("InvalidArgument", `${name} must be a positive integer, got ${value}.`);
+}

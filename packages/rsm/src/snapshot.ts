@@ -1,0 +1,225 @@
+import { type Slot, SynodError } from "@synod/interface";
+import { SESSION_LIMIT_MAX } from "./batch.js";
+import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
+import { type Hash64, HASH_START, hash64 } from "./hash.js";
+import { malformedSnapshot, type Section, type SectionReader } from "./sections.js";
+import { opensBefore, type Reply, type Session, type SessionLimits, storeReply } from "./sessions.js";
+
+// Kinds of sections, in the order in which they come: one header, tables, machine chunks, one end.
+const HEADER = 1;
+const TABLE = 2;
+const MACHINE = 3;
+const END = 4;
+
+// Records of a table section.
+const SESSION = 1;
+const REPLY = 2;
+// First byte of a stored reply.
+const REPLY_RESULT = 0;
+const REPLY_INVALID_COMMAND = 1;
+
+const TABLE_BYTES = 32 * 1024;
+const EMPTY = new Uint8Array(0);
+
+/** The replicated state of the machine, apart from sessions and the state machine's own. */
+export interface Header {
+  readonly index: Slot;
+  readonly timeMs: number;
+  readonly chain: Hash64;
+  readonly limits: SessionLimits;
+  readonly sessionCount: number;
+}
+
+/** Everything up to the state machine's part. */
+export interface SnapshotHead {
+  readonly header: Header;
+  readonly sessions: readonly Session[];
+  /** The section that follows the tables. */
+  readonly next: Section;
+}
+
+/** The sections of a snapshot, pulled lazily. */
+export function* snapshotSections(
+  header: Header,
+  sessions: Iterable<Session>,
+  machine: Iterable<Uint8Array>,
+): Generator<Section> {
+  yield { kind: HEADER, payload: encodeHeader(header) };
+  for (const payload of tables(sessions)) yield { kind: TABLE, payload };
+  for (const payload of machine) yield { kind: MACHINE, payload };
+  yield { kind: END, payload: EMPTY };
+}
+
+/** Hash of the sessions, the logged time and the limits: equal where these are equal, whatever led there. */
+export function hashSessions(timeMs: number, limits: SessionLimits, sessions: Iterable<Session>): Hash64 {
+  let hash = hash64(HASH_START, timeMs, EMPTY);
+  for (const limit of [limits.sessionTtlMs, limits.sessionsMax, limits.sessionReplyBytesMax]) {
+    hash = hash64(hash, limit, EMPTY);
+  }
+  for (const table of tables(sessions)) hash = hash64(hash, TABLE, table);
+  return hash;
+}
+
+/**
+ * Reads up to the state machine's part and changes nothing.
+ * @param check - called with the header before anything else is read; throws to refuse the snapshot.
+ */
+export function readHead(reader: SectionReader, check: (header: Header) => void): SnapshotHead {
+  reader.start();
+  const first = reader.next();
+  if (first.kind !== HEADER) throw malformedSnapshot("it does not start with a header");
+  const header = decodeHeader(first.payload);
+  check(header);
+  const table = new TableReader(header);
+  let next = reader.next();
+  for (; next.kind === TABLE; next = reader.next()) table.read(next.payload);
+  return { header, sessions: table.finish(), next };
+}
+
+/** The chunks of the state machine as it gave them, each of them checked; reads to the end of the snapshot. */
+export function* machineChunks(reader: SectionReader, first: Section): Generator<Uint8Array> {
+  let section = first;
+  for (; section.kind === MACHINE; section = reader.next()) yield section.payload;
+  if (section.kind !== END || section.payload.length > 0) throw malformedSnapshot("its sections are out of order");
+  reader.end();
+}
+
+function encodeHeader(header: Header): Uint8Array {
+  const { limits } = header;
+  const writer = new ByteWriter(8 + 6 * 8);
+  writer.varint(header.index);
+  writer.varint(header.timeMs);
+  writer.uint32(header.chain.high);
+  writer.uint32(header.chain.low);
+  writer.varint(limits.sessionTtlMs);
+  writer.varint(limits.sessionsMax);
+  writer.varint(limits.sessionReplyBytesMax);
+  writer.varint(header.sessionCount);
+  return writer.written();
+}
+
+function decodeHeader(payload: Uint8Array): Header {
+  const reader = new ByteReader(payload, "snapshot header");
+  const index = reader.varint();
+  const timeMs = reader.varint();
+  const chain = { high: reader.uint32(), low: reader.uint32() };
+  const limits = {
+    sessionTtlMs: reader.varint(),
+    sessionsMax: reader.varint(),
+    sessionReplyBytesMax: reader.varint(),
+  };
+  const sessionCount = reader.varint();
+  reader.end();
+  return { index, timeMs, chain, limits, sessionCount };
+}
+
+/** Sessions and their replies as records, packed into payloads; a reply that is larger gets a payload of its own. */
+function* tables(sessions: Iterable<Session>): Generator<Uint8Array> {
+  let writer = new ByteWriter(TABLE_BYTES);
+  for (const session of sessions) {
+    // Kind byte and at most five varints.
+    if (!writer.fits(1 + 5 * 8)) {
+      yield writer.written();
+      writer = new ByteWriter(TABLE_BYTES);
+    }
+    writeSession(writer, session);
+    for (const [sequence, reply] of session.replies) {
+      const length = reply?.length ?? 0;
+      const size = 2 + varintSize(sequence) + varintSize(length) + length;
+      if (!writer.fits(size)) {
+        yield writer.written();
+        writer = new ByteWriter(Math.max(TABLE_BYTES, size));
+      }
+      writeReply(writer, sequence, reply);
+    }
+  }
+  if (writer.length > 0) yield writer.written();
+}
+
+function writeSession(writer: ByteWriter, session: Session): void {
+  writer.byte(SESSION);
+  writer.varint(session.id.slot);
+  writer.varint(session.id.index);
+  writer.varint(session.limit);
+  writer.varint(session.floor);
+  writer.varint(session.lastUsedMs);
+}
+
+function writeReply(writer: ByteWriter, sequence: number, reply: Reply): void {
+  writer.byte(REPLY);
+  writer.varint(sequence);
+  writer.byte(reply ? REPLY_RESULT : REPLY_INVALID_COMMAND);
+  writer.varint(reply?.length ?? 0);
+  if (reply) writer.raw(reply);
+}
+
+/** Gathers the sessions of a snapshot and refuses any that no log could have led to. */
+class TableReader {
+  readonly #header: Header;
+  readonly #sessions: Session[] = [];
+
+  constructor(header: Header) {
+    this.#header = header;
+  }
+
+  read(payload: Uint8Array): void {
+    const reader = new ByteReader(payload, "snapshot");
+    while (reader.remaining > 0) {
+      const kind = reader.byte();
+      if (kind === SESSION) this.#session(reader);
+      else if (kind === REPLY) this.#reply(reader);
+      else throw reader.malformed(`${kind} is no kind of record`);
+    }
+  }
+
+  finish(): readonly Session[] {
+    const { sessionCount, limits } = this.#header;
+    if (this.#sessions.length !== sessionCount || sessionCount > limits.sessionsMax) {
+      throw malformedSnapshot(`it has ${this.#sessions.length} sessions, and its header says ${sessionCount}`);
+    }
+    return this.#sessions;
+  }
+
+  #session(reader: ByteReader): void {
+    const id = { slot: reader.varint(), index: reader.varint() };
+    const [limit, floor, lastUsedMs] = [reader.varint(), reader.varint(), reader.varint()];
+    const before = this.#sessions.at(-1);
+    if (id.slot < 1 || id.slot > this.#header.index || (before && !opensBefore(before.id, id))) {
+      throw reader.malformed("a session has an impossible id");
+    }
+    if (limit < 1 || limit > SESSION_LIMIT_MAX || lastUsedMs > this.#header.timeMs) {
+      throw reader.malformed("a session has an impossible limit or time of last use");
+    }
+    this.#sessions.push({ id, limit, floor, lastUsedMs, replies: new Map(), replyBytes: 0 });
+  }
+
+  #reply(reader: ByteReader): void {
+    const session = this.#sessions.at(-1);
+    if (!session) throw reader.malformed("a reply has no session");
+    const sequence = reader.varint();
+    const status = reader.byte();
+    const bytes = reader.view(reader.varint());
+    const over = sequence - session.floor;
+    if (over < 1 || over > session.limit || session.replies.has(sequence)) {
+      throw reader.malformed("a reply has an impossible sequence");
+    }
+    if (status !== REPLY_RESULT && !(status === REPLY_INVALID_COMMAND && bytes.length === 0)) {
+      throw reader.malformed("a reply has an impossible status");
+    }
+    // A copy of its own: the chunk must not stay in memory for as long as one of its replies.
+    storeReply(session, sequence, status === REPLY_RESULT ? new Uint8Array(bytes) : null);
+  }
+}
+
+/** @throws SynodError `InvalidConfiguration` where the limits of a snapshot are not those of this replica. */
+export function checkLimits(found: SessionLimits, own: SessionLimits): void {
+  for (const name of ["sessionTtlMs", "sessionsMax", "sessionReplyBytesMax"] as const) {
+    if (found[name] === own[name]) continue;
+    throw new SynodError(
+      "InvalidConfiguration",
+      `The snapshot was made with ${name} = ${found[name]}, this replica has ${own[name]}. The option must be equal on ` +
+        `all replicas and stay as it is: set it to ${found[name]}.`,
+      { details: { option: name, found: found[name], own: own[name] } },
+    );
+  }
+}
