@@ -207,26 +207,33 @@ export class Proposer {
 
   /**
    * Proposes again what phase 1 found, as far as the window allows: the value with the highest ballot, else a no-op. No
-   * no-op stands for a chosen value: a slot above the base with no vote in a phase-1 quorum has nothing chosen.
+   * no-op stands for a chosen value: a slot above the base with no vote in a phase-1 quorum has nothing chosen. What this
+   * replica itself knows as chosen (above a gap) is the same value by the same argument, and needs no vote to prove it.
    */
   recover(nowMs: number): Proposal[] {
+    const { log, alpha } = this.#options;
     const proposals: Proposal[] = [];
-    while (this.recovering && this.#next <= this.#options.log.chosenUpTo + this.#options.alpha) {
+    while (this.recovering && this.#next <= log.chosenUpTo + alpha) {
       const vote = this.#reported.get(this.#next);
       this.#reported.delete(this.#next);
-      proposals.push(this.#propose(vote?.value ?? NOOP, nowMs));
+      proposals.push(this.#propose(log.value(this.#next) ?? vote?.value ?? NOOP, nowMs));
     }
     return proposals;
   }
 
   /** Proposes a new value in the next slot, or returns null where the window, the bytes in flight or the phase forbid. */
   propose(value: Uint8Array, nowMs: number): Proposal | null {
-    return this.capacity() > 0 ? this.#propose(value, nowMs) : null;
+    if (this.capacity() === 0) return null;
+    invariant(!this.#options.log.isKnown(this.#next), "a new value is proposed only where nothing is chosen", () => ({
+      slot: this.#next,
+      ballot: formatBallot(this.#ballot),
+    }));
+    return this.#propose(value, nowMs);
   }
 
   #propose(value: Uint8Array, nowMs: number): Proposal {
     const slot = this.#next;
-    invariant(slot > this.#base && !this.#options.log.isKnown(slot), "only slots that are not chosen are proposed", () => ({
+    invariant(slot > this.#base, "a slot is proposed only above every reported chosen prefix", () => ({
       slot,
       base: this.#base,
       ballot: formatBallot(this.#ballot),

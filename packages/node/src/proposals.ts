@@ -226,6 +226,8 @@ export class Proposals {
   /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
   tick(route: Route, nowMs: number): void {
     for (const proposal of this.#all) {
+      // Calls stand in the order of their deadlines; only the own session's OPEN has none.
+      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
       if (proposal.deadlineMs <= nowMs) proposal.giveUp("no answer within the time limit", undefined);
     }
     for (const proposal of this.#sent) {

@@ -42,8 +42,6 @@ export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64
 
   const length = bytes.length;
   const whole = length - (length % 8);
-  // Words are put together from bytes, so that views at odd offsets and either byte order give the same.
-  // Inside the loop every index is below the length; `as number` spares a test per byte.
   let at = 0;
   for (; at < whole; at += 8) {
     mix(word(bytes, at), word(bytes, at + 4));
@@ -65,6 +63,10 @@ export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64
   return { high: h1 >>> 0, low: h2 >>> 0 };
 }
 
+/**
+ * Put together from bytes, so that views at odd offsets and machines of either byte order give the same. Every index is
+ * below the length: `as number` spares a test a byte.
+ */
 function word(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |

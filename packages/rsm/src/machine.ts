@@ -72,8 +72,8 @@ export interface ReplicatedMachine<Query, Answer> {
   /**
    * Replaces the state by that of a snapshot, given in chunks that may be cut in any way.
    * @throws SynodError `InvariantViolated` for one below `applied`; `InvalidConfiguration` if it was made with other
-   * session limits; `Malformed`, `VersionUnsupported`. If it fails after the state machine's own `restore` began, the machine
-   * refuses everything but another `restore`; otherwise nothing has changed.
+   * session limits; `Malformed`, `VersionUnsupported`; besides what the state machine's `restore` throws. If it fails
+   * after that began, the machine refuses everything but another `restore`; otherwise nothing has changed.
    */
   restore(chunks: Iterable<Uint8Array>): void;
 }

@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
 
 /** Bytes of one chunk of a snapshot, except the last, which may be shorter. */
-export const CHUNK_BYTES: number = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 const FORMAT_VERSION = 1;
 const HEAD_BYTES = 5;

@@ -1,0 +1,210 @@
+import { type StateMachine, SynodError } from "@synod/interface";
+import { describe, expect, test } from "vitest";
+import { encodeBatch, replicatedMachine } from "../src/index.js";
+import {
+  addCodec,
+  applyNext,
+  brief,
+  codeOf,
+  command,
+  facts,
+  NONCE,
+  NOOP,
+  Numbers,
+  numbersMachine,
+  open,
+  textCodec,
+  thrown,
+} from "./helpers.js";
+
+const A = { slot: 1, index: 0 };
+
+describe("apply", () => {
+  test("slots in order, each once", () => {
+    const machine = numbersMachine();
+    for (const slot of [0, 2, -1, Number.NaN])
+      expect(codeOf(() => machine.apply(slot, NOOP))).toBe("InvariantViolated");
+    machine.apply(1, NOOP);
+    expect(codeOf(() => machine.apply(1, NOOP))).toBe("InvariantViolated");
+    expect(machine.applied).toBe(1);
+  });
+
+  test("values that are no batch only count", () => {
+    const machine = numbersMachine();
+    const { digest, chainHash } = facts(machine);
+    for (const value of [NOOP, Uint8Array.of(1, 9), Uint8Array.of(2), new Uint8Array(0)]) {
+      expect(machine.apply(machine.applied + 1, value)).toEqual([]);
+    }
+    expect(machine.applied).toBe(4);
+    expect(machine.digest()).toBe(digest);
+    expect(machine.chainHash).not.toBe(chainHash);
+  });
+
+  test("a batch that cannot be read changes nothing", () => {
+    const machine = numbersMachine();
+    applyNext(machine, 5, open());
+    const before = facts(machine);
+    const good = encodeBatch(9, [command(A, 1, "add x 1"), command(A, 2, "add x 1")]);
+    expect(codeOf(() => machine.apply(2, good.subarray(0, -1)))).toBe("Malformed");
+    expect(codeOf(() => machine.apply(2, Uint8Array.of(3, 9, 0, 0)))).toBe("VersionUnsupported");
+    expect(facts(machine)).toEqual(before);
+    expect(machine.apply(2, good).map(brief)).toEqual(["1", "2"]);
+  });
+
+  test("the context", () => {
+    const contexts: unknown[] = [];
+    const numbers = new Numbers();
+    const stateMachine: StateMachine<string, null, string> = {
+      apply(result, context) {
+        contexts.push(context);
+        return { result };
+      },
+      query: () => "",
+      snapshot: () => numbers.snapshot(),
+      restore: () => {},
+    };
+    const commandCodec = { decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes) };
+    const machine = replicatedMachine({ stateMachine, commandCodec, resultCodec: textCodec });
+    machine.apply(1, encodeBatch(7, [open()]));
+    machine.apply(2, NOOP);
+    const outcomes = machine.apply(3, encodeBatch(6, [command(A, 1, "a"), command(A, 1, "a"), command(A, 2, "b")]));
+    expect(contexts).toEqual([
+      { slot: 3, index: 0, timeMs: 7, session: A, machineVersion: 1 },
+      { slot: 3, index: 2, timeMs: 7, session: A, machineVersion: 1 },
+    ]);
+    expect(outcomes.map((outcome) => outcome.index)).toEqual([0, 1, 2]);
+    expect(outcomes[2]).toMatchObject({ kind: "result", ticket: { session: A, sequence: 2, floor: 0 }, cached: false });
+  });
+
+  test("opened tells the nonce and the session", () => {
+    const machine = numbersMachine();
+    expect(applyNext(machine, 0, open())).toEqual([{ kind: "opened", index: 0, nonce: NONCE, session: A }]);
+  });
+
+  test.each(["apply", "encode"])("an exception of %s stops the machine for good", (where) => {
+    const cause = new Error("a bug");
+    const fail = (): never => {
+      throw cause;
+    };
+    const stateMachine = new Numbers();
+    if (where === "apply") stateMachine.apply = fail;
+    const machine = numbersMachine({ stateMachine, ...(where === "encode" && { resultCodec: { encode: fail } }) });
+    applyNext(machine, 0, open());
+    const error = thrown(() => applyNext(machine, 0, open(), command(A, 1, "add x 1")));
+    expect(error).toBeInstanceOf(SynodError);
+    expect(error).toMatchObject({ code: "ApplyFailed", cause, details: { slot: 2, index: 1 } });
+    expect(machine.applied).toBe(1);
+    expect(codeOf(() => machine.apply(2, NOOP))).toBe("InvariantViolated");
+    expect(codeOf(() => machine.query("x"))).toBe("InvariantViolated");
+    expect(codeOf(() => machine.snapshot())).toBe("InvariantViolated");
+    expect(codeOf(() => machine.digest())).toBe("InvariantViolated");
+  });
+
+  test("replies do not keep the encoder's pool in memory, nor change with it", () => {
+    const pool = new Uint8Array(1000);
+    const resultCodec = {
+      encode: (result: string) => pool.subarray(0, new TextEncoder().encodeInto(result, pool).written),
+    };
+    const machine = numbersMachine({ resultCodec });
+    applyNext(machine, 0, open());
+    const [outcome] = applyNext(machine, 0, command(A, 1, "add x 12"));
+    expect(outcome?.kind === "result" && outcome.reply.buffer.byteLength).toBe(2);
+    pool.fill(0);
+    expect(applyNext(machine, 0, command(A, 1, "add x 12")).map(brief)).toEqual(["12 (cached)"]);
+  });
+});
+
+describe("hashes", () => {
+  const log = [
+    encodeBatch(1, [open()]),
+    NOOP,
+    encodeBatch(2, [command(A, 1, "add x 1")]),
+    encodeBatch(3, [command(A, 2, "add x 2")]),
+  ];
+  const run = (values: readonly Uint8Array[]) => {
+    const machine = numbersMachine();
+    values.forEach((value, at) => machine.apply(at + 1, value));
+    return machine;
+  };
+
+  test("golden: the chain of a short log", () => {
+    expect(numbersMachine().chainHash).toBe("0000000000000000");
+    expect(run(log).chainHash).toBe("197fabced4a4be11");
+  });
+
+  test("equal logs, equal chains; any difference shows", () => {
+    const chains = [
+      run(log),
+      run(log),
+      run(log.slice(0, 3)),
+      run([...log, NOOP]),
+      run([...log.slice(0, 2), encodeBatch(2, [command(A, 1, "add x 2")]), ...log.slice(3)]),
+      run([NOOP, ...log]),
+    ].map((machine) => machine.chainHash);
+    expect(chains[1]).toBe(chains[0]);
+    expect(new Set(chains).size).toBe(5);
+  });
+
+  test("the digest tells states, not histories", () => {
+    const direct = numbersMachine();
+    applyNext(direct, 9, open());
+    const detour = numbersMachine();
+    applyNext(detour, 9, open(), open());
+    applyNext(detour, 9, { kind: "close", session: { slot: 1, index: 1 } });
+    expect(detour.digest()).toBe(direct.digest());
+    expect(detour.chainHash).not.toBe(direct.chainHash);
+  });
+
+  test("sessions, replies, time, limits and the state machine are all in the digest", () => {
+    const base = () => {
+      const machine = numbersMachine();
+      applyNext(machine, 9, open(), command({ slot: 1, index: 0 }, 1, "add x 1"));
+      return machine;
+    };
+    const other = (...args: Parameters<typeof applyNext> extends [unknown, ...infer Rest] ? Rest : never) => {
+      const machine = base();
+      applyNext(machine, ...args);
+      return machine.digest();
+    };
+    const limited = numbersMachine({ sessionTtlMs: 5 });
+    applyNext(limited, 9, open(), command({ slot: 1, index: 0 }, 1, "add x 1"));
+    const silent = numbersMachine({ resultCodec: { encode: () => new Uint8Array(0) } });
+    applyNext(silent, 9, open(), command({ slot: 1, index: 0 }, 1, "add x 1"));
+    const digests = [
+      base().digest(),
+      other(10),
+      other(9, open()),
+      other(9, command(A, 1, "", 1)),
+      other(9, command(A, 2, "add x 0")),
+      other(9, command(A, 2, "nonsense")),
+      limited.digest(),
+      silent.digest(),
+    ];
+    expect(new Set(digests).size).toBe(digests.length);
+    const unseen = new Numbers();
+    unseen.digest = () => "same";
+    const quiet = numbersMachine({ stateMachine: unseen });
+    expect(quiet.digest()).toMatch(/^[0-9a-f]{16}\.same$/);
+  });
+});
+
+test("nextDeadline is the earlier of the two", () => {
+  const stateMachine: Numbers & { nextDeadline?: () => number | null } = new Numbers();
+  let deadline: number | null = null;
+  stateMachine.nextDeadline = () => deadline;
+  const machine = replicatedMachine({
+    stateMachine,
+    commandCodec: addCodec,
+    resultCodec: textCodec,
+    sessionTtlMs: 100,
+  });
+  expect(machine.nextDeadline()).toBe(null);
+  deadline = 500;
+  expect(machine.nextDeadline()).toBe(500);
+  applyNext(machine, 10, open());
+  expect(machine.nextDeadline()).toBe(110);
+  deadline = 50;
+  expect(machine.nextDeadline()).toBe(50);
+  deadline = null;
+  expect(machine.nextDeadline()).toBe(110);
+});
