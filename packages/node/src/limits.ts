@@ -12,6 +12,9 @@ const DEFAULTS: NodeLimits = {
   applyBytesMax: 64 * 1024 * 1024,
 };
 
+/** Transports take frames of 16 MiB at least; values must fit with room to spare. */
+const VALUE_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Fills in the defaults and refuses what makes no sense. */
 export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
   const limits = { ...DEFAULTS, ...partial };
@@ -19,6 +22,11 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     if (!(name in DEFAULTS)) throw new SynodError("InvalidArgument", `limits.${name} is not a known limit`);
     if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `limits.${name} must be a positive number, not ${String(value)}`);
+    }
+  }
+  for (const name of ["commandBytesMax", "batchBytesMax"] as const) {
+    if (limits[name] > VALUE_BYTES_MAX) {
+      throw new SynodError("InvalidArgument", `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 16 MiB`);
     }
   }
   return limits;

@@ -95,6 +95,11 @@ export class Net {
   readonly #handlers = new Map<number, { handlers: TransportHandlers; self: Incarnation }>();
   readonly #cut = new Set<string>();
   delayMs = 1;
+  /** Further delay of each frame, its loss and its doubling, as told by `chance`. */
+  jitterMs = 0;
+  loss = 0;
+  doubling = 0;
+  chance: () => number = () => 0.5;
   frames = 0;
 
   constructor(clock: VirtualClock) {
@@ -128,9 +133,13 @@ export class Net {
       send: (to, frame) => {
         for (const peer of typeof to === "number" ? [to] : to) {
           this.frames++;
-          this.#clock.timer(this.delayMs, () => {
-            if (!closed && !this.#cut.has(`${id}-${peer}`)) this.#handlers.get(peer)?.handlers.frame(id, frame);
-          });
+          if (this.chance() < this.loss) continue;
+          const copies = this.chance() < this.doubling ? 2 : 1;
+          for (let copy = 0; copy < copies; copy++) {
+            this.#clock.timer(this.delayMs + this.chance() * this.jitterMs, () => {
+              if (!this.#cut.has(`${id}-${peer}`)) this.#handlers.get(peer)?.handlers.frame(id, frame);
+            });
+          }
         }
         return true;
       },
@@ -308,6 +317,12 @@ export class World {
     const machine = this.machines.get(id);
     if (machine === undefined) throw new Error(`no machine ${id}`);
     return machine;
+  }
+
+  /** The process ends between two instructions: what the disk was told before still happens or not, as the disk likes. */
+  async crash(id: number): Promise<void> {
+    await this.node(id).close();
+    this.nodes.delete(id);
   }
 
   /** Waits until some node leads and returns its id. */
