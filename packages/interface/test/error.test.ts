@@ -4,7 +4,13 @@ import { SynodError } from "../src/index.js";
 it("carries code, text, cause and details", () => {
   const cause = new Error("below");
   const error = new SynodError("Busy", "too much", { cause, details: { retryAfterMs: 5 } });
-  expect(error).toMatchObject({ name: "SynodError", code: "Busy", message: "too much", cause, details: { retryAfterMs: 5 } });
+  expect(error).toMatchObject({
+    name: "SynodError",
+    code: "Busy",
+    message: "too much",
+    cause,
+    details: { retryAfterMs: 5 },
+  });
   expect(error).toBeInstanceOf(Error);
   expect("cause" in new SynodError("Busy", "without")).toBe(false);
 });

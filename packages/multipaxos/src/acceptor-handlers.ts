@@ -1,4 +1,4 @@
-import { ballotsEqual, compareBallots } from "@synod/paxos";
+import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
@@ -12,15 +12,19 @@ function giveWay(core: Core, ballot: Ballot): void {
   }
 }
 
-/** What the owner of `ballot` sent as its leader. The first sign of a new leader gives it one timeout to show itself. */
+/**
+ * What the owner of `ballot` sent as its leader. The first sign of a new leader gives it one timeout to show itself. A leader
+ * of an older ballot, still sending, must not take turns with it: each turn would give that time anew.
+ */
 export function followLeader(core: Core, ballot: Ballot): void {
-  if (compareBallots(ballot, core.acceptor.promised) < 0 || ballotsEqual(ballot, core.leaderBallot)) return;
+  if (compareBallots(ballot, core.acceptor.promised) < 0 || compareBallots(ballot, core.leaderBallot) <= 0) return;
   giveWay(core, ballot);
   core.setLeader(ballot);
   core.election.grace(core.nowMs);
 }
 
-function reject(core: Core, to: NodeId, ballot: Ballot): void {
+/** Refuses what came in a ballot below the promise. */
+export function reject(core: Core, to: NodeId, ballot: Ballot): void {
   const { promised } = core.acceptor;
   if (promised === null) return;
   const { leaderBallot } = core;
@@ -89,12 +93,7 @@ function extend(ranges: [Slot, Slot][], slot: Slot): void {
 function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly SlotRange[], after: WriteId): void {
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  core.send(
-    to,
-    { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied: core.applied },
-    "control",
-    after,
-  );
+  core.send(to, { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied: core.applied }, "control", after);
 }
 
 export function onCommit(core: Core, from: NodeId, message: Commit): void {

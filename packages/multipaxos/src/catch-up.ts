@@ -9,7 +9,8 @@ export class CatchUp {
   /** Chosen prefix that each peer reported last. */
   readonly #peers = new Map<NodeId, Slot>();
   #open: { to: NodeId; sentAtMs: number } | null = null;
-  #avoid: NodeId | null = null;
+  /** Peers whose last answer did not help or did not come. */
+  readonly #failed = new Set<NodeId>();
   #lastProgressMs = Number.NEGATIVE_INFINITY;
 
   constructor(log: ChosenLog, waitMs: number) {
@@ -23,13 +24,9 @@ export class CatchUp {
   }
 
   reported(peer: NodeId, chosenUpTo: Slot): void {
-    this.#peers.set(peer, Math.max(this.#peers.get(peer) ?? 0, chosenUpTo));
+    // The last word counts: after a restart a peer may know less than before.
+    this.#peers.set(peer, chosenUpTo);
     this.#log.reported(chosenUpTo);
-  }
-
-  /** The chosen prefix that a peer reported, for status. */
-  prefixOf(peer: NodeId): Slot {
-    return this.#peers.get(peer) ?? 0;
   }
 
   /** The next question, if something is missing and none is open or the open one is late. */
@@ -40,7 +37,7 @@ export class CatchUp {
     }
     if (this.#open !== null) {
       if (nowMs - this.#open.sentAtMs < this.#waitMs) return null;
-      this.#avoid = this.#open.to;
+      this.#failed.add(this.#open.to);
       this.#open = null;
     }
     const range = this.#log.missing(1)[0];
@@ -54,19 +51,21 @@ export class CatchUp {
   answered(from: NodeId, news: boolean, nowMs: number): void {
     if (news) {
       this.#lastProgressMs = nowMs;
-      this.#avoid = null;
+      this.#failed.delete(from);
     }
     if (this.#open?.to !== from) return;
     // A peer without news is left alone until its question would have been late, so that two replicas never ask in a circle.
     if (news) this.#open = null;
   }
 
-  /** The peer with the longest chosen prefix that has the slot, but not the one that just failed if there is another. */
+  /** The peer with the longest chosen prefix of those that have the slot; each once before one is asked again. */
   #source(slot: Slot): NodeId | null {
+    const sources = [...this.#peers].filter(([, upTo]) => upTo >= slot);
+    if (sources.every(([peer]) => this.#failed.has(peer))) this.#failed.clear();
     let best: NodeId | null = null;
-    for (const [peer, upTo] of this.#peers) {
-      if (upTo < slot) continue;
-      if (best === null || best === this.#avoid || (peer !== this.#avoid && upTo > (this.#peers.get(best) ?? 0))) best = peer;
+    let bestUpTo = 0;
+    for (const [peer, upTo] of sources) {
+      if (upTo > bestUpTo && !this.#failed.has(peer)) [best, bestUpTo] = [peer, upTo];
     }
     return best;
   }

@@ -1,4 +1,4 @@
-import { compareBallots, quorumSystem, type QuorumSystem } from "@synod/paxos";
+import { compareBallots, highestBallot, quorumSystem, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, ChosenValue, Configuration, Lane, NodeId, Recovered, Slot } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
@@ -20,8 +20,6 @@ export interface CoreStart {
   readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
   readonly settings: ReplicaSettings;
 }
-
-const highest = (a: Ballot | null, b: Ballot | null): Ballot | null => (compareBallots(a, b) >= 0 ? a : b);
 
 /** The parts of one replica and what the handlers share. Handlers live in files of their own, by concern. */
 export class Core {
@@ -86,7 +84,8 @@ export class Core {
     this.#relearn(recovered, snapshotIndex);
     this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
     this.reads = new ReadRounds(this.quorums);
-    this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs);
+    // Half a timeout, so that a leader can ask a second peer before it must give up.
+    this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
     this.proposer = new Proposer({
       me,
       quorums: this.quorums,
@@ -128,7 +127,7 @@ export class Core {
   }
 
   saw(ballot: Ballot | null): void {
-    this.highestSeen = highest(this.highestSeen, ballot);
+    this.highestSeen = highestBallot(this.highestSeen, ballot);
   }
 
   view(): ElectionView {
@@ -169,7 +168,7 @@ export class Core {
   /** A peer's chosen prefix. It may show that another leader was at work. */
   reported(from: NodeId, chosenUpTo: Slot): void {
     this.catchUp.reported(from, chosenUpTo);
-    if (this.proposer.reported(chosenUpTo)) {
+    if (this.proposer.endsWith(chosenUpTo)) {
       this.stopProposing(`node ${from} knows slot ${chosenUpTo} as chosen, which this leader has not proposed`);
     }
   }
@@ -180,7 +179,7 @@ export class Core {
    */
   learnChosen({ slot, value }: ChosenValue): boolean {
     if (this.log.isKnown(slot)) return this.log.learn(slot, value);
-    if (this.leads && slot >= this.proposer.next) this.stopProposing(`slot ${slot} is chosen by a later leader`);
+    if (this.proposer.endsWith(slot)) this.stopProposing(`slot ${slot} is chosen by a later leader`);
     const open = this.proposer.openValue(slot);
     this.log.learn(slot, value);
     this.writes.addChosen({ slot, value });

@@ -1,5 +1,6 @@
+import { compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { followLeader } from "./acceptor-handlers.js";
+import { followLeader, reject } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge } from "./election.js";
@@ -23,6 +24,9 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
     core.log.announce(leaderBallot, chosenUpTo);
+    // An idle leader sends no Accept that could be refused, and this node would be without a leader until it does.
+    const refused = compareBallots(leaderBallot, core.acceptor.promised) < 0;
+    if (refused && !core.content()) reject(core, from, leaderBallot);
   }
   core.reported(from, chosenUpTo);
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
@@ -36,13 +40,15 @@ export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void 
 /** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */
 export function electionTick(core: Core, random: number): void {
   if (!core.election.startRound(core.nowMs)) return;
-  if (core.proposer.phase === "prepare") askSilent(core);
   giveUpWithoutProgress(core);
 
   const verdict = judge(core.view());
   if (verdict === "leading") core.contentAtMs = core.nowMs;
   if (verdict === "yield") core.stopProposing("a peer follows a leader with a higher ballot");
-  if (core.election.campaignNow(verdict, core.nowMs, random)) campaign(core);
+  // A candidate that went on asking without a quorum in sight would depose a good leader when it is back.
+  if (verdict === "wait" && core.proposer.phase === "prepare") core.stopProposing("no quorum is in sight");
+  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random)) campaign(core);
+  else if (core.proposer.phase === "prepare") askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
 }

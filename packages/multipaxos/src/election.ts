@@ -34,7 +34,9 @@ export function isContent(view: ElectionView): boolean {
   const { leaderBallot, me } = view;
   if (leaderBallot === null) return false;
   if (leaderBallot.node !== me) {
-    return view.heard.some((p) => p.id === leaderBallot.node && p.content && ballotsEqual(p.leaderBallot, leaderBallot));
+    return view.heard.some(
+      (p) => p.id === leaderBallot.node && p.content && ballotsEqual(p.leaderBallot, leaderBallot),
+    );
   }
   const followers = view.heard.filter(
     (p) => compareBallots(p.promised, leaderBallot) <= 0 && ballotsEqual(p.leaderBallot, leaderBallot),
@@ -135,29 +137,39 @@ export class Election {
   }
 
   view(leaderBallot: Ballot | null, nowMs: number): ElectionView {
-    const heard = [...this.#peers.values()].filter((p) => nowMs - p.atMs <= this.#timeoutMs);
+    const heard = this.#heard(nowMs);
     return { me: this.#me, quorums: this.#quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
   }
 
   /** Peers heard within the last timeout. */
   heard(nowMs: number): NodeId[] {
-    return [...this.#peers.values()].filter((p) => nowMs - p.atMs <= this.#timeoutMs).map((p) => p.id);
+    return this.#heard(nowMs).map((p) => p.id);
   }
 
   /**
    * Whether to campaign now: the rule must hold without a break over a random part of one timeout, so that two nodes that
-   * see the same rarely start together.
+   * see the same rarely start together. One that has less of the log than a peer in sight lets that one go first.
    * @param random uniform in [0, 1)
    */
-  campaignNow(verdict: Verdict, nowMs: number, random: number): boolean {
+  campaignNow(verdict: Verdict, chosenUpTo: Slot, nowMs: number, random: number): boolean {
     if (verdict !== "campaign") {
       this.#campaignAtMs = null;
       return false;
     }
-    // Alone there is nobody to collide with.
-    this.#campaignAtMs ??= nowMs + (this.#quorums.members.length > 1 ? random * this.#timeoutMs : 0);
+    this.#campaignAtMs ??= nowMs + this.#delayMs(chosenUpTo, nowMs, random);
     if (nowMs < this.#campaignAtMs) return false;
     this.#campaignAtMs = null;
     return true;
+  }
+
+  #delayMs(chosenUpTo: Slot, nowMs: number, random: number): number {
+    // Alone there is nobody to collide with.
+    if (this.#quorums.members.length === 1) return 0;
+    const behind = this.#heard(nowMs).some((p) => p.chosenUpTo > chosenUpTo);
+    return random * this.#timeoutMs + (behind ? (2 * this.#timeoutMs) / ROUNDS_PER_TIMEOUT : 0);
+  }
+
+  #heard(nowMs: number): HeardPeer[] {
+    return [...this.#peers.values()].filter((p) => nowMs - p.atMs <= this.#timeoutMs);
   }
 }

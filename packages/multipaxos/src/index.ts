@@ -1,6 +1,14 @@
 export { Acceptor, type AcceptOutcome, type PrepareOutcome, type PromisePage } from "./acceptor.js";
 export * from "./effects.js";
-export { Election, hearsQuorums, isContent, judge, type ElectionView, type PeerFacts, type Verdict } from "./election.js";
+export {
+  Election,
+  hearsQuorums,
+  isContent,
+  judge,
+  type ElectionView,
+  type PeerFacts,
+  type Verdict,
+} from "./election.js";
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
 export { Proposer, type Proposal, type ProposerOptions, type ProposerPhase, type Resend } from "./proposer.js";

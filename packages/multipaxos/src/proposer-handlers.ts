@@ -1,7 +1,8 @@
-import { ballotsEqual, compareBallots } from "@synod/paxos";
+import { ballotsEqual, compareBallots, formatBallot } from "@synod/paxos";
 import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
+import { invariant } from "./invariant.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
@@ -13,7 +14,9 @@ export function campaign(core: Core): void {
   const ballot = core.proposer.start(core.highestSeen, core.nowMs);
   core.saw(ballot);
   const outcome = core.acceptor.prepare(ballot);
-  if (outcome.kind === "rejected") throw new Error("a new ballot is above every promise");
+  invariant(outcome.kind === "promised", "a new ballot is above every promise", () => ({
+    ballot: formatBallot(ballot),
+  }));
   core.candidacy = ballot;
   core.candidacyWrite = outcome.after;
   core.notice({ kind: "campaign", ballot });
@@ -74,7 +77,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
   let after = 0;
   for (const { slot, value } of proposals) {
     const outcome = core.acceptor.accept(ballot, slot, value);
-    if (outcome.kind !== "voted") throw new Error(`the own acceptor refused slot ${slot}`);
+    invariant(outcome.kind === "voted", "the own acceptor votes for what this leader proposes", () => ({ slot }));
     after = Math.max(after, outcome.after);
     core.outgoing.push({ slot, value });
   }
@@ -95,8 +98,9 @@ export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
 
 function chosen(core: Core, values: readonly ChosenValue[]): void {
   if (values.length === 0) return;
+  const { chosenUpTo } = core.log;
   for (const { slot, value } of values) core.log.learn(slot, value);
-  core.announcementDue = true;
+  if (core.log.chosenUpTo > chosenUpTo) core.announcementDue = true;
   queueProposals(core, core.proposer.recover(core.nowMs));
 }
 

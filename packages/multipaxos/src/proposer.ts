@@ -3,7 +3,7 @@ import type { Ballot, ChosenValue, NodeId, Slot, Vote } from "@synod/interface";
 import { invariant } from "./invariant.js";
 import type { ChosenLog } from "./log.js";
 import type { Promise1b, SlotRange } from "./messages.js";
-import { NOOP } from "./values.js";
+import { NOOP, sameValue } from "./values.js";
 
 /** `prepare`: phase 1 under way. `lead`: phase 1 done, values may be proposed. */
 export type ProposerPhase = "idle" | "prepare" | "lead";
@@ -19,12 +19,6 @@ export interface Resend {
   readonly proposals: readonly Proposal[];
 }
 
-interface PromiseProgress {
-  /** Every slot from the start up to here is reported; Infinity when the promise is complete. */
-  coveredTo: number;
-  readonly voter: NodeId;
-}
-
 interface Open {
   readonly value: Uint8Array;
   readonly voters: Set<NodeId>;
@@ -38,7 +32,7 @@ export interface ProposerOptions {
   /** Window: a slot is proposed only up to the contiguous chosen prefix plus this. */
   readonly alpha: number;
   readonly inFlightBytesMax: number;
-  /** First wait before an unanswered Accept is sent again; doubles up to eight times this. */
+  /** First wait before an unanswered Accept is sent again; doubles up to four times this. */
   readonly resendMs: number;
   readonly log: ChosenLog;
 }
@@ -54,9 +48,14 @@ export class Proposer {
   #ballot: Ballot | null = null;
   #fromSlot: Slot = 0;
   #lastProgressMs = 0;
-  #promises = new Map<NodeId, PromiseProgress>();
+  /** Up to which slot each member has reported without a hole; Infinity when its promise is complete. */
+  #promises = new Map<NodeId, number>();
   /** Highest vote reported per slot. */
   #reported = new Map<Slot, Vote>();
+  /**
+   * Raised by promises alone. What others say may come from a node that is heard but cannot hear: a leader would wait for
+   * ever for slots that only that node can serve, and that a phase-1 quorum reports as votes.
+   */
   #base: Slot = 0;
   #barrier: Slot = 0;
   #next: Slot = 0;
@@ -138,7 +137,7 @@ export class Proposer {
     if (this.#phase !== "prepare") return [];
     const asked: { to: NodeId; fromSlot: Slot }[] = [];
     for (const id of this.#options.quorums.members) {
-      const covered = this.#promises.get(id)?.coveredTo ?? this.#fromSlot - 1;
+      const covered = this.#promises.get(id) ?? this.#fromSlot - 1;
       if (covered !== Infinity) asked.push({ to: id, fromSlot: covered + 1 });
     }
     return asked;
@@ -152,33 +151,41 @@ export class Proposer {
     const nothing = { next: null, elected: false };
     if (this.#phase !== "prepare" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;
     if (!this.#options.quorums.members.includes(from)) return nothing;
-    const progress = this.#promises.get(from) ?? { coveredTo: this.#fromSlot - 1, voter: from };
+    // An acceptor that voted above its promise would have said so instead of promising.
+    if (page.votes.some((vote) => compareBallots(vote.ballot, page.ballot) > 0)) return nothing;
+    const covered = this.#promises.get(from) ?? this.#fromSlot - 1;
     const lastSlot = page.lastSlot ?? Infinity;
-    if (page.firstSlot > progress.coveredTo + 1 || lastSlot <= progress.coveredTo) return nothing;
-    progress.coveredTo = lastSlot;
-    this.#promises.set(from, progress);
+    if (page.firstSlot > covered + 1 || lastSlot <= covered) return nothing;
+    this.#promises.set(from, lastSlot);
     this.#lastProgressMs = nowMs;
-    this.reported(Math.max(page.chosenUpTo, page.snapshotIndex));
+    this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);
     for (const vote of page.votes) {
       const best = this.#reported.get(vote.slot);
       const order = best === undefined ? 1 : compareBallots(vote.ballot, best.ballot);
+      invariant(
+        order !== 0 || best === undefined || sameValue(best.value, vote.value),
+        "one value for each slot and ballot",
+        () => ({
+          slot: vote.slot,
+          ballot: formatBallot(vote.ballot),
+        }),
+      );
       if (order > 0) this.#reported.set(vote.slot, vote);
     }
     if (lastSlot !== Infinity) return { next: lastSlot + 1, elected: false };
     const complete = new Set<NodeId>();
-    for (const { voter, coveredTo } of this.#promises.values()) if (coveredTo === Infinity) complete.add(voter);
+    for (const [id, upTo] of this.#promises) if (upTo === Infinity) complete.add(id);
     if (!this.#options.quorums.phase1(complete)) return nothing;
     this.#lead();
     return { next: null, elected: true };
   }
 
   /**
-   * Somebody's chosen prefix ends at `upTo`. During phase 1 it raises the base. Returns true if this leadership is over: a
-   * slot that it has not proposed yet is chosen, so a later leader was at work.
+   * Whether this leadership is over because a slot is chosen that it has not proposed yet: a later leader was at work. What
+   * phase 1 found and the window still holds back may well be chosen already, in an earlier ballot.
    */
-  reported(upTo: Slot): boolean {
-    if (this.#phase === "prepare") this.#base = Math.max(this.#base, upTo);
-    return this.#phase === "lead" && upTo >= this.#next;
+  endsWith(chosen: Slot): boolean {
+    return this.#phase === "lead" && chosen >= this.#next && chosen > this.#barrier;
   }
 
   /** Phase 1 is complete: what was reported above the base is proposed again before anything else. */
@@ -285,7 +292,7 @@ export class Proposer {
       if (bytes > 0 && bytes + open.value.length > bytesMax) break;
       bytes += open.value.length;
       open.sentAtMs = nowMs;
-      open.waitMs = Math.min(open.waitMs * 2, this.#options.resendMs * 8);
+      open.waitMs = Math.min(open.waitMs * 2, this.#options.resendMs * 4);
       late.push(entry);
     }
     if (late.length === 0) return [];

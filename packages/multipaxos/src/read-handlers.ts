@@ -1,5 +1,6 @@
 import { ballotsEqual, compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
+import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import type { Confirm, ConfirmReply, ReadIndexAsk, ReadIndexReply } from "./messages.js";
 
@@ -53,11 +54,7 @@ export function onConfirm(core: Core, from: NodeId, message: Confirm): void {
   if (ballot.node !== from) return core.ignore(from, "confirm in a ballot of another node");
 
   const { promised } = core.acceptor;
-  if (promised !== null && compareBallots(promised, ballot) > 0) {
-    const { leaderBallot } = core;
-    core.send(from, { kind: "reject", ballot, promised, content: core.content(), leaderBallot }, "control");
-    return;
-  }
+  if (compareBallots(promised, ballot) > 0) return reject(core, from, ballot);
   core.send(from, { kind: "confirmReply", ballot, nonce }, "control");
 }
 

@@ -114,9 +114,10 @@ export class ReadAsks {
     this.#ask = null;
   }
 
-  /** The callers are no longer interested. */
+  /** The caller is no longer interested. */
   cancel(token: number): void {
     this.#waiting = this.#waiting.filter((t) => t !== token);
+    if (this.#ask !== null) this.#ask.tokens = this.#ask.tokens.filter((t) => t !== token);
   }
 
   /** This node leads now: its readers go to its own rounds. */

@@ -1,5 +1,13 @@
 import { ballotFault, formatBallot } from "@synod/paxos";
-import { SynodError, type Ballot, type Configuration, type NodeId, type Recovered, type Slot, type StorageWrite } from "@synod/interface";
+import {
+  SynodError,
+  type Ballot,
+  type Configuration,
+  type NodeId,
+  type Recovered,
+  type Slot,
+  type StorageWrite,
+} from "@synod/interface";
 import { onAccept, onCommit, onPrepare } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
@@ -9,7 +17,15 @@ import { forward, onForward, onForwardReply } from "./forward-handlers.js";
 import type { Message } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import type { ProposerPhase } from "./proposer.js";
-import { onConfirm, onConfirmReply, onLocalRead, onReadIndexAsk, onReadIndexReply, readsTick, startReads } from "./read-handlers.js";
+import {
+  onConfirm,
+  onConfirmReply,
+  onLocalRead,
+  onReadIndexAsk,
+  onReadIndexReply,
+  readsTick,
+  startReads,
+} from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import type { WriteId } from "./writes.js";
 
@@ -64,7 +80,13 @@ export class Replica {
       throw new SynodError("InvalidConfiguration", `node ${nodeId} is not a member of the configuration`);
     }
     const { bootId, recovered } = options;
-    this.#core = new Core({ me: nodeId, bootId, configuration, recovered, settings: replicaSettings(options.settings) });
+    this.#core = new Core({
+      me: nodeId,
+      bootId,
+      configuration,
+      recovered,
+      settings: replicaSettings(options.settings),
+    });
   }
 
   /**
@@ -186,7 +208,10 @@ export class Replica {
   appliedUpTo(slot: Slot): void {
     const core = this.#core;
     if (slot < core.applied || slot > core.log.chosenUpTo) {
-      throw new SynodError("InvariantViolated", `applied ${slot} is outside of ${core.applied}..${core.log.chosenUpTo}`);
+      throw new SynodError(
+        "InvariantViolated",
+        `applied ${slot} is outside of ${core.applied}..${core.log.chosenUpTo}`,
+      );
     }
     core.applied = slot;
     startReads(core);

@@ -4,7 +4,7 @@ import { SynodError } from "@synod/interface";
 export interface ReplicaSettings {
   /** A peer not heard for this long counts as gone. A new leader is there within two of these. */
   readonly electionTimeoutMs: number;
-  /** An Accept that a member has not answered is sent again after this, then after 2, 4, 8 times this. */
+  /** An Accept that a member has not answered is sent again after this, then after twice, then every four times this. */
   readonly resendMs: number;
   /** Values that this leader may have proposed and not yet seen chosen. */
   readonly inFlightBytesMax: number;

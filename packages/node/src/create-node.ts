@@ -192,10 +192,15 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     return new Promise((resolve, reject) => {
       this.#checkRunning();
       if (body.length > this.#limits.commandBytesMax) {
-        throw new SynodError("TooLarge", `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}`);
+        throw new SynodError(
+          "TooLarge",
+          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}`,
+        );
       }
       if (signal?.aborted === true) {
-        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", { cause: signal.reason });
+        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", {
+          cause: signal.reason,
+        });
       }
       const { proposals } = this.#driver;
       if (proposals.bytes + body.length > this.#limits.queueBytesMax) throw this.#busy("commands");
@@ -222,7 +227,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     return new Promise((resolve, reject) => {
       this.#checkRunning();
       const { reads } = this.#driver;
-      const aborted = (): SynodError => new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause: signal?.reason });
+      const aborted = (): SynodError =>
+        new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause: signal?.reason });
       if (signal?.aborted === true) throw aborted();
       if (reads.count >= READS_MAX) throw this.#busy("reads");
       const onAbort = (): void => {
@@ -257,7 +263,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   #checkRunning(): void {
     if (this.#state === "running") return;
     const options = this.#failure === null ? {} : { cause: this.#failure };
-    throw new SynodError("Closed", this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause", options);
+    throw new SynodError(
+      "Closed",
+      this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause",
+      options,
+    );
   }
 
   #busy(what: string): SynodError {
@@ -330,7 +340,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       this.#driver.events.close();
       const results = await Promise.allSettled([transport.close(), storage.close()]);
       for (const result of results) {
-        if (result.status === "rejected") this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });
+        if (result.status === "rejected")
+          this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });
       }
     })();
     return this.#closing;

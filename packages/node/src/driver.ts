@@ -12,7 +12,15 @@ import {
   SynodError,
   type Transport,
 } from "@synod/interface";
-import { type Effects, type Envelope, type ForwardedBody, type Message, Outbox, type Replica, type Send } from "@synod/multipaxos";
+import {
+  type Effects,
+  type Envelope,
+  type ForwardedBody,
+  type Message,
+  Outbox,
+  type Replica,
+  type Send,
+} from "@synod/multipaxos";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
 import { EventHub } from "./events.js";
 import { LeaderQueue, type Queued } from "./leader-queue.js";
@@ -272,7 +280,12 @@ export class Driver {
       const batch = this.queue.take(limits.batchBytesMax);
       if (batch.length === 0) return;
       const timeMs = this.#time.now(machine.timeMs, nowMs);
-      replica.propose(encodeBatch(timeMs, batch.map((queued) => queued.entry)));
+      replica.propose(
+        encodeBatch(
+          timeMs,
+          batch.map((queued) => queued.entry),
+        ),
+      );
       for (const queued of batch) queued.proposed();
     }
   }

@@ -26,7 +26,10 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
   }
   for (const name of ["commandBytesMax", "batchBytesMax"] as const) {
     if (limits[name] > VALUE_BYTES_MAX) {
-      throw new SynodError("InvalidArgument", `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 16 MiB`);
+      throw new SynodError(
+        "InvalidArgument",
+        `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 16 MiB`,
+      );
     }
   }
   return limits;

@@ -196,7 +196,9 @@ export class Proposals {
         proposal.resolve(outcome.reply);
         return;
       case "invalidCommand":
-        proposal.reject(new SynodError("InvalidCommand", "the command codec refused the command; the state is untouched"));
+        proposal.reject(
+          new SynodError("InvalidCommand", "the command codec refused the command; the state is untouched"),
+        );
         return;
       case "stale":
         proposal.reject(new SynodError("SessionStale", "the session has given up the reply to this ticket"));

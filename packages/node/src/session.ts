@@ -7,7 +7,9 @@ import type { NodeLimits, NodeSession } from "./types.js";
 export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSignal): Promise<NodeSession> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
-      throw new SynodError("NotProposed", "the signal was aborted before a session was opened", { cause: signal.reason });
+      throw new SynodError("NotProposed", "the signal was aborted before a session was opened", {
+        cause: signal.reason,
+      });
     }
     const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
     const done = (): void => signal?.removeEventListener("abort", onAbort);
@@ -36,7 +38,8 @@ class OpenedSession implements NodeSession {
 
   ticket(): SessionTicket {
     const ticket = this.#book.next();
-    if (ticket === null) throw new SynodError("Busy", "too many requests of this session are open: call done() for finished ones");
+    if (ticket === null)
+      throw new SynodError("Busy", "too many requests of this session are open: call done() for finished ones");
     return ticket;
   }
 

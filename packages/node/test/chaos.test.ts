@@ -99,7 +99,9 @@ async function run(seed: number): Promise<void> {
   await world.close();
 }
 
-it(`keeps its promises through crashes, cuts, loss and doubling: ${SEEDS} seeds from ${START}`, { timeout: 600_000 }, async () => {
+it(`keeps its promises through crashes, cuts, loss and doubling: ${SEEDS} seeds from ${START}`, {
+  timeout: 600_000,
+}, async () => {
   for (let seed = START; seed < START + SEEDS; seed++) {
     await run(seed).catch((cause: unknown) => {
       throw new Error(`seed ${seed}`, { cause });

@@ -179,7 +179,11 @@ export class Disk {
         }
         if (this.#identity === null) throw new SynodError("NotFormatted", "blank");
         const bootCount = this.#identity.bootCount + 1;
-        this.#identity = { ...this.#identity, bootCount, bootId: `${this.#identity.nodeId}${bootCount}`.padStart(32, "0") };
+        this.#identity = {
+          ...this.#identity,
+          bootCount,
+          bootId: `${this.#identity.nodeId}${bootCount}`.padStart(32, "0"),
+        };
         const recovered: Recovered = {
           identity: this.#identity,
           promised: this.#promised,
@@ -328,7 +332,10 @@ export class World {
   /** Waits until some node leads and returns its id. */
   async leader(except: number[] = []): Promise<number> {
     const find = (): number | undefined =>
-      this.ids.find((id) => !except.includes(id) && this.nodes.get(id)?.status().role === "leader" && this.node(id).status().content);
+      this.ids.find(
+        (id) =>
+          !except.includes(id) && this.nodes.get(id)?.status().role === "leader" && this.node(id).status().content,
+      );
     await this.clock.until(() => find() !== undefined);
     const leader = find();
     if (leader === undefined) throw new Error("no leader");

@@ -1,0 +1,30 @@
+import type { ForwardReply, Message } from "@synod/multipaxos";
+
+/** First element of every frame. A frame of another version is refused whole. */
+export const VERSION = 1;
+
+/** Elements in front of the fields of the message: version, clusterId, from, bootId, epoch, kind. */
+export const HEADER_LENGTH = 6;
+
+/** Kind number on the wire = index + 1. New kinds go to the end; a number is never used again. */
+export const KINDS: readonly Message["kind"][] = [
+  "prepare",
+  "promise",
+  "accept",
+  "accepted",
+  "reject",
+  "commit",
+  "fetch",
+  "learn",
+  "beat",
+  "beatReply",
+  "forward",
+  "forwardReply",
+  "confirm",
+  "confirmReply",
+  "readIndexAsk",
+  "readIndexReply",
+];
+
+/** Outcome number on the wire = index. */
+export const OUTCOMES: readonly ForwardReply["outcome"][] = ["queued", "notProposed", "busy"];

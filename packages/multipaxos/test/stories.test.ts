@@ -1,0 +1,611 @@
+import { describe, expect, test } from "vitest";
+import type { Message } from "../src/index.js";
+import { valueOf } from "./oracle.js";
+import { configurationOf } from "./simulate.js";
+import { ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
+import { accept, ballot } from "./support.js";
+
+/** Three or more nodes, node 1 leading, nothing under way. */
+function led(...args: ConstructorParameters<typeof Story>): Story {
+  const story = new Story(...args);
+  expect(story.elect()).toBe(1);
+  story.take();
+  return story;
+}
+
+const executed = (story: Story): string[][] => story.configuration.members.map(({ id }) => story.actor(id).executed);
+
+describe("steady state", () => {
+  test("a command costs one round trip; the next message says that it is chosen", () => {
+    const story = led();
+    story.propose(1, "a");
+    expect(story.take()).toEqual([
+      "1>2 accept 1.1 s1 a upto 0",
+      "1>3 accept 1.1 s1 a upto 0",
+      "2>1 accepted 1.1 [1] upto 0",
+      "3>1 accepted 1.1 [1] upto 0",
+      "1>2 commit 1.1 upto 1",
+      "1>3 commit 1.1 upto 1",
+    ]);
+    story.propose(1, "b", "c");
+    expect(story.take()).toEqual([
+      "1>2 accept 1.1 s2 b c upto 1",
+      "1>3 accept 1.1 s2 b c upto 1",
+      "2>1 accepted 1.1 [2..3] upto 1",
+      "3>1 accepted 1.1 [2..3] upto 1",
+      "1>2 commit 1.1 upto 3",
+      "1>3 commit 1.1 upto 3",
+    ]);
+    expect(executed(story)).toEqual([
+      ["a", "b", "c"],
+      ["a", "b", "c"],
+      ["a", "b", "c"],
+    ]);
+  });
+
+  test.each([3, 5])("of %i nodes: messages and writes per command are exactly these", (nodes) => {
+    const story = led(nodes);
+    const before = story.configuration.members.map(({ id }) => story.actor(id).writes);
+    const commands = 100;
+    for (let i = 0; i < commands; i++) story.propose(1, `v${i}`);
+    const count = (kind: string): number => story.trace.filter((line) => line.includes(` ${kind} `)).length;
+    const peers = nodes - 1;
+    expect([count("accept"), count("accepted"), count("commit")]).toEqual([
+      commands * peers,
+      commands * peers,
+      commands * peers,
+    ]);
+    expect(story.trace.length).toBe(3 * commands * peers);
+    story.configuration.members.forEach(({ id }, i) =>
+      expect(story.actor(id).writes).toBe((before[i] ?? 0) + commands),
+    );
+  });
+
+  test("what waits in a turn shares one frame, one answer and one write", () => {
+    const story = led();
+    const before = story.actor(2).writes;
+    story.propose(1, ...Array.from({ length: 50 }, (_, i) => `v${i}`));
+    expect(story.take().map((line) => line.replace(/ v.* upto/, " upto"))).toEqual([
+      "1>2 accept 1.1 s1 upto 0",
+      "1>3 accept 1.1 s1 upto 0",
+      "2>1 accepted 1.1 [1..50] upto 0",
+      "3>1 accepted 1.1 [1..50] upto 0",
+      "1>2 commit 1.1 upto 50",
+      "1>3 commit 1.1 upto 50",
+    ]);
+    expect(story.actor(2).writes).toBe(before + 1);
+  });
+
+  test("the own vote counts only once it is on the own disk", () => {
+    const story = led();
+    story.holdWrites(1);
+    story.only([1, 2]);
+    story.propose(1, "a");
+    expect(story.take()).toEqual(["1>2 accept 1.1 s1 a upto 0", "2>1 accepted 1.1 [1] upto 0"]);
+    expect(story.actor(1).executed).toEqual([]);
+    story.flush(1);
+    expect(story.actor(1).executed).toEqual(["a"]);
+  });
+
+  test("a chosen slot above a gap is not announced again and again", () => {
+    const story = led();
+    story.lose((_from, _to, message) => message.kind === "accept" && message.firstSlot === 1);
+    story.propose(1, "a");
+    story.propose(1, "b");
+    expect(story.take().filter((line) => line.includes("commit"))).toEqual([]);
+  });
+});
+
+describe("a leader dies", () => {
+  test("what it had voted for with one other is finished by the next", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.lose((_from, to) => to === 3);
+    story.propose(1, "b");
+    story.lose((_from, to) => to === 1);
+    story.crash(1);
+    story.take();
+    expect(story.elect()).toBe(2);
+    // Node 2 was told that b is chosen; node 3 sees by its beat that something is missing.
+    expect(story.take()).toEqual([
+      "3>2 fetch 2..2",
+      "2>3 learn s2 b upto 2",
+      "2>3 prepare 2.2 from 3",
+      "3>2 promise 2.2 3.. {} upto 2",
+      "2>3 commit 2.2 upto 2",
+    ]);
+    expect(executed(story).slice(1)).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+  });
+
+  test("a vote of one survivor is proposed again in the new ballot", () => {
+    const story = led();
+    story.propose(1, "a");
+    // Node 2 votes for b, but nobody hears of it.
+    story.lose((from, to) => to === 3 || from === 2);
+    story.propose(1, "b");
+    story.crash(1);
+    story.heal();
+    story.take();
+    expect(story.elect()).toBe(2);
+    expect(story.take()).toEqual([
+      "2>1 prepare 2.2 from 2",
+      "2>3 prepare 2.2 from 2",
+      "3>2 promise 2.2 2.. {} upto 1",
+      "2>1 accept 2.2 s2 b upto 1",
+      "2>3 accept 2.2 s2 b upto 1",
+      "3>2 accepted 2.2 [2] upto 1",
+      "2>1 commit 2.2 upto 2",
+      "2>3 commit 2.2 upto 2",
+    ]);
+    expect(executed(story).slice(1)).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+  });
+
+  test("a proposal that no survivor saw is gone, and its slot goes to another", () => {
+    const story = led();
+    story.only();
+    story.propose(1, "lost");
+    story.crash(1);
+    story.heal();
+    expect(story.elect()).toBe(2);
+    story.propose(2, "b");
+    story.start(1);
+    story.pass(2 * TIMEOUT_MS);
+    expect(executed(story)).toEqual([["b"], ["b"], ["b"]]);
+    expect(story.elections).toEqual(["1.1", "2.2"]);
+  });
+
+  test("a gap below a vote is filled with a no-op", () => {
+    const story = led();
+    story.lose((_from, to, message) => message.kind === "accept" && (to === 3 || message.firstSlot === 1));
+    story.holdWrites(1);
+    story.propose(1, "a");
+    story.propose(1, "b");
+    story.crash(1);
+    story.heal();
+    expect(story.elect()).toBe(2);
+    expect(executed(story).slice(1)).toEqual([
+      ["noop", "b"],
+      ["noop", "b"],
+    ]);
+    // The old leader had a on its way to its own disk only. It learns otherwise.
+    story.start(1);
+    story.pass(TIMEOUT_MS);
+    expect(story.actor(1).executed).toEqual(["noop", "b"]);
+  });
+
+  test("what the next leader knows as chosen above a gap is proposed again, not disputed", () => {
+    const story = led(3, { frameValueBytesMax: 1 });
+    // Node 2 misses slot 1 but hears that both are chosen; node 3 has both votes and does not hear it.
+    story.lose((_from, to, message) =>
+      to === 2 ? message.kind === "accept" && message.firstSlot === 1 : message.kind === "commit",
+    );
+    story.propose(1, "a", "b");
+    expect(story.replica(2).status().chosenUpTo).toBe(0);
+    story.crash(1);
+    story.lose((_from, _to, message) => message.kind === "fetch");
+    expect(story.elect()).toBe(2);
+    expect(executed(story).slice(1)).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+  });
+
+  test("it comes back with its old proposals and changes nothing", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.only([2, 3], [1]);
+    story.propose(1, "old");
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([2]);
+    story.propose(2, "new");
+    story.heal();
+    story.deliver(1, 3, accept("1.1", 2, ["old"], 1));
+    expect(story.take().slice(-2)).toEqual(["1>3 accept 1.1 s2 old upto 1", "3>1 reject 1.1 promised 2.2 content"]);
+    story.pass(2 * TIMEOUT_MS);
+    expect(executed(story)).toEqual([
+      ["a", "new"],
+      ["a", "new"],
+      ["a", "new"],
+    ]);
+    expect(story.elections).toEqual(["1.1", "2.2"]);
+    expect(story.actor(1).notices).toContainEqual(
+      expect.objectContaining({ kind: "leadershipEnded", ballot: ballot("1.1") }),
+    );
+  });
+});
+
+describe("phase 1 in pages", () => {
+  /** Only node 3 has the votes, and frames hold one value; node 2 is the next leader. */
+  function threeVotes(): Story {
+    const story = led(3, { frameValueBytesMax: 1 });
+    story.lose((from, to) => to === 2 || from === 3);
+    story.propose(1, "a", "b", "c");
+    story.crash(1);
+    story.heal();
+    story.take();
+    return story;
+  }
+
+  test("a promise counts once its last page is there", () => {
+    const story = threeVotes();
+    expect(story.elect()).toBe(2);
+    expect(story.take().filter((line) => /^(2>3 prepare|3>2 promise|2>3 accept )/.test(line))).toEqual([
+      "2>3 prepare 2.2 from 1",
+      "3>2 promise 2.2 1..1 {1:1.1=a} upto 0",
+      "2>3 prepare 2.2 from 2",
+      "3>2 promise 2.2 2..2 {2:1.1=b} upto 0",
+      "2>3 prepare 2.2 from 3",
+      "3>2 promise 2.2 3.. {3:1.1=c} upto 0",
+      "2>3 accept 2.2 s1 a upto 0",
+      "2>3 accept 2.2 s2 b upto 0",
+      "2>3 accept 2.2 s3 c upto 0",
+    ]);
+    expect(story.actor(2).executed).toEqual(["a", "b", "c"]);
+  });
+
+  test("a lost page is asked for again, from where the pages end", () => {
+    const story = threeVotes();
+    let lost = 0;
+    story.lose((_from, _to, message) => message.kind === "promise" && message.firstSlot === 2 && lost++ === 0);
+    expect(story.elect()).toBe(2);
+    expect(story.take().filter((line) => line.startsWith("2>3 prepare"))).toEqual([
+      "2>3 prepare 2.2 from 1",
+      "2>3 prepare 2.2 from 2",
+      "2>3 prepare 2.2 from 2",
+      "2>3 prepare 2.2 from 3",
+    ]);
+    expect(story.actor(2).executed).toEqual(["a", "b", "c"]);
+  });
+
+  test("pages may come from two lives of one acceptor", () => {
+    const story = threeVotes();
+    let restarted = false;
+    story.lose((_from, to, message) => {
+      if (to !== 2 || message.kind !== "promise" || message.firstSlot !== 2 || restarted) return false;
+      restarted = true;
+      story.crash(3);
+      story.start(3);
+      return true;
+    });
+    expect(story.elect()).toBe(2);
+    expect(story.actor(2).executed).toEqual(["a", "b", "c"]);
+  });
+});
+
+describe("catching up", () => {
+  test("a lost accept is repaired by a fetch, without an election", () => {
+    const story = led();
+    story.lose((_from, to, message) => to === 3 && message.kind === "accept");
+    story.propose(1, "a");
+    story.heal();
+    story.propose(1, "b");
+    expect(story.actor(3).executed).toEqual([]);
+    story.take();
+    story.pass(2 * ROUND_MS);
+    expect(story.take()).toEqual(["3>1 fetch 1..1", "1>3 learn s1 a upto 2"]);
+    expect(story.actor(3).executed).toEqual(["a", "b"]);
+    expect(story.elections).toEqual(["1.1"]);
+  });
+
+  test("an accept that no quorum saw is sent again, with growing pauses and only to those without a vote", () => {
+    const story = led(5, { resendMs: ROUND_MS });
+    story.lose((_from, to, message) => to !== 2 && message.kind === "accept");
+    story.propose(1, "a");
+    const rounds: number[] = [];
+    story.lose((_from, _to, message) => message.kind === "accept");
+    for (let round = 1; round <= 12; round++) {
+      const before = story.sent.length;
+      story.pass(ROUND_MS);
+      const again = story.sent.slice(before).filter((message) => message.kind === "accept");
+      if (again.length > 0) rounds.push(round);
+      expect([0, 3]).toContain(again.length);
+    }
+    expect(rounds).toEqual([1, 3, 7, 11]);
+    story.heal();
+    story.pass(4 * ROUND_MS);
+    expect(executed(story)).toEqual([["a"], ["a"], ["a"], ["a"], ["a"]]);
+    expect(story.elections).toEqual(["1.1"]);
+  });
+
+  test("a restarted node knows what its disk marks as chosen and fetches the rest", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.propose(1, "b");
+    story.crash(3);
+    story.propose(1, "c");
+    story.start(3);
+    // The mark rides on the next write: that of b says that a is chosen.
+    expect(story.actor(3).executed).toEqual(["a"]);
+    story.pass(3 * ROUND_MS);
+    expect(story.actor(3).executed).toEqual(["a", "b", "c"]);
+  });
+
+  test("a leader that knows less than its voters fetches below the base before it serves", () => {
+    const story = led();
+    story.only([1, 3]);
+    story.propose(1, "a", "b");
+    story.crash(1);
+    story.heal();
+    story.lose((_from, _to, message) => message.kind === "fetch");
+    expect(story.elect()).toBe(2);
+    expect(story.replica(2).status().chosenUpTo).toBe(0);
+    story.propose(2, "c");
+    story.do(2, (replica) => replica.read(1));
+    const proposed = story.sent.filter((message) => message.kind === "accept" && message.ballot.node === 2);
+    expect(proposed).toEqual([accept("2.2", 3, ["c"])]);
+    expect(story.actor(2).reads).toEqual([]);
+    story.heal();
+    story.pass(2 * TIMEOUT_MS);
+    expect(executed(story).slice(1)).toEqual([
+      ["a", "b", "c"],
+      ["a", "b", "c"],
+    ]);
+    expect(story.actor(2).reads).toEqual([{ token: 1, index: 3 }]);
+  });
+});
+
+describe("what a leader may announce", () => {
+  test("one that learns a rival's value ends, and never says that the slot is chosen", () => {
+    const story = led(5);
+    const said = (message: Message): boolean =>
+      (message.kind === "commit" || message.kind === "accept") && message.ballot.node === 1 && message.chosenUpTo > 0;
+    // Node 5 alone votes for the old value.
+    story.lose((_from, to) => to !== 5);
+    story.propose(1, "old");
+    // Nodes 2, 3 and 4 choose another one.
+    story.only([2, 3, 4]);
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([2]);
+    story.propose(2, "new");
+    expect(story.actor(2).executed).toEqual(["new"]);
+    story.only([1, 5]);
+    story.deliver(3, 5, { kind: "fetch", firstSlot: 1, lastSlot: 1 });
+    story.pass(TIMEOUT_MS);
+    expect(story.sent.filter(said)).toEqual([]);
+    expect(story.actor(5).executed).toEqual([]);
+    story.heal();
+    story.pass(3 * TIMEOUT_MS);
+    expect(executed(story)).toEqual(Array.from({ length: 5 }, () => ["new"]));
+    expect(story.sent.filter(said)).toEqual([]);
+  });
+
+  test.each([
+    ["another value than the open one", "new", true],
+    ["the open value itself", "old", false],
+  ])("a leader fetches %s", (_what, text, ends) => {
+    const story = led(3);
+    story.only();
+    story.propose(1, "old");
+    const before = story.sent.length;
+    story.deliver(2, 1, { kind: "learn", firstSlot: 1, values: [valueOf(text)], chosenUpTo: 1 });
+    expect(story.replica(1).status().role).toBe(ends ? "follower" : "leader");
+    const announced = story.sent.slice(before).filter((message) => message.kind === "commit");
+    expect(announced.length).toBe(ends ? 0 : 1);
+    expect(story.actor(1).executed).toEqual([text]);
+  });
+
+  test("a report that a slot beyond its own is chosen ends a leadership", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.deliver(2, 1, {
+      kind: "accepted",
+      ballot: ballot("1.1"),
+      slots: [],
+      chosenUpTo: 2,
+      durableUpTo: 0,
+      applied: 0,
+    });
+    expect(story.replica(1).status().role).toBe("follower");
+  });
+});
+
+describe("who leads", () => {
+  test("a node that comes back does not depose a good leader", () => {
+    const story = led();
+    story.only([1, 2], [3]);
+    story.pass(10 * TIMEOUT_MS);
+    expect(story.replica(3).status().promised).toEqual(ballot("1.1"));
+    story.heal();
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.elections).toEqual(["1.1"]);
+    expect(story.leaders).toEqual([1]);
+  });
+
+  test("a minority makes no progress, and its ballots do not grow", () => {
+    const story = led(5);
+    story.only([1, 2], [3, 4, 5]);
+    story.propose(1, "lost");
+    story.pass(10 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([3]);
+    expect([1, 2].map((id) => story.replica(id).status().promised)).toEqual([ballot("1.1"), ballot("1.1")]);
+    expect(story.replica(1).capacity()).toBe(0);
+    story.propose(3, "a");
+    story.heal();
+    story.pass(2 * TIMEOUT_MS);
+    expect(executed(story)).toEqual(Array.from({ length: 5 }, () => ["a"]));
+    expect(story.elections).toEqual(["1.1", "2.3"]);
+  });
+
+  test("a candidate that lost sight of a quorum gives up its candidacy", () => {
+    const story = new Story(3);
+    story.lose((_from, _to, message) => message.kind === "prepare");
+    story.pass(2 * ROUND_MS);
+    expect(story.replica(1).status().role).toBe("candidate");
+    story.only([2, 3]);
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([2]);
+    expect(story.replica(1).status().role).toBe("follower");
+    const asked = story.sent.filter((message) => message.kind === "prepare" && message.ballot.node === 1).length;
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.sent.filter((message) => message.kind === "prepare" && message.ballot.node === 1).length).toBe(asked);
+  });
+
+  test("a node with a stray higher promise gets a leader back from an idle cluster", () => {
+    const story = led();
+    // A candidacy of node 2 that reached node 3 only.
+    story.deliver(2, 3, { kind: "prepare", ballot: ballot("5.2"), fromSlot: 1 });
+    story.crash(3);
+    story.start(3);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.elections).toEqual(["1.1", "6.1"]);
+    expect([1, 2, 3].map((id) => story.replica(id).status().leader)).toEqual([1, 1, 1]);
+  });
+
+  test("an old leader that goes on sending does not take turns with the new one", () => {
+    const story = led();
+    const newer = { candidacy: ballot("2.2"), promised: ballot("2.2"), leaderBallot: ballot("2.2"), content: true };
+    const older = { candidacy: ballot("1.1"), promised: ballot("1.1"), leaderBallot: ballot("1.1"), content: true };
+    const rest = { kind: "beat", round: 1, chosenUpTo: 0, durableUpTo: 0 } as const;
+    story.only();
+    story.deliver(2, 3, { ...rest, ...newer });
+    story.deliver(1, 3, { ...rest, ...older });
+    story.deliver(1, 3, accept("1.1", 1, ["x"]));
+    expect(story.replica(3).status().leader).toBe(2);
+  });
+
+  test("what a node that cannot hear reports does not hold up a new leader", () => {
+    const story = led(5);
+    // Node 5 alone hears that a is chosen; then it can speak but not hear.
+    story.lose((_from, to, message) => to !== 5 && message.kind === "commit");
+    story.propose(1, "a");
+    story.crash(1);
+    story.lose((from, to) => to === 5 || (from === 5 && to === 1));
+    const leader = story.elect();
+    story.propose(leader, "b");
+    expect(story.actor(leader).executed).toEqual(["a", "b"]);
+    story.pass(5 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([leader]);
+  });
+
+  test("the holder of the base dies: the leader gives up, and the next phase 1 finds the votes", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.crash(1);
+    // Node 3 promises while it knows a as chosen and dies before anybody can fetch it; node 1 has the vote.
+    story.actor(2).disk.votes.clear();
+    story.crash(2);
+    story.start(2);
+    story.lose((_from, to, message) => to === 3 && message.kind === "fetch");
+    story.do(3, (replica) => {
+      expect(replica.status().chosenUpTo).toBe(1);
+    });
+    story.pass(2 * TIMEOUT_MS);
+    story.start(1);
+    story.heal();
+    story.pass(6 * TIMEOUT_MS);
+    expect(executed(story)).toEqual([["a"], ["a"], ["a"]]);
+  });
+});
+
+describe("reads", () => {
+  test("a follower asks the leader, which asks a quorum", () => {
+    const story = led();
+    story.propose(1, "a");
+    story.take();
+    story.do(2, (replica) => replica.read(7));
+    expect(story.take()).toEqual([
+      "2>1 readIndexAsk #1",
+      "1>2 confirm 1.1 #1",
+      "1>3 confirm 1.1 #1",
+      "2>1 confirmReply 1.1 #1",
+      "3>1 confirmReply 1.1 #1",
+      "1>2 readIndexReply #1 1",
+    ]);
+    expect(story.actor(2).reads).toEqual([{ token: 7, index: 1 }]);
+  });
+
+  test("a read that arrives during a round waits for the next one", () => {
+    const story = led();
+    story.only();
+    story.do(1, (replica) => replica.read(1));
+    story.do(1, (replica) => replica.read(2));
+    story.heal();
+    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot("1.1"), nonce: 1 });
+    expect(story.actor(1).reads.map(({ token }) => token)).toEqual([1, 2]);
+    expect(story.take().filter((line) => line.includes("1>2 confirm"))).toEqual(["1>2 confirm 1.1 #2"]);
+  });
+
+  test.each([
+    ["an older round", "1.1", 0],
+    ["an older ballot", "1.2", 1],
+  ])("a late confirmation of %s proves nothing", (_what, b, nonce) => {
+    const story = led();
+    story.only();
+    story.do(1, (replica) => replica.read(1));
+    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot(b), nonce });
+    expect(story.actor(1).reads).toEqual([]);
+    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot("1.1"), nonce: 1 });
+    expect(story.actor(1).reads).toEqual([{ token: 1, index: 0 }]);
+  });
+
+  test("a deposed leader answers no read", () => {
+    const story = led();
+    story.only([1], [2, 3]);
+    story.do(1, (replica) => replica.read(1));
+    story.pass(TIMEOUT_MS);
+    expect(story.actor(1).reads).toEqual([]);
+    story.pass(3 * TIMEOUT_MS);
+    story.propose(2, "a");
+    story.heal();
+    story.pass(2 * TIMEOUT_MS);
+    // It asks the new leader instead.
+    expect(story.actor(1).reads).toEqual([{ token: 1, index: 1 }]);
+  });
+
+  test("a new leader answers only after everything that phase 1 found is executed", () => {
+    const story = led();
+    story.lose((from, to) => to === 3 || from === 2);
+    story.propose(1, "a");
+    story.crash(1);
+    story.lose((_from, _to, message) => message.kind === "accept");
+    expect(story.elect()).toBe(2);
+    story.do(2, (replica) => replica.read(1));
+    expect(story.take().filter((line) => line.includes("confirm"))).toEqual([]);
+    story.heal();
+    story.pass(TIMEOUT_MS);
+    expect(story.actor(2).reads).toEqual([{ token: 1, index: 1 }]);
+  });
+});
+
+describe("forwards", () => {
+  test("a follower hands a command to the leader", () => {
+    const story = led();
+    story.do(2, (replica) => expect(replica.forward(valueOf("a"))).toBe(1));
+    expect(story.take()).toEqual(["2>1 forward #1 a"]);
+    story.do(1, (replica) => replica.replyForward(2, "2:1", 1, "queued"));
+    expect(story.take()).toEqual(["1>2 forwardReply #1 queued"]);
+  });
+
+  test("a node that does not lead says so; a leader forwards to nobody", () => {
+    const story = led();
+    story.deliver(2, 3, { kind: "forward", bootId: "2:1", sequence: 1, body: valueOf("a") });
+    expect(story.take().at(-1)).toBe("3>2 forwardReply #1 notProposed");
+    expect(story.replica(1).forward(valueOf("a"))).toBeNull();
+  });
+});
+
+test("one node alone leads and decides", () => {
+  const story = led(1);
+  story.propose(1, "a", "b");
+  story.do(1, (replica) => replica.read(1));
+  expect(story.actor(1).executed).toEqual(["a", "b"]);
+  expect(story.actor(1).reads).toEqual([{ token: 1, index: 2 }]);
+});
+
+test("the window holds proposals back", () => {
+  const story = led(configurationOf(3, 2));
+  story.only();
+  expect(story.replica(1).capacity()).toBe(2);
+  story.propose(1, "a", "b");
+  expect(story.replica(1).capacity()).toBe(0);
+  expect(story.replica(1).propose(valueOf("c"))).toBeNull();
+  story.heal();
+  story.pass(TIMEOUT_MS);
+  expect(story.replica(1).capacity()).toBe(2);
+});
