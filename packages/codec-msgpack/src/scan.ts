@@ -107,7 +107,7 @@ class Scanner {
   }
 
   #map(at: number, length: number, depth: number): number {
-    if (false) throw malformed(`a map at offset ${at} is not allowed`);
+    if (!this.#limits.maps) throw malformed(`a map at offset ${at} is not allowed`);
     this.#enter(at, 2 * length, depth);
     let next = at;
     for (let i = 0; i < length; i++) next = this.value(this.#key(next), depth + 1);

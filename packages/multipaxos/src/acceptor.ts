@@ -1,7 +1,7 @@
 import { compareBallots, formatBallot } from "@synod/paxos";
 import type { Ballot, Slot, Vote } from "@synod/interface";
 import { invariant } from "./invariant.js";
-import { sameValue } from "./values.js";
+import { ITEMS_MAX, sameValue } from "./values.js";
 import type { WriteBuffer, WriteId } from "./writes.js";
 
 interface StoredVote extends Vote {
@@ -92,7 +92,8 @@ export class Acceptor {
     for (const slot of this.#slotsFrom(Math.max(fromSlot, chosenUpTo + 1))) {
       const vote = this.#votes.get(slot);
       if (vote === undefined) continue;
-      if (votes.length > 0 && bytes + vote.value.length > bytesMax) return { votes, lastSlot: slot - 1, after };
+      const full = votes.length === ITEMS_MAX || (votes.length > 0 && bytes + vote.value.length > bytesMax);
+      if (full) return { votes, lastSlot: slot - 1, after };
       votes.push({ slot, ballot: vote.ballot, value: vote.value });
       bytes += vote.value.length;
       after = Math.max(after, this.#writes.wait(vote.write));

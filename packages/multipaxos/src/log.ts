@@ -2,7 +2,7 @@ import { ballotsEqual, compareBallots } from "@synod/paxos";
 import type { Ballot, ChosenValue, Slot, Vote } from "@synod/interface";
 import { invariant } from "./invariant.js";
 import type { SlotRange } from "./messages.js";
-import { sameValue } from "./values.js";
+import { ITEMS_MAX, sameValue } from "./values.js";
 
 /** The own votes, as far as the log needs them. */
 export interface VoteView {
@@ -133,7 +133,7 @@ export class ChosenLog {
   serve(first: Slot, last: Slot, bytesMax: number): Uint8Array[] {
     const values: Uint8Array[] = [];
     let bytes = 0;
-    for (let slot = first; slot <= last; slot++) {
+    for (let slot = first; slot <= last && values.length < ITEMS_MAX; slot++) {
       const value = this.#values.get(slot);
       if (value === undefined || (values.length > 0 && bytes + value.length > bytesMax)) break;
       values.push(value);

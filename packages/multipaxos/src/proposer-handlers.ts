@@ -6,6 +6,7 @@ import { invariant } from "./invariant.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
+import { ITEMS_MAX } from "./values.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
 export function campaign(core: Core): void {
@@ -130,7 +131,8 @@ export function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[]
     bytes = 0;
   };
   for (const { slot, value } of proposals) {
-    const fits = slot === firstSlot + values.length && bytes + value.length <= core.settings.frameValueBytesMax;
+    const room = values.length < ITEMS_MAX && bytes + value.length <= core.settings.frameValueBytesMax;
+    const fits = room && slot === firstSlot + values.length;
     if (!fits) cut();
     if (values.length === 0) firstSlot = slot;
     values.push(value);

@@ -10,6 +10,9 @@ export const VALUE_BATCH = 3;
 /** The value of a slot that must be filled although nothing was proposed there. Paxos Made Simple, section 3. */
 export const NOOP: Uint8Array = Uint8Array.of(VALUE_NOOP);
 
+/** Values or votes in one message, however small they are: each costs bytes besides its own. */
+export const ITEMS_MAX = 4096;
+
 /** Same bytes. */
 export function sameValue(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;

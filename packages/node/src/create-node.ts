@@ -36,7 +36,7 @@ function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster
 /** Refuses settings that could only fail later and less clearly. */
 function checkOptions(options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster">): void {
   const { id, cluster } = options;
-  if (cluster.id === "") throw invalid("cluster.id must not be empty");
+  if (cluster.id.length < 1 || cluster.id.length > 255) throw invalid("cluster.id must have 1 to 255 characters");
   if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
     throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
   }

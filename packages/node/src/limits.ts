@@ -12,8 +12,8 @@ const DEFAULTS: NodeLimits = {
   applyBytesMax: 64 * 1024 * 1024,
 };
 
-/** Transports take frames of 16 MiB at least; values must fit with room to spare. */
-const VALUE_BYTES_MAX = 8 * 1024 * 1024;
+/** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
+const VALUE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Fills in the defaults and refuses what makes no sense. */
 export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
@@ -28,7 +28,7 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     if (limits[name] > VALUE_BYTES_MAX) {
       throw new SynodError(
         "InvalidArgument",
-        `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 16 MiB`,
+        `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 8 MiB`,
       );
     }
   }

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { ChosenLog } from "../src/index.js";
+import { CatchUp } from "../src/catch-up.js";
+import { valueOf } from "./oracle.js";
+
+function catchUpOf(): { catchUp: CatchUp; log: ChosenLog } {
+  const log = new ChosenLog(0, { vote: () => undefined, highestVote: 0 });
+  return { catchUp: new CatchUp(log, 100), log };
+}
+
+const fetch = (to: number, firstSlot: number, lastSlot: number): unknown => ({ to, fetch: { kind: "fetch", firstSlot, lastSlot } });
+
+test("asks nobody while nothing is missing", () => {
+  const { catchUp, log } = catchUpOf();
+  expect(catchUp.next(0)).toBeNull();
+  log.learn(1, valueOf("a"));
+  catchUp.reported(2, 1);
+  expect(catchUp.next(0)).toBeNull();
+});
+
+test("asks the peer with the longest prefix for the first gap, one question at a time", () => {
+  const { catchUp, log } = catchUpOf();
+  log.learn(4, valueOf("d"));
+  catchUp.reported(2, 3);
+  catchUp.reported(3, 9);
+  expect(catchUp.next(0)).toEqual(fetch(3, 1, 3));
+  expect(catchUp.next(99)).toBeNull();
+});
+
+test("an answer with news leads to the next question at once", () => {
+  const { catchUp, log } = catchUpOf();
+  catchUp.reported(3, 9);
+  catchUp.next(0);
+  log.learn(1, valueOf("a"));
+  catchUp.answered(3, true, 5);
+  expect(catchUp.lastProgressMs).toBe(5);
+  expect(catchUp.next(5)).toEqual(fetch(3, 2, 9));
+});
+
+test("an empty answer does not lead to a question in a circle", () => {
+  const { catchUp } = catchUpOf();
+  catchUp.reported(3, 9);
+  catchUp.next(0);
+  catchUp.answered(3, false, 5);
+  expect(catchUp.next(5)).toBeNull();
+  expect(catchUp.next(100)).toEqual(fetch(3, 1, 9));
+});
+
+test("peers that do not help take turns, each once", () => {
+  const { catchUp } = catchUpOf();
+  catchUp.reported(2, 7);
+  catchUp.reported(3, 9);
+  catchUp.reported(4, 8);
+  const asked = [0, 100, 200, 300, 400].map((now) => catchUp.next(now)?.to);
+  expect(asked).toEqual([3, 4, 2, 3, 4]);
+});
+
+test("a peer that cannot hear is not asked again after every answer of another", () => {
+  const { catchUp, log } = catchUpOf();
+  catchUp.reported(3, 9);
+  catchUp.reported(4, 8);
+  catchUp.next(0);
+  for (let slot = 1; slot <= 8; slot++) {
+    expect(catchUp.next(100)?.to).toBe(4);
+    log.learn(slot, valueOf(`${slot}`));
+    catchUp.answered(4, true, 100);
+  }
+  // Only it has the last slot.
+  expect(catchUp.next(100)?.to).toBe(3);
+});
+
+test("the last word of a peer counts: after a restart it may know less", () => {
+  const { catchUp } = catchUpOf();
+  catchUp.reported(3, 9);
+  catchUp.reported(2, 4);
+  catchUp.reported(3, 0);
+  expect(catchUp.next(0)).toEqual(fetch(2, 1, 9));
+});

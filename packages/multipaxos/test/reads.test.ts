@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { ReadAsks, ReadRounds, type Reader } from "../src/reads.js";
+import { majorityOf } from "./support.js";
+
+const local = (token: number): Reader => ({ kind: "local", token });
+const remote = (from: number, nonce: number): Reader => ({ kind: "remote", from, bootId: `${from}:1`, nonce });
+
+describe("rounds at the leader", () => {
+  const rounds = (): ReadRounds => new ReadRounds(majorityOf(1, 2, 3));
+
+  test("no round without readers", () => {
+    expect(rounds().start(5, 0)).toBeNull();
+  });
+
+  test("what arrives during a round shares the next, with its own index", () => {
+    const r = rounds();
+    r.add(local(1));
+    expect(r.start(5, 0)).toBe(1);
+    r.add(local(2));
+    r.add(remote(3, 1));
+    expect(r.start(9, 0)).toBeNull();
+    expect(r.onConfirm(1, 1)).toBeNull();
+    expect(r.onConfirm(2, 1)).toEqual({ readers: [local(1)], index: 5 });
+    expect(r.start(9, 0)).toBe(2);
+    r.onConfirm(1, 2);
+    expect(r.onConfirm(3, 2)).toEqual({ readers: [local(2), remote(3, 1)], index: 9 });
+  });
+
+  test("a confirmation counts for its own round and once for each member", () => {
+    const r = rounds();
+    r.add(local(1));
+    r.start(5, 0);
+    r.onConfirm(1, 1);
+    r.onConfirm(2, 1);
+    r.add(local(2));
+    r.start(6, 0);
+    expect([r.onConfirm(2, 1), r.onConfirm(3, 1), r.onConfirm(9, 2), r.onConfirm(2, 2), r.onConfirm(2, 2)]).toEqual([
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect(r.onConfirm(3, 2)).toEqual({ readers: [local(2)], index: 6 });
+  });
+
+  test("a late round asks the silent again under the same number", () => {
+    const r = rounds();
+    r.add(local(1));
+    r.start(5, 100);
+    r.onConfirm(1, 1);
+    expect(r.overdue(149, 50)).toBeNull();
+    expect(r.overdue(150, 50)).toEqual({ nonce: 1, to: [2, 3] });
+    expect(r.overdue(199, 50)).toBeNull();
+  });
+
+  test("a newer question of a follower replaces the one that waits", () => {
+    const r = rounds();
+    r.add(remote(2, 1));
+    r.add(local(7));
+    r.add(remote(3, 1));
+    r.add(remote(2, 2));
+    r.start(5, 0);
+    r.onConfirm(1, 1);
+    expect(r.onConfirm(3, 1)?.readers).toEqual([local(7), remote(3, 1), remote(2, 2)]);
+  });
+
+  test("the end of a leadership gives everybody back, the round under way first", () => {
+    const r = rounds();
+    r.add(local(1));
+    r.start(5, 0);
+    r.add(local(2));
+    expect(r.stop()).toEqual([local(1), local(2)]);
+    expect(r.onConfirm(2, 1)).toBeNull();
+    expect(r.stop()).toEqual([]);
+  });
+});
+
+describe("questions of a follower", () => {
+  test("one is open at a time", () => {
+    const asks = new ReadAsks();
+    expect(asks.start(1, 0)).toBeNull();
+    asks.add(1);
+    expect(asks.start(1, 0)).toEqual({ nonce: 1, to: 1 });
+    asks.add(2);
+    expect(asks.start(1, 0)).toBeNull();
+    expect(asks.onReply(1, 1)).toEqual([1]);
+    expect(asks.start(1, 0)).toEqual({ nonce: 2, to: 1 });
+  });
+
+  test("only the answer of the one asked, to this question, counts", () => {
+    const asks = new ReadAsks();
+    asks.add(1);
+    asks.start(1, 0);
+    expect([asks.onReply(2, 1), asks.onReply(1, 0), asks.onReply(1, 1), asks.onReply(1, 1)]).toEqual([null, null, [1], null]);
+  });
+
+  test.each([
+    ["late", 1, 50, true],
+    ["not yet late", 1, 49, false],
+    ["of another leader than now", 2, 1, true],
+    ["without a leader", null, 1, true],
+  ])("a question that is %s is asked again or not, under a new number", (_what, leader, nowMs, again) => {
+    const asks = new ReadAsks();
+    asks.add(1);
+    asks.start(1, 0);
+    asks.add(2);
+    asks.expire(leader, nowMs, 50);
+    expect(asks.start(1, nowMs)).toEqual(again ? { nonce: 2, to: 1 } : null);
+    expect(asks.onReply(1, 1)).toEqual(again ? null : [1]);
+    if (again) expect(asks.onReply(1, 2)).toEqual([1, 2]);
+  });
+
+  test("a cancelled reader is gone, asked for or not", () => {
+    const asks = new ReadAsks();
+    asks.add(1);
+    asks.add(2);
+    asks.start(1, 0);
+    asks.add(3);
+    asks.add(4);
+    asks.cancel(1);
+    asks.cancel(3);
+    asks.expire(null, 1, 50);
+    expect(asks.takeAll()).toEqual([2, 4]);
+    expect(asks.takeAll()).toEqual([]);
+  });
+});

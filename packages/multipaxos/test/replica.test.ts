@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { Replica, type Message, type ReplicaOptions } from "../src/index.js";
+import { valueOf } from "./oracle.js";
+import { configurationOf } from "./simulate.js";
+import { accept, ballot, promise, vote } from "./support.js";
+
+const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+
+function replicaOf(options: Partial<ReplicaOptions> = {}): Replica {
+  return new Replica({ nodeId: 1, bootId: "1:1", configuration: configurationOf(3, 8), recovered: nothing, ...options });
+}
+
+describe("bad input is dropped and named", () => {
+  const prepare = (round: number, node: number): Message => ({ kind: "prepare", ballot: { round, node }, fromSlot: 1 });
+  const beat = { kind: "beat", round: 1, candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0 } as const;
+
+  test.each<[string, number, Message]>([
+    ["a stranger", 9, prepare(1, 9)],
+    ["itself", 1, prepare(1, 1)],
+    ["a prepare in another's ballot", 2, prepare(1, 3)],
+    ["an accept in another's ballot", 2, accept("1.3", 1, ["x"])],
+    ["a commit in another's ballot", 2, { kind: "commit", ballot: ballot("1.3"), chosenUpTo: 1 }],
+    ["a confirm in another's ballot", 2, { kind: "confirm", ballot: ballot("1.3"), nonce: 1 }],
+    ["a round that is NaN", 2, prepare(Number.NaN, 2)],
+    ["an infinite round", 2, prepare(Number.POSITIVE_INFINITY, 2)],
+    ["a fraction", 2, prepare(1.5, 2)],
+    ["an unsafe integer", 2, prepare(2 ** 53, 2)],
+    ["a wild jump", 2, prepare(2 ** 33, 2)],
+    ["a wild jump in a reject", 2, { kind: "reject", ballot: ballot("1.1"), promised: { round: 2 ** 40, node: 2 }, content: false, leaderBallot: null }],
+    ["a wild jump in a beat", 2, { ...beat, candidacy: { round: 2 ** 40, node: 2 } }],
+    ["a wild jump in a vote", 2, promise("1.1", { votes: [{ ...vote(1, "1.1", "a"), ballot: { round: 2 ** 40, node: 2 } }] })],
+    ["an accept beyond the last slot", 2, accept("1.2", Number.MAX_SAFE_INTEGER, ["x"])],
+    ["an answer for an earlier life", 2, { kind: "readIndexReply", bootId: "1:0", nonce: 1, index: 1 }],
+    ["a forward reply for an earlier life", 2, { kind: "forwardReply", bootId: "1:0", sequence: 1, outcome: "queued" }],
+  ])("%s", (_what, from, message) => {
+    const replica = replicaOf();
+    const before = replica.status();
+    replica.receive(from, message);
+    const effects = replica.takeEffects();
+    expect(effects.sends).toEqual([]);
+    expect(effects.notices).toEqual([{ kind: "ignored", from, reason: expect.any(String) as string }]);
+    expect(replica.takeWrite()).toBeNull();
+    expect(replica.status()).toEqual(before);
+  });
+});
+
+describe("what it starts from", () => {
+  test("a node outside of the configuration is refused", () => {
+    expect(() => replicaOf({ nodeId: 7 })).toThrow(expect.objectContaining({ code: "InvalidConfiguration" }));
+  });
+
+  test.each([{ electionTimeoutMs: 0 }, { resendMs: Number.NaN }, { frameValueBytesMax: -1 }, { inFlightBytesMax: Infinity }])(
+    "%o is refused",
+    (settings) => {
+      expect(() => replicaOf({ settings })).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+    },
+  );
+
+  test("values of the mark come from what was learned, else from votes; nothing above a gap is handed out", () => {
+    const replica = replicaOf({
+      recovered: {
+        promised: ballot("3.1"),
+        votes: [vote(1, "1.1", "a"), vote(2, "1.1", "wrong"), vote(3, "3.1", "c")],
+        chosen: [
+          { slot: 2, value: valueOf("b") },
+          { slot: 5, value: valueOf("e") },
+        ],
+        chosenUpTo: 2,
+        snapshot: null,
+      },
+    });
+    expect(replica.takeEffects().chosen).toEqual([
+      { slot: 1, value: valueOf("a") },
+      { slot: 2, value: valueOf("b") },
+    ]);
+    expect(replica.status()).toMatchObject({ chosenUpTo: 2, durableUpTo: 2, promised: ballot("3.1"), role: "follower" });
+  });
+
+  test("it goes on from a snapshot", () => {
+    const replica = replicaOf({ recovered: { ...nothing, votes: [vote(8, "1.1", "h")], promised: ballot("1.1"), chosenUpTo: 8, snapshot: { index: 7, bytes: 1 } } });
+    expect(replica.takeEffects().chosen).toEqual([{ slot: 8, value: valueOf("h") }]);
+    expect(replica.status().applied).toBe(7);
+  });
+});
+
+test("what was applied must have been handed out and cannot be taken back", () => {
+  const replica = replicaOf({ recovered: { ...nothing, votes: [vote(1, "1.1", "a"), vote(2, "1.1", "b")], promised: ballot("1.1"), chosenUpTo: 2 } });
+  replica.appliedUpTo(2);
+  expect(() => replica.appliedUpTo(1)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+  expect(() => replica.appliedUpTo(3)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+});
+
+test("no vote where another value is known as chosen; the answer says how far the log is known", () => {
+  const replica = replicaOf({ recovered: { ...nothing, chosen: [{ slot: 1, value: valueOf("new") }], chosenUpTo: 1 } });
+  replica.receive(2, accept("1.2", 1, ["old", "x"]));
+  expect(replica.takeEffects().sends).toMatchObject([
+    { to: [2], after: 1, message: { kind: "accepted", slots: [[2, 2]], chosenUpTo: 1 } },
+  ]);
+});
+
+test("the rounds end at the last safe integer with a clear error", () => {
+  const promised = { round: Number.MAX_SAFE_INTEGER, node: 1 };
+  const replica = replicaOf({ configuration: configurationOf(1, 8), recovered: { ...nothing, promised } });
+  expect(() => replica.tick(0, 0)).toThrow(expect.objectContaining({ code: "RoundsExhausted" }));
+});

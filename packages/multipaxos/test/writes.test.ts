@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { type Send, WriteBuffer } from "../src/index.js";
+import { Outbox } from "../src/effects.js";
+import { valueOf } from "./oracle.js";
+import { ballot, vote } from "./support.js";
+
+describe("the write buffer", () => {
+  test("gathers while a write is under way: one write takes all", () => {
+    const writes = new WriteBuffer(0);
+    expect(writes.take(0)).toBeNull();
+    expect(writes.addPromise(ballot("1.1"))).toBe(1);
+    expect(writes.take(0)).toEqual({ id: 1, write: { promised: ballot("1.1"), votes: [], chosen: [] } });
+    expect(writes.addVote(vote(1, "1.1", "a"))).toBe(2);
+    expect(writes.addVote(vote(2, "2.2", "b"))).toBe(2);
+    expect(writes.addChosen({ slot: 3, value: valueOf("c") })).toBe(2);
+    writes.done(1);
+    expect(writes.take(0)).toEqual({
+      id: 2,
+      write: {
+        promised: ballot("2.2"),
+        votes: [vote(1, "1.1", "a"), vote(2, "2.2", "b")],
+        chosen: [{ slot: 3, value: valueOf("c") }],
+      },
+    });
+  });
+
+  test("the chosen mark rides along and counts once it is flushed", () => {
+    const writes = new WriteBuffer(4);
+    expect(writes.take(9)).toBeNull();
+    writes.addPromise(ballot("1.1"));
+    expect(writes.take(6)?.write.chosenUpTo).toBe(6);
+    expect(writes.durableUpTo).toBe(4);
+    writes.done(1);
+    expect(writes.durableUpTo).toBe(6);
+    writes.addPromise(ballot("2.1"));
+    expect(writes.take(6)?.write).not.toHaveProperty("chosenUpTo");
+    writes.done(2);
+    expect(writes.durableUpTo).toBe(6);
+  });
+
+  test("nothing waits for what is durable", () => {
+    const writes = new WriteBuffer(0);
+    writes.addPromise(ballot("1.1"));
+    expect(writes.wait(1)).toBe(1);
+    writes.take(0);
+    expect(writes.wait(1)).toBe(1);
+    writes.done(1);
+    expect([writes.wait(0), writes.wait(1), writes.wait(2)]).toEqual([0, 0, 2]);
+  });
+
+  test("two writes at a time, or one that ends out of order, stop the node", () => {
+    const writes = new WriteBuffer(0);
+    writes.addPromise(ballot("1.1"));
+    expect(() => writes.done(1)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+    writes.take(0);
+    writes.addPromise(ballot("2.1"));
+    expect(() => writes.take(0)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+    expect(() => writes.done(2)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+  });
+});
+
+test("the outbox keeps a message until its write is durable", () => {
+  const send = (to: number, after: number): Send => ({
+    to: [to],
+    message: { kind: "fetch", firstSlot: 1, lastSlot: 1 },
+    lane: "control",
+    after,
+  });
+  const outbox = new Outbox();
+  const who = (sends: readonly Send[]): number[] => sends.flatMap(({ to }) => to);
+  expect(who(outbox.add([send(1, 0), send(2, 1), send(3, 2), send(4, 1)]))).toEqual([1]);
+  expect(outbox.heldCount).toBe(3);
+  expect(who(outbox.durable(1))).toEqual([2, 4]);
+  expect(who(outbox.add([send(5, 1), send(6, 2)]))).toEqual([5]);
+  expect(who(outbox.durable(2))).toEqual([3, 6]);
+  expect(outbox.heldCount).toBe(0);
+});

@@ -1,0 +1,1 @@
+export { type MemoryNetwork, type MemoryNetworkOptions, type MemoryTransport, memoryNetwork } from "./network.js";

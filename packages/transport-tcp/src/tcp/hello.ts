@@ -1,0 +1,121 @@
+import type { Incarnation, Lane, NodeId } from "@synod/interface";
+import { SynodError } from "@synod/interface";
+
+/** Version of framing and handshake. Both sides of a connection speak the same one. */
+export const PROTOCOL_VERSION = 1;
+
+/** Longest frame before the handshake is done, and on the way back after it. */
+export const HANDSHAKE_FRAME_BYTES_MAX = 1024;
+
+/** Kinds of frames on a connection between two replicas. */
+export const FrameType = { hello: 1, refusal: 2, data: 3, ping: 4, pong: 5 } as const;
+
+/** What both sides say first: the dialer at once, the listener in answer to it. */
+export interface Hello {
+  readonly lane: Lane;
+  readonly from: Incarnation;
+  /** Whom the sender believes to be talking to. */
+  readonly to: NodeId;
+}
+
+/** A hello of another version: nothing else of it can be read. */
+export interface ForeignHello {
+  readonly version: number;
+}
+
+const magic = 0x53594e44; // "SYND"
+const fixedBytes = 48;
+const lanes: readonly Lane[] = ["control", "bulk"];
+
+const refusalReasons = ["version", "cluster", "self", "misdirected", "unknown", "stale"] as const;
+
+/** Why a handshake is refused. */
+export type RefusalReason = (typeof refusalReasons)[number];
+
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** For people, on both sides. */
+  readonly text: string;
+}
+
+const utf8 = new TextEncoder();
+const malformed = (text: string): SynodError => new SynodError("Malformed", text);
+
+/**
+ * Layout, big-endian: magic (u32), version (u16), lane (u8), from (u64), to (u64), boot count (u64), boot id (16 bytes),
+ * length of the cluster id (u8), cluster id (UTF-8). Magic and version stay in place in all versions.
+ */
+export function encodeHello({ lane, from, to }: Hello): Uint8Array {
+  const cluster = utf8.encode(from.clusterId);
+  const bytes = new Uint8Array(fixedBytes + cluster.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, magic);
+  view.setUint16(4, PROTOCOL_VERSION);
+  bytes[6] = lanes.indexOf(lane);
+  view.setBigUint64(7, BigInt(from.nodeId));
+  view.setBigUint64(15, BigInt(to));
+  view.setBigUint64(23, BigInt(from.bootCount));
+  bytes.set(Buffer.from(from.bootId, "hex"), 31);
+  bytes[47] = cluster.length;
+  bytes.set(cluster, fixedBytes);
+  return bytes;
+}
+
+/** @throws SynodError `Malformed`. */
+export function decodeHello(bytes: Uint8Array): Hello | ForeignHello {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 6 || view.getUint32(0) !== magic) throw malformed("The other side does not speak Synod.");
+  const version = view.getUint16(4);
+  if (version !== PROTOCOL_VERSION) return { version };
+  const lane = lanes[bytes[6] ?? -1];
+  if (bytes.length < fixedBytes || bytes.length !== fixedBytes + (bytes[47] ?? 0) || lane === undefined) {
+    throw malformed("A handshake with a wrong length or an unknown lane.");
+  }
+  return {
+    lane,
+    to: positive(view.getBigUint64(15)),
+    from: {
+      nodeId: positive(view.getBigUint64(7)),
+      bootCount: positive(view.getBigUint64(23)),
+      bootId: Buffer.from(bytes.subarray(31, 47)).toString("hex"),
+      clusterId: decodeText(bytes.subarray(fixedBytes)),
+    },
+  };
+}
+
+function positive(value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) throw malformed("A handshake with a number out of range.");
+  return number;
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SynodError("Malformed", "A handshake with a text that is not UTF-8.", { cause });
+  }
+}
+
+/** Reason (u8, from 1), text (UTF-8, cut to fit). */
+export function encodeRefusal({ reason, text }: Refusal): Uint8Array {
+  return new Uint8Array([refusalReasons.indexOf(reason) + 1, ...utf8.encode(text).subarray(0, 900)]);
+}
+
+/** A refusal only ends in the log, so whatever it holds is taken, cleaned of control characters. */
+export function decodeRefusal(bytes: Uint8Array): { reason: RefusalReason | "other"; text: string } {
+  const reason = refusalReasons[(bytes[0] ?? 0) - 1] ?? "other";
+  return { reason, text: new TextDecoder().decode(bytes.subarray(1)).replaceAll(/\p{Cc}/gu, " ") };
+}
+
+/** @throws SynodError `InvalidArgument` if the handshake cannot carry it. */
+export function checkIncarnation({ clusterId, nodeId, bootCount, bootId }: Incarnation): void {
+  const clusterBytes = utf8.encode(clusterId).length;
+  const wrong = [
+    clusterBytes >= 1 && clusterBytes <= 255 ? null : `a cluster id of ${clusterBytes} bytes (1 to 255)`,
+    Number.isSafeInteger(nodeId) && nodeId >= 1 ? null : `the node id ${nodeId} (a positive integer)`,
+    Number.isSafeInteger(bootCount) && bootCount >= 1 ? null : `the boot count ${bootCount} (a positive integer)`,
+    /^[0-9a-f]{32}$/.test(bootId) ? null : `the boot id ${JSON.stringify(bootId)} (32 lower-case hexadecimal digits)`,
+  ].filter((text) => text !== null);
+  if (wrong.length > 0) throw new SynodError("InvalidArgument", `The transport cannot start with ${wrong.join(", ")}.`);
+}

@@ -1,0 +1,50 @@
+import type { Incarnation, NodeId } from "@synod/interface";
+import { type ForeignHello, type Hello, PROTOCOL_VERSION, type Refusal } from "./hello.js";
+
+/** What a node knows when a hello comes in. */
+export interface Acquaintance {
+  readonly self: Incarnation;
+  /** Whom this side dialed; null where it was dialed. */
+  readonly expected: NodeId | null;
+  isMember(id: NodeId): boolean;
+  /** Latest incarnation of the peer seen by this process. */
+  known(id: NodeId): Incarnation | undefined;
+}
+
+/** The hello itself, or the first reason to refuse it, in the order in which they make sense to the one who is refused. */
+export function judgeHello(hello: Hello | ForeignHello, acquaintance: Acquaintance): Hello | Refusal {
+  const { self, expected, isMember, known } = acquaintance;
+  if ("version" in hello) {
+    return { reason: "version", text: `Protocol version ${hello.version} meets ${PROTOCOL_VERSION}: run one release.` };
+  }
+  const { from, to } = hello;
+  if (from.clusterId !== self.clusterId) {
+    return { reason: "cluster", text: `Cluster ${quote(from.clusterId)} meets cluster ${quote(self.clusterId)}.` };
+  }
+  if (from.nodeId === self.nodeId) {
+    return { reason: "self", text: `Both sides are node ${self.nodeId}: an address or an id is given to two nodes.` };
+  }
+  if (to !== self.nodeId || (expected !== null && from.nodeId !== expected)) {
+    const [wanted, found] = to !== self.nodeId ? [to, self.nodeId] : [expected, from.nodeId];
+    return { reason: "misdirected", text: `Node ${wanted} was wanted, but node ${found} answers at this address.` };
+  }
+  if (!isMember(from.nodeId)) {
+    return { reason: "unknown", text: `Node ${from.nodeId} is no member as far as node ${self.nodeId} knows.` };
+  }
+  const latest = known(from.nodeId);
+  if (latest !== undefined && compareIncarnations(from, latest) === "older") {
+    return {
+      reason: "stale",
+      text: `Boot ${from.bootCount} of node ${from.nodeId} is not the latest one (${latest.bootCount}): an old process, or an old copy of its store.`,
+    };
+  }
+  return hello;
+}
+
+/** A known boot count with another boot id is a store that was rolled back, so it counts as older. */
+export function compareIncarnations(candidate: Incarnation, latest: Incarnation): "older" | "same" | "newer" {
+  if (candidate.bootCount > latest.bootCount) return "newer";
+  return candidate.bootCount === latest.bootCount && candidate.bootId === latest.bootId ? "same" : "older";
+}
+
+const quote = (text: string): string => JSON.stringify(text);
