@@ -2,13 +2,13 @@ import type { Incarnation, Lane, NodeId } from "@synod/interface";
 import { SynodError } from "@synod/interface";
 
 /** Version of framing and handshake. Both sides of a connection speak the same one. */
-export const PROTOCOL_VERSION = 1;
+export const protocolVersion = 1;
 
 /** Longest frame before the handshake is done, and on the way back after it. */
-export const HANDSHAKE_FRAME_BYTES_MAX = 1024;
+export const handshakeFrameBytesMax = 1024;
 
 /** Kinds of frames on a connection between two replicas. */
-export const FrameType = { hello: 1, refusal: 2, data: 3, ping: 4, pong: 5 } as const;
+export const frameKinds = { hello: 1, refusal: 2, data: 3, ping: 4, ack: 5 } as const;
 
 /** What both sides say first: the dialer at once, the listener in answer to it. */
 export interface Hello {
@@ -50,7 +50,7 @@ export function encodeHello({ lane, from, to }: Hello): Uint8Array {
   const bytes = new Uint8Array(fixedBytes + cluster.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic);
-  view.setUint16(4, PROTOCOL_VERSION);
+  view.setUint16(4, protocolVersion);
   bytes[6] = lanes.indexOf(lane);
   view.setBigUint64(7, BigInt(from.nodeId));
   view.setBigUint64(15, BigInt(to));
@@ -66,7 +66,7 @@ export function decodeHello(bytes: Uint8Array): Hello | ForeignHello {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 6 || view.getUint32(0) !== magic) throw malformed("The other side does not speak Synod.");
   const version = view.getUint16(4);
-  if (version !== PROTOCOL_VERSION) return { version };
+  if (version !== protocolVersion) return { version };
   const lane = lanes[bytes[6] ?? -1];
   if (bytes.length < fixedBytes || bytes.length !== fixedBytes + (bytes[47] ?? 0) || lane === undefined) {
     throw malformed("A handshake with a wrong length or an unknown lane.");

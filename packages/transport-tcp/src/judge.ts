@@ -1,5 +1,5 @@
 import type { Incarnation, NodeId } from "@synod/interface";
-import { type ForeignHello, type Hello, PROTOCOL_VERSION, type Refusal } from "./hello.js";
+import { type ForeignHello, type Hello, protocolVersion, type Refusal } from "./hello.js";
 
 /** What a node knows when a hello comes in. */
 export interface Acquaintance {
@@ -15,7 +15,7 @@ export interface Acquaintance {
 export function judgeHello(hello: Hello | ForeignHello, acquaintance: Acquaintance): Hello | Refusal {
   const { self, expected, isMember, known } = acquaintance;
   if ("version" in hello) {
-    return { reason: "version", text: `Protocol version ${hello.version} meets ${PROTOCOL_VERSION}: run one release.` };
+    return { reason: "version", text: `Protocol version ${hello.version} meets ${protocolVersion}: run one release.` };
   }
   const { from, to } = hello;
   if (from.clusterId !== self.clusterId) {

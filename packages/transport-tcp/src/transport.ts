@@ -1,0 +1,273 @@
+import { createServer, type Server, type Socket } from "node:net";
+import {
+  type Incarnation,
+  type Lane,
+  type Member,
+  type NodeId,
+  SynodError,
+  type TransportHandlers,
+  type TransportStart,
+} from "@synod/interface";
+import { type Address, formatAddress, parseAddress } from "./address.js";
+import type { Context, Settings } from "./context.js";
+import { type EncodedFrame, encodeFrame } from "./framing.js";
+import { checkIncarnation, frameKinds } from "./hello.js";
+import { IncomingLink } from "./incoming.js";
+import { compareIncarnations, judgeHello } from "./judge.js";
+import { closeServer, listen } from "./listen.js";
+import { Notices } from "./notices.js";
+import type { TcpTransport, TcpTransportOptions } from "./options.js";
+import { Peer } from "./peer.js";
+import { hostClock, hostRandom } from "./ports.js";
+
+/** Connections that have not said who they are; more are dropped, so that a flood of them costs little. */
+const strangersMax = 128;
+
+export class SocketTransport implements TcpTransport {
+  readonly #options: TcpTransportOptions;
+  readonly #settings: Settings;
+  readonly #sockets = new Set<Socket>();
+  readonly #incoming = new Set<IncomingLink>();
+  readonly #peers = new Map<NodeId, Peer>();
+  /** Latest incarnation of each peer that was ever connected; kept when a member leaves, since ids are not used again. */
+  readonly #known = new Map<NodeId, Incarnation>();
+  #members: ReadonlyMap<NodeId, Member> = new Map();
+  #context: Context | null = null;
+  #handlers: TransportHandlers | null = null;
+  #server: Server | null = null;
+  #started: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+  #address: string | null = null;
+  /** While the caller is inside of `setMembers`, events wait. */
+  #defersEvents = false;
+
+  constructor(options: TcpTransportOptions, settings: Settings) {
+    this.#options = options;
+    this.#settings = settings;
+  }
+
+  get address(): string | null {
+    return this.#address;
+  }
+
+  start(options: TransportStart): Promise<void> {
+    if (this.#closing) return Promise.reject(new SynodError("Closed", "The transport was closed; make a new one."));
+    if (this.#started) {
+      return Promise.reject(new SynodError("InvalidArgument", "The transport was started already; make one per node."));
+    }
+    this.#started = this.#start(options);
+    return this.#started;
+  }
+
+  setMembers(members: readonly Member[]): void {
+    const context = this.#context;
+    if (!context || this.#closing) return;
+    this.#defersEvents = true;
+    this.#applyMembers(context, members);
+    this.#defersEvents = false;
+  }
+
+  send(to: NodeId | readonly NodeId[], frame: Uint8Array, lane: Lane): boolean {
+    const ids = typeof to === "number" ? [to] : to;
+    const context = this.#context;
+    if (!context || this.#closing) return ids.length === 0;
+    if (frame.length > this.#settings.frameBytesMax) return this.#tooLong(context, ids, frame, lane);
+    let taken = 0;
+    let encoded: EncodedFrame | null = null;
+    for (const id of ids) {
+      const peer = this.#peers.get(id);
+      if (!peer) {
+        context.metrics.count("synod_transport_dropped_frames_total", 1, { lane, reason: "unknown" });
+        continue;
+      }
+      encoded ??= encodeFrame(frameKinds.data, frame);
+      if (peer.send(encoded, lane)) taken++;
+    }
+    if (taken > 0) context.metrics.count("synod_transport_sent_frames_total", taken, sentLabels[lane]);
+    return taken === ids.length;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start({ self, members, handlers, logger, metrics }: TransportStart): Promise<void> {
+    checkIncarnation(self);
+    const listenText = this.#options.listen ?? members.find(({ id }) => id === self.nodeId)?.address;
+    if (listenText === undefined) {
+      throw new SynodError(
+        "InvalidArgument",
+        `Node ${self.nodeId} does not know where to listen: give its own member an address, or the transport \`listen\`.`,
+      );
+    }
+    const server = createServer();
+    this.#server = server;
+    const bound = await listen(server, parseAddress(listenText));
+    if (this.#closing) throw new SynodError("Closed", "The transport was closed while it started.");
+    this.#address = formatAddress(bound);
+    this.#handlers = handlers;
+    const context: Context = {
+      settings: this.#settings,
+      self,
+      clock: this.#options.clock ?? hostClock,
+      random: this.#options.random ?? hostRandom,
+      logger,
+      metrics,
+      notices: new Notices(logger),
+      track: (socket) => this.#track(socket),
+      judge: (hello, expected) =>
+        judgeHello(hello, {
+          self,
+          expected,
+          isMember: (id) => this.#members.has(id),
+          known: (id) => this.#known.get(id),
+        }),
+      met: (peer) => this.#met(peer),
+    };
+    this.#context = context;
+    server.on("error", (error) => logger.error("the listening socket failed", { error }));
+    server.on("connection", (socket) => this.#accept(context, socket));
+    this.#applyMembers(context, members);
+  }
+
+  #accept(context: Context, socket: Socket): void {
+    const strangers = [...this.#incoming].filter(({ peer }) => peer === null).length;
+    if (this.#closing || strangers >= strangersMax) {
+      context.metrics.count("synod_transport_refusals_total", 1, { reason: "flood", by: "us" });
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
+    const link = new IncomingLink({
+      context,
+      socket,
+      onAccepted: (accepted) => this.#accepted(accepted),
+      onFrame: (from, payload) => this.#emit("frame", (handlers) => handlers.frame(from.nodeId, payload)),
+      onEnd: (ended) => this.#incoming.delete(ended),
+    });
+    this.#incoming.add(link);
+  }
+
+  #accepted(link: IncomingLink): void {
+    const { peer, lane } = link;
+    if (!peer) return;
+    // One connection per peer and lane: the dialer keeps no second one, so an earlier one is dead, perhaps without a word.
+    for (const other of this.#incoming) {
+      if (other !== link && other.peer?.nodeId === peer.nodeId && other.lane === lane) other.close();
+    }
+    this.#met(peer);
+  }
+
+  #met(peer: Incarnation): void {
+    const latest = this.#known.get(peer.nodeId);
+    const isNew = latest === undefined || compareIncarnations(peer, latest) === "newer";
+    if (isNew) {
+      this.#known.set(peer.nodeId, peer);
+      for (const link of this.#incoming) {
+        if (link.peer?.nodeId === peer.nodeId && compareIncarnations(link.peer, peer) === "older") link.close();
+      }
+    }
+    this.#peers.get(peer.nodeId)?.met(peer, isNew);
+  }
+
+  #applyMembers(context: Context, members: readonly Member[]): void {
+    const { nodeId } = context.self;
+    const oldOwn = this.#members.get(nodeId)?.address;
+    const newOwn = members.find(({ id }) => id === nodeId)?.address;
+    if (oldOwn !== undefined && newOwn !== undefined && oldOwn !== newOwn && newOwn !== this.#address) {
+      context.logger.info("the own address changed; this process goes on listening where it did", {
+        listening: this.#address,
+        configured: newOwn,
+      });
+    }
+    this.#members = new Map(members.map((member) => [member.id, member]));
+    const addresses = addressesOf(context, members);
+    for (const [id, peer] of this.#peers) {
+      const address = addresses.get(id);
+      if (address?.host === peer.address.host && address.port === peer.address.port) continue;
+      this.#peers.delete(id);
+      peer.close();
+    }
+    for (const link of this.#incoming) if (link.peer && !this.#members.has(link.peer.nodeId)) link.close();
+    for (const [id, address] of addresses) if (!this.#peers.has(id)) this.#addPeer(context, id, address);
+  }
+
+  #addPeer(context: Context, id: NodeId, address: Address): void {
+    const peer = new Peer({
+      context,
+      id,
+      address,
+      onUp: (incarnation) => this.#emit("peerUp", (handlers) => handlers.peerUp(incarnation)),
+      onDown: (down) => this.#emit("peerDown", (handlers) => handlers.peerDown(down)),
+    });
+    this.#peers.set(id, peer);
+    peer.dial();
+  }
+
+  #tooLong({ metrics, notices }: Context, to: readonly NodeId[], { length }: Uint8Array, lane: Lane): boolean {
+    metrics.count("synod_transport_dropped_frames_total", to.length, { lane, reason: "size" });
+    const limitBytes = this.#settings.frameBytesMax;
+    notices.warn("size", "a frame above frameBytesMax is dropped", { bytes: length, limitBytes });
+    return to.length === 0;
+  }
+
+  /** A handler that throws is a bug above the transport: it is logged and counted, and the connection goes on. */
+  #emit(name: keyof TransportHandlers, call: (handlers: TransportHandlers) => void): void {
+    if (this.#defersEvents) {
+      queueMicrotask(() => this.#emit(name, call));
+      return;
+    }
+    const [handlers, context] = [this.#handlers, this.#context];
+    if (!handlers || !context) return;
+    try {
+      call(handlers);
+    } catch (error) {
+      context.metrics.count("synod_transport_handler_errors_total", 1, { handler: name });
+      context.logger.error(`the ${name} handler threw`, { error });
+    }
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  async #close(): Promise<void> {
+    // First of all, since links tell of their end: without handlers nobody is told.
+    this.#handlers = null;
+    // A start under way must end before anything is closed: it would listen afterwards. It does not wait for peers.
+    const started = this.#started?.catch(() => {});
+    for (const peer of this.#peers.values()) peer.close();
+    this.#peers.clear();
+    for (const link of this.#incoming) link.close();
+    const gone = [...this.#sockets].map((socket) => new Promise<void>((done) => socket.once("close", () => done())));
+    for (const socket of this.#sockets) socket.destroy();
+    await started;
+    await Promise.all([...gone, this.#server && closeServer(this.#server)]);
+    this.#address = null;
+  }
+}
+
+/** Of the other members. They come from the replicated configuration, so a bad one must not stop this node. */
+function addressesOf({ self, logger }: Context, members: readonly Member[]): Map<NodeId, Address> {
+  const addresses = new Map<NodeId, Address>();
+  for (const { id, address } of members) {
+    if (id === self.nodeId || address === undefined) continue;
+    try {
+      addresses.set(id, parseAddress(address));
+    } catch (error) {
+      logger.error(`node ${id} cannot be dialed`, { peer: id, address, error });
+    }
+  }
+  return addresses;
+}
+
+const sentLabels: Readonly<Record<Lane, Readonly<Record<string, string>>>> = {
+  control: { lane: "control" },
+  bulk: { lane: "bulk" },
+};
