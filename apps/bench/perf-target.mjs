@@ -126,10 +126,17 @@ export function create({ nodes = 3 } = {}) {
     if (target > 0) client = await Client.open(clientPorts[target - 1]);
   };
   const call = (operation, key, value) =>
-    client === null || client.closed ? reconnect().then(() => Promise.reject(new Error("reconnected"))) : client.request(operation, key, value);
+    client === null || client.closed
+      ? reconnect().then(() => Promise.reject(new Error("reconnected")))
+      : client.request(operation, key, value);
 
   return {
-    meta: { name: "synod", durable: "data-sync on a quorum before the answer", read: "linearizable", local: "leader's state" },
+    meta: {
+      name: "synod",
+      durable: "data-sync on a quorum before the answer",
+      read: "linearizable",
+      local: "leader's state",
+    },
     async start({ dir }) {
       mkdirSync(dir, { recursive: true });
       const ports = await freePorts(nodes * 2);
@@ -137,7 +144,13 @@ export function create({ nodes = 3 } = {}) {
       clientPorts = ports.slice(nodes);
       for (let i = 0; i < nodes; i++) {
         const log = openSync(join(dir, `node-${i + 1}.log`), "a");
-        const [program, args] = command([replica, String(i + 1), peerPorts, String(clientPorts[i]), join(dir, `node-${i + 1}`)]);
+        const [program, args] = command([
+          replica,
+          String(i + 1),
+          peerPorts,
+          String(clientPorts[i]),
+          join(dir, `node-${i + 1}`),
+        ]);
         replicas.push(spawn(program, args, { stdio: ["ignore", log, log] }));
       }
       for (let tries = 0; ; tries++) {
@@ -164,7 +177,11 @@ export function create({ nodes = 3 } = {}) {
       for (const child of replicas) {
         if (child.exitCode === null && child.signalCode === null) process.kill(pidOf(child), "SIGKILL");
       }
-      await Promise.all(replicas.map((child) => child.exitCode ?? child.signalCode ?? new Promise((resolve) => child.once("exit", resolve))));
+      await Promise.all(
+        replicas.map(
+          (child) => child.exitCode ?? child.signalCode ?? new Promise((resolve) => child.once("exit", resolve)),
+        ),
+      );
     },
   };
 }

@@ -84,5 +84,8 @@ createServer({ noDelay: true }, (socket) => {
 }).listen(Number(clientPort), "127.0.0.1");
 
 process.on("SIGTERM", () => {
-  node.close().finally(() => process.exit(0));
+  node.close().then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
 });

@@ -63,7 +63,7 @@ function checkMembers(stored: Configuration, given: Configuration): void {
 }
 
 async function restoreSnapshot(
-  machine: ReplicatedMachine<unknown, unknown>,
+  machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
   storage: NodeOptions<unknown, unknown, unknown>["storage"],
   recovered: Recovered,
 ): Promise<void> {
@@ -97,7 +97,7 @@ export async function createNode<Command, Query, Result, Answer = Result>(
       commandCodec: options.commandCodec,
       resultCodec,
     });
-    await restoreSnapshot(machine as ReplicatedMachine<unknown, unknown>, storage, recovered);
+    await restoreSnapshot(machine, storage, recovered);
     const node = new Node({ options, limits, recovered, machine, resultCodec });
     await node.start();
     return node;
@@ -152,7 +152,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       self: this.#self,
       epoch: identity.founders.epoch,
       replica: this.#replica,
-      machine: machine as ReplicatedMachine<unknown, unknown>,
+      machine,
       transport: options.transport,
       storage: options.storage,
       codec: options.codec,
@@ -242,7 +242,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
           try {
             resolve(this.#machine.query(query));
           } catch (cause) {
-            reject(cause as Error);
+            reject(cause);
           }
         },
         reject: (error) => {

@@ -41,7 +41,7 @@ export interface DriverOptions {
   readonly self: Incarnation;
   readonly epoch: number;
   readonly replica: Replica;
-  readonly machine: ReplicatedMachine<unknown, unknown>;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
   readonly transport: Transport;
   readonly storage: Storage;
   readonly codec: Codec<Envelope>;

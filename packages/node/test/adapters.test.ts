@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
+import type { Member, Storage, Transport } from "@synod/interface";
+import { fileStorage } from "@synod/storage-file";
+import { memoryStorage } from "@synod/storage-memory";
+import { memoryNetwork } from "@synod/transport-memory";
+import { tcpTransport } from "@synod/transport-tcp";
+import { afterEach, expect, it } from "vitest";
+import { createNode } from "../src/index.js";
+import { Counter, type CounterCommand, type CounterNode } from "./world.js";
+
+const running: CounterNode[] = [];
+const cleanUp: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((node) => node.close()));
+  for (const task of cleanUp.splice(0)) await task();
+});
+
+async function start(
+  id: number,
+  members: readonly Member[],
+  ports: { transport: Transport; storage: Storage },
+  bootstrap: boolean,
+): Promise<CounterNode> {
+  const node: CounterNode = await createNode({
+    id,
+    cluster: { id: "adapters", members },
+    stateMachine: new Counter(),
+    ...ports,
+    codec: messageCodec(),
+    commandCodec: msgpackCodec<CounterCommand>(),
+    resultCodec: msgpackCodec<number>(),
+    bootstrap,
+  });
+  running.push(node);
+  return node;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  for (const server of servers) await new Promise((resolve) => server.close(resolve));
+  return ports;
+}
+
+it("runs on the memory adapters", async () => {
+  const network = memoryNetwork();
+  const members = [1, 2, 3].map((id) => ({ id }));
+  const nodes = await Promise.all(
+    members.map(({ id }) => start(id, members, { transport: network.transport(), storage: memoryStorage() }, true)),
+  );
+  const results = await Promise.all(nodes.map((node) => node.propose({ add: 1 })));
+  expect(results.sort()).toEqual([1, 2, 3]);
+  expect(await Promise.all(nodes.map((node) => node.read("total")))).toEqual([3, 3, 3]);
+});
+
+it("runs on TCP and files, and everything is there after a restart of all", { timeout: 60_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-node-"));
+  cleanUp.push(() => rm(directory, { recursive: true, force: true }));
+  const ports = await freePorts(3);
+  const members = ports.map((port, i) => ({ id: i + 1, address: `127.0.0.1:${port}` }));
+  const startAll = (bootstrap: boolean): Promise<CounterNode[]> =>
+    Promise.all(
+      members.map(({ id }) =>
+        start(
+          id,
+          members,
+          { transport: tcpTransport(), storage: fileStorage({ directory: join(directory, String(id)) }) },
+          bootstrap,
+        ),
+      ),
+    );
+  const nodes = await startAll(true);
+  await Promise.all(Array.from({ length: 300 }, (_, i) => nodes[i % 3]?.propose({ add: 1 })));
+  expect(await nodes[0]?.read("total")).toBe(300);
+  await Promise.all(running.splice(0).map((node) => node.close()));
+  const again = await startAll(false);
+  expect(await again[1]?.read("total")).toBe(300);
+  expect(await again[2]?.propose({ add: 1 })).toBe(301);
+});
