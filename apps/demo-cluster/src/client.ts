@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
+import type { LoadTarget } from "./load.js";
+import { CallError, type ReplicaProcess } from "./replica-process.js";
+import type { Throughput } from "./throughput.js";
+
+/** A call's answer and who gave it. */
+export interface Answered<T> {
+  readonly replica: number;
+  readonly value: T;
+}
+
+/** Who is asked, or null for whichever takes it, and for how long. */
+export interface Target {
+  readonly only: ReplicaProcess | null;
+  readonly timeoutMs: number;
+}
+
+export interface ClientOptions {
+  readonly throughput: Throughput;
+  readonly running: () => readonly ReplicaProcess[];
+  readonly leader: () => number | null;
+}
+
+export const CALL_MS = 5000;
+/** Between two tries of the same call at different replicas. */
+const RETRY_MS = 50;
+/** The call had no effect: it may be tried at another replica. */
+const TRY_AGAIN: readonly string[] = ["NotProposed", "NoLeader", "Busy", "Closed"];
+
+/** The replicas' client: sends calls, tries again where that is safe, and counts. */
+export class Client {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CallError */
+  propose(command: KvCommand, target: Target): Promise<Answered<KvResult>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "propose", command }, timeoutMs));
+  }
+
+  /** @throws CallError */
+  read(keys: readonly string[], target: Target): Promise<Answered<KvAnswer>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "read", query: { keys } }, timeoutMs));
+  }
+
+  /** For the load: one try at one replica. */
+  loadTarget(process: ReplicaProcess): LoadTarget {
+    const { throughput } = this.#options;
+    return {
+      open: process.open,
+      propose: async (command) => {
+        const startedMs = performance.now();
+        try {
+          await process.call({ kind: "propose", command }, CALL_MS);
+          throughput.acknowledged(performance.now() - startedMs);
+        } catch (cause) {
+          throughput.failed();
+          throw cause;
+        }
+      },
+    };
+  }
+
+  async #call<T>(
+    { only, timeoutMs }: Target,
+    ask: (process: ReplicaProcess, timeoutMs: number) => Promise<T>,
+  ): Promise<Answered<T>> {
+    const { throughput } = this.#options;
+    const deadlineMs = performance.now() + timeoutMs;
+    for (let turn = 0; ; turn++) {
+      const process = only ?? this.#candidate(turn);
+      const startedMs = performance.now();
+      try {
+        if (process === null) throw new CallError("NotProposed", "no replica runs");
+        const value = await ask(process, Math.max(Math.ceil(deadlineMs - startedMs), 1));
+        throughput.acknowledged(performance.now() - startedMs);
+        return { replica: process.id, value };
+      } catch (cause) {
+        const again = only === null && cause instanceof CallError && TRY_AGAIN.includes(cause.code);
+        if (!again || performance.now() + RETRY_MS >= deadlineMs) {
+          throughput.failed();
+          throw cause;
+        }
+      }
+      await delay(RETRY_MS);
+    }
+  }
+
+  /** The leader first, since it answers fastest; then the others in turn. */
+  #candidate(turn: number): ReplicaProcess | null {
+    const running = this.#options.running();
+    const leader = turn === 0 ? running.find(({ id }) => id === this.#options.leader()) : undefined;
+    return leader ?? running[turn % running.length] ?? null;
+  }
+}

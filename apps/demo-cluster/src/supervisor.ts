@@ -1,0 +1,371 @@
+import type { Member } from "@synod/interface";
+import { type Answered, CALL_MS, Client, type Target } from "./client.js";
+import type { DataDirectory } from "./data-directory.js";
+import { broken, type Failure, usage } from "./failure.js";
+import { Feed } from "./feed.js";
+import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
+import { everydayLoad, Load, type LoadOutcome } from "./load.js";
+import { Links } from "./links.js";
+import { freePorts } from "./ports.js";
+import type { Digest, ReplicaEvent } from "./protocol.js";
+import { CallError, ReplicaProcess } from "./replica-process.js";
+import { counted } from "./table.js";
+import { SAMPLE_MS, Speed, Throughput } from "./throughput.js";
+import type { ClusterView, ReplicaState, ReplicaView } from "./view.js";
+
+/** How long a graceful end may take before it is forced. */
+const STOP_MS = 1500;
+const HASH_CHARS = 8;
+
+interface Entry {
+  readonly process: ReplicaProcess;
+  readonly speed: Speed;
+  /** Why it is down, if it did not go down on request. */
+  failed: boolean;
+}
+
+/** Where a call goes: to one replica, or to whichever takes it. */
+export interface CallOptions {
+  readonly replica?: number | undefined;
+  readonly timeoutMs?: number;
+}
+
+/** Starts the replicas, watches them, does to them what is asked, and is their client. */
+export class Supervisor {
+  readonly feed: Feed = new Feed();
+  readonly throughput: Throughput = new Throughput(performance.now());
+  readonly #directory: DataDirectory;
+  readonly #members: readonly Member[];
+  readonly #entries: ReadonlyMap<number, Entry>;
+  readonly #links = new Links();
+  readonly #listeners = new Set<() => void>();
+  readonly #client: Client;
+  readonly #load: Load;
+  #nextLoad: () => KvCommand = everydayLoad();
+  #onLoad: (outcome: LoadOutcome) => void = () => undefined;
+  #sampler: NodeJS.Timeout | null = null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(directory: DataDirectory, members: readonly Member[]) {
+    this.#directory = directory;
+    this.#members = members;
+    this.#entries = new Map(members.map(({ id }) => [id, this.#entry(id)]));
+    this.#client = new Client({
+      throughput: this.throughput,
+      running: () => this.#running(),
+      leader: () => this.leader,
+    });
+    this.#load = new Load({
+      targets: () => this.#running().map((process) => this.#client.loadTarget(process)),
+      next: () => this.#nextLoad(),
+      settled: (outcome) => this.#onLoad(outcome),
+      codeOf: (cause) => (cause instanceof CallError ? cause.code : "Error"),
+    });
+  }
+
+  static async create(directory: DataDirectory, nodes: number): Promise<Supervisor> {
+    const ports = await freePorts(nodes);
+    const members = ports.map((port, index) => ({ id: index + 1, address: `127.0.0.1:${port}` }));
+    return new Supervisor(directory, members);
+  }
+
+  /**
+   * Starts all replicas; founds the cluster if the directory holds none yet.
+   * @throws Failure
+   */
+  async start(): Promise<void> {
+    this.#sampler = setInterval(() => {
+      this.throughput.sample(performance.now(), Date.now());
+      this.#changed();
+    }, SAMPLE_MS);
+    const founding = !this.#directory.founded;
+    const starts = this.ids.map((id) => this.#startFirst(id, founding));
+    for (const result of await Promise.allSettled(starts)) if (result.status === "rejected") throw result.reason;
+    await this.#directory.markFounded();
+    this.feed.add(
+      "good",
+      `${counted(this.ids.length)} ${founding ? "founded" : "resumed"} the cluster in ${this.#directory.path}`,
+    );
+  }
+
+  get ids(): readonly number[] {
+    return this.#members.map(({ id }) => id);
+  }
+
+  /** Calls back on every change until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Settles with true as soon as the condition holds, with false after the time. */
+  waitFor(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearTimeout(timer);
+        stop();
+        resolve(result);
+      };
+      const timer = setTimeout(() => end(condition()), timeoutMs);
+      const stop = this.onChange(() => {
+        if (condition()) end(true);
+      });
+      if (condition()) end(true);
+    });
+  }
+
+  view(): ClusterView {
+    return {
+      replicas: [...this.#entries.values()].map((entry) => replicaView(entry)),
+      leader: this.leader,
+      cuts: this.#links.pairs,
+      loadPerSecond: this.#load.ratePerSecond,
+      throughput: this.throughput.view(),
+      directory: this.#directory.path,
+    };
+  }
+
+  /** The running leader with the highest ballot, or null. A leader that is cut off may not know yet that it is none. */
+  get leader(): number | null {
+    let best: { id: number; round: number } | null = null;
+    for (const { id, status } of this.#running()) {
+      if (status?.role !== "leader" || status.ballot === null) continue;
+      if (best === null || status.ballot.round > best.round) best = { id, round: status.ballot.round };
+    }
+    return best?.id ?? null;
+  }
+
+  /** Proposes a command. Without a replica given, tries one after the other while none has proposed it. @throws CallError */
+  propose(command: KvCommand, options: CallOptions = {}): Promise<Answered<KvResult>> {
+    return this.#client.propose(command, this.#target(options));
+  }
+
+  /** Reads linearizably. @throws CallError */
+  read(keys: readonly string[], options: CallOptions = {}): Promise<Answered<KvAnswer>> {
+    return this.#client.read(keys, this.#target(options));
+  }
+
+  /** Digest of the whole state of one replica. @throws CallError */
+  digest(id: number): Promise<Digest> {
+    return this.#process(id).call({ kind: "digest" }, CALL_MS);
+  }
+
+  async kill(id: number): Promise<void> {
+    const process = this.#process(id);
+    if (process.state === "down") throw usage(`replica ${id} is down already`);
+    const { pid } = process;
+    await process.kill();
+    this.feed.add("bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
+    this.#changed();
+  }
+
+  /** Starts a replica that is down from its files; one that runs is stopped first. */
+  async restart(id: number): Promise<void> {
+    const entry = this.#entryOf(id);
+    if (entry.process.state !== "down") await entry.process.stop(STOP_MS);
+    try {
+      await this.#startProcess(id, false);
+    } catch (cause) {
+      entry.failed = true;
+      throw broken(`replica ${id} did not start: ${described(cause)}`);
+    }
+    this.feed.add("good", `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`);
+    this.#changed();
+  }
+
+  pause(id: number): void {
+    const process = this.#process(id);
+    if (process.state !== "running") throw usage(`replica ${id} does not run`);
+    process.pause();
+    this.feed.add("bad", `replica ${id} paused with SIGSTOP`);
+  }
+
+  resume(id: number): void {
+    const process = this.#process(id);
+    if (process.state !== "paused") throw usage(`replica ${id} is not paused`);
+    process.resume();
+    this.feed.add("good", `replica ${id} resumed with SIGCONT`);
+  }
+
+  /** Cuts the links of one replica to others. Settles when all replicas that run drop the frames. */
+  async cut(id: number, others: readonly number[]): Promise<void> {
+    this.#process(id);
+    if (others.length === 0) throw usage("a single replica has no links");
+    for (const other of others) {
+      if (this.#process(other).id === id) throw usage("a replica has no link to itself");
+    }
+    for (const other of others) this.#links.cut(id, other);
+    await this.#tellCuts();
+    this.feed.add(
+      "bad",
+      `link${others.length > 1 ? "s" : ""} cut: ${others.map((other) => `${id}–${other}`).join(", ")}`,
+    );
+    this.#changed();
+  }
+
+  /** Heals one link, or all. */
+  async heal(pair?: readonly [number, number]): Promise<void> {
+    if (pair === undefined) this.#links.healAll();
+    else this.#links.heal(this.#process(pair[0]).id, this.#process(pair[1]).id);
+    await this.#tellCuts();
+    this.feed.add("good", pair === undefined ? "all links healed" : `link healed: ${pair.join("–")}`);
+    this.#changed();
+  }
+
+  /** Sets the everyday load in commands a second; 0 stops it. */
+  load(ratePerSecond: number): void {
+    this.#load.set(ratePerSecond);
+    this.feed.add("plain", ratePerSecond === 0 ? "load stopped" : `load of ${ratePerSecond} commands a second`);
+    this.#changed();
+  }
+
+  /** A load with commands of the caller's, who also learns how each of them ended. */
+  customLoad(ratePerSecond: number, next: () => KvCommand, settled: (outcome: LoadOutcome) => void): void {
+    this.#nextLoad = next;
+    this.#onLoad = settled;
+    this.load(ratePerSecond);
+  }
+
+  /** Commands of the load that are under way. */
+  get loadOpen(): number {
+    return this.#load.open;
+  }
+
+  statusOf(id: number): ReplicaProcess["status"] {
+    return this.#process(id).status;
+  }
+
+  /** Ends all processes. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#load.set(0);
+      clearInterval(this.#sampler ?? undefined);
+      await Promise.all([...this.#entries.values()].map(({ process }) => process.stop(STOP_MS)));
+    })();
+    return this.#closing;
+  }
+
+  /** For when nothing can be awaited any more. */
+  closeNow(): void {
+    for (const { process } of this.#entries.values()) process.killNow();
+  }
+
+  #entry(id: number): Entry {
+    const entry: Entry = {
+      failed: false,
+      speed: new Speed(),
+      process: new ReplicaProcess(id, {
+        event: (event) => this.#onEvent(id, event),
+        died: (why) => {
+          entry.failed = true;
+          this.feed.add("bad", `replica ${id} died: ${why}`);
+        },
+        changed: () => {
+          if (entry.process.state === "down") entry.speed.clear();
+          else if (entry.process.status !== null)
+            entry.speed.read(entry.process.status.commandsApplied, performance.now());
+          this.#changed();
+        },
+      }),
+    };
+    return entry;
+  }
+
+  #onEvent(id: number, event: ReplicaEvent): void {
+    if (event.kind === "elected")
+      this.feed.add("leader", `replica ${id} leads with ballot ${ballotText(event.ballot)}`);
+    if (event.kind === "leadershipEnded") this.feed.add("plain", `replica ${id} no longer leads (${event.reason})`);
+  }
+
+  async #startFirst(id: number, founding: boolean): Promise<void> {
+    try {
+      try {
+        await this.#startProcess(id, founding);
+      } catch (cause) {
+        // An earlier run got as far as formatting this store, but not to the end of the founding.
+        if (!founding || !(cause instanceof CallError) || cause.code !== "AlreadyFormatted") throw cause;
+        await this.#startProcess(id, false);
+      }
+    } catch (cause) {
+      throw startFailure(id, this.#directory.path, cause);
+    }
+  }
+
+  async #startProcess(id: number, bootstrap: boolean): Promise<void> {
+    const entry = this.#entryOf(id);
+    entry.failed = false;
+    await entry.process.stop(STOP_MS);
+    await entry.process.start({
+      id,
+      clusterId: this.#directory.clusterId,
+      members: this.#members,
+      directory: this.#directory.storeOf(id),
+      bootstrap,
+      cut: this.#links.cutFrom(id),
+    });
+  }
+
+  async #tellCuts(): Promise<void> {
+    const told = [...this.#entries.values()].map(async ({ process }) => {
+      if (process.state === "down") return;
+      const call = process.call({ kind: "cut", peers: this.#links.cutFrom(process.id) }, CALL_MS);
+      const done = call.catch((cause: unknown) => {
+        // One that does not run is told at its next start, or reads this when it is resumed.
+        if (process.state === "running") throw cause;
+      });
+      if (process.state === "running") await done;
+    });
+    await Promise.all(told);
+  }
+
+  #target({ replica, timeoutMs = CALL_MS }: CallOptions): Target {
+    return { only: replica === undefined ? null : this.#process(replica), timeoutMs };
+  }
+
+  #running(): ReplicaProcess[] {
+    return [...this.#entries.values()].map(({ process }) => process).filter(({ state }) => state === "running");
+  }
+
+  #process(id: number): ReplicaProcess {
+    return this.#entryOf(id).process;
+  }
+
+  #entryOf(id: number): Entry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw usage(`there is no replica ${id}: they are 1 to ${this.ids.length}`);
+    return entry;
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const ballotText = ({ round, node }: { round: number; node: number }): string => `${round}.${node}`;
+
+const described = (cause: unknown): string =>
+  cause instanceof CallError ? `${cause.code}: ${cause.message}` : String(cause);
+
+function startFailure(id: number, directory: string, cause: unknown): Failure {
+  if (cause instanceof CallError && cause.code === "StoreLocked") {
+    return usage(`${directory} is in use by another run (replica ${id}: ${cause.message})`);
+  }
+  return broken(`replica ${id} did not start: ${described(cause)}`);
+}
+
+function replicaView({ process, speed, failed }: Entry): ReplicaView {
+  const { id, status, pid } = process;
+  const state: ReplicaState = process.state === "down" ? (failed ? "failed" : "killed") : process.state;
+  return {
+    id,
+    state,
+    role: status?.role ?? "follower",
+    ballot: status?.ballot ? ballotText(status.ballot) : "",
+    chosen: status?.chosenUpTo ?? 0,
+    applied: status?.applied ?? 0,
+    commandsPerSecond: state === "running" ? speed.perSecond : 0,
+    hash: status?.chainHash.slice(0, HASH_CHARS) ?? "",
+    heard: state === "running" ? (status?.heard ?? []) : [],
+    pid,
+  };
+}
