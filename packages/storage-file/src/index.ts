@@ -1,0 +1,2 @@
+export { type FileStorageOptions, fileStorage } from "./file-storage.js";
+export { nodeFileSystem } from "./node-file-system.js";

@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { FileHandle, FileSystem, Slot } from "@synod/interface";
+import { encodeHeader, HEADER_BYTES } from "./frame.js";
+import type { LogTail, SegmentInfo } from "./log-reader.js";
+import { segmentName, TEMPORARY } from "./names.js";
+import { type EncodedBody, encodeBody, type LogState, raiseState, type Records, stateRecords } from "./records.js";
+
+export interface LogPlace {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly storeId: string;
+  readonly segmentBytes: number;
+}
+
+const ZEROS = new Uint8Array(2 ** 20);
+
+/** The end of the write-ahead log that grows. The caller makes one call at a time and none after a failed one. */
+export class Log {
+  readonly #place: LogPlace;
+  readonly #state: LogState;
+  /** Oldest first; the last one is being written to. */
+  readonly #segments: SegmentInfo[];
+  #handle: FileHandle;
+  #offset = 0;
+  #sequence: number;
+  #previous: number;
+  /** The next segment, made while the present one is being filled. */
+  #spare: Promise<FileHandle> | undefined;
+
+  private constructor(place: LogPlace, state: LogState, segments: SegmentInfo[], handle: FileHandle, tail?: LogTail) {
+    this.#place = place;
+    this.#state = state;
+    this.#segments = segments;
+    this.#handle = handle;
+    this.#sequence = tail === undefined ? 1 : tail.header.sequence;
+    this.#previous = tail === undefined ? 0 : tail.header.previous;
+  }
+
+  /**
+   * Goes on in a new segment, whose first batch takes the place of the last one read and repeats all its records: that one may
+   * have been read from the page cache while the disk does not have it.
+   */
+  static async begin(
+    place: LogPlace,
+    state: LogState,
+    segments: readonly SegmentInfo[],
+    number: number,
+    tail?: LogTail,
+  ): Promise<Log> {
+    const handle = await prepareSegment(place);
+    try {
+      await installSegment(place, number);
+      const log = new Log(place, { ...state }, [...segments, { segment: number, slotMax: 0 }], handle, tail);
+      const { votes, chosen } = tail?.records ?? { votes: [], chosen: [] };
+      await log.#write(encodeBody({ ...stateRecords(state), votes, chosen }));
+      return log;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Durable when it settles. `body` is what `records` were encoded to. */
+  async append(records: Records, body: EncodedBody): Promise<void> {
+    const size = this.#place.segmentBytes;
+    if (this.#offset + HEADER_BYTES + body.bytes > size && this.#offset > 0) {
+      await this.#nextSegment();
+      const head = encodeBody(stateRecords(this.#state));
+      await this.#write({
+        chunks: [...head.chunks, ...body.chunks],
+        bytes: head.bytes + body.bytes,
+        slotMax: body.slotMax,
+      });
+    } else {
+      await this.#write(body);
+    }
+    raiseState(this.#state, records);
+    if (this.#spare === undefined && this.#offset > size / 2) {
+      this.#spare = prepareSegment(this.#place);
+      // Whoever needs the spare segment hears of its failure.
+      this.#spare.catch(() => {});
+    }
+  }
+
+  /** The first segment that must be kept if votes and values up to `upTo` may go. */
+  firstNeeded(upTo: Slot): number {
+    const needed = this.#segments.find(({ slotMax }) => slotMax > upTo) ?? this.#segments.at(-1);
+    return needed?.segment ?? 1;
+  }
+
+  /** Removes the segments below `first`, oldest first. */
+  async removeBelow(first: number): Promise<void> {
+    const { fileSystem, directory } = this.#place;
+    for (let oldest = this.#segments[0]; oldest !== undefined && oldest.segment < first; oldest = this.#segments[0]) {
+      await fileSystem.remove(join(directory, segmentName(oldest.segment)));
+      this.#segments.shift();
+    }
+    await fileSystem.syncDirectory(directory);
+  }
+
+  async close(): Promise<void> {
+    const spare = await this.#spare?.catch(() => undefined);
+    await Promise.allSettled([this.#handle.close(), spare?.close()]);
+    const { fileSystem, directory } = this.#place;
+    if (spare !== undefined) await fileSystem.remove(join(directory, TEMPORARY.segment));
+  }
+
+  async #nextSegment(): Promise<void> {
+    const spare = await (this.#spare ?? prepareSegment(this.#place));
+    const full = this.#handle;
+    this.#handle = spare;
+    this.#spare = undefined;
+    await full.close();
+    const segment = (this.#segments.at(-1)?.segment ?? 0) + 1;
+    await installSegment(this.#place, segment);
+    this.#segments.push({ segment, slotMax: 0 });
+    this.#offset = 0;
+  }
+
+  async #write(body: EncodedBody): Promise<void> {
+    const current = this.#segments.at(-1) as SegmentInfo;
+    let bodyChecksum = 0;
+    for (const chunk of body.chunks) bodyChecksum = crc32(chunk, bodyChecksum);
+    const header = encodeHeader({
+      storeId: this.#place.storeId,
+      segment: current.segment,
+      offset: this.#offset,
+      sequence: this.#sequence,
+      previous: this.#previous,
+      bodyBytes: body.bytes,
+      bodyChecksum,
+    });
+    await this.#handle.write([header.bytes, ...body.chunks], this.#offset);
+    await this.#handle.datasync();
+    this.#sequence++;
+    this.#previous = header.checksum;
+    this.#offset += HEADER_BYTES + body.bytes;
+    current.slotMax = Math.max(current.slotMax, body.slotMax);
+  }
+}
+
+/** A file of zeros under a temporary name: flushing into blocks that are there already costs the disk less than growing a file. */
+async function prepareSegment({ fileSystem, directory, segmentBytes }: LogPlace): Promise<FileHandle> {
+  const handle = await fileSystem.open(join(directory, TEMPORARY.segment), "create");
+  try {
+    for (let at = 0; at < segmentBytes; at += ZEROS.length) {
+      await handle.write([ZEROS.subarray(0, Math.min(ZEROS.length, segmentBytes - at))], at);
+    }
+    await handle.sync();
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Gives the prepared file its name. Only when the last batch of the segment before has been flushed. */
+async function installSegment({ fileSystem, directory }: LogPlace, segment: number): Promise<void> {
+  await fileSystem.rename(join(directory, TEMPORARY.segment), join(directory, segmentName(segment)));
+  await fileSystem.syncDirectory(directory);
+}

@@ -1,0 +1,204 @@
+import { dirname, join } from "node:path";
+import {
+  type FileSystem,
+  type Random,
+  type Recovered,
+  type SnapshotInfo,
+  type StorageOpen,
+  type StoreFormat,
+  SynodError,
+} from "@synod/interface";
+import { damaged, errorCode } from "./errors.js";
+import { checkOwner, readIdentity, type StoredIdentity, writeIdentity } from "./identity.js";
+import { Log } from "./log.js";
+import { LogReader, type ReadLog } from "./log-reader.js";
+import { IDENTITY, type Listing, segmentName, snapshotName, sortNames } from "./names.js";
+import { inspectSnapshot } from "./snapshot.js";
+
+export interface StoreSettings {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly segmentBytes: number;
+  readonly random: Random;
+}
+
+export interface OpenedStore {
+  readonly identity: StoredIdentity;
+  readonly log: Log;
+  readonly recovered: Recovered;
+}
+
+/**
+ * Reads everything, repairs the end of the log, and flushes again what may have been read from the page cache only. The directory
+ * is locked by now. A crash at any step leaves what the next opening can start from: nothing is removed before it is known
+ * to be whole elsewhere, and the boot counts last.
+ */
+export async function openStore(settings: StoreSettings, options: StorageOpen): Promise<OpenedStore> {
+  const { fileSystem, directory, segmentBytes, random } = settings;
+  const listing = sortNames(await fileSystem.list(directory));
+  const expect = options.expect ?? {};
+  if (options.create !== undefined) checkOwner(options.create, expect, directory);
+  const found = await identify(settings, listing, options.create);
+  checkOwner(found, expect, directory);
+  // With no boot counted no opening has ever settled: what there is of a log is left of an unfinished first one.
+  const segments = found.bootCount === 0 ? [] : listing.segments.filter((segment) => segment >= found.firstSegment);
+  const snapshot = await findSnapshot(settings, found, listing);
+  const read = await readLog(settings, found, segments, snapshot);
+  await cutTail(settings, read);
+  await removeLeftovers(settings, listing, read);
+
+  const identity: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
+  const next = (read.segments.at(-1)?.segment ?? found.firstSegment - 1) + 1;
+  const place = { fileSystem, directory, segmentBytes, storeId: found.storeId };
+  const state = { ...read.state, bootCount: identity.bootCount };
+  const log = await Log.begin(place, state, read.segments, next, read.tail);
+  try {
+    await writeIdentity(fileSystem, directory, identity);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return { identity, log, recovered: summarize(identity, read, snapshot) };
+}
+
+async function identify(settings: StoreSettings, listing: Listing, create?: StoreFormat): Promise<StoredIdentity> {
+  const { fileSystem, directory, random } = settings;
+  const blank = !listing.identity && listing.segments.length === 0 && listing.snapshots.length === 0;
+  if (create !== undefined) {
+    if (!blank) throw alreadyFormatted(directory);
+    await removeNames(settings, listing.temporaries);
+    const { clusterId, nodeId, founders } = create;
+    const identity = {
+      clusterId,
+      nodeId,
+      founders,
+      storeId: randomHex(random),
+      bootCount: 0,
+      bootId: "",
+      firstSegment: 1,
+      droppedUpTo: 0,
+    };
+    await writeIdentity(fileSystem, directory, identity);
+    // Read back, so that no caller's object is kept.
+    return readIdentity(fileSystem, directory);
+  }
+  if (blank) throw notFormatted(directory);
+  if (!listing.identity)
+    throw damaged(join(directory, IDENTITY), 0, "the file is missing, yet there are files of a store");
+  return readIdentity(fileSystem, directory);
+}
+
+/** @throws SynodError `NotFormatted` */
+export async function refuseMissing({ fileSystem, directory }: StoreSettings): Promise<void> {
+  try {
+    await fileSystem.list(directory);
+  } catch (error) {
+    throw errorCode(error) === "ENOENT" ? notFormatted(directory) : error;
+  }
+}
+
+function notFormatted(directory: string): SynodError {
+  return new SynodError(
+    "NotFormatted",
+    `There is no store in ${directory}. A new node formats one by bootstrapping; a node that had one must not start without it: ` +
+      "find the right directory, or remove the node's id from the configuration and add a new one.",
+    { details: { directory } },
+  );
+}
+
+function alreadyFormatted(directory: string): SynodError {
+  return new SynodError(
+    "AlreadyFormatted",
+    `${directory} holds a store. Open it without formatting, or choose another directory.`,
+    { details: { directory } },
+  );
+}
+
+async function findSnapshot(
+  { fileSystem, directory }: StoreSettings,
+  identity: StoredIdentity,
+  listing: Listing,
+): Promise<SnapshotInfo | null> {
+  const index = listing.snapshots.at(-1) ?? 0;
+  if (index < identity.droppedUpTo) {
+    const file = join(directory, snapshotName(identity.droppedUpTo));
+    throw damaged(file, 0, `a snapshot up to slot ${identity.droppedUpTo} or later must be there, and is not`);
+  }
+  return index === 0 ? null : inspectSnapshot({ fileSystem, directory, storeId: identity.storeId }, index);
+}
+
+async function readLog(
+  { fileSystem, directory }: StoreSettings,
+  identity: StoredIdentity,
+  segments: readonly number[],
+  snapshot: SnapshotInfo | null,
+): Promise<ReadLog> {
+  const started = identity.bootCount > 0;
+  const { firstSegment } = identity;
+  const hole = segments.findIndex((segment, i) => segment !== firstSegment + i);
+  const missing = hole >= 0 ? firstSegment + hole : firstSegment;
+  if (hole >= 0 || (started && segments.length === 0)) {
+    throw damaged(join(directory, segmentName(missing)), 0, "the file is missing");
+  }
+  const read = await new LogReader(fileSystem, directory, identity.storeId, snapshot?.index ?? 0).read(segments);
+  const boots = read.state.bootCount;
+  if (boots < identity.bootCount) {
+    const last = join(directory, segmentName(segments.at(-1) ?? firstSegment));
+    const what = `the log ends in opening ${boots} of ${identity.bootCount}; its end is lost or older files were put back`;
+    throw damaged(last, read.tail?.end ?? 0, what);
+  }
+  if (boots > identity.bootCount + 1) {
+    const what = `it counts ${identity.bootCount} openings, the log has ${boots}; an older file was put back`;
+    throw damaged(join(directory, IDENTITY), 0, what);
+  }
+  return read;
+}
+
+/** The unfinished last write goes for good before anything is appended, lest it be read as something later. */
+async function cutTail({ fileSystem, directory }: StoreSettings, { tail }: ReadLog): Promise<void> {
+  if (tail === undefined) return;
+  const handle = await fileSystem.open(join(directory, segmentName(tail.header.segment)), "write");
+  try {
+    if ((await handle.size()) > tail.end) await handle.truncate(tail.end);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function removeLeftovers(settings: StoreSettings, listing: Listing, read: ReadLog): Promise<void> {
+  const kept = new Set(read.segments.map(({ segment }) => segment));
+  await removeNames(settings, [
+    ...listing.temporaries,
+    ...listing.snapshots.slice(0, -1).map(snapshotName),
+    ...listing.segments.filter((segment) => !kept.has(segment)).map(segmentName),
+  ]);
+}
+
+async function removeNames({ fileSystem, directory }: StoreSettings, names: readonly string[]): Promise<void> {
+  for (const name of names) await fileSystem.remove(join(directory, name));
+  await fileSystem.syncDirectory(directory);
+}
+
+/** Makes the directory, and makes its name last. */
+export async function makeStoreDirectory({ fileSystem, directory }: StoreSettings): Promise<void> {
+  await fileSystem.makeDirectory(directory);
+  await fileSystem.syncDirectory(dirname(directory));
+}
+
+function summarize(identity: StoredIdentity, read: ReadLog, snapshot: SnapshotInfo | null): Recovered {
+  const { clusterId, nodeId, storeId, founders, bootCount, bootId } = identity;
+  const chosen = Array.from(read.chosen, ([slot, value]) => ({ slot, value }));
+  return {
+    identity: { clusterId, nodeId, storeId, founders, bootCount, bootId },
+    promised: read.state.promised,
+    votes: [...read.votes.values()].sort((a, b) => a.slot - b.slot),
+    chosen: chosen.sort((a, b) => a.slot - b.slot),
+    chosenUpTo: Math.max(read.state.chosenUpTo, snapshot?.index ?? 0),
+    snapshot,
+  };
+}
+
+function randomHex(random: Random): string {
+  return Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, "0")).join("");
+}

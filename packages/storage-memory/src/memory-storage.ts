@@ -1,0 +1,221 @@
+import {
+  type Ballot,
+  type ChosenValue,
+  type Random,
+  type Recovered,
+  type Slot,
+  type SnapshotInfo,
+  type Storage,
+  type StorageOpen,
+  type StorageWrite,
+  type StoreIdentity,
+  SynodError,
+  type Vote,
+} from "@synod/interface";
+
+export interface MemoryStorageOptions {
+  /** For store and boot ids. Default: `globalThis.crypto`. */
+  readonly random?: Random;
+}
+
+/**
+ * Storage that lasts as long as the object. After `close` the same object may be opened again, which stands for a restart of
+ * the node on its disk; a restart of the process is a lost disk, and the node's id must not be used again.
+ */
+export function memoryStorage(options: MemoryStorageOptions = {}): Storage & AsyncDisposable {
+  return new MemoryStorage(options.random ?? cryptoRandom);
+}
+
+declare const crypto: { getRandomValues(array: Uint32Array): Uint32Array };
+
+const cryptoRandom: Random = { uint32: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0 };
+
+interface Snapshot {
+  readonly info: SnapshotInfo;
+  readonly chunks: readonly Uint8Array[];
+}
+
+class MemoryStorage implements Storage, AsyncDisposable {
+  readonly #random: Random;
+  #phase: "new" | "open" | "closed" = "new";
+  #identity: StoreIdentity | undefined;
+  #promised: Ballot | null = null;
+  readonly #votes = new Map<Slot, Vote>();
+  readonly #chosen = new Map<Slot, ChosenValue>();
+  #chosenUpTo: Slot = 0;
+  #snapshot: Snapshot | null = null;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  async open(options: StorageOpen = {}): Promise<Recovered> {
+    if (this.#phase === "open") {
+      throw new SynodError("InvalidArgument", "open() was called before. Close the storage to open it again.");
+    }
+    const found = this.#identify(options);
+    this.#identity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(this.#random) };
+    this.#phase = "open";
+    return this.#recover(this.#identity);
+  }
+
+  #identify({ create, expect = {} }: StorageOpen): StoreIdentity {
+    let found = this.#identity;
+    if (create !== undefined) {
+      if (found !== undefined) {
+        throw new SynodError(
+          "AlreadyFormatted",
+          "This storage holds a store. Open it without formatting, or make another.",
+        );
+      }
+      found = format(create, this.#random);
+    } else if (found === undefined) {
+      throw new SynodError(
+        "NotFormatted",
+        "Memory storage begins blank: a new node formats it by bootstrapping. A node that was restarted as a process has " +
+          "lost its memory storage; remove its id from the configuration and add a new one.",
+      );
+    }
+    const { clusterId = found.clusterId, nodeId = found.nodeId } = expect;
+    if (found.clusterId !== clusterId || found.nodeId !== nodeId) {
+      throw new SynodError(
+        "StoreForeign",
+        `This storage belongs to node ${found.nodeId} of cluster "${found.clusterId}", not to node ${nodeId} of cluster "${clusterId}". ` +
+          "Give each node its own.",
+      );
+    }
+    return found;
+  }
+
+  #recover(identity: StoreIdentity): Recovered {
+    const index = this.#snapshot?.info.index ?? 0;
+    return {
+      identity: { ...identity, founders: copyJson(identity.founders) },
+      promised: this.#promised === null ? null : { ...this.#promised },
+      votes: above(this.#votes, index).map((vote) => ({ ...vote, ballot: { ...vote.ballot } })),
+      chosen: above(this.#chosen, index).map((chosen) => ({ ...chosen })),
+      chosenUpTo: Math.max(this.#chosenUpTo, index),
+      snapshot: this.#snapshot === null ? null : { ...this.#snapshot.info },
+    };
+  }
+
+  async write(write: StorageWrite): Promise<void> {
+    this.#check();
+    const { promised, votes, chosen, chosenUpTo } = write;
+    if (promised !== undefined) checkBallot(promised);
+    if (chosenUpTo !== undefined) checkInteger(chosenUpTo, 0);
+    for (const vote of votes) {
+      checkInteger(vote.slot, 1);
+      checkBallot(vote.ballot);
+    }
+    for (const { slot } of chosen) checkInteger(slot, 1);
+    // Nothing above has changed anything: a refused write leaves no half of itself.
+    if (promised !== undefined && (this.#promised === null || isHigher(promised, this.#promised))) {
+      this.#promised = { round: promised.round, node: promised.node };
+    }
+    for (const { slot, ballot, value } of votes) {
+      this.#votes.set(slot, { slot, ballot: { round: ballot.round, node: ballot.node }, value });
+    }
+    for (const { slot, value } of chosen) this.#chosen.set(slot, { slot, value });
+    this.#chosenUpTo = Math.max(this.#chosenUpTo, chosenUpTo ?? 0);
+  }
+
+  async saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
+    this.#checkNewer(index);
+    const copies: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of chunks) {
+      this.#check();
+      copies.push(chunk.slice());
+      bytes += chunk.length;
+    }
+    // Another one may have been saved, or the storage closed, while the chunks came.
+    this.#checkNewer(index);
+    this.#snapshot = { info: { index, bytes }, chunks: copies };
+    return { index, bytes };
+  }
+
+  async *readSnapshot(): AsyncGenerator<Uint8Array> {
+    this.#check();
+    if (this.#snapshot === null) throw new SynodError("InvalidArgument", "No snapshot has been saved.");
+    for (const chunk of this.#snapshot.chunks) {
+      yield chunk.slice();
+      this.#check();
+    }
+  }
+
+  async drop(upTo: Slot): Promise<void> {
+    this.#check();
+    const covered = this.#snapshot?.info.index ?? 0;
+    if (!Number.isSafeInteger(upTo) || upTo < 0 || upTo > covered) {
+      throw new SynodError(
+        "InvalidArgument",
+        `Only what the saved snapshot covers may go, slots up to ${covered}; got ${upTo}.`,
+      );
+    }
+    for (const map of [this.#votes, this.#chosen]) {
+      for (const slot of map.keys()) if (slot <= upTo) map.delete(slot);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#phase = "closed";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #check(): void {
+    if (this.#phase === "new") throw new SynodError("InvalidArgument", "Wait for open() before any other call.");
+    if (this.#phase === "closed") throw new SynodError("Closed", "This storage was closed.");
+  }
+
+  #checkNewer(index: Slot): void {
+    this.#check();
+    const before = this.#snapshot?.info.index ?? 0;
+    if (!Number.isSafeInteger(index) || index <= before) {
+      throw new SynodError(
+        "InvalidArgument",
+        `A snapshot must reach a slot above ${before}, that of the saved one; got ${index}.`,
+      );
+    }
+  }
+}
+
+function format(create: NonNullable<StorageOpen["create"]>, random: Random): StoreIdentity {
+  const { clusterId, nodeId, founders } = create;
+  if (typeof clusterId !== "string" || clusterId === "") {
+    throw new SynodError("InvalidArgument", "A store is formatted with the cluster's id, a text that is not empty.");
+  }
+  if (!Number.isSafeInteger(nodeId) || nodeId < 1) {
+    throw new SynodError("InvalidArgument", `A node id is a whole number from 1; got ${nodeId}.`);
+  }
+  return { clusterId, nodeId, storeId: randomHex(random), founders: copyJson(founders), bootCount: 0, bootId: "" };
+}
+
+function above<T extends { readonly slot: Slot }>(map: ReadonlyMap<Slot, T>, index: Slot): T[] {
+  return [...map.values()].filter(({ slot }) => slot > index).sort((a, b) => a.slot - b.slot);
+}
+
+function checkBallot({ round, node }: Ballot): void {
+  checkInteger(round, 0);
+  checkInteger(node, 0);
+}
+
+function checkInteger(value: number, min: number): void {
+  if (Number.isSafeInteger(value) && value >= min) return;
+  throw new SynodError("InvalidArgument", `Slots and ballots are safe integers from ${min}; got ${value}.`);
+}
+
+function isHigher(a: Ballot, b: Ballot): boolean {
+  return a.round > b.round || (a.round === b.round && a.node > b.node);
+}
+
+function copyJson<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
+
+function randomHex(random: Random): string {
+  return Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, "0")).join("");
+}
