@@ -6,6 +6,7 @@ import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } 
 import { Election, isContent, type ElectionView } from "./election.js";
 import { ForwardFilter } from "./forwards.js";
 import { ChosenLog } from "./log.js";
+import { invariant } from "./invariant.js";
 import type { Message } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
@@ -103,6 +104,11 @@ export class Core {
       const vote = this.acceptor.vote(slot);
       if (!this.log.isKnown(slot) && vote !== undefined) this.log.learn(slot, vote.value);
     }
+    const { chosenUpTo } = this.log;
+    invariant(chosenUpTo >= recovered.chosenUpTo, "the chosen mark stands for values that are on disk", () => ({
+      mark: recovered.chosenUpTo,
+      missing: chosenUpTo + 1,
+    }));
   }
 
   get leads(): boolean {

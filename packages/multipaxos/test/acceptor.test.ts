@@ -3,9 +3,16 @@ import { Acceptor, WriteBuffer } from "../src/index.js";
 import { valueOf } from "./oracle.js";
 import { ballot, vote } from "./support.js";
 
-function acceptorOf(promised: string | null, votes: ReturnType<typeof vote>[] = [], snapshotIndex = 0): { acceptor: Acceptor; writes: WriteBuffer } {
+function acceptorOf(
+  promised: string | null,
+  votes: ReturnType<typeof vote>[] = [],
+  snapshotIndex = 0,
+): { acceptor: Acceptor; writes: WriteBuffer } {
   const writes = new WriteBuffer(0);
-  const acceptor = new Acceptor({ promised: promised === null ? null : ballot(promised), votes, snapshotIndex }, writes);
+  const acceptor = new Acceptor(
+    { promised: promised === null ? null : ballot(promised), votes, snapshotIndex },
+    writes,
+  );
   return { acceptor, writes };
 }
 
@@ -74,7 +81,9 @@ test("a slot in the snapshot gets no vote", () => {
 });
 
 test("a store whose vote lies above its promise is refused", () => {
-  expect(() => acceptorOf("1.1", [vote(1, "2.2", "a")])).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
+  expect(() => acceptorOf("1.1", [vote(1, "2.2", "a")])).toThrow(
+    expect.objectContaining({ code: "InvariantViolated" }),
+  );
 });
 
 describe("pages of a promise", () => {

@@ -8,7 +8,10 @@ function catchUpOf(): { catchUp: CatchUp; log: ChosenLog } {
   return { catchUp: new CatchUp(log, 100), log };
 }
 
-const fetch = (to: number, firstSlot: number, lastSlot: number): unknown => ({ to, fetch: { kind: "fetch", firstSlot, lastSlot } });
+const fetch = (to: number, firstSlot: number, lastSlot: number): unknown => ({
+  to,
+  fetch: { kind: "fetch", firstSlot, lastSlot },
+});
 
 test("asks nobody while nothing is missing", () => {
   const { catchUp, log } = catchUpOf();

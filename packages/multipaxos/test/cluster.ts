@@ -1,8 +1,8 @@
 import { compareBallots, quorumSystem } from "@synod/paxos";
-import type { Ballot, Configuration, NodeId, Slot } from "@synod/interface";
-import { Replica, type Effects, type Message, type ReplicaSettings, type Send, type WriteId } from "../src/index.js";
-import { Outbox } from "../src/effects.js";
+import type { Configuration, NodeId, Slot } from "@synod/interface";
+import { Outbox, Replica, type Effects, type Message, type ReplicaSettings, type Send } from "../src/index.js";
 import { describe } from "./describe.js";
+import { deepFreeze, type Life, type Node } from "./node.js";
 import { Disk, Oracle, textOf, valueOf } from "./oracle.js";
 import { Agenda, Random } from "./random.js";
 
@@ -18,32 +18,6 @@ export interface ClusterOptions {
   readonly trace?: (line: string) => void;
 }
 
-interface Life {
-  readonly number: number;
-  readonly replica: Replica;
-  readonly outbox: Outbox;
-  readonly bootId: string;
-  writing: { id: WriteId; apply: () => void } | null;
-  /** Texts handed out; slot 1 first. */
-  readonly handedOut: string[];
-  applied: Slot;
-  applyPlanned: boolean;
-  promised: Ballot | null;
-  readonly reads: { tokens: readonly number[]; index: Slot }[];
-  /** Forwards that this life was given to propose. */
-  readonly taken: Set<string>;
-}
-
-interface Node {
-  readonly id: NodeId;
-  readonly disk: Disk;
-  life: Life | null;
-  lives: number;
-  pausedUntil: number;
-  /** What a paused process will find when it goes on. */
-  deferred: (() => void)[];
-}
-
 /** Replicas under virtual time: a network that delays, loses, repeats and reorders, and disks that lose what was not flushed. */
 export class Cluster {
   readonly oracle: Oracle;
@@ -54,6 +28,8 @@ export class Cluster {
   readonly elections: { readonly atMs: number; readonly node: NodeId }[] = [];
   now = 0;
   lossRate: number;
+  /** Kinds of messages that are all lost. */
+  readonly lostKinds: Set<Message["kind"]> = new Set();
   duplicateRate: number;
   delayMs: readonly [number, number];
   diskMs: readonly [number, number];
@@ -72,7 +48,7 @@ export class Cluster {
     this.#options = options;
     this.random = new Random(options.seed);
     this.ids = options.configuration.members.map((member) => member.id);
-    this.oracle = new Oracle(quorumSystem(options.configuration.quorum, this.ids));
+    this.oracle = new Oracle(quorumSystem(options.configuration.quorum, this.ids), options.configuration.alpha);
     this.lossRate = options.lossRate ?? 0;
     this.duplicateRate = options.duplicateRate ?? 0;
     this.delayMs = options.delayMs;
@@ -140,6 +116,7 @@ export class Cluster {
 
   uncut(): void {
     this.#cuts.clear();
+    this.lostKinds.clear();
   }
 
   pause(id: NodeId, ms: number): void {
@@ -395,7 +372,8 @@ export class Cluster {
     this.count(message.kind === "promise" && message.lastSlot !== null ? "promise page" : message.kind);
     for (const to of send.to) {
       this.#mix(node.id * 64 + to, message.kind.length * 256 + message.kind.charCodeAt(1), Math.floor(this.now * 1000));
-      if (this.#cuts.has(`${node.id}>${to}`) || this.random.chance(this.lossRate)) {
+      const cut = this.#cuts.has(`${node.id}>${to}`) || this.lostKinds.has(message.kind);
+      if (cut || this.random.chance(this.lossRate)) {
         this.#log(() => `${node.id}>${to} ${describe(message)} LOST`);
         continue;
       }
@@ -423,11 +401,4 @@ export class Cluster {
   #log(line: () => string): void {
     this.#options.trace?.(`${this.now.toFixed(2)} ${line()}`);
   }
-}
-
-/** Nobody may change a message that is shared with others. */
-function deepFreeze(x: unknown): void {
-  if (typeof x !== "object" || x === null || ArrayBuffer.isView(x) || Object.isFrozen(x)) return;
-  Object.freeze(x);
-  for (const inner of Object.values(x)) deepFreeze(inner);
 }

@@ -1,13 +1,28 @@
 import { describe, expect, test } from "vitest";
-import { type BeatFacts, Election, type ElectionView, hearsQuorums, isContent, judge, type PeerFacts } from "../src/index.js";
+import {
+  type BeatFacts,
+  Election,
+  type ElectionView,
+  hearsQuorums,
+  isContent,
+  judge,
+  type PeerFacts,
+} from "../src/index.js";
 import { ballot, majorityOf } from "./support.js";
 import { quorumSystem } from "@synod/paxos";
 
 /** `2/1.2/4.3/u`: node 2, promised 1.2, follows 4.3, unhappy (h: content). */
 function peer(text: string): PeerFacts {
   const [id, promised, leader, mood] = text.split("/");
-  const parsed = (b: string | undefined): ReturnType<typeof ballot> | null => (b === undefined || b === "-" ? null : ballot(b));
-  return { id: Number(id), candidacy: null, promised: parsed(promised), leaderBallot: parsed(leader), content: mood === "h" };
+  const parsed = (b: string | undefined): ReturnType<typeof ballot> | null =>
+    b === undefined || b === "-" ? null : ballot(b);
+  return {
+    id: Number(id),
+    candidacy: null,
+    promised: parsed(promised),
+    leaderBallot: parsed(leader),
+    content: mood === "h",
+  };
 }
 
 interface Case {
@@ -41,10 +56,26 @@ describe("the rule", () => {
     ["leads with a quorum", { leader: "6.1", heard: ["2/6.1/6.1/h", "3/4.3/6.1/h"] }, "leading"],
     ["leads, a follower promised higher", { leader: "6.1", heard: ["2/7.2/6.1/u", "3/6.1/6.1/u"] }, "campaign"],
     ["leads, a follower follows another", { leader: "6.1", heard: ["2/6.1/5.2/u", "3/6.1/6.1/u"] }, "campaign"],
-    ["leads, and a content peer follows a higher ballot", { leader: "6.1", heard: ["2/6.1/6.1/h", "3/6.1/6.1/h", "4/7.5/7.5/h"] }, "yield"],
-    ["leads in grace, and a content peer follows a higher ballot", { leader: "6.1", grace: true, heard: ["4/7.5/7.5/h"] }, "yield"],
-    ["leads, and an unhappy peer follows a higher ballot", { leader: "6.1", heard: ["2/6.1/6.1/h", "3/6.1/6.1/h", "4/7.5/7.5/u"] }, "leading"],
-    ["leads, and a content peer follows a lower ballot", { leader: "6.1", heard: ["2/6.1/6.1/h", "4/5.5/5.5/h"] }, "wait"],
+    [
+      "leads, and a content peer follows a higher ballot",
+      { leader: "6.1", heard: ["2/6.1/6.1/h", "3/6.1/6.1/h", "4/7.5/7.5/h"] },
+      "yield",
+    ],
+    [
+      "leads in grace, and a content peer follows a higher ballot",
+      { leader: "6.1", grace: true, heard: ["4/7.5/7.5/h"] },
+      "yield",
+    ],
+    [
+      "leads, and an unhappy peer follows a higher ballot",
+      { leader: "6.1", heard: ["2/6.1/6.1/h", "3/6.1/6.1/h", "4/7.5/7.5/u"] },
+      "leading",
+    ],
+    [
+      "leads, and a content peer follows a lower ballot",
+      { leader: "6.1", heard: ["2/6.1/6.1/h", "4/5.5/5.5/h"] },
+      "wait",
+    ],
     ["alone", { n: 1, heard: [] }, "campaign"],
     ["alone and leading", { n: 1, leader: "1.1", heard: [] }, "leading"],
   ])("%s", (_what, given, verdict) => {
@@ -56,7 +87,12 @@ describe("the rule", () => {
       hearsQuorums({ ...view({ heard }), quorums: quorumSystem({ kind: "sizes", phase1, phase2 }, [1, 2, 3, 4, 5]) });
     const three = ["2/-/-/u", "3/-/-/u"];
     const four = [...three, "4/-/-/u"];
-    expect([sizes(4, 2, three), sizes(2, 4, three), sizes(4, 2, four), sizes(2, 4, four)]).toEqual([false, false, true, true]);
+    expect([sizes(4, 2, three), sizes(2, 4, three), sizes(4, 2, four), sizes(2, 4, four)]).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
   });
 
   test("a leader is content with a phase-2 quorum, not with a majority", () => {
@@ -68,7 +104,11 @@ describe("the rule", () => {
 describe("the clock of the rule", () => {
   const TIMEOUT = 80;
   const election = (n = 3): Election =>
-    new Election({ me: 1, quorums: majorityOf(...Array.from({ length: n }, (_, i) => i + 1)), electionTimeoutMs: TIMEOUT });
+    new Election({
+      me: 1,
+      quorums: majorityOf(...Array.from({ length: n }, (_, i) => i + 1)),
+      electionTimeoutMs: TIMEOUT,
+    });
   const facts = (round: number, rest: Partial<BeatFacts> = {}): BeatFacts => ({
     round,
     candidacy: null,
@@ -82,7 +122,13 @@ describe("the clock of the rule", () => {
 
   test("a round is an eighth of the timeout", () => {
     const e = election();
-    expect([e.startRound(0), e.startRound(9), e.startRound(10), e.startRound(10), e.round]).toEqual([true, false, true, false, 2]);
+    expect([e.startRound(0), e.startRound(9), e.startRound(10), e.startRound(10), e.round]).toEqual([
+      true,
+      false,
+      true,
+      false,
+      2,
+    ]);
   });
 
   test("a peer is heard for one timeout after its latest reply", () => {
@@ -110,7 +156,8 @@ describe("the clock of the rule", () => {
 
   test("the rule must hold over a random part of a timeout without a break", () => {
     const e = election();
-    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean => e.campaignNow(verdict, 0, ms, 0.5);
+    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean =>
+      e.campaignNow(verdict, 0, ms, 0.5);
     expect([now("campaign", 0), now("campaign", 39)]).toEqual([false, false]);
     expect(now("wait", 39.5)).toBe(false);
     expect([now("campaign", 40), now("campaign", 79), now("campaign", 80)]).toEqual([false, false, true]);

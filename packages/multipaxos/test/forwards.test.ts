@@ -25,7 +25,11 @@ test("a late frame of an earlier life does not make copies of the present one ne
 test("memory is bounded; what is far below the highest counts as a copy", () => {
   const filter = new ForwardFilter();
   for (let sequence = 2; sequence <= 20_000; sequence++) expect(filter.firstSeen(2, "a", sequence)).toBe(true);
-  expect([filter.firstSeen(2, "a", 1), filter.firstSeen(2, "a", 20_000), filter.firstSeen(2, "a", 19_000)]).toEqual([false, false, false]);
+  expect([filter.firstSeen(2, "a", 1), filter.firstSeen(2, "a", 20_000), filter.firstSeen(2, "a", 19_000)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
   for (const boot of ["b", "c", "d", "e"]) filter.firstSeen(2, boot, 1);
   expect(filter.firstSeen(2, "e", 1)).toBe(false);
 });

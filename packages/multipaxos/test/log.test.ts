@@ -96,7 +96,12 @@ test("missing ranges end at the target and leave out what is known", () => {
 
 test("serves consecutive known values, one at least, to the byte limit", () => {
   const log = logOf();
-  for (const [slot, text] of [[1, "a"], [2, "b"], [4, "d"]] as const) log.learn(slot, valueOf(text));
+  for (const [slot, text] of [
+    [1, "a"],
+    [2, "b"],
+    [4, "d"],
+  ] as const)
+    log.learn(slot, valueOf(text));
   const served = (first: number, last: number, bytes: number): string[] => log.serve(first, last, bytes).map(textOf);
   expect(served(1, 9, 100)).toEqual(["a", "b"]);
   expect(served(1, 1, 100)).toEqual(["a"]);

@@ -45,6 +45,7 @@ const key = (slot: Slot, ballot: Ballot): string => `${slot}@${formatBallot(ball
  */
 export class Oracle {
   readonly #quorums: QuorumSystem;
+  readonly #alpha: number;
   readonly #mayBeProposed = new Set<string>(["noop"]);
   /** Every proposal ever sent, per slot. */
   readonly #proposals = new Map<Slot, Map<string, { ballot: Ballot; text: string }>>();
@@ -55,8 +56,9 @@ export class Oracle {
   /** Highest slot that any replica handed out as chosen: what a client may have seen. */
   seenUpTo: Slot = 0;
 
-  constructor(quorums: QuorumSystem) {
+  constructor(quorums: QuorumSystem, alpha: number) {
     this.#quorums = quorums;
+    this.#alpha = alpha;
   }
 
   /** Every slot up to here is chosen. */
@@ -124,6 +126,8 @@ export class Oracle {
       }
     }
     if (message.kind === "accept") {
+      const last = message.firstSlot + message.values.length - 1;
+      this.#check(last <= message.chosenUpTo + this.#alpha, `node ${from} proposes slot ${last} outside of its window`);
       for (const [i, value] of message.values.entries()) {
         this.#proposed(message.ballot, message.firstSlot + i, textOf(value));
       }

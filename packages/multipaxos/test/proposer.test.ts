@@ -11,7 +11,12 @@ interface Setup {
   readonly inFlightBytesMax?: number;
 }
 
-function proposerOf({ chosenUpTo = 0, alpha = 8, quorums = majorityOf(1, 2, 3), inFlightBytesMax = 1000 }: Setup = {}): {
+function proposerOf({
+  chosenUpTo = 0,
+  alpha = 8,
+  quorums = majorityOf(1, 2, 3),
+  inFlightBytesMax = 1000,
+}: Setup = {}): {
   proposer: Proposer;
   log: ChosenLog;
 } {
@@ -29,7 +34,8 @@ function leading(setup: Setup, ...pages: Parameters<typeof promise>[1][]): Retur
   return made;
 }
 
-const shown = (proposals: readonly Proposal[]): string[] => proposals.map(({ slot, value }) => `${slot}=${textOf(value)}`);
+const shown = (proposals: readonly Proposal[]): string[] =>
+  proposals.map(({ slot, value }) => `${slot}=${textOf(value)}`);
 
 describe("phase 1", () => {
   test("starts above everything seen and above the chosen prefix", () => {
@@ -131,7 +137,11 @@ describe("phase 1", () => {
 
 describe("recovery", () => {
   test("takes the value of the highest ballot, and no-ops in between", () => {
-    const { proposer } = leading({}, { votes: [vote(1, "1.1", "z"), vote(3, "2.2", "c")] }, { votes: [vote(1, "2.3", "a")] });
+    const { proposer } = leading(
+      {},
+      { votes: [vote(1, "1.1", "z"), vote(3, "2.2", "c")] },
+      { votes: [vote(1, "2.3", "a")] },
+    );
     expect(shown(proposer.recover(0))).toEqual(["1=a", "2=noop", "3=c"]);
     expect(proposer.barrier).toBe(3);
   });

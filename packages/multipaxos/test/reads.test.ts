@@ -92,7 +92,12 @@ describe("questions of a follower", () => {
     const asks = new ReadAsks();
     asks.add(1);
     asks.start(1, 0);
-    expect([asks.onReply(2, 1), asks.onReply(1, 0), asks.onReply(1, 1), asks.onReply(1, 1)]).toEqual([null, null, [1], null]);
+    expect([asks.onReply(2, 1), asks.onReply(1, 0), asks.onReply(1, 1), asks.onReply(1, 1)]).toEqual([
+      null,
+      null,
+      [1],
+      null,
+    ]);
   });
 
   test.each([

@@ -7,12 +7,27 @@ import { accept, ballot, promise, vote } from "./support.js";
 const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
 
 function replicaOf(options: Partial<ReplicaOptions> = {}): Replica {
-  return new Replica({ nodeId: 1, bootId: "1:1", configuration: configurationOf(3, 8), recovered: nothing, ...options });
+  return new Replica({
+    nodeId: 1,
+    bootId: "1:1",
+    configuration: configurationOf(3, 8),
+    recovered: nothing,
+    ...options,
+  });
 }
 
 describe("bad input is dropped and named", () => {
   const prepare = (round: number, node: number): Message => ({ kind: "prepare", ballot: { round, node }, fromSlot: 1 });
-  const beat = { kind: "beat", round: 1, candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0 } as const;
+  const beat = {
+    kind: "beat",
+    round: 1,
+    candidacy: null,
+    promised: null,
+    leaderBallot: null,
+    content: false,
+    chosenUpTo: 0,
+    durableUpTo: 0,
+  } as const;
 
   test.each<[string, number, Message]>([
     ["a stranger", 9, prepare(1, 9)],
@@ -26,9 +41,23 @@ describe("bad input is dropped and named", () => {
     ["a fraction", 2, prepare(1.5, 2)],
     ["an unsafe integer", 2, prepare(2 ** 53, 2)],
     ["a wild jump", 2, prepare(2 ** 33, 2)],
-    ["a wild jump in a reject", 2, { kind: "reject", ballot: ballot("1.1"), promised: { round: 2 ** 40, node: 2 }, content: false, leaderBallot: null }],
+    [
+      "a wild jump in a reject",
+      2,
+      {
+        kind: "reject",
+        ballot: ballot("1.1"),
+        promised: { round: 2 ** 40, node: 2 },
+        content: false,
+        leaderBallot: null,
+      },
+    ],
     ["a wild jump in a beat", 2, { ...beat, candidacy: { round: 2 ** 40, node: 2 } }],
-    ["a wild jump in a vote", 2, promise("1.1", { votes: [{ ...vote(1, "1.1", "a"), ballot: { round: 2 ** 40, node: 2 } }] })],
+    [
+      "a wild jump in a vote",
+      2,
+      promise("1.1", { votes: [{ ...vote(1, "1.1", "a"), ballot: { round: 2 ** 40, node: 2 } }] }),
+    ],
     ["an accept beyond the last slot", 2, accept("1.2", Number.MAX_SAFE_INTEGER, ["x"])],
     ["an answer for an earlier life", 2, { kind: "readIndexReply", bootId: "1:0", nonce: 1, index: 1 }],
     ["a forward reply for an earlier life", 2, { kind: "forwardReply", bootId: "1:0", sequence: 1, outcome: "queued" }],
@@ -49,12 +78,14 @@ describe("what it starts from", () => {
     expect(() => replicaOf({ nodeId: 7 })).toThrow(expect.objectContaining({ code: "InvalidConfiguration" }));
   });
 
-  test.each([{ electionTimeoutMs: 0 }, { resendMs: Number.NaN }, { frameValueBytesMax: -1 }, { inFlightBytesMax: Infinity }])(
-    "%o is refused",
-    (settings) => {
-      expect(() => replicaOf({ settings })).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
-    },
-  );
+  test.each([
+    { electionTimeoutMs: 0 },
+    { resendMs: Number.NaN },
+    { frameValueBytesMax: -1 },
+    { inFlightBytesMax: Infinity },
+  ])("%o is refused", (settings) => {
+    expect(() => replicaOf({ settings })).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+  });
 
   test("values of the mark come from what was learned, else from votes; nothing above a gap is handed out", () => {
     const replica = replicaOf({
@@ -73,18 +104,45 @@ describe("what it starts from", () => {
       { slot: 1, value: valueOf("a") },
       { slot: 2, value: valueOf("b") },
     ]);
-    expect(replica.status()).toMatchObject({ chosenUpTo: 2, durableUpTo: 2, promised: ballot("3.1"), role: "follower" });
+    expect(replica.status()).toMatchObject({
+      chosenUpTo: 2,
+      durableUpTo: 2,
+      promised: ballot("3.1"),
+      role: "follower",
+    });
+  });
+
+  test("a disk that marks a slot as chosen and lacks its value is refused", () => {
+    const recovered = { ...nothing, votes: [vote(2, "1.1", "b")], promised: ballot("1.1"), chosenUpTo: 2 };
+    expect(() => replicaOf({ recovered })).toThrow(
+      expect.objectContaining({ code: "InvariantViolated", details: { mark: 2, missing: 1 } }),
+    );
   });
 
   test("it goes on from a snapshot", () => {
-    const replica = replicaOf({ recovered: { ...nothing, votes: [vote(8, "1.1", "h")], promised: ballot("1.1"), chosenUpTo: 8, snapshot: { index: 7, bytes: 1 } } });
+    const replica = replicaOf({
+      recovered: {
+        ...nothing,
+        votes: [vote(8, "1.1", "h")],
+        promised: ballot("1.1"),
+        chosenUpTo: 8,
+        snapshot: { index: 7, bytes: 1 },
+      },
+    });
     expect(replica.takeEffects().chosen).toEqual([{ slot: 8, value: valueOf("h") }]);
     expect(replica.status().applied).toBe(7);
   });
 });
 
 test("what was applied must have been handed out and cannot be taken back", () => {
-  const replica = replicaOf({ recovered: { ...nothing, votes: [vote(1, "1.1", "a"), vote(2, "1.1", "b")], promised: ballot("1.1"), chosenUpTo: 2 } });
+  const replica = replicaOf({
+    recovered: {
+      ...nothing,
+      votes: [vote(1, "1.1", "a"), vote(2, "1.1", "b")],
+      promised: ballot("1.1"),
+      chosenUpTo: 2,
+    },
+  });
   replica.appliedUpTo(2);
   expect(() => replica.appliedUpTo(1)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));
   expect(() => replica.appliedUpTo(3)).toThrow(expect.objectContaining({ code: "InvariantViolated" }));

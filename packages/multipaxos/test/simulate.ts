@@ -57,13 +57,15 @@ export function randomOptions(seed: number, trace?: (line: string) => void): Clu
   };
 }
 
+const LOSABLE = ["accept", "accepted", "reject", "commit", "beat", "beatReply", "fetch", "prepare", "confirm"] as const;
+
 /** What a fault does, drawn anew each time. */
 function fault(cluster: Cluster): void {
   const { random, ids } = cluster;
   const leaders = ids.filter((each) => cluster.isUp(each) && cluster.replica(each).status().role !== "follower");
   const id = leaders.length > 0 && random.chance(0.5) ? random.pick(leaders) : random.pick(ids);
   const others = ids.filter((other) => other !== id);
-  switch (random.int(0, 8)) {
+  switch (random.int(0, 9)) {
     case 0:
     case 1:
       return cluster.crash(id);
@@ -83,6 +85,10 @@ function fault(cluster: Cluster): void {
     case 7:
       return cluster.uncut();
     case 8:
+      // Odd knowledge: who hears of what it voted for, who learns that it is deposed?
+      for (let n = random.int(1, 3); n > 0; n--) cluster.lostKinds.add(random.pick(LOSABLE));
+      return;
+    case 9:
       // The power fails for all at once.
       if (random.chance(0.3)) for (const each of ids) cluster.crash(each);
       for (const each of ids) if (random.chance(0.7)) cluster.restart(each);

@@ -21,7 +21,14 @@ test(
     for (const what of ["no-op", "promise page", "fetch", "reject", "leadershipEnded", "crash, write kept"]) {
       expect(counts.get(what) ?? 0, what).toBeGreaterThan(10);
     }
-    for (const what of ["crash, write lost", "read", "follower read", "forward queued", "forward notProposed", "ignored"]) {
+    for (const what of [
+      "crash, write lost",
+      "read",
+      "follower read",
+      "forward queued",
+      "forward notProposed",
+      "ignored",
+    ]) {
       expect(counts.get(what) ?? 0, what).toBeGreaterThan(10);
     }
   },

@@ -1,19 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Message } from "../src/index.js";
-import { valueOf } from "./oracle.js";
-import { configurationOf } from "./simulate.js";
-import { ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
+import { led, ROUND_MS, type Story, TIMEOUT_MS } from "./story.js";
 import { accept, ballot } from "./support.js";
-
-/** Three or more nodes, node 1 leading, nothing under way. */
-function led(...args: ConstructorParameters<typeof Story>): Story {
-  const story = new Story(...args);
-  expect(story.elect()).toBe(1);
-  story.take();
-  return story;
-}
-
-const executed = (story: Story): string[][] => story.configuration.members.map(({ id }) => story.actor(id).executed);
 
 describe("steady state", () => {
   test("a command costs one round trip; the next message says that it is chosen", () => {
@@ -36,7 +23,7 @@ describe("steady state", () => {
       "1>2 commit 1.1 upto 3",
       "1>3 commit 1.1 upto 3",
     ]);
-    expect(executed(story)).toEqual([
+    expect(story.executed).toEqual([
       ["a", "b", "c"],
       ["a", "b", "c"],
       ["a", "b", "c"],
@@ -114,7 +101,7 @@ describe("a leader dies", () => {
       "3>2 promise 2.2 3.. {} upto 2",
       "2>3 commit 2.2 upto 2",
     ]);
-    expect(executed(story).slice(1)).toEqual([
+    expect(story.executed.slice(1)).toEqual([
       ["a", "b"],
       ["a", "b"],
     ]);
@@ -140,7 +127,7 @@ describe("a leader dies", () => {
       "2>1 commit 2.2 upto 2",
       "2>3 commit 2.2 upto 2",
     ]);
-    expect(executed(story).slice(1)).toEqual([
+    expect(story.executed.slice(1)).toEqual([
       ["a", "b"],
       ["a", "b"],
     ]);
@@ -156,7 +143,7 @@ describe("a leader dies", () => {
     story.propose(2, "b");
     story.start(1);
     story.pass(2 * TIMEOUT_MS);
-    expect(executed(story)).toEqual([["b"], ["b"], ["b"]]);
+    expect(story.executed).toEqual([["b"], ["b"], ["b"]]);
     expect(story.elections).toEqual(["1.1", "2.2"]);
   });
 
@@ -169,7 +156,7 @@ describe("a leader dies", () => {
     story.crash(1);
     story.heal();
     expect(story.elect()).toBe(2);
-    expect(executed(story).slice(1)).toEqual([
+    expect(story.executed.slice(1)).toEqual([
       ["noop", "b"],
       ["noop", "b"],
     ]);
@@ -190,7 +177,7 @@ describe("a leader dies", () => {
     story.crash(1);
     story.lose((_from, _to, message) => message.kind === "fetch");
     expect(story.elect()).toBe(2);
-    expect(executed(story).slice(1)).toEqual([
+    expect(story.executed.slice(1)).toEqual([
       ["a", "b"],
       ["a", "b"],
     ]);
@@ -208,7 +195,7 @@ describe("a leader dies", () => {
     story.deliver(1, 3, accept("1.1", 2, ["old"], 1));
     expect(story.take().slice(-2)).toEqual(["1>3 accept 1.1 s2 old upto 1", "3>1 reject 1.1 promised 2.2 content"]);
     story.pass(2 * TIMEOUT_MS);
-    expect(executed(story)).toEqual([
+    expect(story.executed).toEqual([
       ["a", "new"],
       ["a", "new"],
       ["a", "new"],
@@ -309,7 +296,7 @@ describe("catching up", () => {
     expect(rounds).toEqual([1, 3, 7, 11]);
     story.heal();
     story.pass(4 * ROUND_MS);
-    expect(executed(story)).toEqual([["a"], ["a"], ["a"], ["a"], ["a"]]);
+    expect(story.executed).toEqual([["a"], ["a"], ["a"], ["a"], ["a"]]);
     expect(story.elections).toEqual(["1.1"]);
   });
 
@@ -342,271 +329,10 @@ describe("catching up", () => {
     expect(story.actor(2).reads).toEqual([]);
     story.heal();
     story.pass(2 * TIMEOUT_MS);
-    expect(executed(story).slice(1)).toEqual([
+    expect(story.executed.slice(1)).toEqual([
       ["a", "b", "c"],
       ["a", "b", "c"],
     ]);
     expect(story.actor(2).reads).toEqual([{ token: 1, index: 3 }]);
   });
-});
-
-describe("what a leader may announce", () => {
-  test("one that learns a rival's value ends, and never says that the slot is chosen", () => {
-    const story = led(5);
-    const said = (message: Message): boolean =>
-      (message.kind === "commit" || message.kind === "accept") && message.ballot.node === 1 && message.chosenUpTo > 0;
-    // Node 5 alone votes for the old value.
-    story.lose((_from, to) => to !== 5);
-    story.propose(1, "old");
-    // Nodes 2, 3 and 4 choose another one.
-    story.only([2, 3, 4]);
-    story.pass(3 * TIMEOUT_MS);
-    expect(story.leaders).toEqual([2]);
-    story.propose(2, "new");
-    expect(story.actor(2).executed).toEqual(["new"]);
-    story.only([1, 5]);
-    story.deliver(3, 5, { kind: "fetch", firstSlot: 1, lastSlot: 1 });
-    story.pass(TIMEOUT_MS);
-    expect(story.sent.filter(said)).toEqual([]);
-    expect(story.actor(5).executed).toEqual([]);
-    story.heal();
-    story.pass(3 * TIMEOUT_MS);
-    expect(executed(story)).toEqual(Array.from({ length: 5 }, () => ["new"]));
-    expect(story.sent.filter(said)).toEqual([]);
-  });
-
-  test.each([
-    ["another value than the open one", "new", true],
-    ["the open value itself", "old", false],
-  ])("a leader fetches %s", (_what, text, ends) => {
-    const story = led(3);
-    story.only();
-    story.propose(1, "old");
-    const before = story.sent.length;
-    story.deliver(2, 1, { kind: "learn", firstSlot: 1, values: [valueOf(text)], chosenUpTo: 1 });
-    expect(story.replica(1).status().role).toBe(ends ? "follower" : "leader");
-    const announced = story.sent.slice(before).filter((message) => message.kind === "commit");
-    expect(announced.length).toBe(ends ? 0 : 1);
-    expect(story.actor(1).executed).toEqual([text]);
-  });
-
-  test("a report that a slot beyond its own is chosen ends a leadership", () => {
-    const story = led();
-    story.propose(1, "a");
-    story.deliver(2, 1, {
-      kind: "accepted",
-      ballot: ballot("1.1"),
-      slots: [],
-      chosenUpTo: 2,
-      durableUpTo: 0,
-      applied: 0,
-    });
-    expect(story.replica(1).status().role).toBe("follower");
-  });
-});
-
-describe("who leads", () => {
-  test("a node that comes back does not depose a good leader", () => {
-    const story = led();
-    story.only([1, 2], [3]);
-    story.pass(10 * TIMEOUT_MS);
-    expect(story.replica(3).status().promised).toEqual(ballot("1.1"));
-    story.heal();
-    story.pass(4 * TIMEOUT_MS);
-    expect(story.elections).toEqual(["1.1"]);
-    expect(story.leaders).toEqual([1]);
-  });
-
-  test("a minority makes no progress, and its ballots do not grow", () => {
-    const story = led(5);
-    story.only([1, 2], [3, 4, 5]);
-    story.propose(1, "lost");
-    story.pass(10 * TIMEOUT_MS);
-    expect(story.leaders).toEqual([3]);
-    expect([1, 2].map((id) => story.replica(id).status().promised)).toEqual([ballot("1.1"), ballot("1.1")]);
-    expect(story.replica(1).capacity()).toBe(0);
-    story.propose(3, "a");
-    story.heal();
-    story.pass(2 * TIMEOUT_MS);
-    expect(executed(story)).toEqual(Array.from({ length: 5 }, () => ["a"]));
-    expect(story.elections).toEqual(["1.1", "2.3"]);
-  });
-
-  test("a candidate that lost sight of a quorum gives up its candidacy", () => {
-    const story = new Story(3);
-    story.lose((_from, _to, message) => message.kind === "prepare");
-    story.pass(2 * ROUND_MS);
-    expect(story.replica(1).status().role).toBe("candidate");
-    story.only([2, 3]);
-    story.pass(3 * TIMEOUT_MS);
-    expect(story.leaders).toEqual([2]);
-    expect(story.replica(1).status().role).toBe("follower");
-    const asked = story.sent.filter((message) => message.kind === "prepare" && message.ballot.node === 1).length;
-    story.pass(4 * TIMEOUT_MS);
-    expect(story.sent.filter((message) => message.kind === "prepare" && message.ballot.node === 1).length).toBe(asked);
-  });
-
-  test("a node with a stray higher promise gets a leader back from an idle cluster", () => {
-    const story = led();
-    // A candidacy of node 2 that reached node 3 only.
-    story.deliver(2, 3, { kind: "prepare", ballot: ballot("5.2"), fromSlot: 1 });
-    story.crash(3);
-    story.start(3);
-    story.pass(4 * TIMEOUT_MS);
-    expect(story.elections).toEqual(["1.1", "6.1"]);
-    expect([1, 2, 3].map((id) => story.replica(id).status().leader)).toEqual([1, 1, 1]);
-  });
-
-  test("an old leader that goes on sending does not take turns with the new one", () => {
-    const story = led();
-    const newer = { candidacy: ballot("2.2"), promised: ballot("2.2"), leaderBallot: ballot("2.2"), content: true };
-    const older = { candidacy: ballot("1.1"), promised: ballot("1.1"), leaderBallot: ballot("1.1"), content: true };
-    const rest = { kind: "beat", round: 1, chosenUpTo: 0, durableUpTo: 0 } as const;
-    story.only();
-    story.deliver(2, 3, { ...rest, ...newer });
-    story.deliver(1, 3, { ...rest, ...older });
-    story.deliver(1, 3, accept("1.1", 1, ["x"]));
-    expect(story.replica(3).status().leader).toBe(2);
-  });
-
-  test("what a node that cannot hear reports does not hold up a new leader", () => {
-    const story = led(5);
-    // Node 5 alone hears that a is chosen; then it can speak but not hear.
-    story.lose((_from, to, message) => to !== 5 && message.kind === "commit");
-    story.propose(1, "a");
-    story.crash(1);
-    story.lose((from, to) => to === 5 || (from === 5 && to === 1));
-    const leader = story.elect();
-    story.propose(leader, "b");
-    expect(story.actor(leader).executed).toEqual(["a", "b"]);
-    story.pass(5 * TIMEOUT_MS);
-    expect(story.leaders).toEqual([leader]);
-  });
-
-  test("the holder of the base dies: the leader gives up, and the next phase 1 finds the votes", () => {
-    const story = led();
-    story.only([1, 3]);
-    story.propose(1, "a");
-    story.crash(1);
-    story.lose((_from, _to, message) => message.kind === "fetch");
-    // Node 3 promises and reports that a is chosen, but nobody can fetch it before it dies.
-    expect(story.elect()).toBe(2);
-    story.crash(3);
-    story.start(1);
-    story.heal();
-    expect(story.replica(1).status().chosenUpTo).toBe(0);
-    story.pass(4 * TIMEOUT_MS);
-    expect(story.actor(2).notices.flatMap((notice) => (notice.kind === "leadershipEnded" ? [notice.reason] : []))).toEqual([
-      "nobody can serve the slots that were chosen before",
-    ]);
-    expect(story.leaders.length).toBe(1);
-    expect(executed(story).slice(0, 2)).toEqual([["a"], ["a"]]);
-  });
-});
-
-describe("reads", () => {
-  test("a follower asks the leader, which asks a quorum", () => {
-    const story = led();
-    story.propose(1, "a");
-    story.take();
-    story.do(2, (replica) => replica.read(7));
-    expect(story.take()).toEqual([
-      "2>1 readIndexAsk #1",
-      "1>2 confirm 1.1 #1",
-      "1>3 confirm 1.1 #1",
-      "2>1 confirmReply 1.1 #1",
-      "3>1 confirmReply 1.1 #1",
-      "1>2 readIndexReply #1 1",
-    ]);
-    expect(story.actor(2).reads).toEqual([{ token: 7, index: 1 }]);
-  });
-
-  test("a read that arrives during a round waits for the next one", () => {
-    const story = led();
-    story.only();
-    story.do(1, (replica) => replica.read(1));
-    story.do(1, (replica) => replica.read(2));
-    story.heal();
-    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot("1.1"), nonce: 1 });
-    expect(story.actor(1).reads.map(({ token }) => token)).toEqual([1, 2]);
-    expect(story.take().filter((line) => line.includes("1>2 confirm"))).toEqual(["1>2 confirm 1.1 #2"]);
-  });
-
-  test.each([
-    ["an older round", "1.1", 0],
-    ["an older ballot", "1.2", 1],
-  ])("a late confirmation of %s proves nothing", (_what, b, nonce) => {
-    const story = led();
-    story.only();
-    story.do(1, (replica) => replica.read(1));
-    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot(b), nonce });
-    expect(story.actor(1).reads).toEqual([]);
-    story.deliver(2, 1, { kind: "confirmReply", ballot: ballot("1.1"), nonce: 1 });
-    expect(story.actor(1).reads).toEqual([{ token: 1, index: 0 }]);
-  });
-
-  test("a deposed leader answers no read", () => {
-    const story = led();
-    story.only([1], [2, 3]);
-    story.do(1, (replica) => replica.read(1));
-    story.pass(TIMEOUT_MS);
-    expect(story.actor(1).reads).toEqual([]);
-    story.pass(3 * TIMEOUT_MS);
-    story.propose(2, "a");
-    story.heal();
-    story.pass(2 * TIMEOUT_MS);
-    // It asks the new leader instead.
-    expect(story.actor(1).reads).toEqual([{ token: 1, index: 1 }]);
-  });
-
-  test("a new leader answers only after everything that phase 1 found is executed", () => {
-    const story = led();
-    story.lose((from, to) => to === 3 || from === 2);
-    story.propose(1, "a");
-    story.crash(1);
-    story.lose((_from, _to, message) => message.kind === "accept");
-    expect(story.elect()).toBe(2);
-    story.do(2, (replica) => replica.read(1));
-    expect(story.take().filter((line) => line.includes("confirm"))).toEqual([]);
-    story.heal();
-    story.pass(TIMEOUT_MS);
-    expect(story.actor(2).reads).toEqual([{ token: 1, index: 1 }]);
-  });
-});
-
-describe("forwards", () => {
-  test("a follower hands a command to the leader", () => {
-    const story = led();
-    story.do(2, (replica) => expect(replica.forward(valueOf("a"))).toBe(1));
-    expect(story.take()).toEqual(["2>1 forward #1 a"]);
-    story.do(1, (replica) => replica.replyForward(2, "2:1", 1, "queued"));
-    expect(story.take()).toEqual(["1>2 forwardReply #1 queued"]);
-  });
-
-  test("a node that does not lead says so; a leader forwards to nobody", () => {
-    const story = led();
-    story.deliver(2, 3, { kind: "forward", bootId: "2:1", sequence: 1, body: valueOf("a") });
-    expect(story.take().at(-1)).toBe("3>2 forwardReply #1 notProposed");
-    expect(story.replica(1).forward(valueOf("a"))).toBeNull();
-  });
-});
-
-test("one node alone leads and decides", () => {
-  const story = led(1);
-  story.propose(1, "a", "b");
-  story.do(1, (replica) => replica.read(1));
-  expect(story.actor(1).executed).toEqual(["a", "b"]);
-  expect(story.actor(1).reads).toEqual([{ token: 1, index: 2 }]);
-});
-
-test("the window holds proposals back", () => {
-  const story = led(configurationOf(3, 2));
-  story.only();
-  expect(story.replica(1).capacity()).toBe(2);
-  story.propose(1, "a", "b");
-  expect(story.replica(1).capacity()).toBe(0);
-  expect(story.replica(1).propose(valueOf("c"))).toBeNull();
-  story.heal();
-  story.pass(TIMEOUT_MS);
-  expect(story.replica(1).capacity()).toBe(2);
 });

@@ -70,6 +70,11 @@ export class Story {
     return replica;
   }
 
+  /** What each node has executed in its present life. */
+  get executed(): string[][] {
+    return this.#actors.map(({ executed }) => executed);
+  }
+
   /** Who leads and is content with it. */
   get leaders(): NodeId[] {
     return this.#actors.flatMap(({ id, replica }) => {
@@ -229,4 +234,13 @@ export class Story {
       this.#act(actor, () => actor.replica?.receive(from, message));
     }
   }
+}
+
+/** A story in which node 1 leads and nothing is under way. */
+export function led(...args: ConstructorParameters<typeof Story>): Story {
+  const story = new Story(...args);
+  const leader = story.elect();
+  if (leader !== 1) throw new Error(`node ${leader} leads`);
+  story.take();
+  return story;
 }

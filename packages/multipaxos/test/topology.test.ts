@@ -1,11 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "./random.js";
-import { connectedToQuorum, type Links, linksOf, runTopology, undirected } from "./topology.js";
+import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "./topology.js";
+
+/** Six runs in which this node led when the links were cut. */
+function runsLedBy(ledBy: number, nodes: number, links: Links): TopologyResult[] {
+  const runs: TopologyResult[] = [];
+  for (let seed = 1; runs.length < 6; seed++) {
+    const result = runTopology(nodes, links, seed, { ledBy });
+    if (result !== null) runs.push(result);
+  }
+  return runs;
+}
 
 test("quorum-loss star: the hub leads within four timeouts", () => {
-  const star = undirected([1, 2], [1, 3], [1, 4], [1, 5]);
-  for (let seed = 1; seed <= 8; seed++) {
-    const result = runTopology(5, star, seed, { firstLeader: 3 });
+  for (const result of runsLedBy(3, 5, undirected([1, 2], [1, 3], [1, 4], [1, 5]))) {
     expect(result.settledAfter).toBeLessThan(4);
     expect(result.leader).toBe(1);
     expect(result.progress).toBeGreaterThan(50);
@@ -17,9 +25,8 @@ test.each([
   ["3-node chain, the middle led", 3, undirected([1, 2], [2, 3]), 2, 0],
   ["5-node chain, an end led", 5, undirected([1, 2], [2, 3], [3, 4], [4, 5]), 1, 2],
   ["5-node chain, the middle led", 5, undirected([1, 2], [2, 3], [3, 4], [4, 5]), 3, 0],
-] as const)("%s: few changes of leader", (_what, nodes, links, firstLeader, changes) => {
-  for (let seed = 1; seed <= 8; seed++) {
-    const result = runTopology(nodes, links, seed, { firstLeader });
+] as const)("%s: few changes of leader", (_what, nodes, links, leader, changes) => {
+  for (const result of runsLedBy(leader, nodes, links)) {
     expect(result.changes).toBeLessThanOrEqual(changes);
     expect(result.settledAfter).toBeLessThan(4);
     expect(result.progress).toBeGreaterThan(50);
@@ -30,8 +37,8 @@ describe("every node that can talk to a quorum is enough", () => {
   const expectSettled = (nodes: number, links: Links, seed: number): void => {
     if (connectedToQuorum(nodes, links).length === 0) return;
     const result = runTopology(nodes, links, seed, { timeouts: 14 });
-    expect(result.settledAfter, `seed ${seed}: ${[...links].join(" ")}`).toBeLessThan(4);
-    expect(result.progress).toBeGreaterThan(30);
+    expect(result?.settledAfter, `seed ${seed}: ${[...links].join(" ")}`).toBeLessThan(4);
+    expect(result?.progress).toBeGreaterThan(50);
   };
 
   test("all undirected links of four nodes", () => {
@@ -40,8 +47,8 @@ describe("every node that can talk to a quorum is enough", () => {
 
   test("random links of five nodes, one way and both ways", () => {
     const random = new Random(5);
-    for (let i = 0; i < 60; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 20 - 1), true), i);
-    for (let i = 0; i < 30; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 10 - 1), false), i);
+    for (let i = 0; i < 40; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 20 - 1), true), i);
+    for (let i = 0; i < 20; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 10 - 1), false), i);
   });
 
   // A node that is heard but does not hear reported a chosen slot; the leader waited for it for ever.
@@ -50,8 +57,6 @@ describe("every node that can talk to a quorum is enough", () => {
     [412961, 5],
     [797154, 6],
   ])("links %i, seed %i", (mask, seed) => {
-    const result = runTopology(5, linksOf(5, mask, true), seed);
-    expect(result.settledAfter).toBeLessThan(4);
-    expect(result.progress).toBeGreaterThan(50);
+    expectSettled(5, linksOf(5, mask, true), seed);
   });
 });

@@ -46,14 +46,14 @@ export interface TopologyResult {
   readonly progress: number;
 }
 
-/** A healthy cluster under load loses all links but these. */
+/** A healthy cluster under load loses all links but these. Null if the node in `ledBy` does not lead when it does. */
 export function runTopology(
   nodes: number,
   links: Links,
   seed: number,
-  options: { firstLeader?: NodeId; lossRate?: number; timeouts?: number; trace?: (line: string) => void } = {},
-): TopologyResult {
-  const { firstLeader, timeouts = 20 } = options;
+  options: { ledBy?: NodeId; lossRate?: number; timeouts?: number; trace?: (line: string) => void } = {},
+): TopologyResult | null {
+  const { timeouts = 20 } = options;
   const cluster = new Cluster({
     seed,
     configuration: configurationOf(nodes, 8),
@@ -68,10 +68,9 @@ export function runTopology(
     cluster.at(cluster.now + 7, load);
   };
   load();
-  if (firstLeader !== undefined)
-    for (const id of cluster.ids) if (id !== firstLeader) cluster.pause(id, TIMEOUT_MS / 2);
   cluster.run(6 * TIMEOUT_MS);
   const before = cluster.elections.length;
+  if (options.ledBy !== undefined && cluster.elections.at(-1)?.node !== options.ledBy) return null;
   const start = cluster.now;
   for (const a of cluster.ids) for (const b of cluster.ids) if (a !== b && !links.has(`${a}>${b}`)) cluster.cut(a, b);
   cluster.run(start + (timeouts - 8) * TIMEOUT_MS);

@@ -1,0 +1,358 @@
+import { connect, type Socket } from "node:net";
+import type { Lane } from "@synod/interface";
+import { afterEach, describe, expect, test } from "vitest";
+import { encodeFrame } from "../src/framing.js";
+import { decodeHello, frameKinds } from "../src/hello.js";
+import { type TcpTransportOptions, tcpTransport } from "../src/index.js";
+import { FakeClock, incarnationOf, portOf, RawServer, TcpNode, Wire } from "./support.js";
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function nodeOf(id: number, options: TcpTransportOptions = {}, address?: string): Promise<TcpNode> {
+  const node = new TcpNode(id, { reconnectMinMs: 5, ...options });
+  cleanUps.push(() => node.transport.close());
+  await node.listen(address);
+  return node;
+}
+
+async function connectedTo(ids: readonly number[], options: TcpTransportOptions = {}): Promise<TcpNode[]> {
+  const nodes: TcpNode[] = [];
+  for (const id of ids) nodes.push(await nodeOf(id, options));
+  for (const node of nodes) {
+    node.meet(Object.fromEntries(nodes.filter((other) => other !== node).map((other) => [other.id, other.address])));
+  }
+  for (const node of nodes) await node.until(() => node.ups.length === nodes.length - 1);
+  return nodes;
+}
+
+async function serverOf(onSocket: (socket: Socket) => void): Promise<RawServer> {
+  const server = new RawServer(onSocket);
+  cleanUps.push(() => server.close());
+  await server.listen();
+  return server;
+}
+
+/** Shakes hands as node 2 and reads nothing more of the lanes named. */
+function handshakeThenHang(hanging: readonly Lane[], wires: Partial<Record<Lane, Wire>> = {}) {
+  return (socket: Socket): void => {
+    const wire = new Wire(socket);
+    void wire.heard(frameKinds.hello).then(({ payload }) => {
+      const hello = decodeHello(payload);
+      if ("version" in hello) return;
+      wires[hello.lane] = wire;
+      if (hanging.includes(hello.lane)) socket.pause();
+      wire.hello(incarnationOf(2), hello.from.nodeId, hello.lane);
+    });
+  };
+}
+
+describe("a peer that hangs", () => {
+  test("takes no more memory than the limit, and others do not feel it", { timeout: 60_000 }, async () => {
+    const server = await serverOf(handshakeThenHang(["control", "bulk"]));
+    const limits = { queueBytesMax: 8 * 2 ** 20, controlQueueBytesMax: 2 ** 20 };
+    const one = await nodeOf(1, { ...limits, clock: new FakeClock() });
+    const three = await nodeOf(3);
+    one.meet({ 2: server.address, 3: three.address });
+    three.meet({ 1: one.address });
+    await one.until(() => one.ups.length === 2);
+    let sent = 0;
+    const frame = new Uint8Array(50_000);
+    // The system takes some megabytes of its own; then our queue fills, and after that nothing moves.
+    for (let refused = 0; refused < 100; ) {
+      for (let i = 0; i < 20; i++) {
+        if (one.transport.send(2, frame, "bulk")) sent++;
+        else refused++;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sent * frame.length).toBeGreaterThan(limits.queueBytesMax * 0.9);
+    expect(sent * frame.length).toBeLessThan(limits.queueBytesMax + 40 * 2 ** 20);
+    expect(one.send(2, "still room in its control lane")).toBe(true);
+    for (let i = 0; i < 200; i++) one.transport.send(3, frame, "bulk");
+    await three.until(() => three.frames.length === 200);
+    expect(one.downs).toEqual([]);
+  });
+
+  test("in the bulk lane alone holds back no control frame", async () => {
+    const wires: Partial<Record<Lane, Wire>> = {};
+    const server = await serverOf(handshakeThenHang(["bulk"], wires));
+    const one = await nodeOf(1, { queueBytesMax: 2 ** 20, clock: new FakeClock() });
+    one.meet({ 2: server.address });
+    await one.until(() => one.ups.length === 1);
+    while (one.transport.send(2, new Uint8Array(100_000), "bulk"))
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(one.send(2, "beat", "control")).toBe(true);
+    await wires.control?.heard(frameKinds.data);
+    expect(one.transport.send(2, new Uint8Array(100_000), "bulk")).toBe(false);
+  });
+
+  test("is noticed after the idle timeout, and dialed again", async () => {
+    const clock = new FakeClock();
+    const server = await serverOf(handshakeThenHang(["control", "bulk"]));
+    const one = await nodeOf(1, { clock, idleTimeoutMs: 4000 });
+    one.meet({ 2: server.address });
+    await one.until(() => one.ups.length === 1);
+    expect(one.transport.send(2, new Uint8Array(100), "bulk")).toBe(true);
+    // The hello was heard before the first beat, which is a second from now.
+    clock.advance(2999);
+    expect(one.downs).toEqual([]);
+    clock.advance(1001);
+    expect(one.downs).toEqual([2]);
+    expect(one.transport.send(2, new Uint8Array(100), "bulk")).toBe(false);
+    clock.advance(5);
+    await server.signal.until(() => server.sockets.length === 4);
+  });
+
+  test("for less than that is kept: any byte of it counts, and a stall of this process does not", async () => {
+    const clock = new FakeClock();
+    const wires: Partial<Record<Lane, Wire>> = {};
+    const server = await serverOf(handshakeThenHang([], wires));
+    const one = await nodeOf(1, { clock, idleTimeoutMs: 4000 });
+    one.meet({ 2: server.address });
+    await one.until(() => one.ups.length === 1);
+    for (let round = 1; round <= 5; round++) {
+      // Every beat pings, and the answer comes before the next one.
+      for (const lane of ["control", "bulk"] as const) {
+        const wire = wires[lane];
+        const pings = (): number => wire?.frames.filter(({ kind }) => kind === frameKinds.ping).length ?? 0;
+        await wire?.until(() => pings() >= round);
+        wire?.write(frameKinds.ack, new Uint8Array(0));
+      }
+      // The acks are on their way; two beats may pass without them.
+      clock.advance(1000);
+    }
+    expect(one.downs).toEqual([]);
+  });
+});
+
+describe("damage on the way", () => {
+  /** Passes bytes on to a node, flipping a bit now and then while it is switched on. */
+  async function corruptingProxy(target: TcpNode): Promise<{ address: string; damage: (every: number) => void }> {
+    let every = 0;
+    let passed = 0;
+    const server = await serverOf((socket) => {
+      const onward = connect({ host: "127.0.0.1", port: portOf(target.address) });
+      for (const [from, to] of [
+        [socket, onward],
+        [onward, socket],
+      ] as const) {
+        from.on("error", () => {});
+        from.on("close", () => to.destroy());
+        from.on("data", (chunk) => {
+          const copy = Buffer.from(chunk);
+          for (let i = 0; every > 0 && i < copy.length; i++) {
+            if (++passed % every === 0) copy[i] = (copy[i] ?? 0) ^ (1 << (passed % 8));
+          }
+          to.write(copy);
+        });
+      }
+    });
+    return { address: server.address, damage: (bytes) => (every = bytes) };
+  }
+
+  test("only ever drops the connection", { timeout: 60_000 }, async () => {
+    const one = await nodeOf(1, { reconnectMaxMs: 20, idleTimeoutMs: 400, handshakeTimeoutMs: 400 });
+    const two = await nodeOf(2);
+    const proxy = await corruptingProxy(two);
+    two.meet({ 1: one.address });
+    one.meet({ 2: proxy.address });
+    await one.until(() => one.ups.length === 1);
+    proxy.damage(3001);
+    let serial = 0;
+    const broken = (): number => two.counts.of("broken_connections") + one.counts.of("broken_connections");
+    while (broken() < 20) {
+      for (const lane of ["control", "bulk"] as const) one.send(2, `${serial++}:${"x".repeat(serial % 300)}`, lane);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    proxy.damage(0);
+    while (!one.send(2, "end:")) await new Promise((resolve) => setImmediate(resolve));
+    await two.until(() => two.texts.includes("end:"));
+    expect(two.frames.length).toBeGreaterThan(10);
+    for (const content of two.texts) {
+      const [number, filling] = content.split(":");
+      if (number !== "end") expect(filling).toBe("x".repeat((Number(number) + 1) % 300));
+    }
+    // Nothing else: no handler was called with what is not true, and no error came out.
+    expect(two.log.filter(({ level }) => level === "error")).toEqual([]);
+    expect(one.ups.every(({ nodeId }) => nodeId === 2)).toBe(true);
+  });
+
+  test.each([
+    ["a frame above the limit", Buffer.of(0, 0, 0x10, 1, 3, 0, 0, 0, 0), "TooLarge"],
+    ["a frame with a wrong checksum", Buffer.of(0, 0, 0, 1, 3, 1, 2, 3, 4, 5), "Malformed"],
+    ["a frame of an unknown kind", Buffer.concat(encodeFrame(77, new Uint8Array(1))), "Malformed"],
+    ["a second hello", Buffer.concat(encodeFrame(frameKinds.hello, new Uint8Array(60))), "Malformed"],
+    ["an ack to one who sent nothing", Buffer.concat(encodeFrame(frameKinds.ack, new Uint8Array(0))), "Malformed"],
+  ])("%s ends the connection, and what came before it counts", async (_, bytes, code) => {
+    const node = await nodeOf(1, { frameBytesMax: 4096 });
+    node.meet({ 2: undefined });
+    const wire = Wire.to(node.address);
+    wire.hello(incarnationOf(2), 1);
+    await wire.heard(frameKinds.hello);
+    wire.socket.write(Buffer.concat([...encodeFrame(frameKinds.data, Buffer.from("good")), bytes]));
+    await wire.gone();
+    expect(node.texts).toEqual(["good"]);
+    expect(node.counts.of(`broken_connections ${code}`)).toBe(1);
+    expect(node.warnings).toHaveLength(1);
+  });
+});
+
+describe("finding each other", () => {
+  test("a peer that is not there yet is found when it comes, without waiting for the next try", async () => {
+    const ghost = await nodeOf(2);
+    const { address } = ghost;
+    await ghost.transport.close();
+    // Time stands still, so only the sign of life can make it dial again.
+    const clock = new FakeClock();
+    const one = await nodeOf(1, { clock });
+    one.meet({ 2: address });
+    await one.until(() => one.log.filter(({ message }) => message === "connection attempt failed").length === 2);
+    expect(one.send(2, "nobody there")).toBe(false);
+    const two = await nodeOf(2, {}, address);
+    two.meet({ 1: one.address });
+    await one.until(() => one.ups.length === 1);
+    expect(clock.now()).toBe(0);
+    expect(one.send(2, "there you are")).toBe(true);
+    await two.until(() => two.frames.length === 1);
+  });
+
+  test("waiting times double up to the maximum, with jitter", async () => {
+    const ghost = await nodeOf(2);
+    const { address } = ghost;
+    await ghost.transport.close();
+    for (const [uint32, factor] of [
+      [0, 0.5],
+      [2 ** 31, 0.75],
+    ] as const) {
+      const clock = new FakeClock();
+      const options = { clock, random: { uint32: () => uint32 }, reconnectMinMs: 100, reconnectMaxMs: 1000 };
+      const one = await nodeOf(1, options);
+      one.meet({ 2: address });
+      for (let round = 1; round <= 6; round++) {
+        await one.until(() => one.log.filter(({ message }) => message.includes("failed")).length === 2 * round);
+        clock.advance(1000);
+      }
+      const delays = [...new Set(clock.delays)].filter((delayMs) => delayMs !== 5000);
+      expect(delays).toEqual([100, 200, 400, 800, 1000].map((delayMs) => delayMs * factor));
+      await one.transport.close();
+    }
+  });
+
+  test("a name that cannot be looked up is tried again like any other", async () => {
+    const clock = new FakeClock();
+    const one = await nodeOf(1, { clock });
+    one.meet({ 2: "does-not-exist.invalid:7000" });
+    await one.until(() => one.log.filter(({ message }) => message.includes("failed")).length >= 2);
+    clock.advance(5);
+    await one.until(() => one.log.filter(({ message }) => message.includes("failed")).length >= 4);
+  });
+
+  test("a member with a new address is dialed there", async () => {
+    const [one, two] = await connectedTo([1, 2]);
+    if (!one || !two) throw new Error("two nodes were asked for");
+    await two.transport.close();
+    const moved = new TcpNode(2, { reconnectMinMs: 5 }, { bootCount: 2 });
+    cleanUps.push(() => moved.transport.close());
+    await moved.listen();
+    moved.meet({ 1: undefined });
+    one.meet({ 2: moved.address });
+    await one.until(() => one.ups.length === 2);
+    expect(one.send(2, "at your new place")).toBe(true);
+    await moved.until(() => moved.frames.length === 1);
+  });
+
+  test("a new own address is logged and changes nothing", async () => {
+    const [one, two] = await connectedTo([1, 2]);
+    if (!one || !two) throw new Error("two nodes were asked for");
+    const { address } = one;
+    one.transport.setMembers([
+      { id: 1, address: "127.0.0.1:1" },
+      { id: 2, address: two.address },
+    ]);
+    expect(one.log.at(-1)).toMatchObject({ level: "info" });
+    expect(one.address).toBe(address);
+    expect(one.send(2, "still here")).toBe(true);
+  });
+
+  test("a member without an address, or with a bad one, is not dialed, but may dial", async () => {
+    const one = await nodeOf(1);
+    one.meet({ 2: "no address", 3: undefined });
+    expect(one.log.filter(({ level }) => level === "error").map(({ message }) => message)).toEqual([
+      "node 2 cannot be dialed",
+    ]);
+    const two = await nodeOf(2);
+    two.meet({ 1: one.address });
+    await two.until(() => two.ups.length === 1);
+    two.send(1, "one way");
+    await one.until(() => one.frames.length === 1);
+    expect(one.send(2, "no way")).toBe(false);
+  });
+});
+
+describe("listening", () => {
+  test("on a port that is taken", async () => {
+    const one = await nodeOf(1);
+    const other = new TcpNode(2);
+    const start = other.listen(one.address);
+    await expect(start).rejects.toMatchObject({
+      code: "AddressInUse",
+      message: expect.stringContaining(one.address) as string,
+    });
+    await other.transport.close();
+  });
+
+  test.each([
+    ["no address at all", undefined],
+    ["text that is none", "7000"],
+    ["a host of another machine", "192.0.2.1:0"],
+    ["a name that is not known", "does-not-exist.invalid:0"],
+  ])("on %s", async (_, address) => {
+    const node = new TcpNode(1);
+    const start = node.start([address === undefined ? { id: 1 } : { id: 1, address }]);
+    await expect(start).rejects.toMatchObject({ code: "InvalidArgument" });
+    await node.transport.close();
+  });
+
+  test("on an address of its own choice, and on IPv6", async () => {
+    const one = new TcpNode(1, { listen: "127.0.0.1:0" });
+    cleanUps.push(() => one.transport.close());
+    expect(one.transport.address).toBe(null);
+    await one.start([{ id: 1, address: "replica-1.example:7000" }]);
+    expect(one.address).toMatch(/^127\.0\.0\.1:\d+$/);
+    const two = await nodeOf(2, {}, "[::1]:0").catch(() => null);
+    // Machines without IPv6 exist.
+    if (two) expect(two.address).toMatch(/^\[::1\]:\d+$/);
+  });
+
+  test("ends with close, even if close comes first", async () => {
+    const node = new TcpNode(1);
+    const started = node.listen("localhost:0");
+    const closed = node.transport.close();
+    await expect(started).rejects.toMatchObject({ code: "Closed" });
+    await closed;
+    expect(node.transport.address).toBe(null);
+  });
+
+  test("frees the port before close settles", async () => {
+    const [one, two] = await connectedTo([1, 2]);
+    if (!one || !two) throw new Error("two nodes were asked for");
+    const { address } = one;
+    await one.transport.close();
+    await (await nodeOf(3, {}, address)).transport.close();
+  });
+
+  test.each([
+    { frameBytesMax: 0 },
+    { frameBytesMax: 2 ** 32 },
+    { queueBytesMax: 1 },
+    { controlQueueBytesMax: Number.NaN },
+    { idleTimeoutMs: -1 },
+    { handshakeTimeoutMs: Number.POSITIVE_INFINITY },
+    { reconnectMinMs: 100, reconnectMaxMs: 99 },
+  ])("with options %j is refused", (options) => {
+    expect(() => tcpTransport(options)).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
+  });
+});
