@@ -118,7 +118,7 @@ export function onReject(core: Core, from: NodeId, message: Reject): void {
 }
 
 /** Accepts for consecutive slots, cut where a frame would grow too large. */
-export function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
+function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
   const { ballot } = core.proposer;
   const accepts: Accept[] = [];
   if (ballot === null) return accepts;

@@ -86,11 +86,6 @@ export class Cluster {
     return this.#node(id).life?.applied ?? 0;
   }
 
-  /** Texts executed by the present life of a node. */
-  executed(id: NodeId): readonly string[] {
-    return this.#node(id).life?.handedOut.slice(0, this.applied(id)) ?? [];
-  }
-
   get readsOpen(): number {
     return this.#openReads.size;
   }

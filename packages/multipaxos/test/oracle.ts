@@ -66,10 +66,6 @@ export class Oracle {
     return this.#prefix;
   }
 
-  chosenText(slot: Slot): string | undefined {
-    return this.#chosen.get(slot)?.text;
-  }
-
   introduce(text: string): void {
     this.#mayBeProposed.add(text);
   }

@@ -40,10 +40,6 @@ export class Agenda<T> {
   readonly #heap: { at: number; order: number; item: T }[] = [];
   #added = 0;
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   get nextAt(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }

@@ -32,7 +32,7 @@ function randomConfiguration(random: Random): Configuration {
   return configurationOf(nodes, alpha, { kind: "sizes", phase1: nodes + 1 - phase2, phase2 });
 }
 
-export function randomOptions(seed: number, trace?: (line: string) => void): ClusterOptions {
+function randomOptions(seed: number, trace?: (line: string) => void): ClusterOptions {
   const random = new Random(seed * 7919 + 1);
   const slow = random.chance(0.3);
   const configuration = randomConfiguration(random);
@@ -120,7 +120,7 @@ function often(cluster: Cluster, everyMs: number, untilMs: number, action: () =>
  * All faults end. A leader within four election timeouts; everything converged within eight, and the leader stays. Where a
  * frame holds one value, what is missing costs a round trip for each slot.
  */
-export function expectRecovery(cluster: Cluster, timeoutMs: number, tinyFrames: boolean): void {
+function expectRecovery(cluster: Cluster, timeoutMs: number, tinyFrames: boolean): void {
   cluster.heal();
   const { ids } = cluster;
   const slackMs = tinyFrames ? 8 * (cluster.oracle.prefix - Math.min(...ids.map((id) => cluster.applied(id)))) : 0;

@@ -2,7 +2,7 @@ import type { NodeId } from "@synod/interface";
 import { Cluster } from "./cluster.js";
 import { configurationOf } from "./simulate.js";
 
-export const TIMEOUT_MS = 100;
+const TIMEOUT_MS = 100;
 
 /** Directed links that stay when the rest is cut. */
 export type Links = ReadonlySet<string>;
