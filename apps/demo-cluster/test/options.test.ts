@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { parseOptions } from "../src/options.js";
 
-const terminal = { directory: "/home/ada", terminal: true };
+const terminal = { directory: "/srv", terminal: true };
 
 describe("options", () => {
   it("has defaults", () => {
@@ -14,7 +14,7 @@ describe("options", () => {
   });
 
   it("resolves the directory from where the person stands", () => {
-    expect(parseOptions(["--data", "x/y"], terminal)?.data).toBe("/home/ada/x/y");
+    expect(parseOptions(["--data", "x/y"], terminal)?.data).toBe("/srv/x/y");
     expect(parseOptions(["--data", "/x"], terminal)?.data).toBe("/x");
   });
 
