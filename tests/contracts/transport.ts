@@ -26,9 +26,9 @@ export interface TransportWorld {
 }
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-export const text = (frame: Uint8Array): string => new TextDecoder().decode(frame);
+const text = (frame: Uint8Array): string => new TextDecoder().decode(frame);
 export const bootIdOf = (bootCount: number): string => bootCount.toString(16).padStart(32, "0");
-export const silentMetrics: Metrics = { count() {}, gauge() {}, observe() {} };
+const silentMetrics: Metrics = { count() {}, gauge() {}, observe() {} };
 
 /** One node with its transport, and all that its handlers and its log were told. */
 export class TestNode {
@@ -393,8 +393,8 @@ function lifeTests(setUp: SetUp): void {
     const bench = await setUp();
     const [one, two] = await bench.pair();
     for (let i = 0; i < 100; i++) one.send(2, `frame ${i}`, "bulk");
-    const closed = two.transport.close();
     const calls = two.calls;
+    const closed = two.transport.close();
     await Promise.all([closed, two.transport.close(), one.until(() => one.downs.length === 1)]);
     await two.transport.close();
     expect(two.calls).toBe(calls);

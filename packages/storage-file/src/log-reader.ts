@@ -143,12 +143,16 @@ export class LogReader {
       throw damaged(file, at, `what is there was written to segment ${header.segment}, byte ${header.offset}`);
     }
     const last = this.#last;
-    if (last === undefined) return;
+    const before = at === 0 ? this.#stops.at(-1) : undefined;
+    if (last === undefined) {
+      if (before === undefined) return;
+      // A segment is begun only when the one before holds a whole batch.
+      throw damaged(this.#file(before.segment), 0, `its first batch is unreadable, yet batch ${header.sequence} follows in ${file}`);
+    }
     const follows = header.sequence === last.sequence + 1 && header.previous === last.checksum;
     // The first batch of an opening takes the place of the last one that was read, whose bytes may never have reached the disk.
     const replaces = at === 0 && header.sequence === last.sequence && header.previous === last.previous;
     if (follows || replaces) return;
-    const before = at === 0 ? this.#stops.at(-1) : undefined;
     const [where, offset] = before === undefined ? [file, at] : [this.#file(before.segment), before.at];
     throw damaged(
       where,

@@ -10,7 +10,7 @@ export interface Address {
  * @throws SynodError `InvalidArgument`.
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]]+)?)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]]+)?)\]|([\w.-]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65_535) {

@@ -1,11 +1,14 @@
 import { crc32 } from "node:zlib";
 import { SynodError } from "@synod/interface";
 
-/** Bytes before each payload: length (u32), kind (u8), CRC-32 (u32) of those five bytes and the payload; big-endian. */
-export const frameHeaderBytes = 9;
+/**
+ * Bytes before each payload: its length (u32), kind (u8), CRC-32 of the payload (u32), CRC-32 of these nine bytes (u32);
+ * big-endian. The header has a checksum of its own because a damaged length would otherwise be believed, and all that
+ * follows be swallowed, until so many bytes have come.
+ */
+export const frameHeaderBytes = 13;
 
-/** Header bytes that the checksum covers, so that a flipped length or kind is found too. */
-const checkedHeaderBytes = 5;
+const [kindAt, payloadChecksumAt, headerChecksumAt] = [4, 5, 9] as const;
 
 /** A payload grows towards its announced length from here: a length is a claim until its bytes are there. */
 const firstAllocationBytes = 1024 * 1024;
@@ -27,8 +30,9 @@ export function encodeFrame(kind: number, payload: Uint8Array): EncodedFrame {
   const header = new Uint8Array(frameHeaderBytes);
   const view = new DataView(header.buffer);
   view.setUint32(0, payload.length);
-  header[4] = kind;
-  view.setUint32(checkedHeaderBytes, crc32(payload, crc32(header.subarray(0, checkedHeaderBytes))));
+  header[kindAt] = kind;
+  view.setUint32(payloadChecksumAt, crc32(payload));
+  view.setUint32(headerChecksumAt, crc32(header.subarray(0, headerChecksumAt)));
   return [header, payload];
 }
 
@@ -44,7 +48,7 @@ export interface FrameDecoder {
   /**
    * Takes a chunk and gives the frames that it completes. Every payload is a copy of its own, so chunks may be pooled.
    * The frames must be taken to the end, or the decoder given up: a chunk is read as its frames are.
-   * @throws SynodError `TooLarge` (announced length above `frameBytesMax`) or `Malformed` (checksum); from then on always.
+   * @throws SynodError `Malformed` (a checksum) or `TooLarge` (a length above `frameBytesMax`); from then on always.
    */
   push(chunk: Uint8Array): Generator<Frame, void, void>;
 }
@@ -73,7 +77,7 @@ class Decoder implements FrameDecoder {
       if (this.#failure) throw this.#failure;
       offset += this.#fillHeader(chunk, offset);
       if (this.#headerFilled < frameHeaderBytes) return;
-      const length = this.#announcedLength();
+      const length = this.#view.getUint32(0);
       offset += this.#fillPayload(chunk, offset, length);
       if (this.#payloadFilled < length) return;
       yield this.#finish();
@@ -82,19 +86,21 @@ class Decoder implements FrameDecoder {
 
   #fillHeader(chunk: Uint8Array, offset: number): number {
     const end = Math.min(chunk.length, offset + frameHeaderBytes - this.#headerFilled);
-    // Nine bytes at most: a loop is cheaper than a view.
+    if (end === offset) return 0;
+    // A few bytes: a loop is cheaper than a view.
     for (let i = offset; i < end; i++) this.#header[this.#headerFilled++] = chunk[i] ?? 0;
+    if (this.#headerFilled === frameHeaderBytes) this.#checkHeader();
     return end - offset;
   }
 
-  #announcedLength(): number {
+  #checkHeader(): void {
+    if (crc32(this.#header.subarray(0, headerChecksumAt)) !== this.#view.getUint32(headerChecksumAt)) {
+      this.#fail("Malformed", "These bytes are no frame: the checksum of the header is wrong.");
+    }
     const length = this.#view.getUint32(0);
-    if (length <= this.frameBytesMax) return length;
-    throw this.#fail(
-      new SynodError("TooLarge", `A frame of ${length} bytes was announced; the limit is ${this.frameBytesMax}.`, {
-        details: { bytes: length, limitBytes: this.frameBytesMax },
-      }),
-    );
+    if (length > this.frameBytesMax) {
+      this.#fail("TooLarge", `A frame of ${length} bytes was announced; the limit is ${this.frameBytesMax}.`);
+    }
   }
 
   #fillPayload(chunk: Uint8Array, offset: number, length: number): number {
@@ -113,24 +119,19 @@ class Decoder implements FrameDecoder {
 
   #finish(): Frame {
     const payload = this.#payload ?? new Uint8Array(0);
-    const checksum = crc32(payload, crc32(this.#header.subarray(0, checkedHeaderBytes)));
-    if (checksum !== this.#view.getUint32(checkedHeaderBytes)) {
-      throw this.#fail(
-        new SynodError("Malformed", "The checksum of a frame is wrong: the bytes changed on the way.", {
-          details: { bytes: payload.length },
-        }),
-      );
+    if (crc32(payload) !== this.#view.getUint32(payloadChecksumAt)) {
+      this.#fail("Malformed", `The checksum of a frame of ${payload.length} bytes is wrong: they changed on the way.`);
     }
-    const kind = this.#header[4] ?? 0;
+    const kind = this.#header[kindAt] ?? 0;
     this.#headerFilled = 0;
     this.#payload = null;
     this.#payloadFilled = 0;
     return { kind, payload };
   }
 
-  #fail(error: SynodError): SynodError {
-    this.#failure = error;
+  #fail(code: "Malformed" | "TooLarge", text: string): never {
+    this.#failure = new SynodError(code, text);
     this.#payload = null;
-    return error;
+    throw this.#failure;
   }
 }

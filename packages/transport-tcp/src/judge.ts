@@ -6,9 +6,9 @@ export interface Acquaintance {
   readonly self: Incarnation;
   /** Whom this side dialed; null where it was dialed. */
   readonly expected: NodeId | null;
-  isMember(id: NodeId): boolean;
+  readonly isMember: (id: NodeId) => boolean;
   /** Latest incarnation of the peer seen by this process. */
-  known(id: NodeId): Incarnation | undefined;
+  readonly known: (id: NodeId) => Incarnation | undefined;
 }
 
 /** The hello itself, or the first reason to refuse it, in the order in which they make sense to the one who is refused. */

@@ -28,8 +28,8 @@ export interface OutgoingLinkOptions {
   readonly peer: NodeId;
   readonly address: Address;
   readonly lane: Lane;
-  onUp(): void;
-  onDown(): void;
+  readonly onUp: () => void;
+  readonly onDown: () => void;
 }
 
 /**

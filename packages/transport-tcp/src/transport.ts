@@ -63,8 +63,11 @@ export class SocketTransport implements TcpTransport {
     const context = this.#context;
     if (!context || this.#closing) return;
     this.#defersEvents = true;
-    this.#applyMembers(context, members);
-    this.#defersEvents = false;
+    try {
+      this.#applyMembers(context, members);
+    } finally {
+      this.#defersEvents = false;
+    }
   }
 
   send(to: NodeId | readonly NodeId[], frame: Uint8Array, lane: Lane): boolean {

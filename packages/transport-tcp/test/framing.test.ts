@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeFrame, type Frame, type FrameDecoder, frameDecoder, frameHeaderBytes } from "../src/framing.js";
@@ -24,6 +25,14 @@ function decodeDamaged(chunk: Uint8Array): { frames: Frame[]; code: string | nul
   }
 }
 
+/** A good header whose payload is not there. */
+function headerClaiming(length: number): Buffer {
+  const header = Buffer.alloc(frameHeaderBytes);
+  header.writeUInt32BE(length, 0);
+  header.writeUInt32BE(crc32(header.subarray(0, 9)), 9);
+  return header;
+}
+
 const frameArbitrary: fc.Arbitrary<Frame> = fc.record({
   kind: fc.integer({ min: 0, max: 255 }),
   payload: fc.uint8Array({ maxLength: 40 }),
@@ -31,8 +40,8 @@ const frameArbitrary: fc.Arbitrary<Frame> = fc.record({
 
 describe("format", () => {
   test("is pinned", () => {
-    expect(wire([{ kind: 3, payload: bytes("hello") }]).toString("hex")).toBe("0000000503c71464e468656c6c6f");
-    expect(wire([{ kind: 4, payload: new Uint8Array(0) }]).toString("hex")).toBe("0000000004c14f3304");
+    expect(wire([{ kind: 3, payload: bytes("hello") }]).toString("hex")).toBe("00000005033610a686c484c6ba68656c6c6f");
+    expect(wire([{ kind: 4, payload: new Uint8Array(0) }]).toString("hex")).toBe("0000000004000000001389b26e");
   });
 
   test("the payload is not copied on the way out", () => {
@@ -104,16 +113,12 @@ describe("damage", () => {
   test("of any single bit never shows as a frame, and what came before it stays", () => {
     const good = { kind: 3, payload: bytes("before") };
     const prefix = wire([good]);
-    // Padding, so that a length that was raised finds bytes enough to go wrong.
-    const stream = Buffer.concat([prefix, wire([{ kind: 3, payload: bytes("damaged") }]), Buffer.alloc(70_000)]);
+    const stream = Buffer.concat([prefix, wire([{ kind: 3, payload: bytes("damaged") }])]);
     for (let bit = prefix.length * 8; bit < (prefix.length + frameHeaderBytes + 7) * 8; bit++) {
       const damaged = Buffer.from(stream);
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      const { frames, code } = decodeDamaged(damaged);
-      expect(frames).toEqual([good]);
-      // A length that was raised beyond what there is waits for more.
-      if (code !== null) expect(["Malformed", "TooLarge"]).toContain(code);
-      else expect(damaged.readUInt32BE(prefix.length)).toBeGreaterThan(70_000);
+      // At once, without a byte more: a damaged length must not be waited for.
+      expect(decodeDamaged(damaged)).toEqual({ frames: [good], code: "Malformed" });
     }
   });
 
@@ -138,7 +143,7 @@ describe("damage", () => {
   test("an announced length takes no memory before its bytes are there", () => {
     const before = process.memoryUsage().arrayBuffers;
     const decoders = Array.from({ length: 100 }, () => frameDecoder({ frameBytesMax: 2 ** 32 - 1 }));
-    const claim = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 3, 0, 0, 0, 0, 1);
+    const claim = Buffer.concat([headerClaiming(2 ** 32 - 1), Buffer.of(1)]);
     for (const decoder of decoders) pushAll(decoder, [claim]);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * 2 ** 20);
   });

@@ -77,10 +77,10 @@ describe("who dials in", () => {
   });
 
   test.each([
-    ["speaks another protocol", Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "TooLarge"],
+    ["speaks another protocol", Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "Malformed"],
     ["sends frames before its hello", Buffer.concat(encodeFrame(frameKinds.data, new Uint8Array(3))), "Malformed"],
     ["says hello with garbage", Buffer.concat(encodeFrame(frameKinds.hello, new Uint8Array(60))), "Malformed"],
-    ["announces a long hello", Buffer.of(0, 0, 4, 1, 1, 0, 0, 0, 0), "TooLarge"],
+    ["announces a long hello", Buffer.from(encodeFrame(1, new Uint8Array(1025))[0]), "TooLarge"],
   ])("is dropped without a word if it %s", async (_, bytes, code) => {
     const node = await nodeWith({ 2: undefined });
     for (let tries = 1; tries <= 2; tries++) {
@@ -91,6 +91,16 @@ describe("who dials in", () => {
       expect(node.counts.of(`broken_connections ${code}`)).toBe(tries);
     }
     expect(node.warnings).toHaveLength(1);
+  });
+
+  test("and is refused is not listened to any more", async () => {
+    const node = await nodeWith({ 2: undefined });
+    const wire = wireTo(node);
+    const hello = encodeHello({ lane: "control", from: incarnationOf(9), to: 1 });
+    const frames = [encodeFrame(frameKinds.hello, hello), encodeFrame(frameKinds.data, new Uint8Array(3))];
+    wire.socket.write(Buffer.concat(frames.flat()));
+    await wire.gone();
+    expect([node.calls, node.counts.of("refusals"), node.counts.of("broken_connections")]).toEqual([0, 1, 0]);
   });
 
   test("is dropped if its hello does not end in time", async () => {
@@ -208,7 +218,7 @@ describe("who is dialed", () => {
     const server = await serverThat((wire) => void wire.socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const node = await nodeWith({ 2: server.address }, { reconnectMinMs: 1 });
     await server.signal.until(() => server.sockets.length >= 6);
-    expect(node.counts.of("broken_connections TooLarge")).toBeGreaterThan(0);
+    expect(node.counts.of("broken_connections Malformed")).toBeGreaterThan(0);
     expect(node.warnings).toHaveLength(1);
     expect(node.calls).toBe(0);
   });

@@ -46,7 +46,7 @@ test("joins small frames into one chunk, and leaves long payloads uncopied", () 
   for (let i = 0; i < 50; i++) queue.offer(encodeFrame(3, new Uint8Array(100)));
   queue.offer(encodeFrame(3, long));
   const { chunks } = queue.take(1_000_000);
-  expect(chunks.map(({ length }) => length)).toEqual([50 * 109 + 9, 10_000]);
+  expect(chunks.map(({ length }) => length)).toEqual([50 * (100 + frameHeaderBytes) + frameHeaderBytes, 10_000]);
   expect(chunks[1]).toBe(long);
 });
 

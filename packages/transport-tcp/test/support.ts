@@ -13,7 +13,7 @@ export const incarnationOf = (nodeId: number, bootCount = 1): Incarnation => ({
 });
 
 /** Waits for what any event may have brought about. */
-export class Signal {
+class Signal {
   #waiting: (() => void)[] = [];
 
   readonly notify = (): void => {
@@ -64,7 +64,7 @@ export class FakeClock {
   }
 }
 
-export class Counts implements Metrics {
+class Counts implements Metrics {
   readonly totals = new Map<string, number>();
 
   count(name: string, delta = 1, labels: Readonly<Record<string, string>> = {}): void {
