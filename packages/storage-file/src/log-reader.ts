@@ -147,7 +147,11 @@ export class LogReader {
     if (last === undefined) {
       if (before === undefined) return;
       // A segment is begun only when the one before holds a whole batch.
-      throw damaged(this.#file(before.segment), 0, `its first batch is unreadable, yet batch ${header.sequence} follows in ${file}`);
+      throw damaged(
+        this.#file(before.segment),
+        0,
+        `its first batch is unreadable, yet batch ${header.sequence} follows in ${file}`,
+      );
     }
     const follows = header.sequence === last.sequence + 1 && header.previous === last.checksum;
     // The first batch of an opening takes the place of the last one that was read, whose bytes may never have reached the disk.

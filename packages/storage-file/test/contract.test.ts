@@ -7,7 +7,9 @@ import { SimulatedDisk } from "./simulated-disk.js";
 
 storageContract("fileStorage on a simulated disk", () => {
   const disk = new SimulatedDisk();
-  return { storage: () => fileStorage({ directory: "/disk/store", fileSystem: disk.fileSystem(), segmentBytes: 2048 }) };
+  return {
+    storage: () => fileStorage({ directory: "/disk/store", fileSystem: disk.fileSystem(), segmentBytes: 2048 }),
+  };
 });
 
 storageContract("fileStorage on real files", async () => {

@@ -10,7 +10,8 @@ import { SimulatedDisk } from "./simulated-disk.js";
 const DIRECTORY = "/disk/store";
 const founders = { epoch: 1, members: [{ id: 1 }], alpha: 8, quorum: { kind: "majority" } } as const;
 const create = { clusterId: "c", nodeId: 1, founders };
-const open = (disk: SimulatedDisk): Storage => fileStorage({ directory: DIRECTORY, fileSystem: disk.fileSystem(), segmentBytes: 1024 });
+const open = (disk: SimulatedDisk): Storage =>
+  fileStorage({ directory: DIRECTORY, fileSystem: disk.fileSystem(), segmentBytes: 1024 });
 const write = (slot: number): Parameters<Storage["write"]>[0] => ({
   promised: { round: 1, node: 1 },
   votes: [{ slot, ballot: { round: 1, node: 1 }, value: new Uint8Array(60).fill(slot) }],
@@ -75,10 +76,11 @@ describe("damage", () => {
       for (let at = 0; at < used; at += 1) {
         const copy = disk.clone();
         const damaged = whole.slice();
-        damaged[at] = (damaged[at] ?? 0) ^ (1 << at % 8);
+        damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
         copy.damage(name, damaged);
         const result = await reopened(copy);
-        if (name === first) expect(result, `byte ${at} of ${name}`).toSatisfy((r) => r === "StoreDamaged" || r === "VersionUnsupported");
+        if (name === first)
+          expect(result, `byte ${at} of ${name}`).toSatisfy((r) => r === "StoreDamaged" || r === "VersionUnsupported");
         else if (typeof result !== "string") expect([upTo(6), upTo(5)]).toContainEqual(slots(result));
       }
     }
@@ -90,7 +92,9 @@ describe("damage", () => {
     const damaged = disk.content(first ?? "").slice();
     damaged[100] = (damaged[100] ?? 0) ^ 1;
     disk.damage(first ?? "", damaged);
-    const error: unknown = await open(disk).open().catch((reason: unknown) => reason);
+    const error: unknown = await open(disk)
+      .open()
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "StoreDamaged", details: { file: first } });
     expect((error as Error).message).toMatch(/replace|remove/i);
   });
@@ -142,12 +146,16 @@ describe("the lock on real directories", () => {
     await (await nodeFileSystem().lock(directory))();
   });
 
-  it("holds while another process lives, paused too, and is no obstacle once that was killed", { timeout: 30_000 }, async () => {
+  it("holds while another process lives, paused too, and is no obstacle once that was killed", {
+    timeout: 30_000,
+  }, async () => {
     const directory = await temporary();
     const source = new URL("../dist/index.js", import.meta.url).href;
     const program = `import { nodeFileSystem } from ${JSON.stringify(source)};
       await nodeFileSystem().lock(${JSON.stringify(directory)}); console.log("locked"); setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await new Promise<void>((resolve, reject) => {
       child.stdout.once("data", () => resolve());
       child.once("exit", () => reject(new Error("the child ended")));

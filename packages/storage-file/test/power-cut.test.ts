@@ -17,7 +17,8 @@ interface Model {
 }
 
 const text = (bytes: Uint8Array): string => `${bytes.length}:${bytes.slice(0, 12).join(".")}`;
-const ballotText = (ballot: { round: number; node: number } | null): string => (ballot === null ? "-" : `${ballot.round}.${ballot.node}`);
+const ballotText = (ballot: { round: number; node: number } | null): string =>
+  ballot === null ? "-" : `${ballot.round}.${ballot.node}`;
 const blank = (): Model => ({ promised: "-", votes: new Map(), chosen: new Map(), chosenUpTo: 0 });
 
 function after(model: Model, write: StorageWrite): Model {
@@ -40,7 +41,8 @@ function found(recovered: Recovered): Model {
 
 /** The one of two states that a store is in, or null. */
 function which(model: Model, candidates: readonly Model[]): Model | null {
-  const plain = (m: Model): string => JSON.stringify([m.promised, m.chosenUpTo, [...m.votes].sort(byNumber), [...m.chosen].sort(byNumber)]);
+  const plain = (m: Model): string =>
+    JSON.stringify([m.promised, m.chosenUpTo, [...m.votes].sort(byNumber), [...m.chosen].sort(byNumber)]);
   return candidates.find((candidate) => plain(candidate) === plain(model)) ?? null;
 }
 const byNumber = (a: readonly [number, string], b: readonly [number, string]): number => a[0] - b[0];
@@ -125,7 +127,9 @@ async function schedule(seed: number): Promise<void> {
 }
 
 describe("power cuts", () => {
-  it(`keeps every acknowledged write and refuses nothing falsely: ${SEEDS} schedules from ${START}`, { timeout: 120_000 }, async () => {
+  it(`keeps every acknowledged write and refuses nothing falsely: ${SEEDS} schedules from ${START}`, {
+    timeout: 120_000,
+  }, async () => {
     for (let seed = START; seed < START + SEEDS; seed++) {
       await schedule(seed).catch((cause: unknown) => {
         throw new Error(`seed ${seed}: ${String(cause)}`, { cause });
@@ -139,7 +143,13 @@ describe("power cuts", () => {
       const random = randomOf(seed);
       const disk = new SimulatedDisk();
       const honest = disk.fileSystem();
-      const lying = { ...honest, open: async (path: string, mode: "read" | "write" | "create") => ({ ...(await honest.open(path, mode)), datasync: async () => undefined }) };
+      const lying = {
+        ...honest,
+        open: async (path: string, mode: "read" | "write" | "create") => ({
+          ...(await honest.open(path, mode)),
+          datasync: async () => undefined,
+        }),
+      };
       const storage = fileStorage({ directory: DIRECTORY, fileSystem: lying, segmentBytes: 4096 });
       await storage.open({ create: { clusterId: "c", nodeId: 1, founders } });
       let model = blank();
@@ -149,7 +159,9 @@ describe("power cuts", () => {
         model = after(model, write);
       }
       disk.powerCut(random);
-      const state = await open(disk).open().then(found, () => null);
+      const state = await open(disk)
+        .open()
+        .then(found, () => null);
       if (state === null || which(state, [model]) === null) caught++;
     }
     expect(caught).toBeGreaterThan(30);
@@ -163,8 +175,16 @@ describe("failing disks", () => {
     await storage.open({ create: { clusterId: "c", nodeId: 1, founders } });
     return { disk, storage };
   };
-  const vote = (slot: number): StorageWrite => ({ votes: [{ slot, ballot: { round: 1, node: 1 }, value: new Uint8Array(300) }], chosen: [], promised: { round: 1, node: 1 } });
-  const code = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => "settled", (error: unknown) => (error as SynodError).code);
+  const vote = (slot: number): StorageWrite => ({
+    votes: [{ slot, ballot: { round: 1, node: 1 }, value: new Uint8Array(300) }],
+    chosen: [],
+    promised: { round: 1, node: 1 },
+  });
+  const code = (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => "settled",
+      (error: unknown) => (error as SynodError).code,
+    );
 
   it("stops for good after a failed sync and never tries it again", async () => {
     const { disk, storage } = await fresh();

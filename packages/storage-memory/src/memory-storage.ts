@@ -44,6 +44,8 @@ class MemoryStorage implements Storage, AsyncDisposable {
   readonly #chosen = new Map<Slot, ChosenValue>();
   #chosenUpTo: Slot = 0;
   #snapshot: Snapshot | null = null;
+  /** Ends the snapshots that are being taken. */
+  readonly #closers = new Set<() => void>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -122,17 +124,40 @@ class MemoryStorage implements Storage, AsyncDisposable {
 
   async saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
     this.#checkNewer(index);
-    const copies: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      this.#check();
-      copies.push(chunk.slice());
-      bytes += chunk.length;
-    }
+    const { copies, bytes } = await this.#collect(chunks);
     // Another one may have been saved, or the storage closed, while the chunks came.
     this.#checkNewer(index);
     this.#snapshot = { info: { index, bytes }, chunks: copies };
     return { index, bytes };
+  }
+
+  async #collect(
+    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<{ copies: Uint8Array[]; bytes: number }> {
+    const copies: Uint8Array[] = [];
+    let bytes = 0;
+    let end = (): void => {};
+    const closed = new Promise<"closed">((resolve) => {
+      end = () => resolve("closed");
+    });
+    this.#closers.add(end);
+    const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+    try {
+      for (;;) {
+        // A source whose next chunk never comes must not outlive the storage.
+        const next = await Promise.race([iterator.next(), closed]);
+        if (next === "closed") {
+          // It may still be busy with that chunk, so nobody waits for it.
+          Promise.resolve(iterator.return?.()).catch(() => {});
+          throw new SynodError("Closed", "This storage was closed.");
+        }
+        if (next.done === true) return { copies, bytes };
+        copies.push(next.value.slice());
+        bytes += next.value.length;
+      }
+    } finally {
+      this.#closers.delete(end);
+    }
   }
 
   async *readSnapshot(): AsyncGenerator<Uint8Array> {
@@ -160,6 +185,7 @@ class MemoryStorage implements Storage, AsyncDisposable {
 
   async close(): Promise<void> {
     this.#phase = "closed";
+    for (const end of this.#closers) end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
