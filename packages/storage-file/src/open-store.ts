@@ -45,7 +45,8 @@ export async function openStore(settings: StoreSettings, options: StorageOpen): 
   const snapshot = await findSnapshot(settings, found, listing);
   const read = await readLog(settings, found, segments, snapshot);
   await cutTail(settings, read);
-  await removeLeftovers(settings, listing, read);
+  // Formatting has removed what an interrupted formatting left.
+  await removeLeftovers(settings, options.create === undefined ? listing : { ...listing, temporaries: [] }, read);
 
   const identity: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
   const next = (read.segments.at(-1)?.segment ?? found.firstSegment - 1) + 1;
