@@ -86,6 +86,7 @@ export class Driver {
   #stopped = false;
   #cancelTimer: (() => void) | null = null;
   #tickProposedAt: Slot = 0;
+  #leads = false;
 
   /** Counters for status. */
   writes = 0;
@@ -182,15 +183,18 @@ export class Driver {
     const inputs = this.#inbox;
     this.#inbox = [];
     for (const input of inputs) this.#take(input, nowMs);
+    // Before anything is proposed: a clock that goes on from elsewhere would end every session.
+    if (replica.leads && !this.#leads) this.#time.begin(this.#o.machine.timeMs, nowMs);
+    this.#leads = replica.leads;
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#propose(nowMs);
     this.#startWrite(nowMs);
-    this.#carryOut(replica.takeEffects(), nowMs);
+    this.#carryOut(replica.takeEffects());
     if (this.#applySlice()) {
       // What became possible by executing: reads at the leader, most of all.
-      this.#carryOut(replica.takeEffects(), nowMs);
+      this.#carryOut(replica.takeEffects());
     }
     this.reads.serve(this.#o.machine.applied);
     if (this.#applyHead < this.#applyQueue.length) this.wake();
@@ -314,7 +318,7 @@ export class Driver {
     );
   }
 
-  #carryOut(effects: Effects, nowMs: number): void {
+  #carryOut(effects: Effects): void {
     this.#transmit(this.#outbox.add(effects.sends));
     for (const value of effects.chosen) {
       this.#applyQueue.push(value);
@@ -323,7 +327,7 @@ export class Driver {
     for (const { tokens, index } of effects.reads) this.reads.ready(tokens, index);
     for (const body of effects.forwarded) this.#onForwarded(body);
     for (const { sequence, outcome } of effects.forwardOutcomes) this.proposals.onForwardOutcome(sequence, outcome);
-    for (const notice of effects.notices) this.#onNotice(notice, nowMs);
+    for (const notice of effects.notices) this.#onNotice(notice);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
   }
 
@@ -368,11 +372,10 @@ export class Driver {
     replica.replyForward(from, bootId, sequence, "queued");
   }
 
-  #onNotice(notice: Effects["notices"][number], nowMs: number): void {
-    const { logger, metrics, machine } = this.#o;
+  #onNotice(notice: Effects["notices"][number]): void {
+    const { logger, metrics } = this.#o;
     switch (notice.kind) {
       case "elected":
-        this.#time.begin(machine.timeMs, nowMs);
         logger.info("this node leads", { ballot: notice.ballot, barrier: notice.barrier });
         this.events.emit({ kind: "elected", ballot: notice.ballot });
         return;

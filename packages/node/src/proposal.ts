@@ -6,7 +6,11 @@ export type ProposalSource =
   /** A ticket of the node's own session, given when there is one. */
   | { readonly kind: "own" }
   | { readonly kind: "given"; readonly ticket: SessionTicket }
-  | { readonly kind: "open"; readonly nonce: string; readonly opened: (id: SessionId) => void };
+  | {
+      readonly kind: "open";
+      readonly nonce: string;
+      readonly opened: (id: SessionId, nowMs: number, loggedMs: number) => void;
+    };
 
 /** One command of a caller, or the opening of a session, on its way through the cluster. */
 export class Proposal {

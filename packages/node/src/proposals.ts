@@ -88,7 +88,7 @@ export class Proposals {
   /** Opens a session; settles with its id. */
   open(options: {
     deadlineMs: number;
-    resolve: (id: SessionId) => void;
+    resolve: (id: SessionId, nowMs: number, loggedMs: number) => void;
     reject: (error: SynodError) => void;
   }): Proposal {
     const nonce = randomHex(this.#options.random);
@@ -175,7 +175,7 @@ export class Proposals {
   /** What became of a command or session in the log. */
   onOutcome(outcome: Outcome, nowMs: number, loggedMs: number): void {
     if (outcome.kind === "opened" || outcome.kind === "openRefused") {
-      this.#onOpened(outcome);
+      this.#onOpened(outcome, nowMs, loggedMs);
       return;
     }
     if (outcome.kind === "closed") return;
@@ -216,11 +216,11 @@ export class Proposals {
     }
   }
 
-  #onOpened(outcome: Extract<Outcome, { kind: "opened" | "openRefused" }>): void {
+  #onOpened(outcome: Extract<Outcome, { kind: "opened" | "openRefused" }>, nowMs: number, loggedMs: number): void {
     const proposal = this.#byNonce.get(outcome.nonce);
     if (proposal === undefined || proposal.source.kind !== "open") return;
     if (outcome.kind === "opened") {
-      proposal.source.opened(outcome.session);
+      proposal.source.opened(outcome.session, nowMs, loggedMs);
       proposal.resolve(proposal.body);
     } else proposal.reject(new SynodError("Busy", "the cluster has as many sessions as it may have: try again later"));
   }
@@ -280,9 +280,11 @@ export class Proposals {
     this.#opening = true;
     this.open({
       deadlineMs: Number.POSITIVE_INFINITY,
-      resolve: (id) => {
+      resolve: (id, nowMs, loggedMs) => {
         this.#opening = false;
         this.#own = new SequenceBook(id, this.#options.sessionLimit);
+        this.#ownUsedAtMs = nowMs;
+        this.#ownUsedLoggedMs = loggedMs;
       },
       reject: () => {
         this.#opening = false;
