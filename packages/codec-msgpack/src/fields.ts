@@ -3,7 +3,7 @@ import type { SlotRange } from "@synod/multipaxos";
 import { malformed } from "./errors.js";
 
 /** Cluster ids and boot ids are short; the bound is in UTF-16 code units. */
-export const TEXT_LENGTH_MAX = 255;
+const TEXT_LENGTH_MAX = 255;
 
 /** A safe integer from 0. */
 export function uint(value: unknown, name: string): number {

@@ -6,8 +6,9 @@ export type SynodErrorCode =
   | "Busy" // a limit is reached: try again later
   | "Closed" // the node, transport or storage was closed
   | "NoLeader" // a read found no leader within its deadline
-  | "SessionUnknown" // never opened, or expired: the command was not executed
+  | "SessionUnknown" // never opened, or expired: this copy was not executed; whether an earlier one was is forgotten
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
+  | "InvalidResult" // the command took effect, but its result could not be encoded for the caller
   | "InvalidCommand" // the command codec refused the bytes; the state is untouched
   // Arguments and input from outside.
   | "InvalidArgument"

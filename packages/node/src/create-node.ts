@@ -13,54 +13,15 @@ import {
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
+import { checkCodec, checkMembers, checkOptions, checkTicket, founders, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { Driver } from "./driver.js";
 import { nodeLimits } from "./limits.js";
 import { openSession } from "./session.js";
 import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
 
-const ALPHA = 1024;
-
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-
-function invalid(text: string): SynodError {
-  return new SynodError("InvalidArgument", text);
-}
-
-function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
-  const { members, quorum, alpha } = options.cluster;
-  return { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } };
-}
-
-/** Refuses settings that could only fail later and less clearly. */
-function checkOptions(options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster">): void {
-  const { id, cluster } = options;
-  if (cluster.id.length < 1 || cluster.id.length > 255) throw invalid("cluster.id must have 1 to 255 characters");
-  if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
-    throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
-  }
-  const ids = cluster.members.map((member) => member.id);
-  for (const member of ids) {
-    if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
-  }
-  if (new Set(ids).size !== ids.length) throw invalid("two members have the same id");
-  if (!ids.includes(id)) throw invalid(`node ${id} is not among cluster.members`);
-}
-
-/** The stored configuration decides who votes; the options only say where the members are now. */
-function checkMembers(stored: Configuration, given: Configuration): void {
-  const ids = (configuration: Configuration): string =>
-    configuration.members
-      .map((member) => member.id)
-      .sort((a, b) => a - b)
-      .join(", ");
-  if (ids(stored) === ids(given)) return;
-  throw new SynodError(
-    "InvalidConfiguration",
-    `the store was formatted for members ${ids(stored)}, but cluster.members lists ${ids(given)}: members are not changed by options`,
-  );
-}
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
@@ -83,6 +44,7 @@ export async function createNode<Command, Query, Result, Answer = Result>(
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
   checkOptions(options);
   const limits = nodeLimits(options.limits);
+  checkCodec(options, limits);
   const { id, cluster, storage, transport } = options;
   const given = founders(options);
   const recovered = await storage.open({
@@ -90,7 +52,7 @@ export async function createNode<Command, Query, Result, Answer = Result>(
     expect: { clusterId: cluster.id, nodeId: id },
   });
   try {
-    checkMembers(recovered.identity.founders, given);
+    checkMembers(recovered.identity.founders, options);
     const resultCodec = options.resultCodec ?? (options.commandCodec as unknown as Codec<Result>);
     const machine = replicatedMachine({
       stateMachine: options.stateMachine,
@@ -139,8 +101,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     this.#resultCodec = start.resultCodec;
     this.#configuration = identity.founders;
     this.#logger = options.logger ?? SILENT;
-    const { clusterId, nodeId, bootCount, bootId } = identity;
-    this.#self = { clusterId, nodeId, bootCount, bootId };
+    const { nodeId, bootCount, bootId } = identity;
+    this.#self = { clusterId: wireName(identity.clusterId, identity.founders), nodeId, bootCount, bootId };
     this.#replica = new Replica({
       nodeId,
       bootId,
@@ -178,6 +140,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       logger: this.#logger,
       metrics: metrics ?? UNCOUNTED,
     });
+    // A handler may have met a fatal frame already.
+    if (this.#failure !== null) throw this.#failure;
     this.#state = "running";
     this.#driver.start();
   }
@@ -203,7 +167,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
         });
       }
       const { proposals } = this.#driver;
-      if (proposals.bytes + body.length > this.#limits.queueBytesMax) throw this.#busy("commands");
+      if (session !== undefined) checkTicket(session, body);
+      if (!proposals.hasRoom(body.length)) throw this.#busy("commands");
       const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
       const proposal = proposals.add({
         body,
@@ -281,7 +246,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     const { members } = this.#options.cluster;
     return {
       id: this.id,
-      clusterId: this.#self.clusterId,
+      clusterId: this.#options.cluster.id,
       state: this.#state,
       failure: this.#failure,
       role: replica.role,
@@ -323,11 +288,12 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     if (this.#closing !== null) return;
     this.#state = "failed";
     this.#failure = error;
-    this.#logger.error("the node stops", { code: error.code, error });
     this.#driver.events.emit({ kind: "failed", error });
     this.#shutDown("the node stopped by itself", error).catch((cause: unknown) => {
       this.#logger.error("closing after a failure failed", { cause });
     });
+    // Last: a logger that throws must leave nobody waiting.
+    this.#logger.error("the node stops", { code: error.code, error });
   }
 
   /** Nobody is left waiting; then the ports are released. Only the first call does anything. */

@@ -12,15 +12,7 @@ import {
   SynodError,
   type Transport,
 } from "@synod/interface";
-import {
-  type Effects,
-  type Envelope,
-  type ForwardedBody,
-  type Message,
-  Outbox,
-  type Replica,
-  type Send,
-} from "@synod/multipaxos";
+import { type Effects, type Envelope, type ForwardedBody, Outbox, type Replica, type Send } from "@synod/multipaxos";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
 import { EventHub } from "./events.js";
 import { LeaderQueue, type Queued } from "./leader-queue.js";
@@ -30,6 +22,7 @@ import type { Proposal } from "./proposal.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import type { NodeLimits } from "./types.js";
+import { Wire } from "./wire.js";
 
 type Input =
   | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
@@ -73,6 +66,7 @@ export class Driver {
   readonly peers: Peers = new Peers();
   readonly #outbox = new Outbox();
   readonly #time = new LoggedTime();
+  readonly #wire: Wire;
   readonly #roundMs: number;
 
   #inbox: Input[] = [];
@@ -96,11 +90,13 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#o = options;
     const { limits, random } = options;
+    this.#wire = new Wire(options);
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
     this.proposals = new Proposals({
       random,
       batchBytesMax: limits.batchBytesMax,
+      queueBytesMax: limits.queueBytesMax,
       sessionLimit: limits.inFlightCommandsMax,
       resendMs: limits.electionTimeoutMs * 2,
       sessionIdleMs: SESSION_IDLE_MS,
@@ -136,6 +132,10 @@ export class Driver {
     this.#cancelTimer?.();
     this.#inbox = [];
     this.queue.clear();
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /** Asks for an index for a reader. */
@@ -225,21 +225,10 @@ export class Driver {
   }
 
   #receive(from: NodeId, frame: Uint8Array): void {
-    const { codec, self, metrics, logger, replica } = this.#o;
-    let envelope: Envelope;
-    try {
-      envelope = codec.decode(frame);
-    } catch (cause) {
-      metrics.count("synod_frames_refused_total");
-      logger.warn("a frame was refused", { from, cause });
-      return;
-    }
-    const foreign = envelope.clusterId !== self.clusterId || envelope.from !== from;
-    if (foreign || this.peers.isFormer(from, envelope.bootId)) {
-      metrics.count("synod_frames_refused_total");
-      return;
-    }
-    replica.receive(from, envelope.message);
+    const envelope = this.#wire.decode(from, frame);
+    if (envelope === null) return;
+    if (this.peers.isFormer(from, envelope.bootId)) this.#o.metrics.count("synod_frames_refused_total");
+    else this.#o.replica.receive(from, envelope.message);
   }
 
   /** Once per round of the election clock: what needs no quick reaction. */
@@ -326,19 +315,18 @@ export class Driver {
     }
     for (const { tokens, index } of effects.reads) this.reads.ready(tokens, index);
     for (const body of effects.forwarded) this.#onForwarded(body);
-    for (const { sequence, outcome } of effects.forwardOutcomes) this.proposals.onForwardOutcome(sequence, outcome);
+    for (const { sequence, outcome } of effects.forwardOutcomes) {
+      this.proposals.onForwardOutcome(sequence, outcome, this.nowMs);
+    }
     for (const notice of effects.notices) this.#onNotice(notice);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
   }
 
   #transmit(sends: readonly Send[]): void {
-    const { transport } = this.#o;
-    for (const { to, message, lane } of sends) transport.send(to, this.#encode(message), lane);
-  }
-
-  #encode(message: Message): Uint8Array {
-    const { codec, self, epoch } = this.#o;
-    return codec.encode({ clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch, message });
+    for (const { to, message, lane } of sends) {
+      const frame = this.#wire.encode(message);
+      if (frame !== null) this.#o.transport.send(to, frame, lane);
+    }
   }
 
   /** A peer wants commands proposed. They join the queue under its name. */

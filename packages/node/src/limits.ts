@@ -1,4 +1,5 @@
 import { SynodError } from "@synod/interface";
+import { SESSION_LIMIT_MAX } from "@synod/rsm";
 import type { NodeLimits } from "./types.js";
 
 const DEFAULTS: NodeLimits = {
@@ -23,6 +24,9 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `limits.${name} must be a positive number, not ${String(value)}`);
     }
+  }
+  if (!Number.isInteger(limits.inFlightCommandsMax) || limits.inFlightCommandsMax > SESSION_LIMIT_MAX) {
+    throw new SynodError("InvalidArgument", `limits.inFlightCommandsMax must be an integer up to ${SESSION_LIMIT_MAX}`);
   }
   for (const name of ["commandBytesMax", "batchBytesMax"] as const) {
     if (limits[name] > VALUE_BYTES_MAX) {

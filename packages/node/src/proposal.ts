@@ -6,6 +6,7 @@ export type ProposalSource =
   /** A ticket of the node's own session, given when there is one. */
   | { readonly kind: "own" }
   | { readonly kind: "given"; readonly ticket: SessionTicket }
+  | { readonly kind: "close"; readonly session: SessionId }
   | {
       readonly kind: "open";
       readonly nonce: string;
@@ -26,6 +27,8 @@ export class Proposal {
   /** Leader to whom the last copy went; null = it must be sent again. */
   sentTo: Ballot | null = null;
   sentAtMs = 0;
+  /** It is not sent again before this. */
+  notBeforeMs = 0;
   /** The leader has it in its queue. */
   acknowledged = false;
   settled = false;

@@ -17,6 +17,8 @@ export interface Route {
 export interface ProposalsOptions {
   readonly random: Random;
   readonly batchBytesMax: number;
+  /** Calls under way, with what each costs besides its bytes. */
+  readonly queueBytesMax: number;
   /** Requests that one session may have open. */
   readonly sessionLimit: number;
   /** A forwarded command that the leader did not acknowledge is sent again after this. */
@@ -28,6 +30,12 @@ export interface ProposalsOptions {
 const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
   a === b || (a !== null && b !== null && a.round === b.round && a.node === b.node);
 
+/** What a call costs besides its bytes: small commands must not take more memory than they count. */
+const CALL_BYTES = 1024;
+/** Pause before a session is asked for again when there were too many. */
+const OPEN_AGAIN_MS = 1_000;
+
+const sessionKey = ({ slot, index }: SessionId): string => `${slot}.${index}`;
 const keyOf = ({ session, sequence }: SessionTicket): string => `${session.slot}.${session.index}.${sequence}`;
 
 /**
@@ -44,10 +52,12 @@ export class Proposals {
   readonly #sent = new Set<Proposal>();
   readonly #byTicket = new Map<string, Proposal[]>();
   readonly #byNonce = new Map<string, Proposal>();
-  readonly #forwards = new Map<number, Proposal[]>();
+  readonly #byClosing = new Map<string, Proposal>();
+  readonly #forwards = new Map<number, { readonly part: readonly Proposal[]; readonly sentAtMs: number }>();
   #bytes = 0;
   #own: SequenceBook | null = null;
   #opening = false;
+  #openNotBeforeMs = 0;
   #ownUsedAtMs = 0;
   #ownUsedLoggedMs = 0;
 
@@ -61,6 +71,11 @@ export class Proposals {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether one more call with so many bytes stays within the limit. */
+  hasRoom(bodyBytes: number): boolean {
+    return this.#bytes + bodyBytes + CALL_BYTES <= this.#options.queueBytesMax;
   }
 
   /** Takes a command in. Its caller is settled exactly once, whatever happens. */
@@ -82,6 +97,28 @@ export class Proposals {
     this.#track(proposal);
     if (ticket === undefined) this.#waiting.push(proposal);
     else this.#ready(proposal, { kind: "command", ticket, body });
+    return proposal;
+  }
+
+  /** Gives a session up; settles when it is gone. */
+  close(options: {
+    session: SessionId;
+    deadlineMs: number;
+    resolve: () => void;
+    reject: (error: SynodError) => void;
+  }): Proposal {
+    const { session, deadlineMs, resolve, reject } = options;
+    const proposal: Proposal = new Proposal({
+      source: { kind: "close", session },
+      body: new Uint8Array(),
+      deadlineMs,
+      settle: { resolve, reject },
+      release: () => this.#release(proposal),
+    });
+    this.#track(proposal);
+    this.#byClosing.set(sessionKey(session), proposal);
+    proposal.entry = { kind: "close", session };
+    this.#fresh.push(proposal);
     return proposal;
   }
 
@@ -112,6 +149,7 @@ export class Proposals {
     if (this.#fresh.length === 0 || route.leaderBallot === null) return;
     const fresh = this.#fresh.filter((proposal) => !proposal.settled);
     this.#fresh = [];
+    for (const proposal of fresh) this.#raiseFloor(proposal);
     if (!route.leads) {
       this.#forward(fresh, route, nowMs);
       return;
@@ -124,6 +162,14 @@ export class Proposals {
     }
   }
 
+  /** Sent again, a command says which replies are done with by now: on an old floor it might wait for room for ever. */
+  #raiseFloor(proposal: Proposal): void {
+    const { entry } = proposal;
+    if (this.#own === null || proposal.source.kind !== "own" || entry?.kind !== "command") return;
+    if (entry.ticket.session !== this.#own.id || entry.ticket.floor === this.#own.floor) return;
+    proposal.entry = { ...entry, ticket: { ...entry.ticket, floor: this.#own.floor } };
+  }
+
   #forward(fresh: readonly Proposal[], route: Route, nowMs: number): void {
     let part: Proposal[] = [];
     let bytes = 0;
@@ -134,7 +180,7 @@ export class Proposals {
       if (number === null) this.#fresh.push(...part);
       else {
         for (const proposal of part) this.#markSent(proposal, route.leaderBallot, nowMs);
-        this.#forwards.set(number, part);
+        this.#forwards.set(number, { part, sentAtMs: nowMs });
       }
       part = [];
       bytes = 0;
@@ -157,17 +203,18 @@ export class Proposals {
   }
 
   /** What the leader said of a forwarded batch. */
-  onForwardOutcome(sequence: number, outcome: "queued" | "notProposed" | "busy"): void {
-    const part = this.#forwards.get(sequence);
-    if (part === undefined) return;
+  onForwardOutcome(sequence: number, outcome: "queued" | "notProposed" | "busy", nowMs: number): void {
+    const forwarded = this.#forwards.get(sequence);
+    if (forwarded === undefined) return;
     if (outcome !== "queued") this.#forwards.delete(sequence);
-    for (const proposal of part) {
+    for (const proposal of forwarded.part) {
       if (outcome === "queued") proposal.acknowledged = true;
       else {
         proposal.copies--;
         proposal.acknowledged = false;
         // Not at once: a node that does not know of its leader's end yet would be asked in a loop.
         proposal.sentTo = null;
+        if (outcome === "busy") proposal.notBeforeMs = nowMs + this.#options.resendMs;
       }
     }
   }
@@ -178,19 +225,27 @@ export class Proposals {
       this.#onOpened(outcome, nowMs, loggedMs);
       return;
     }
-    if (outcome.kind === "closed") return;
+    if (outcome.kind === "closed") {
+      const closing = this.#byClosing.get(sessionKey(outcome.session));
+      closing?.resolve(closing.body);
+      return;
+    }
     const proposals = this.#byTicket.get(keyOf(outcome.ticket));
     if (proposals === undefined) return;
-    for (const proposal of [...proposals]) {
+    for (const proposal of proposals) {
       if (proposal.source.kind === "own") {
         this.#ownUsedAtMs = nowMs;
         this.#ownUsedLoggedMs = loggedMs;
       }
-      this.#settle(proposal, outcome);
+      this.#settle(proposal, outcome, nowMs);
     }
   }
 
-  #settle(proposal: Proposal, outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" }>): void {
+  #settle(
+    proposal: Proposal,
+    outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" }>,
+    nowMs: number,
+  ): void {
     switch (outcome.kind) {
       case "result":
         proposal.resolve(outcome.reply);
@@ -198,6 +253,11 @@ export class Proposals {
       case "invalidCommand":
         proposal.reject(
           new SynodError("InvalidCommand", "the command codec refused the command; the state is untouched"),
+        );
+        return;
+      case "unencodableResult":
+        proposal.reject(
+          new SynodError("InvalidResult", "the command took effect, but the result codec refused its result"),
         );
         return;
       case "stale":
@@ -212,7 +272,13 @@ export class Proposals {
         return;
       case "beyondLimit":
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.
+        proposal.copies--;
         proposal.sentTo = null;
+        proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
+        if (proposal.source.kind === "given" && proposal.copies <= 0) {
+          const text = "the session keeps as many replies as it may: call done() for finished requests, then try again";
+          proposal.reject(new SynodError("Busy", text));
+        }
     }
   }
 
@@ -235,25 +301,25 @@ export class Proposals {
     for (const proposal of this.#sent) {
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
-      if (!moved && !lost) continue;
+      if ((!moved && !lost) || nowMs < proposal.notBeforeMs) continue;
       this.#sent.delete(proposal);
       this.#fresh.push(proposal);
     }
-    for (const [sequence, part] of this.#forwards) {
-      if (part.every((proposal) => proposal.settled)) this.#forwards.delete(sequence);
+    for (const [sequence, { part, sentAtMs }] of this.#forwards) {
+      if (part.every((proposal) => proposal.settled || proposal.sentAtMs > sentAtMs)) this.#forwards.delete(sequence);
     }
   }
 
   /** The node stops: nobody is left waiting. */
   giveUpAll(why: string, cause: unknown): void {
-    for (const proposal of [...this.#all]) proposal.giveUp(why, cause);
+    for (const proposal of this.#all) proposal.giveUp(why, cause);
   }
 
   #giveTickets(nowMs: number, loggedMs: number): void {
     if (this.#waiting.length === 0) return;
     if (this.#own !== null && this.#own.open === 0 && this.#idleTooLong(nowMs, loggedMs)) this.#own = null;
     if (this.#own === null) {
-      this.#openOwn();
+      if (nowMs >= this.#openNotBeforeMs) this.#openOwn(nowMs);
       return;
     }
     let taken = 0;
@@ -275,7 +341,7 @@ export class Proposals {
     return nowMs - this.#ownUsedAtMs > sessionIdleMs || loggedMs - this.#ownUsedLoggedMs > sessionIdleMs;
   }
 
-  #openOwn(): void {
+  #openOwn(nowMs: number): void {
     if (this.#opening) return;
     this.#opening = true;
     this.open({
@@ -288,6 +354,7 @@ export class Proposals {
       },
       reject: () => {
         this.#opening = false;
+        this.#openNotBeforeMs = nowMs + OPEN_AGAIN_MS;
       },
     });
   }
@@ -303,14 +370,15 @@ export class Proposals {
 
   #track(proposal: Proposal): void {
     this.#all.add(proposal);
-    this.#bytes += proposal.body.length;
+    this.#bytes += proposal.body.length + CALL_BYTES;
   }
 
   #release(proposal: Proposal): void {
     this.#all.delete(proposal);
     this.#sent.delete(proposal);
-    this.#bytes -= proposal.body.length;
+    this.#bytes -= proposal.body.length + CALL_BYTES;
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
+    if (proposal.source.kind === "close") this.#byClosing.delete(sessionKey(proposal.source.session));
     const { entry } = proposal;
     if (entry?.kind !== "command") return;
     const key = keyOf(entry.ticket);

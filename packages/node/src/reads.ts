@@ -61,6 +61,6 @@ export class Reads {
   }
 
   failAll(error: SynodError): void {
-    for (const token of [...this.#readers.keys()]) this.fail(token, error);
+    for (const token of this.#readers.keys()) this.fail(token, error);
   }
 }

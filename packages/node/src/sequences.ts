@@ -18,6 +18,10 @@ export class SequenceBook {
     return this.#last - this.#floor - this.#done.size;
   }
 
+  get floor(): number {
+    return this.#floor;
+  }
+
   /** The next ticket, or null at the limit: a command above floor + limit would be refused in the log. */
   next(): SessionTicket | null {
     if (this.#last - this.#floor >= this.#limit) return null;

@@ -11,13 +11,14 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
         cause: signal.reason,
       });
     }
+    if (!driver.proposals.hasRoom(0)) throw new SynodError("Busy", "too many calls wait at this node: try again later");
     const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
     const done = (): void => signal?.removeEventListener("abort", onAbort);
     const proposal = driver.proposals.open({
       deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
       resolve: (id) => {
         done();
-        resolve(new OpenedSession(id, limits.inFlightCommandsMax));
+        resolve(new OpenedSession(driver, limits, id));
       },
       reject: (error) => {
         done();
@@ -30,10 +31,14 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
 }
 
 class OpenedSession implements NodeSession {
+  readonly #driver: Driver;
+  readonly #limits: NodeLimits;
   readonly #book: SequenceBook;
 
-  constructor(id: SessionId, limit: number) {
-    this.#book = new SequenceBook(id, limit);
+  constructor(driver: Driver, limits: NodeLimits, id: SessionId) {
+    this.#driver = driver;
+    this.#limits = limits;
+    this.#book = new SequenceBook(id, limits.inFlightCommandsMax);
   }
 
   ticket(): SessionTicket {
@@ -45,5 +50,15 @@ class OpenedSession implements NodeSession {
 
   done(ticket: SessionTicket): void {
     this.#book.done(ticket.sequence);
+  }
+
+  close(): Promise<void> {
+    const driver = this.#driver;
+    return new Promise((resolve, reject) => {
+      if (driver.stopped) throw new SynodError("Closed", "the node is closed");
+      const deadlineMs = driver.nowMs + this.#limits.proposeTimeoutMs;
+      driver.proposals.close({ session: this.#book.id, deadlineMs, resolve: () => resolve(), reject });
+      driver.wake();
+    });
   }
 }

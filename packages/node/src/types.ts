@@ -35,7 +35,7 @@ export interface ClusterOptions {
 export interface NodeLimits {
   /** A peer silent for this long counts as gone; 250 by default. */
   readonly electionTimeoutMs: number;
-  /** Commands that wait at this node, in bytes; 64 MiB by default. Beyond it `propose` rejects with `Busy`. */
+  /** Calls under way at this node, in bytes, 1 KiB added for each; 64 MiB by default. Beyond it `propose` rejects with `Busy`. */
   readonly queueBytesMax: number;
   /** Commands without a session ticket that this node may have under way, 4,096 by default. Further ones wait. */
   readonly inFlightCommandsMax: number;
@@ -130,6 +130,8 @@ export interface NodeSession {
   ticket(): SessionTicket;
   /** The request of this ticket needs no more retries: its reply was received or given up. */
   done(ticket: SessionTicket): void;
+  /** Gives the session up: its tickets are of no more use. Otherwise the cluster forgets it 10 minutes of logged time after its last use. */
+  close(): Promise<void>;
 }
 
 /** One replica, running. */

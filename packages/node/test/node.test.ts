@@ -151,7 +151,7 @@ describe("sessions", () => {
 
 describe("limits and errors", () => {
   it("tells what is too large, too much, aborted or closed", async () => {
-    const world = await World.of(1, 1, { commandBytesMax: 20, queueBytesMax: 30 });
+    const world = await World.of(1, 1, { commandBytesMax: 20, queueBytesMax: 2_080 });
     const node = world.node(1);
     expect(await code(node.propose({ add: 10 ** 20 }))).toBe("TooLarge");
     const first = node.propose({ add: 11111 });

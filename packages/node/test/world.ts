@@ -336,7 +336,7 @@ export class World {
         (id) =>
           !except.includes(id) && this.nodes.get(id)?.status().role === "leader" && this.node(id).status().content,
       );
-    await this.clock.until(() => find() !== undefined);
+    await this.clock.until(() => find() !== undefined, 100_000);
     const leader = find();
     if (leader === undefined) throw new Error("no leader");
     return leader;

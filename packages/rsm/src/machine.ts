@@ -54,8 +54,7 @@ export interface ReplicatedMachine<Query, Answer> {
    * Applies the chosen value of the next slot. A batch gives one outcome for each of its entries, in order; every other
    * value only counts and changes the chain hash.
    * @throws SynodError `InvariantViolated` if `slot` is not `applied` + 1; `Malformed` or `VersionUnsupported` for a batch
-   * that cannot be read (nothing has changed then); `ApplyFailed` if the state machine or the result codec threw (its
-   * error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
+   * that cannot be read (nothing has changed then); `ApplyFailed` if the state machine threw (its error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
    */
   apply(slot: Slot, value: Uint8Array): readonly Outcome[];
   /** Asks the state machine. Errors are its own. */
@@ -243,10 +242,8 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       machineVersion: MACHINE_VERSION,
     };
     let applied: Applied<Result>;
-    let reply: Uint8Array;
     try {
       applied = this.#machine.apply(command, context);
-      reply = owned(this.#results.encode(applied.result));
     } catch (cause) {
       this.#broken = { cause };
       throw new SynodError(
@@ -256,8 +253,18 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
         { cause, details: { slot, index } },
       );
     }
+    const reply = this.#encodeResult(applied.result);
     storeReply(session, ticket.sequence, reply);
     return answer(reply, index, ticket, false, applied.events);
+  }
+
+  /** Every replica gets the same result and refuses it alike, so that stopping would only stop them all, again and again. */
+  #encodeResult(result: Result): Reply {
+    try {
+      return owned(this.#results.encode(result));
+    } catch {
+      return "unencodable";
+    }
   }
 
   #checkHeader(header: Header): void {
@@ -301,7 +308,8 @@ function answer(
   cached: boolean,
   events?: readonly unknown[],
 ): Outcome {
-  if (!reply) return { kind: "invalidCommand", index, ticket, cached };
+  if (reply === null) return { kind: "invalidCommand", index, ticket, cached };
+  if (reply === "unencodable") return { kind: "unencodableResult", index, ticket, cached, ...(events && { events }) };
   return { kind: "result", index, ticket, reply, cached, ...(events && { events }) };
 }
 

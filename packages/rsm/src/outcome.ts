@@ -22,6 +22,15 @@ export interface InvalidCommandOutcome {
   readonly cached: boolean;
 }
 
+/** The command was executed, and the result codec refused its result. This is the answer of the sequence for good. */
+export interface UnencodableResultOutcome {
+  readonly kind: "unencodableResult";
+  readonly index: number;
+  readonly ticket: SessionTicket;
+  readonly cached: boolean;
+  readonly events?: readonly unknown[];
+}
+
 /** The command was not executed, and nothing was stored. */
 export interface RefusedOutcome {
   /**
@@ -61,6 +70,7 @@ export interface ClosedOutcome {
 export type Outcome =
   | ResultOutcome
   | InvalidCommandOutcome
+  | UnencodableResultOutcome
   | RefusedOutcome
   | OpenedOutcome
   | OpenRefusedOutcome

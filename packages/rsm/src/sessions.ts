@@ -1,8 +1,13 @@
 import type { SessionId, SessionTicket, Slot } from "@synod/interface";
 import { type CowMap, cowMap, type CowSnapshot } from "./cow-map.js";
 
-/** What a session remembers of a command: the encoded result, or null if the command codec refused the command. */
-export type Reply = Uint8Array | null;
+/**
+ * What a session remembers of a command: the encoded result; null if the command codec refused the command; `unencodable` if it was
+ * executed and the result codec refused its result.
+ */
+export type Reply = Uint8Array | null | "unencodable";
+
+const replyLength = (reply: Reply | undefined): number => (reply instanceof Uint8Array ? reply.length : 0);
 
 /** The replicated state of one session. */
 export interface Session {
@@ -172,7 +177,7 @@ export class Sessions {
 /** Keeps what a command was answered, for its repeats. The session comes from `admit`. */
 export function storeReply(session: Session, sequence: number, reply: Reply): void {
   session.replies.set(sequence, reply);
-  session.replyBytes += reply?.length ?? 0;
+  session.replyBytes += replyLength(reply);
 }
 
 /** Whether `a` was opened before `b`. */
@@ -198,6 +203,6 @@ function raiseFloor(session: Session, floor: number): void {
 }
 
 function drop(session: Session, sequence: number): void {
-  session.replyBytes -= session.replies.get(sequence)?.length ?? 0;
+  session.replyBytes -= replyLength(session.replies.get(sequence));
   session.replies.delete(sequence);
 }

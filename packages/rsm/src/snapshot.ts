@@ -17,6 +17,7 @@ const REPLY = 2;
 // First byte of a stored reply.
 const REPLY_RESULT = 0;
 const REPLY_INVALID_COMMAND = 1;
+const REPLY_UNENCODABLE = 2;
 
 const TABLE_BYTES = 32 * 1024;
 const EMPTY = new Uint8Array(0);
@@ -124,7 +125,7 @@ function* tables(sessions: Iterable<Session>): Generator<Uint8Array> {
     }
     writeSession(writer, session);
     for (const [sequence, reply] of session.replies) {
-      const length = reply?.length ?? 0;
+      const length = reply instanceof Uint8Array ? reply.length : 0;
       const size = 2 + varintSize(sequence) + varintSize(length) + length;
       if (!writer.fits(size)) {
         yield writer.written();
@@ -148,9 +149,14 @@ function writeSession(writer: ByteWriter, session: Session): void {
 function writeReply(writer: ByteWriter, sequence: number, reply: Reply): void {
   writer.byte(REPLY);
   writer.varint(sequence);
-  writer.byte(reply ? REPLY_RESULT : REPLY_INVALID_COMMAND);
-  writer.varint(reply?.length ?? 0);
-  if (reply) writer.raw(reply);
+  if (!(reply instanceof Uint8Array)) {
+    writer.byte(reply === null ? REPLY_INVALID_COMMAND : REPLY_UNENCODABLE);
+    writer.varint(0);
+    return;
+  }
+  writer.byte(REPLY_RESULT);
+  writer.varint(reply.length);
+  writer.raw(reply);
 }
 
 /** Gathers the sessions of a snapshot and refuses any that no log could have led to. */
@@ -203,12 +209,18 @@ class TableReader {
     if (over < 1 || over > session.limit || session.replies.has(sequence)) {
       throw reader.malformed("a reply has an impossible sequence");
     }
-    if (status !== REPLY_RESULT && !(status === REPLY_INVALID_COMMAND && bytes.length === 0)) {
+    if (status > REPLY_UNENCODABLE || (status !== REPLY_RESULT && bytes.length > 0)) {
       throw reader.malformed("a reply has an impossible status");
     }
-    // A copy of its own: the chunk must not stay in memory for as long as one of its replies.
-    storeReply(session, sequence, status === REPLY_RESULT ? new Uint8Array(bytes) : null);
+    storeReply(session, sequence, readReply(status, bytes));
   }
+}
+
+function readReply(status: number, bytes: Uint8Array): Reply {
+  if (status === REPLY_INVALID_COMMAND) return null;
+  if (status === REPLY_UNENCODABLE) return "unencodable";
+  // A copy of its own: the chunk must not stay in memory for as long as one of its replies.
+  return new Uint8Array(bytes);
 }
 
 /** @throws SynodError `InvalidConfiguration` where the limits of a snapshot are not those of this replica. */

@@ -81,14 +81,13 @@ describe("apply", () => {
     expect(applyNext(machine, 0, open())).toEqual([{ kind: "opened", index: 0, nonce: NONCE, session: A }]);
   });
 
-  test.each(["apply", "encode"])("an exception of %s stops the machine for good", (where) => {
+  test("an exception of apply stops the machine for good", () => {
     const cause = new Error("a bug");
-    const fail = (): never => {
+    const stateMachine = new Numbers();
+    stateMachine.apply = () => {
       throw cause;
     };
-    const stateMachine = new Numbers();
-    if (where === "apply") stateMachine.apply = fail;
-    const machine = numbersMachine({ stateMachine, ...(where === "encode" && { resultCodec: { encode: fail } }) });
+    const machine = numbersMachine({ stateMachine });
     applyNext(machine, 0, open());
     const error = thrown(() => applyNext(machine, 0, open(), command(A, 1, "add x 1")));
     expect(error).toBeInstanceOf(SynodError);
@@ -98,6 +97,27 @@ describe("apply", () => {
     expect(codeOf(() => machine.query("x"))).toBe("InvariantViolated");
     expect(codeOf(() => machine.snapshot())).toBe("InvariantViolated");
     expect(codeOf(() => machine.digest())).toBe("InvariantViolated");
+  });
+
+  test("a result that cannot be encoded is an answer like any other, also for repeats and after a snapshot", () => {
+    const resultCodec = {
+      encode: (): Uint8Array => {
+        throw new SynodError("TooLarge", "a result");
+      },
+    };
+    const machine = numbersMachine({ resultCodec });
+    applyNext(machine, 0, open());
+    expect(applyNext(machine, 0, command(A, 1, "add x 1"))).toMatchObject([
+      { kind: "unencodableResult", cached: false },
+    ]);
+    expect(machine.query("x")).toBe(1);
+    const restored = numbersMachine({ resultCodec });
+    restored.restore([...machine.snapshot().chunks]);
+    for (const copy of [machine, restored]) {
+      expect(applyNext(copy, 0, command(A, 1, "add x 1"))).toMatchObject([{ kind: "unencodableResult", cached: true }]);
+      expect(copy.query("x")).toBe(1);
+    }
+    expect(restored.digest()).toBe(machine.digest());
   });
 
   test("replies do not keep the encoder's pool in memory, nor change with it", () => {

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { type Recovered, type Storage, SynodError } from "@synod/interface";
 import { afterEach, describe, expect, it } from "vitest";
 import { fileStorage, nodeFileSystem } from "../src/index.js";
-import { SimulatedDisk } from "./simulated-disk.js";
+import { ForgetfulDisk } from "./forgetful-disk.js";
 
 const DIRECTORY = "/disk/store";
 const founders = { epoch: 1, members: [{ id: 1 }], alpha: 8, quorum: { kind: "majority" } } as const;
 const create = { clusterId: "c", nodeId: 1, founders };
-const open = (disk: SimulatedDisk): Storage =>
+const open = (disk: ForgetfulDisk): Storage =>
   fileStorage({ directory: DIRECTORY, fileSystem: disk.fileSystem(), segmentBytes: 1024 });
 const write = (slot: number): Parameters<Storage["write"]>[0] => ({
   promised: { round: 1, node: 1 },
@@ -22,8 +22,8 @@ const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1)
 const code = (error: unknown): string => (error instanceof SynodError ? error.code : `no SynodError: ${String(error)}`);
 
 /** A store after some writes and a process that ended without a word. */
-async function written(count: number): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk();
+async function written(count: number): Promise<ForgetfulDisk> {
+  const disk = new ForgetfulDisk();
   const storage = open(disk);
   await storage.open({ create });
   for (let slot = 1; slot <= count; slot++) await storage.write(write(slot));
@@ -31,7 +31,7 @@ async function written(count: number): Promise<SimulatedDisk> {
   return disk;
 }
 
-async function reopened(disk: SimulatedDisk): Promise<Recovered | string> {
+async function reopened(disk: ForgetfulDisk): Promise<Recovered | string> {
   const storage = open(disk);
   try {
     return await storage.open();
@@ -42,7 +42,7 @@ async function reopened(disk: SimulatedDisk): Promise<Recovered | string> {
   }
 }
 
-const segments = (disk: SimulatedDisk): string[] => disk.files().filter((name) => /\.log$|segment|wal/.test(name));
+const segments = (disk: ForgetfulDisk): string[] => disk.files().filter((name) => /\.log$|segment|wal/.test(name));
 
 describe("damage", () => {
   it("recovers a prefix or refuses at every truncation of the last segment, and never invents anything", async () => {

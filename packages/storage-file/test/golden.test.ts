@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { fileStorage } from "../src/index.js";
-import { SimulatedDisk } from "./simulated-disk.js";
+import { ForgetfulDisk } from "./forgetful-disk.js";
 
 /** Rewrite with SYNOD_UPDATE_GOLDEN=1, and only together with a new format version. */
 const UPDATE = process.env["SYNOD_UPDATE_GOLDEN"] === "1";
@@ -25,7 +25,7 @@ function hex(bytes: Uint8Array): string {
 }
 
 it("keeps the formats of identity, log and snapshot", async () => {
-  const disk = new SimulatedDisk();
+  const disk = new ForgetfulDisk();
   let next = 0x01020304;
   const storage = fileStorage({
     directory: "/disk/store",

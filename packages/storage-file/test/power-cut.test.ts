@@ -1,7 +1,7 @@
 import { type Recovered, type Storage, type StorageWrite, SynodError } from "@synod/interface";
 import { describe, expect, it } from "vitest";
 import { fileStorage } from "../src/index.js";
-import { randomOf, SimulatedDisk } from "./simulated-disk.js";
+import { randomOf, ForgetfulDisk } from "./forgetful-disk.js";
 
 const DIRECTORY = "/disk/store";
 const SEEDS = Number(process.env["SYNOD_SEEDS"] ?? 400);
@@ -64,7 +64,7 @@ function randomWrite(random: () => number, model: Model): StorageWrite {
 }
 
 interface Life {
-  readonly disk: SimulatedDisk;
+  readonly disk: ForgetfulDisk;
   readonly random: () => number;
   /** The store must be in one of these states: the acknowledged one, or that with the write that was under way. */
   states: Model[];
@@ -72,7 +72,7 @@ interface Life {
   boots: Set<number>;
 }
 
-function open(disk: SimulatedDisk): Storage {
+function open(disk: ForgetfulDisk): Storage {
   return fileStorage({ directory: DIRECTORY, fileSystem: disk.fileSystem(), segmentBytes: 4096 });
 }
 
@@ -105,7 +105,7 @@ async function live(life: Life): Promise<void> {
 
 async function schedule(seed: number): Promise<void> {
   const random = randomOf(seed);
-  const disk = new SimulatedDisk();
+  const disk = new ForgetfulDisk();
   const life: Life = { disk, random, states: [blank()], formatted: false, boots: new Set() };
   for (let lives = 0; lives < 6; lives++) {
     // Many cuts fall into the opening itself, which is where the repairs are made.
@@ -141,7 +141,7 @@ describe("power cuts", () => {
     let caught = 0;
     for (let seed = 1; seed <= 60; seed++) {
       const random = randomOf(seed);
-      const disk = new SimulatedDisk();
+      const disk = new ForgetfulDisk();
       const honest = disk.fileSystem();
       const lying = {
         ...honest,
@@ -169,8 +169,8 @@ describe("power cuts", () => {
 });
 
 describe("failing disks", () => {
-  const fresh = async (): Promise<{ disk: SimulatedDisk; storage: Storage }> => {
-    const disk = new SimulatedDisk();
+  const fresh = async (): Promise<{ disk: ForgetfulDisk; storage: Storage }> => {
+    const disk = new ForgetfulDisk();
     const storage = open(disk);
     await storage.open({ create: { clusterId: "c", nodeId: 1, founders } });
     return { disk, storage };

@@ -1,0 +1,94 @@
+import { type Configuration, type NodeId, type SessionTicket, SynodError } from "@synod/interface";
+import { entrySize } from "@synod/rsm";
+import type { NodeLimits, NodeOptions } from "./types.js";
+
+/** Slots that may be open, unless the founders agree on another number. */
+const ALPHA = 1024;
+
+function invalid(text: string): SynodError {
+  return new SynodError("InvalidArgument", text);
+}
+
+export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
+  const { members, quorum, alpha } = options.cluster;
+  return { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } };
+}
+
+/** Refuses settings that could only fail later and less clearly. */
+export function checkOptions(options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster">): void {
+  const { id, cluster } = options;
+  const idBytes = new TextEncoder().encode(cluster.id).length;
+  if (idBytes < 1 || idBytes > 200) throw invalid("cluster.id must have 1 to 200 bytes");
+  if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
+    throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
+  }
+  const ids = cluster.members.map((member) => member.id);
+  for (const member of ids) {
+    if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
+  }
+  if (new Set(ids).size !== ids.length) throw invalid("two members have the same id");
+  if (!ids.includes(id)) throw invalid(`node ${id} is not among cluster.members`);
+}
+
+const idsOf = (configuration: Configuration): NodeId[] =>
+  configuration.members.map(({ id }) => id).sort((a, b) => a - b);
+
+/** The stored configuration decides who votes and how; the options only say where the members are now. */
+export function checkMembers(
+  stored: Configuration,
+  options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
+): void {
+  const { quorum, alpha } = options.cluster;
+  const [kept, given] = [idsOf(stored).join(", "), idsOf(founders(options)).join(", ")];
+  const refuse = (what: string): never => {
+    throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
+  };
+  if (kept !== given) refuse(`the store was formatted for members ${kept}, but cluster.members lists ${given}`);
+  if (alpha !== undefined && alpha !== stored.alpha)
+    refuse(`the store was formatted with alpha ${stored.alpha}, not ${alpha}`);
+  if (quorum !== undefined && JSON.stringify(quorum) !== JSON.stringify(stored.quorum)) {
+    refuse(`the store was formatted with quorum ${JSON.stringify(stored.quorum)}, not ${JSON.stringify(quorum)}`);
+  }
+}
+
+/**
+ * The name under which nodes of this cluster know each other on the wire: with it travels what the founders must agree on. Two nodes that
+ * were formatted with different members, quorums or windows could choose two values for one slot, so they must never talk.
+ */
+export function wireName(clusterId: string, stored: Configuration): string {
+  const agreed = JSON.stringify([idsOf(stored), stored.quorum, stored.alpha]);
+  let hash = 0x811c9dc5; // FNV-1a
+  for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;
+}
+
+/** Refuses a codec that could not carry what this node may propose. */
+export function checkCodec(
+  options: Pick<NodeOptions<unknown, unknown, unknown>, "codec" | "id">,
+  limits: NodeLimits,
+): void {
+  const value = new Uint8Array(Math.max(limits.commandBytesMax, limits.batchBytesMax) + 1024);
+  const ballot = { round: 1, node: options.id };
+  const message = { kind: "accept", ballot, firstSlot: 1, values: [value], chosenUpTo: 0 } as const;
+  try {
+    const { codec, id } = options;
+    codec.decode(codec.encode({ clusterId: "check", from: id, bootId: "check", epoch: 1, message }));
+  } catch (cause) {
+    throw new SynodError(
+      "InvalidArgument",
+      "the codec cannot carry limits.commandBytesMax: raise its limit or lower this one",
+      { cause },
+    );
+  }
+}
+
+/** A ticket comes from outside: a bad one is its caller's error, never the node's. */
+export function checkTicket(ticket: SessionTicket, body: Uint8Array): void {
+  try {
+    entrySize({ kind: "command", ticket, body });
+  } catch (cause) {
+    throw new SynodError("InvalidArgument", "the session ticket is malformed: use one from session.ticket()", {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,234 @@
+import { SynodError } from "@synod/interface";
+import { describe, expect, it } from "vitest";
+import { createNode } from "../src/index.js";
+import { Counter, type CounterCommand, json, tableCodec, World } from "./world.js";
+
+const code = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    (value) => value,
+    (error: unknown) => (error instanceof SynodError ? error.code : String(error)),
+  );
+
+describe("what callers may do wrong", () => {
+  it("refuses a malformed ticket and goes on", async () => {
+    const world = await World.of(1);
+    for (const bad of [
+      { session: { slot: 1, index: 0 }, sequence: 0, floor: 0 },
+      { session: { slot: 0.5, index: 0 }, sequence: 1, floor: 0 },
+      {} as never,
+    ]) {
+      expect(await world.settle(code(world.node(1).propose({ add: 1 }, { session: bad })))).toBe("InvalidArgument");
+    }
+    expect(await world.settle(world.node(1).propose({ add: 1 }))).toBe(1);
+    await world.close();
+  });
+
+  it("refuses limits that a session, or the codec, cannot keep", async () => {
+    await expect(World.of(1, 1, { inFlightCommandsMax: 2_000_000 })).rejects.toMatchObject({ code: "InvalidArgument" });
+    const world = new World(1);
+    const small = tableCodec();
+    const codec = {
+      ...small,
+      encode: () => {
+        throw new SynodError("TooLarge", "at most 1 KiB");
+      },
+    };
+    const node = createNode({
+      id: 1,
+      cluster: { id: "t", members: [{ id: 1 }] },
+      stateMachine: new Counter(),
+      transport: world.net.transport(1),
+      storage: world.disk(1).storage(),
+      codec,
+      commandCodec: json<CounterCommand>(),
+      resultCodec: json<number>(),
+      bootstrap: true,
+    });
+    expect(await code(node)).toBe("InvalidArgument");
+  });
+
+  it("tells the caller of a result that cannot be encoded, and stays up", async () => {
+    const world = new World(1);
+    const node = await createNode<CounterCommand, "total" | "throw", number>({
+      id: 1,
+      cluster: { id: "t", members: [{ id: 1 }] },
+      stateMachine: new Counter(),
+      transport: world.net.transport(1),
+      storage: world.disk(1).storage(),
+      codec: tableCodec(),
+      commandCodec: json<CounterCommand>(),
+      resultCodec: {
+        encode: (total) => {
+          if (total === 1) throw new SynodError("InvalidArgument", "not this one");
+          return json<number>().encode(total);
+        },
+        decode: json<number>().decode,
+      },
+      bootstrap: true,
+      clock: world.clock,
+    });
+    expect(await world.settle(code(node.propose({ add: 1 })))).toBe("InvalidResult");
+    expect(await world.settle(node.propose({ add: 1 }))).toBe(2);
+    await node.close();
+  });
+
+  it("refuses to start a formatted store with another quorum or window", async () => {
+    const world = await World.of(1);
+    await world.close();
+    const restart = (cluster: object): Promise<unknown> =>
+      code(
+        createNode({
+          id: 1,
+          cluster: { id: "test", members: [{ id: 1 }], ...cluster },
+          stateMachine: new Counter(),
+          transport: world.net.transport(1),
+          storage: world.disk(1).storage(),
+          codec: world.codec,
+          commandCodec: json<CounterCommand>(),
+        }),
+      );
+    expect(await restart({ alpha: 7 })).toBe("InvalidConfiguration");
+    expect(await restart({ quorum: { kind: "sizes", phase1: 1, phase2: 1 } })).toBe("InvalidConfiguration");
+    expect(await restart({ members: [{ id: 1 }, { id: 2 }] })).toBe("InvalidConfiguration");
+  });
+
+  it("keeps nodes apart that were formatted with different quorums: together they could choose two values", async () => {
+    const world = new World(3);
+    for (const id of world.ids) {
+      const members = world.ids.map((member) => ({ id: member }));
+      const quorum = id === 1 ? { quorum: { kind: "sizes" as const, phase1: 3, phase2: 1 } } : {};
+      const stateMachine = new Counter();
+      const node = await createNode({
+        id,
+        cluster: { id: "test", members, ...quorum },
+        stateMachine,
+        transport: world.net.transport(id),
+        storage: world.disk(id).storage(),
+        codec: world.codec,
+        commandCodec: json<CounterCommand>(),
+        resultCodec: json<number>(),
+        bootstrap: true,
+        clock: world.clock,
+      });
+      world.nodes.set(id, node);
+      world.machines.set(id, stateMachine);
+    }
+    await world.leader();
+    await world.settle(world.node(2).propose({ add: 1 }));
+    await world.clock.run(5_000);
+    expect(world.node(1).status()).toMatchObject({ leader: null, chosenUpTo: 0, promised: null });
+    await world.close();
+  });
+});
+
+describe("sessions over time", () => {
+  /** Long times with few rounds of the election clock in them. */
+  const calm = { electionTimeoutMs: 5_000, proposeTimeoutMs: 100_000 };
+
+  it("proposes after a long silence, in a few slots", async () => {
+    const world = await World.of(3, 1, calm);
+    const leader = await world.leader();
+    expect(await world.settle(world.node(leader).propose({ add: 1 }))).toBe(1);
+    await world.clock.run(250_000);
+    const slots = world.node(leader).status().chosenUpTo;
+    expect(await world.settle(world.node(leader).propose({ add: 1 }))).toBe(2);
+    expect(world.node(leader).status().chosenUpTo - slots).toBeLessThan(5);
+    await world.close();
+  });
+
+  it("does not let logged time jump at a change of leader: a session lives on", async () => {
+    const world = await World.of(3, 1, calm);
+    await world.clock.run(3_600_000);
+    const first = await world.leader();
+    await world.crash(first);
+    const second = await world.leader([first]);
+    const session = await world.settle(world.node(second).openSession());
+    const ticket = session.ticket();
+    expect(await world.settle(world.node(second).propose({ add: 1 }, { session: ticket }))).toBe(1);
+    await world.boot(first);
+    await world.clock.run(2_000);
+    await world.crash(second);
+    const others = world.ids.filter((id) => id !== second).map((id) => code(world.node(id).propose({ add: 10 })));
+    const third = await world.leader([second]);
+    for (const other of others) expect(await world.settle(other, 200_000)).toBeTypeOf("number");
+    expect(await world.settle(world.node(third).propose({ add: 1 }, { session: ticket }))).toBe(1);
+    await world.close();
+  });
+
+  it("does not count the time without a quorum", async () => {
+    const world = await World.of(3, 1, calm);
+    const leader = await world.leader();
+    const session = await world.settle(world.node(leader).openSession());
+    const ticket = session.ticket();
+    await world.settle(world.node(leader).propose({ add: 1 }, { session: ticket }));
+    for (const id of world.ids) world.net.isolate(id);
+    await world.clock.run(1_200_000);
+    const others = world.ids.map((id) => code(world.node(id).propose({ add: 10 })));
+    world.net.heal();
+    await world.leader();
+    for (const other of others) expect(await world.settle(other, 200_000)).toBeTypeOf("number");
+    expect(await world.settle(world.node(await world.leader()).propose({ add: 1 }, { session: ticket }))).toBe(1);
+    await world.close();
+  });
+
+  it("closes a session: its tickets execute nothing more", async () => {
+    const world = await World.of(3);
+    const session = await world.settle(world.node(1).openSession());
+    const sessions = world.node(1).status().sessions;
+    await world.settle(session.close());
+    expect(world.node(1).status().sessions).toBe(sessions - 1);
+    expect(await world.settle(code(world.node(1).propose({ add: 1 }, { session: session.ticket() })))).toBe(
+      "SessionUnknown",
+    );
+    await world.close();
+  });
+
+  it("executes commands whose replies fill the session, as room is made", async () => {
+    const world = new World(1);
+    class Big extends Counter {
+      override apply(command: CounterCommand): { result: number } {
+        super.apply(command);
+        return { result: "x".repeat(1024 * 1024) as unknown as number };
+      }
+    }
+    const stateMachine = new Big();
+    const node = await createNode({
+      id: 1,
+      cluster: { id: "t", members: [{ id: 1 }] },
+      stateMachine,
+      transport: world.net.transport(1),
+      storage: world.disk(1).storage(),
+      codec: tableCodec(),
+      commandCodec: json<CounterCommand>(),
+      resultCodec: json<number>(),
+      bootstrap: true,
+      clock: world.clock,
+    });
+    await world.settle(Promise.all(Array.from({ length: 30 }, () => node.propose({ add: 1 }))));
+    expect(stateMachine.applied.length).toBe(30);
+    expect(node.status().chosenUpTo).toBeLessThan(60);
+    await node.close();
+  });
+});
+
+describe("slow surroundings", () => {
+  it("reads at a follower over a slow network", async () => {
+    const world = new World(3, 1);
+    world.net.delayMs = 45;
+    for (const id of world.ids) await world.boot(id, true);
+    const leader = await world.leader();
+    await world.clock.run(2_000);
+    const follower = world.ids.find((id) => id !== leader) ?? 0;
+    await world.settle(world.node(follower).propose({ add: 5 }));
+    expect(await world.settle(world.node(follower).read("total"))).toBe(5);
+    await world.close();
+  });
+
+  it.each([100, 200, 300, 500])("elects a leader on disks that take %d ms", async (delayMs) => {
+    const world = new World(3, 3);
+    for (const id of world.ids) world.disk(id).delayMs = delayMs;
+    for (const id of world.ids) await world.boot(id, true);
+    await world.clock.until(() => world.ids.some((id) => world.node(id).status().role === "leader"), 15_000);
+    await world.close();
+  });
+});
