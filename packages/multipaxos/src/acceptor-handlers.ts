@@ -2,8 +2,11 @@ import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
-import { sameValue } from "./values.js";
+import { ITEMS_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
+
+/** Votes in one page of a promise. Small, since each page that arrives shows a candidate on a slow link that it gets on. */
+const PROMISE_BYTES_MAX = 128 * 1024;
 
 /** A ballot above the own one was promised or followed: the own candidacy or leadership is over. */
 function giveWay(core: Core, ballot: Ballot): void {
@@ -20,7 +23,7 @@ export function followLeader(core: Core, ballot: Ballot): void {
   if (compareBallots(ballot, core.acceptor.promised) < 0 || compareBallots(ballot, core.leaderBallot) <= 0) return;
   giveWay(core, ballot);
   core.setLeader(ballot);
-  core.election.grace(core.nowMs);
+  core.election.leaderFound(core.nowMs);
 }
 
 /** Refuses what came in a ballot below the promise. */
@@ -43,13 +46,15 @@ export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
     core.election.grace(core.nowMs);
   }
   const { chosenUpTo } = core.log;
-  const page = core.acceptor.page(fromSlot, chosenUpTo, core.settings.frameValueBytesMax);
+  const bytesMax = Math.min(core.settings.frameValueBytesMax, PROMISE_BYTES_MAX);
+  const page = core.acceptor.page(fromSlot, chosenUpTo, { bytesMax, itemsMax: ITEMS_MAX });
   const { snapshotIndex } = core.acceptor;
   const { votes, lastSlot } = page;
   core.send(
     from,
     { kind: "promise", ballot, firstSlot: fromSlot, lastSlot, votes, chosenUpTo, snapshotIndex },
-    "control",
+    // Values must not stand before the beats, nor be dropped where the queue of the control lane is short.
+    votes.length > 0 ? "bulk" : "control",
     page.after,
   );
 }
@@ -58,6 +63,9 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   const { ballot, firstSlot, values } = message;
   if (ballot.node !== from) return core.ignore(from, "accept in a ballot of another node");
   if (!Number.isSafeInteger(firstSlot + values.length)) return core.ignore(from, "accept beyond the last slot");
+  if (firstSlot + values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
+    return core.ignore(from, "accept far above the chosen prefix");
+  }
   if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
 
   followLeader(core, ballot);

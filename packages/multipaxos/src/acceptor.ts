@@ -1,7 +1,7 @@
 import { compareBallots, formatBallot } from "@synod/paxos";
 import type { Ballot, Slot, Vote } from "@synod/interface";
 import { invariant } from "./invariant.js";
-import { ITEMS_MAX, sameValue } from "./values.js";
+import { sameValue } from "./values.js";
 import type { WriteBuffer, WriteId } from "./writes.js";
 
 interface StoredVote extends Vote {
@@ -26,6 +26,12 @@ export interface PromisePage {
   readonly lastSlot: Slot | null;
 }
 
+/** How much one page may hold. One vote alone may be larger. */
+export interface PageLimits {
+  readonly bytesMax: number;
+  readonly itemsMax: number;
+}
+
 const before = (a: Ballot, b: Ballot | null): boolean => compareBallots(a, b) < 0;
 
 /**
@@ -37,7 +43,7 @@ export class Acceptor {
   #promisedWrite: WriteId = 0;
   readonly #votes = new Map<Slot, StoredVote>();
   #highestVote: Slot = 0;
-  #snapshotIndex: Slot;
+  readonly #snapshotIndex: Slot;
   readonly #writes: WriteBuffer;
 
   constructor(state: { promised: Ballot | null; votes: readonly Vote[]; snapshotIndex: Slot }, writes: WriteBuffer) {
@@ -63,10 +69,6 @@ export class Acceptor {
     return this.#snapshotIndex;
   }
 
-  get highestVote(): Slot {
-    return this.#highestVote;
-  }
-
   vote(slot: Slot): Vote | undefined {
     return this.#votes.get(slot);
   }
@@ -85,14 +87,15 @@ export class Acceptor {
    * One page of votes from `fromSlot` up, leaving out what is at or below `chosenUpTo` (it is chosen and can be fetched).
    * All votes in it are older than the promise, or of the same ballot; they may still wait for their own flush.
    */
-  page(fromSlot: Slot, chosenUpTo: Slot, bytesMax: number): PromisePage & { after: WriteId } {
+  page(fromSlot: Slot, chosenUpTo: Slot, limits: PageLimits): PromisePage & { after: WriteId } {
+    const { bytesMax, itemsMax } = limits;
     const votes: Vote[] = [];
     let bytes = 0;
     let after: WriteId = this.#writes.wait(this.#promisedWrite);
-    for (const slot of this.#slotsFrom(Math.max(fromSlot, chosenUpTo + 1))) {
+    for (const slot of this.slots(Math.max(fromSlot, chosenUpTo + 1), Infinity)) {
       const vote = this.#votes.get(slot);
       if (vote === undefined) continue;
-      const full = votes.length === ITEMS_MAX || (votes.length > 0 && bytes + vote.value.length > bytesMax);
+      const full = votes.length === itemsMax || (votes.length > 0 && bytes + vote.value.length > bytesMax);
       if (full) return { votes, lastSlot: slot - 1, after };
       votes.push({ slot, ballot: vote.ballot, value: vote.value });
       bytes += vote.value.length;
@@ -123,19 +126,13 @@ export class Acceptor {
     return { kind: "voted", after: this.#writes.wait(write) };
   }
 
-  /** Forgets votes that a durable snapshot covers. The promise stays. */
-  compact(upTo: Slot): void {
-    if (upTo <= this.#snapshotIndex) return;
-    for (const slot of this.#votes.keys()) if (slot <= upTo) this.#votes.delete(slot);
-    this.#snapshotIndex = upTo;
-  }
-
   /** Slots that may hold a vote, ascending. Counts upward where that is cheap, sorts where a stray vote lies far away. */
-  *#slotsFrom(first: Slot): Generator<Slot> {
-    if (this.#highestVote - first <= 2 * this.#votes.size + 64) {
-      for (let slot = first; slot <= this.#highestVote; slot++) yield slot;
+  *slots(first: Slot, last: Slot): Generator<Slot> {
+    const end = Math.min(last, this.#highestVote);
+    if (end - first <= 2 * this.#votes.size + 64) {
+      for (let slot = first; slot <= end; slot++) yield slot;
       return;
     }
-    yield* [...this.#votes.keys()].filter((slot) => slot >= first).sort((a, b) => a - b);
+    yield* [...this.#votes.keys()].filter((slot) => slot >= first && slot <= end).sort((a, b) => a - b);
   }
 }

@@ -2,6 +2,7 @@ import type { NodeId } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Fetch, Learn } from "./messages.js";
 import { queueProposals } from "./proposer-handlers.js";
+import { SLOTS_AHEAD_MAX } from "./values.js";
 
 export function onFetch(core: Core, from: NodeId, message: Fetch): void {
   const { firstSlot, lastSlot } = message;
@@ -10,13 +11,16 @@ export function onFetch(core: Core, from: NodeId, message: Fetch): void {
 }
 
 export function onLearn(core: Core, from: NodeId, message: Learn): void {
+  if (message.firstSlot + message.values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
+    return core.ignore(from, "learn far above the chosen prefix");
+  }
   core.reported(from, message.chosenUpTo);
   let news = false;
   for (const [i, value] of message.values.entries()) {
     if (core.learnChosen({ slot: message.firstSlot + i, value })) news = true;
   }
   core.catchUp.answered(from, news, core.nowMs);
-  if (news && core.proposer.phase === "prepare") core.election.grace(core.nowMs);
+  if (news && core.proposer.phase === "prepare") core.election.campaignProgressed(core.nowMs);
   // The window of a leader moves with what it fetches.
   if (news && core.leads) queueProposals(core, core.proposer.recover(core.nowMs));
   fetchMissing(core);

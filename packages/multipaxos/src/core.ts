@@ -77,7 +77,7 @@ export class Core {
     this.quorums = quorumSystem(configuration.quorum, members);
     this.others = members.filter((id) => id !== me);
     const snapshotIndex = recovered.snapshot?.index ?? 0;
-    this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo));
+    this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
     this.log = new ChosenLog(snapshotIndex, this.acceptor);
     this.applied = snapshotIndex;
@@ -128,6 +128,7 @@ export class Core {
     this.notices.push(notice);
   }
 
+  /** @param reason a constant text: it counts in a metric, which must not get a new label from what a peer sends */
   ignore(from: NodeId, reason: string): void {
     this.notices.push({ kind: "ignored", from, reason });
   }

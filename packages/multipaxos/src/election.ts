@@ -5,7 +5,6 @@ import type { BeatFacts } from "./messages.js";
 /** What one peer answered in its latest reply. */
 export interface PeerFacts {
   readonly id: NodeId;
-  readonly candidacy: Ballot | null;
   readonly promised: Ballot | null;
   readonly leaderBallot: Ballot | null;
   readonly content: boolean;
@@ -75,6 +74,8 @@ interface HeardPeer extends PeerFacts {
 
 /** Rounds per election timeout. */
 const ROUNDS_PER_TIMEOUT = 8;
+/** A candidate waits for promises up to this many timeouts. */
+const PATIENCE_TIMEOUTS_MAX = 16;
 
 /** Keeps the latest replies and the timers of the rule. It only ever says "campaign now". */
 export class Election {
@@ -86,11 +87,15 @@ export class Election {
   #nextRoundMs = Number.NEGATIVE_INFINITY;
   #graceUntilMs = Number.NEGATIVE_INFINITY;
   #campaignAtMs: number | null = null;
+  /** Candidacies since a leader was last there. */
+  #campaigns = 0;
+  #patienceMs: number;
 
   constructor(options: { me: NodeId; quorums: QuorumSystem; electionTimeoutMs: number }) {
     this.#me = options.me;
     this.#quorums = options.quorums;
     this.#timeoutMs = options.electionTimeoutMs;
+    this.#patienceMs = options.electionTimeoutMs;
   }
 
   get round(): number {
@@ -114,7 +119,6 @@ export class Election {
       id: from,
       atMs: nowMs,
       round: facts.round,
-      candidacy: facts.candidacy,
       promised: facts.promised,
       leaderBallot: facts.leaderBallot,
       content: facts.content,
@@ -127,7 +131,28 @@ export class Election {
     this.#peers.delete(peer);
   }
 
-  /** Counts as content for one timeout: a candidate or leader deserves the time to show itself. */
+  /**
+   * A candidate deserves time for its promises. Where it failed before, disks or links may be slower than the timeout: each
+   * candidacy without a leader in between waits twice as long, or elections would never end.
+   */
+  campaignStarted(nowMs: number): void {
+    this.#patienceMs = this.#timeoutMs * Math.min(2 ** this.#campaigns, PATIENCE_TIMEOUTS_MAX);
+    this.#campaigns++;
+    this.campaignProgressed(nowMs);
+  }
+
+  /** What the candidate waits for is coming in. */
+  campaignProgressed(nowMs: number): void {
+    this.#graceUntilMs = nowMs + this.#patienceMs;
+  }
+
+  /** There is a leader, this node or another. It deserves one timeout to show itself. */
+  leaderFound(nowMs: number): void {
+    this.#campaigns = 0;
+    this.grace(nowMs);
+  }
+
+  /** Counts as content for one timeout. */
   grace(nowMs: number): void {
     this.#graceUntilMs = nowMs + this.#timeoutMs;
   }

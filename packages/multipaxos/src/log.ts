@@ -7,8 +7,8 @@ import { ITEMS_MAX, sameValue } from "./values.js";
 /** The own votes, as far as the log needs them. */
 export interface VoteView {
   vote(slot: Slot): Vote | undefined;
-  /** No vote lies above this slot. */
-  readonly highestVote: Slot;
+  /** Slots from `first` to `last` that may hold a vote, ascending: not many more than there are votes. */
+  slots(first: Slot, last: Slot): Iterable<Slot>;
 }
 
 /**
@@ -20,8 +20,6 @@ export class ChosenLog {
   readonly #votes: VoteView;
   /** Every slot up to here is known. */
   #contiguous: Slot;
-  /** Lowest slot whose value is still kept here, minus one. */
-  #dropped: Slot;
   #highestKnown: Slot;
   #announced: { ballot: Ballot; upTo: Slot } | null = null;
   /** Some replica said that everything up to here is chosen. */
@@ -30,7 +28,6 @@ export class ChosenLog {
 
   constructor(start: Slot, votes: VoteView) {
     this.#contiguous = start;
-    this.#dropped = start;
     this.#highestKnown = start;
     this.#target = start;
     this.#votes = votes;
@@ -78,11 +75,10 @@ export class ChosenLog {
     if (old !== null && compareBallots(ballot, old.ballot) < 0) return;
     const same = old !== null && ballotsEqual(ballot, old.ballot);
     if (same && upTo <= old.upTo) return;
-    let slot = Math.max(this.#contiguous, same ? old.upTo : 0);
+    const first = Math.max(this.#contiguous, same ? old.upTo : 0) + 1;
     this.#announced = { ballot, upTo };
-    // Above the highest vote there is nothing to find now; a vote that comes later passes through voted().
-    const end = Math.min(upTo, this.#votes.highestVote);
-    while (++slot <= end) {
+    // A vote that comes later passes through voted().
+    for (const slot of this.#votes.slots(first, upTo)) {
       const vote = this.#votes.vote(slot);
       if (vote !== undefined && ballotsEqual(vote.ballot, ballot)) this.learn(slot, vote.value);
     }
@@ -101,7 +97,7 @@ export class ChosenLog {
     this.#target = Math.max(this.#target, upTo);
   }
 
-  /** Up to `max` ranges below the target that are not known, ascending. */
+  /** Up to `max` ranges below the target that are not known, ascending; a wide one in parts, as no Learn fills more at once. */
   missing(max: number): SlotRange[] {
     const ranges: SlotRange[] = [];
     let slot = this.#contiguous + 1;
@@ -111,9 +107,10 @@ export class ChosenLog {
         ranges.push([first, this.#target]);
         break;
       }
-      while (slot <= this.#target && !this.#values.has(slot)) slot++;
+      const end = Math.min(this.#target, first + ITEMS_MAX - 1);
+      while (slot <= end && !this.#values.has(slot)) slot++;
       if (slot > first) ranges.push([first, slot - 1]);
-      while (this.#values.has(slot)) slot++;
+      else slot++;
     }
     return ranges;
   }
@@ -123,10 +120,6 @@ export class ChosenLog {
     const ready = this.#ready;
     this.#ready = [];
     return ready;
-  }
-
-  get hasReady(): boolean {
-    return this.#ready.length > 0;
   }
 
   /** Consecutive known values from `first`, up to `last` and `bytesMax` (at least one if it is known). */
@@ -147,19 +140,11 @@ export class ChosenLog {
     if (index <= this.#contiguous) return false;
     for (const slot of this.#values.keys()) if (slot <= index) this.#values.delete(slot);
     this.#ready = [];
-    this.#dropped = index;
     this.#contiguous = index;
     this.#highestKnown = Math.max(this.#highestKnown, index);
     this.#target = Math.max(this.#target, index);
     this.#advance();
     return true;
-  }
-
-  /** Forgets values that a durable snapshot covers. */
-  compact(upTo: Slot): void {
-    const end = Math.min(upTo, this.#contiguous);
-    for (let slot = this.#dropped + 1; slot <= end; slot++) this.#values.delete(slot);
-    this.#dropped = Math.max(this.#dropped, end);
   }
 
   #advance(): void {

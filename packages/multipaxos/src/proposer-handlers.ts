@@ -21,12 +21,12 @@ export function campaign(core: Core): void {
   core.candidacy = ballot;
   core.candidacyWrite = outcome.after;
   core.notice({ kind: "campaign", ballot });
-  core.election.grace(core.nowMs);
+  core.election.campaignStarted(core.nowMs);
 
   const { fromSlot } = core.proposer;
   const { chosenUpTo } = core.log;
   const { snapshotIndex } = core.acceptor;
-  const page = core.acceptor.page(fromSlot, chosenUpTo, Number.POSITIVE_INFINITY);
+  const page = core.acceptor.page(fromSlot, chosenUpTo, { bytesMax: Infinity, itemsMax: Infinity });
   const { votes, lastSlot } = page;
   core.toSelf.push({
     message: { kind: "promise", ballot, firstSlot: fromSlot, lastSlot, votes, chosenUpTo, snapshotIndex },
@@ -35,11 +35,14 @@ export function campaign(core: Core): void {
   askSilent(core);
 }
 
-/** Asks the members whose promise is missing, each from where its pages end. */
+/**
+ * Asks the members whose promise is missing, each from where its pages end. One that was asked, or sent a page, within half
+ * a timeout is left alone: over a slow link each question more would bring the same page once more.
+ */
 export function askSilent(core: Core): void {
   const { ballot } = core.proposer;
   if (ballot === null) return;
-  for (const { to, fromSlot } of core.proposer.unpromised()) {
+  for (const { to, fromSlot } of core.proposer.unpromised(core.nowMs, core.settings.electionTimeoutMs / 2)) {
     if (to !== core.me) core.send(to, { kind: "prepare", ballot, fromSlot }, "control", core.candidacyWrite);
   }
 }
@@ -53,7 +56,7 @@ export function onPromise(core: Core, from: NodeId, message: Promise1b): void {
   const { next, elected } = core.proposer.onPromise(from, message, core.nowMs);
   if (next !== null) core.send(from, { kind: "prepare", ballot, fromSlot: next }, "control");
   if (elected) becomeLeader(core);
-  else if (core.proposer.lastProgressMs > progress) core.election.grace(core.nowMs);
+  else if (core.proposer.lastProgressMs > progress) core.election.campaignProgressed(core.nowMs);
 }
 
 function becomeLeader(core: Core): void {
@@ -62,7 +65,7 @@ function becomeLeader(core: Core): void {
   core.setLeader(ballot);
   core.electedAtMs = core.nowMs;
   core.contentAtMs = core.nowMs;
-  core.election.grace(core.nowMs);
+  core.election.leaderFound(core.nowMs);
   core.notice({ kind: "elected", ballot, barrier });
   core.announcementDue = true;
   for (const token of core.asks.takeAll()) core.reads.add({ kind: "local", token });
@@ -155,9 +158,11 @@ export function flushLeader(core: Core): void {
   core.announcementDue = false;
 }
 
-/** Sends overdue proposals again to those that have not voted. */
+/** Goes on with what phase 1 found, and sends overdue proposals again to those that have not voted. */
 export function resendOverdue(core: Core): void {
   if (!core.leads) return;
+  // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
+  queueProposals(core, core.proposer.recover(core.nowMs));
   for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax)) {
     const others = to.filter((id) => id !== core.me);
     for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");

@@ -50,6 +50,8 @@ export class Proposer {
   #lastProgressMs = 0;
   /** Up to which slot each member has reported without a hole; Infinity when its promise is complete. */
   #promises = new Map<NodeId, number>();
+  /** When each member was last asked for a page: first, again, or for the next one. */
+  #askedAtMs = new Map<NodeId, number>();
   /** Highest vote reported per slot. */
   #reported = new Map<Slot, Vote>();
   /**
@@ -124,6 +126,7 @@ export class Proposer {
     this.#phase = "idle";
     this.#ballot = null;
     this.#promises = new Map();
+    this.#askedAtMs = new Map();
     this.#reported = new Map();
     this.#open = new Map();
     this.#openBytes = 0;
@@ -132,13 +135,15 @@ export class Proposer {
     this.#next = 0;
   }
 
-  /** Members whose promise is not complete, with the slot from which they should go on. */
-  unpromised(): { to: NodeId; fromSlot: Slot }[] {
+  /** Members whose promise is not complete and that were not asked for `waitMs`, with the slot from which they should go on. */
+  unpromised(nowMs: number, waitMs: number): { to: NodeId; fromSlot: Slot }[] {
     if (this.#phase !== "prepare") return [];
     const asked: { to: NodeId; fromSlot: Slot }[] = [];
     for (const id of this.#options.quorums.members) {
       const covered = this.#promises.get(id) ?? this.#fromSlot - 1;
-      if (covered !== Infinity) asked.push({ to: id, fromSlot: covered + 1 });
+      if (covered === Infinity || nowMs - (this.#askedAtMs.get(id) ?? -Infinity) < waitMs) continue;
+      this.#askedAtMs.set(id, nowMs);
+      asked.push({ to: id, fromSlot: covered + 1 });
     }
     return asked;
   }
@@ -157,6 +162,7 @@ export class Proposer {
     const lastSlot = page.lastSlot ?? Infinity;
     if (page.firstSlot > covered + 1 || lastSlot <= covered) return nothing;
     this.#promises.set(from, lastSlot);
+    this.#askedAtMs.set(from, nowMs);
     this.#lastProgressMs = nowMs;
     this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);
     for (const vote of page.votes) {

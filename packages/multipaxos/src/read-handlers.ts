@@ -28,9 +28,11 @@ export function startReads(core: Core): void {
   const { leader } = core;
   if (leader === null || leader === core.me) return;
   const ask = core.asks.start(leader, core.nowMs);
-  if (ask !== null) {
-    core.send(ask.to, { kind: "readIndexAsk", bootId: core.bootId, nonce: ask.nonce }, "control");
-  }
+  if (ask !== null) sendAsk(core, ask);
+}
+
+function sendAsk(core: Core, { to, nonce }: { to: NodeId; nonce: number }): void {
+  core.send(to, { kind: "readIndexAsk", bootId: core.bootId, nonce }, "control");
 }
 
 function confirmed(core: Core, from: NodeId, nonce: number): void {
@@ -94,7 +96,8 @@ export function readsTick(core: Core): void {
     const to = late?.to.filter((id) => id !== core.me) ?? [];
     if (late !== null) core.send(to, { kind: "confirm", ballot, nonce: late.nonce }, "control");
   } else {
-    core.asks.expire(core.leader, core.nowMs, waitMs);
+    const late = core.asks.overdue(core.leader, core.nowMs, waitMs);
+    if (late !== null) sendAsk(core, late);
   }
   startReads(core);
 }

@@ -6,6 +6,11 @@ export type Reader =
   | { readonly kind: "local"; readonly token: number }
   | { readonly kind: "remote"; readonly from: NodeId; readonly bootId: string; readonly nonce: number };
 
+function sameQuestion(a: Reader, b: Reader): boolean {
+  if (a.kind === "local" || b.kind === "local") return false;
+  return a.from === b.from && a.bootId === b.bootId && a.nonce === b.nonce;
+}
+
 interface Round {
   readonly nonce: number;
   readonly index: Slot;
@@ -35,6 +40,8 @@ export class ReadRounds {
   /** A follower has one question open at a time: a newer one replaces what still waits of it. */
   add(reader: Reader): void {
     if (reader.kind === "remote") {
+      // A copy of a question that the round under way answers: whoever waits for it asked before the round began.
+      if (this.#round?.readers.some((other) => sameQuestion(other, reader)) === true) return;
       this.#waiting = this.#waiting.filter((other) => other.kind === "local" || other.from !== reader.from);
     }
     this.#waiting.push(reader);
@@ -106,12 +113,22 @@ export class ReadAsks {
     return ask.tokens;
   }
 
-  /** The open question is given up if it is late or its leader is no longer the one: it is asked again under a new number. */
-  expire(leader: NodeId | null, nowMs: number, waitMs: number): void {
+  /**
+   * The open question if it is late, to be sent again under the same number: its readers are older than the first copy, so
+   * the answer to any copy is good, however slow the way. With another leader, or none, the question is given up and its
+   * readers wait for a new one.
+   */
+  overdue(leader: NodeId | null, nowMs: number, waitMs: number): { nonce: number; to: NodeId } | null {
     const ask = this.#ask;
-    if (ask === null || (ask.to === leader && nowMs - ask.sentAtMs < waitMs)) return;
-    this.#waiting = [...ask.tokens, ...this.#waiting];
-    this.#ask = null;
+    if (ask === null) return null;
+    if (ask.to !== leader) {
+      this.#waiting = [...ask.tokens, ...this.#waiting];
+      this.#ask = null;
+      return null;
+    }
+    if (nowMs - ask.sentAtMs < waitMs) return null;
+    ask.sentAtMs = nowMs;
+    return { nonce: ask.nonce, to: ask.to };
   }
 
   /** The caller is no longer interested. */

@@ -1,4 +1,4 @@
-import { ballotFault, formatBallot } from "@synod/paxos";
+import { ballotFault } from "@synod/paxos";
 import {
   SynodError,
   type Ballot,
@@ -111,8 +111,7 @@ export class Replica {
     const highestRound = core.highestSeen?.round ?? 0;
     for (const ballot of ballotsOf(message)) {
       if (ballot === null) continue;
-      const fault = ballotFault(ballot, highestRound);
-      if (fault !== null) return core.ignore(from, `bad ballot ${formatBallot(ballot)}: ${fault}`);
+      if (ballotFault(ballot, highestRound) !== null) return core.ignore(from, "bad ballot");
     }
     for (const ballot of ballotsOf(message)) core.saw(ballot);
     this.#dispatch(from, message);

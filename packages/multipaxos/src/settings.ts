@@ -8,8 +8,10 @@ export interface ReplicaSettings {
   readonly resendMs: number;
   /** Values that this leader may have proposed and not yet seen chosen. */
   readonly inFlightBytesMax: number;
-  /** Values in one Accept or Learn, and votes in one page of a promise. One value alone may be larger. */
+  /** Values in one Accept or Learn, and votes in one page of a promise (128 KiB at most). One value alone may be larger. */
   readonly frameValueBytesMax: number;
+  /** What one write to storage gathers, about. One value alone may be larger. */
+  readonly writeBytesMax: number;
 }
 
 export const DEFAULT_SETTINGS: ReplicaSettings = {
@@ -17,6 +19,7 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   resendMs: 125,
   inFlightBytesMax: 64 * 1024 * 1024,
   frameValueBytesMax: 1024 * 1024,
+  writeBytesMax: 16 * 1024 * 1024,
 };
 
 /** Fills in the defaults and refuses what makes no sense. */

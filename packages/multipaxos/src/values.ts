@@ -13,6 +13,9 @@ export const NOOP: Uint8Array = Uint8Array.of(VALUE_NOOP);
 /** Values or votes in one message, however small they are: each costs bytes besides its own. */
 export const ITEMS_MAX = 4096;
 
+/** Values this far above the own chosen prefix are not taken: no window is that wide, and work must stay bounded. */
+export const SLOTS_AHEAD_MAX: number = 2 ** 24;
+
 /** Same bytes. */
 export function sameValue(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;

@@ -4,38 +4,70 @@ import { invariant } from "./invariant.js";
 /** Number of a write, from 1 in the order in which writes are handed to storage. 0 = nothing to wait for. */
 export type WriteId = number;
 
+/** What one vote or chosen value costs in a write besides its value, about. */
+const ITEM_BYTES = 64;
+
+interface Gathering {
+  promised?: Ballot;
+  readonly votes: Vote[];
+  readonly chosen: ChosenValue[];
+  bytes: number;
+  /** Lowest slot in it. */
+  lowest: Slot;
+}
+
+const emptyWrite = (): Gathering => ({ votes: [], chosen: [], bytes: 0, lowest: Infinity });
+
 /**
  * Gathers what must become durable while an earlier write is under way. Each `add` names the write that it will be part of,
- * which is what the messages that depend on it wait for. This is the group commit: one write takes all that gathered.
+ * which is what the messages that depend on it wait for. This is the group commit: one write takes all that gathered, up to
+ * `bytesMax`; behind a stalled disk the rest waits in further writes.
  */
 export class WriteBuffer {
-  #promised: Ballot | undefined;
-  #votes: Vote[] = [];
-  #chosen: ChosenValue[] = [];
+  /** Writes that wait, the next one first; only the last still grows. Never empty. */
+  #waiting: [Gathering, ...Gathering[]] = [emptyWrite()];
+  #last: Gathering = this.#waiting[0];
+  readonly #bytesMax: number;
+  /** Number of the write that grows. */
   #gathering: WriteId = 1;
+  #taken: WriteId = 0;
   #durable: WriteId = 0;
   #markUnderWay: Slot;
   #durableMark: Slot;
 
-  constructor(durableUpTo: Slot) {
+  constructor(durableUpTo: Slot, bytesMax: number = Infinity) {
     this.#markUnderWay = durableUpTo;
     this.#durableMark = durableUpTo;
+    this.#bytesMax = bytesMax;
   }
 
   addPromise(ballot: Ballot): WriteId {
-    this.#promised = ballot;
+    this.#last.promised = ballot;
     return this.#gathering;
   }
 
   addVote(vote: Vote): WriteId {
-    this.#votes.push(vote);
-    this.#promised = vote.ballot;
+    const write = this.#roomFor(vote);
+    write.votes.push(vote);
+    write.promised = vote.ballot;
     return this.#gathering;
   }
 
   addChosen(value: ChosenValue): WriteId {
-    this.#chosen.push(value);
+    this.#roomFor(value).chosen.push(value);
     return this.#gathering;
+  }
+
+  #roomFor({ slot, value }: ChosenValue): Gathering {
+    const bytes = value.length + ITEM_BYTES;
+    if (this.#last.bytes > 0 && this.#last.bytes + bytes > this.#bytesMax) {
+      this.#last = emptyWrite();
+      this.#waiting.push(this.#last);
+      this.#gathering++;
+    }
+    this.#last.bytes += bytes;
+    this.#last.lowest = Math.min(this.#last.lowest, slot);
+    return this.#last;
   }
 
   /** What a message that depends on this write still waits for. */
@@ -49,27 +81,34 @@ export class WriteBuffer {
   }
 
   /**
-   * All that gathered, or null if there is nothing. To be called only while no write is under way.
-   * The mark may ride along because the values up to it are in this write or in earlier ones.
+   * The next write, or null if nothing gathered. To be called only while no write is under way.
+   * The mark rides along as far as the values up to it are in this write or in earlier ones.
    */
   take(chosenUpTo: Slot): { id: WriteId; write: StorageWrite } | null {
-    if (this.#promised === undefined && this.#votes.length === 0 && this.#chosen.length === 0) return null;
-    invariant(this.#gathering === this.#durable + 1, "one write at a time", () => ({ gathering: this.#gathering }));
+    const [next, ...later] = this.#waiting;
+    const { promised, votes, chosen } = next;
+    if (promised === undefined && votes.length === 0 && chosen.length === 0) return null;
+    invariant(this.#taken === this.#durable, "one write at a time", () => ({ underWay: this.#taken }));
+    const mark = later.reduce((slot, { lowest }) => Math.min(slot, lowest - 1), chosenUpTo);
     const write: StorageWrite = {
-      ...(this.#promised === undefined ? {} : { promised: this.#promised }),
-      votes: this.#votes,
-      chosen: this.#chosen,
-      ...(chosenUpTo > this.#durableMark ? { chosenUpTo } : {}),
+      ...(promised === undefined ? {} : { promised }),
+      votes,
+      chosen,
+      ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),
     };
-    this.#markUnderWay = Math.max(this.#durableMark, chosenUpTo);
-    this.#promised = undefined;
-    this.#votes = [];
-    this.#chosen = [];
-    return { id: this.#gathering++, write };
+    this.#markUnderWay = Math.max(this.#durableMark, mark);
+    const id = ++this.#taken;
+    const [first, ...rest] = later;
+    if (first === undefined) {
+      this.#last = emptyWrite();
+      this.#waiting = [this.#last];
+      this.#gathering++;
+    } else this.#waiting = [first, ...rest];
+    return { id, write };
   }
 
   done(id: WriteId): void {
-    invariant(id === this.#durable + 1 && id < this.#gathering, "writes finish in order", () => ({ id }));
+    invariant(id === this.#durable + 1 && id <= this.#taken, "writes finish in order", () => ({ id }));
     this.#durable = id;
     this.#durableMark = this.#markUnderWay;
   }

@@ -75,8 +75,6 @@ test("a slot in the snapshot gets no vote", () => {
   const { acceptor } = acceptorOf("3.1", [vote(8, "3.1", "h")], 7);
   expect(acceptor.accept(ballot("3.1"), 7, valueOf("q"))).toEqual({ kind: "already" });
   expect(acceptor.accept(ballot("3.1"), 8, valueOf("h"))).toEqual({ kind: "voted", after: 0 });
-  acceptor.compact(8);
-  expect(acceptor.accept(ballot("3.1"), 8, valueOf("h"))).toEqual({ kind: "already" });
   expect(acceptor.promised).toEqual(ballot("3.1"));
 });
 
@@ -87,6 +85,7 @@ test("a store whose vote lies above its promise is refused", () => {
 });
 
 describe("pages of a promise", () => {
+  const upTo = (bytesMax: number, itemsMax = 100): { bytesMax: number; itemsMax: number } => ({ bytesMax, itemsMax });
   const votes = [vote(2, "1.1", "aa"), vote(3, "1.2", "bb"), vote(9, "1.1", "cc")];
   const slots = (page: { votes: readonly { slot: number }[]; lastSlot: number | null }): unknown => [
     page.votes.map(({ slot }) => slot),
@@ -106,7 +105,13 @@ describe("pages of a promise", () => {
     [3, 0, 1, [3], 8],
     [9, 0, 1, [9], null],
   ])("from %i above %i in %i bytes", (from, chosenUpTo, bytes, expected, last) => {
-    expect(slots(acceptorOf("1.2", votes).acceptor.page(from, chosenUpTo, bytes))).toEqual([expected, last]);
+    expect(slots(acceptorOf("1.2", votes).acceptor.page(from, chosenUpTo, upTo(bytes)))).toEqual([expected, last]);
+  });
+
+  test("a page ends where it holds too many votes, however small they are", () => {
+    const { acceptor } = acceptorOf("1.2", votes);
+    expect(slots(acceptor.page(1, 0, upTo(1000, 2)))).toEqual([[2, 3], 8]);
+    expect(slots(acceptor.page(1, 0, upTo(Infinity, Infinity)))).toEqual([[2, 3, 9], null]);
   });
 
   test("pages put together are the whole, however small, also with one vote far away", () => {
@@ -114,7 +119,7 @@ describe("pages of a promise", () => {
     const { acceptor } = acceptorOf("1.2", far);
     const found: number[] = [];
     for (let from = 1; ; ) {
-      const page = acceptor.page(from, 0, 1);
+      const page = acceptor.page(from, 0, upTo(1));
       found.push(...page.votes.map(({ slot }) => slot));
       if (page.lastSlot === null) break;
       from = page.lastSlot + 1;
@@ -127,8 +132,8 @@ describe("pages of a promise", () => {
     acceptor.accept(ballot("1.1"), 1, valueOf("a"));
     writes.take(0);
     acceptor.accept(ballot("1.1"), 2, valueOf("b"));
-    expect(acceptor.page(1, 0, 1).after).toBe(1);
-    expect(acceptor.page(1, 0, 1000).after).toBe(2);
-    expect(acceptor.page(3, 0, 1000).after).toBe(0);
+    expect(acceptor.page(1, 0, upTo(1)).after).toBe(1);
+    expect(acceptor.page(1, 0, upTo(1000)).after).toBe(2);
+    expect(acceptor.page(3, 0, upTo(1000)).after).toBe(0);
   });
 });

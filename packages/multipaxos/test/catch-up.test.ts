@@ -4,7 +4,7 @@ import { CatchUp } from "../src/catch-up.js";
 import { valueOf } from "./oracle.js";
 
 function catchUpOf(): { catchUp: CatchUp; log: ChosenLog } {
-  const log = new ChosenLog(0, { vote: () => undefined, highestVote: 0 });
+  const log = new ChosenLog(0, { vote: () => undefined, slots: () => [] });
   return { catchUp: new CatchUp(log, 100), log };
 }
 

@@ -18,7 +18,6 @@ function peer(text: string): PeerFacts {
     b === undefined || b === "-" ? null : ballot(b);
   return {
     id: Number(id),
-    candidacy: null,
     promised: parsed(promised),
     leaderBallot: parsed(leader),
     content: mood === "h",
@@ -163,6 +162,22 @@ describe("the clock of the rule", () => {
     expect([now("campaign", 40), now("campaign", 79), now("campaign", 80)]).toEqual([false, false, true]);
     // And again from the start.
     expect(now("campaign", 81)).toBe(false);
+  });
+
+  test("each candidacy without a leader in between waits twice as long, up to 16 timeouts; a page starts the wait anew", () => {
+    const e = election();
+    const patience = (): number => {
+      e.campaignStarted(0);
+      let ms = 0;
+      while (e.view(null, ms).grace) ms += TIMEOUT / 2;
+      return ms / TIMEOUT;
+    };
+    expect([patience(), patience(), patience(), patience(), patience(), patience()]).toEqual([1, 2, 4, 8, 16, 16]);
+    e.campaignProgressed(100 * TIMEOUT);
+    expect([e.view(null, 116 * TIMEOUT - 1).grace, e.view(null, 116 * TIMEOUT).grace]).toEqual([true, false]);
+    e.leaderFound(0);
+    expect([e.view(null, TIMEOUT - 1).grace, e.view(null, TIMEOUT).grace]).toEqual([true, false]);
+    expect(patience()).toBe(1);
   });
 
   test("one that has less of the log waits two rounds longer, and does campaign", () => {

@@ -6,7 +6,9 @@ import { ballot, vote } from "./support.js";
 
 function logOf(start = 0, ...votes: Vote[]): ChosenLog {
   const bySlot = new Map(votes.map((v) => [v.slot, v]));
-  return new ChosenLog(start, { vote: (slot) => bySlot.get(slot), highestVote: Math.max(0, ...bySlot.keys()) });
+  const slots = (first: number, last: number): number[] =>
+    [...bySlot.keys()].filter((slot) => slot >= first && slot <= last).sort((a, b) => a - b);
+  return new ChosenLog(start, { vote: (slot) => bySlot.get(slot), slots });
 }
 
 const ready = (log: ChosenLog): string[] => log.takeReady().map(({ slot, value }) => `${slot}${textOf(value)}`);
@@ -94,6 +96,18 @@ test("missing ranges end at the target and leave out what is known", () => {
   expect(log.target).toBe(10);
 });
 
+test("a wide gap is named in parts, each as large as one Learn can be", () => {
+  const log = logOf();
+  log.learn(10_000, valueOf("z"));
+  log.reported(10_000);
+  expect(log.missing(1)).toEqual([[1, 4096]]);
+  expect(log.missing(9)).toEqual([
+    [1, 4096],
+    [4097, 8192],
+    [8193, 9999],
+  ]);
+});
+
 test("serves consecutive known values, one at least, to the byte limit", () => {
   const log = logOf();
   for (const [slot, text] of [
@@ -119,14 +133,4 @@ test("a snapshot covers a gap, and what is known above it follows", () => {
   expect(ready(log)).toEqual(["12l", "13m"]);
   expect(log.install(5)).toBe(false);
   expect(log.chosenUpTo).toBe(13);
-});
-
-test("compaction forgets values and not that they are chosen", () => {
-  const log = logOf();
-  for (const slot of [1, 2, 3]) log.learn(slot, valueOf(`${slot}`));
-  log.compact(2);
-  expect(log.value(2)).toBeUndefined();
-  expect([log.isKnown(2), log.chosenUpTo, log.learn(2, valueOf("2"))]).toEqual([true, 3, false]);
-  log.compact(99);
-  expect(log.isKnown(3)).toBe(true);
 });

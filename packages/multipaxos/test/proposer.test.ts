@@ -20,7 +20,7 @@ function proposerOf({
   proposer: Proposer;
   log: ChosenLog;
 } {
-  const log = new ChosenLog(chosenUpTo, { vote: () => undefined, highestVote: 0 });
+  const log = new ChosenLog(chosenUpTo, { vote: () => undefined, slots: () => [] });
   return { proposer: new Proposer({ me: 1, quorums, alpha, inFlightBytesMax, resendMs: 10, log }), log };
 }
 
@@ -42,7 +42,7 @@ describe("phase 1", () => {
     const { proposer } = proposerOf({ chosenUpTo: 7 });
     expect(proposer.start(ballot("4.3"), 0)).toEqual(ballot("5.1"));
     expect(proposer.fromSlot).toBe(8);
-    expect(proposer.unpromised()).toEqual([1, 2, 3].map((to) => ({ to, fromSlot: 8 })));
+    expect(proposer.unpromised(0, 40)).toEqual([1, 2, 3].map((to) => ({ to, fromSlot: 8 })));
   });
 
   test("needs a quorum of different members in this ballot", () => {
@@ -68,6 +68,15 @@ describe("phase 1", () => {
     expect(proposer.phase).toBe("prepare");
   });
 
+  test("a member is asked again once neither a question nor a page of it was there for a while", () => {
+    const { proposer } = proposerOf();
+    proposer.start(ballot("2.2"), 0);
+    const asked = (ms: number): unknown => proposer.unpromised(ms, 40).map(({ to, fromSlot }) => `${to}:${fromSlot}`);
+    expect(asked(0)).toEqual(["1:1", "2:1", "3:1"]);
+    proposer.onPromise(2, promise("3.1", { lastSlot: 3 }), 30);
+    expect([asked(39), asked(40), asked(69), asked(70), asked(79)]).toEqual([[], ["1:1", "3:1"], [], ["2:4"], []]);
+  });
+
   test("pages must reach from the start to the end without a hole", () => {
     const { proposer } = proposerOf();
     proposer.start(ballot("2.2"), 0);
@@ -76,7 +85,7 @@ describe("phase 1", () => {
       proposer.onPromise(2, promise("3.1", { firstSlot, lastSlot }), 0);
     expect(page(4, null)).toEqual({ next: null, elected: false });
     expect(page(1, 3)).toEqual({ next: 4, elected: false });
-    expect(proposer.unpromised()).toEqual([
+    expect(proposer.unpromised(40, 40)).toEqual([
       { to: 2, fromSlot: 4 },
       { to: 3, fromSlot: 1 },
     ]);

@@ -65,6 +65,16 @@ describe("rounds at the leader", () => {
     expect(r.onConfirm(3, 1)?.readers).toEqual([local(7), remote(3, 1), remote(2, 2)]);
   });
 
+  test("a copy of a question that the round under way answers starts no round more", () => {
+    const r = rounds();
+    r.add(remote(2, 1));
+    r.start(5, 0);
+    r.add(remote(2, 1));
+    r.onConfirm(1, 1);
+    expect(r.onConfirm(3, 1)?.readers).toEqual([remote(2, 1)]);
+    expect(r.start(6, 0)).toBeNull();
+  });
+
   test("the end of a leadership gives everybody back, the round under way first", () => {
     const r = rounds();
     r.add(local(1));
@@ -100,20 +110,32 @@ describe("questions of a follower", () => {
     ]);
   });
 
-  test.each([
-    ["late", 1, 50, true],
-    ["not yet late", 1, 49, false],
-    ["of another leader than now", 2, 1, true],
-    ["without a leader", null, 1, true],
-  ])("a question that is %s is asked again or not, under a new number", (_what, leader, nowMs, again) => {
+  test("a late question is sent again under its number, and the answer to any copy serves it", () => {
     const asks = new ReadAsks();
     asks.add(1);
     asks.start(1, 0);
     asks.add(2);
-    asks.expire(leader, nowMs, 50);
-    expect(asks.start(1, nowMs)).toEqual(again ? { nonce: 2, to: 1 } : null);
-    expect(asks.onReply(1, 1)).toEqual(again ? null : [1]);
-    if (again) expect(asks.onReply(1, 2)).toEqual([1, 2]);
+    expect([asks.overdue(1, 49, 50), asks.overdue(1, 50, 50), asks.overdue(1, 99, 50)]).toEqual([
+      null,
+      { nonce: 1, to: 1 },
+      null,
+    ]);
+    expect(asks.start(1, 99)).toBeNull();
+    expect([asks.onReply(1, 1), asks.onReply(1, 1)]).toEqual([[1], null]);
+    expect(asks.start(1, 99)).toEqual({ nonce: 2, to: 1 });
+  });
+
+  test.each([
+    ["another leader", 2],
+    ["no leader", null],
+  ])("with %s the question is asked anew under a new number", (_what, leader) => {
+    const asks = new ReadAsks();
+    asks.add(1);
+    asks.start(1, 0);
+    asks.add(2);
+    expect(asks.overdue(leader, 1, 50)).toBeNull();
+    expect(asks.start(3, 1)).toEqual({ nonce: 2, to: 3 });
+    expect([asks.onReply(1, 1), asks.onReply(3, 2)]).toEqual([null, [1, 2]]);
   });
 
   test("a cancelled reader is gone, asked for or not", () => {
@@ -125,7 +147,7 @@ describe("questions of a follower", () => {
     asks.add(4);
     asks.cancel(1);
     asks.cancel(3);
-    asks.expire(null, 1, 50);
+    asks.overdue(null, 1, 50);
     expect(asks.takeAll()).toEqual([2, 4]);
     expect(asks.takeAll()).toEqual([]);
   });

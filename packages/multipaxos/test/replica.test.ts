@@ -156,6 +156,74 @@ test("no vote where another value is known as chosen; the answer says how far th
   ]);
 });
 
+describe("slots far away", () => {
+  test.each<[string, Message]>([
+    ["learn", { kind: "learn", firstSlot: 3e8, values: [valueOf("x")], chosenUpTo: 0 }],
+    ["accept", accept("1.2", 3e8, ["x"])],
+  ])("a %s is dropped, and counted under a constant name", (kind, message) => {
+    const replica = replicaOf();
+    replica.receive(2, message);
+    expect(replica.takeEffects().notices).toEqual([
+      { kind: "ignored", from: 2, reason: `${kind} far above the chosen prefix` },
+    ]);
+    expect(replica.takeWrite()).toBeNull();
+  });
+});
+
+test("a node alone with more open votes than one page holds leads again", () => {
+  const votes = Array.from({ length: 5000 }, (_, i) => vote(i + 1, "1.1", "a"));
+  const recovered = { ...nothing, promised: ballot("1.1"), votes };
+  const replica = replicaOf({ configuration: configurationOf(1, 8192), recovered });
+  replica.tick(0, 0);
+  replica.writeDone(replica.takeWrite()?.id ?? 0);
+  expect(replica.status()).toMatchObject({ role: "leader", openSlots: 5000 });
+});
+
+test("a leader goes on with what phase 1 found also where an old announcement, not a Learn, filled its gap", () => {
+  const votes = [vote(1, "1.3", "a"), vote(2, "1.3", "b")];
+  const recovered = { ...nothing, promised: ballot("1.3"), votes, chosenUpTo: 1 };
+  const replica = replicaOf({ configuration: configurationOf(3, 1), recovered });
+  const write = (): void => {
+    for (let next = replica.takeWrite(); next !== null; next = replica.takeWrite()) replica.writeDone(next.id);
+  };
+  const facts = { candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 2, durableUpTo: 0 };
+  let ms = 0;
+  for (; ms < 500 && replica.status().role !== "candidate"; ms += 32) {
+    replica.tick(ms, 0);
+    const beat = replica.takeEffects().sends.find(({ message }) => message.kind === "beat")?.message;
+    if (beat?.kind === "beat") replica.receive(2, { kind: "beatReply", ...facts, round: beat.round });
+    write();
+  }
+  replica.receive(2, promise("2.1", { firstSlot: 2, votes: [vote(3, "1.3", "c")], chosenUpTo: 2 }));
+  write();
+  expect(replica.status()).toMatchObject({ role: "leader", chosenUpTo: 1, openSlots: 0 });
+  replica.receive(3, { kind: "commit", ballot: ballot("1.3"), chosenUpTo: 2 });
+  expect(replica.status()).toMatchObject({ role: "leader", chosenUpTo: 2, openSlots: 0 });
+  replica.takeEffects();
+  replica.tick(ms, 0);
+  expect(replica.status()).toMatchObject({ role: "leader", openSlots: 1 });
+  expect(replica.takeEffects().sends).toContainEqual(
+    expect.objectContaining({
+      message: { kind: "accept", ballot: ballot("2.1"), firstSlot: 3, values: [valueOf("c")], chosenUpTo: 2 },
+    }),
+  );
+});
+
+test("a promise with votes goes in the bulk lane, in small pages", () => {
+  const votes = [1, 2, 3].map((slot) => vote(slot, "1.3", "x".repeat(60_000)));
+  const replica = replicaOf({ recovered: { ...nothing, promised: ballot("1.3"), votes } });
+  const answer = (fromSlot: number): unknown => {
+    replica.receive(2, { kind: "prepare", ballot: ballot("2.2"), fromSlot });
+    return replica
+      .takeEffects()
+      .sends.map(({ lane, message }) => [
+        lane,
+        message.kind === "promise" ? message.votes.map(({ slot }) => slot) : message.kind,
+      ]);
+  };
+  expect([answer(1), answer(3), answer(4)]).toEqual([[["bulk", [1, 2]]], [["bulk", [3]]], [["control", []]]]);
+});
+
 test("the rounds end at the last safe integer with a clear error", () => {
   const promised = { round: Number.MAX_SAFE_INTEGER, node: 1 };
   const replica = replicaOf({ configuration: configurationOf(1, 8), recovered: { ...nothing, promised } });

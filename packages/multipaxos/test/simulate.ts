@@ -44,6 +44,7 @@ function randomOptions(seed: number, trace?: (line: string) => void): ClusterOpt
       resendMs: random.pick([10, 30, 50]),
       frameValueBytesMax: configuration.alpha > 8 ? 1_000 : random.pick([1, 8, 24, 1_000]),
       inFlightBytesMax: random.pick([4, 40, 10_000]),
+      writeBytesMax: [1, 150, 1_000_000][seed % 3] ?? 1,
     },
     delayMs: slow ? [1, 60] : [1, random.pick([3, 10, 30])],
     diskMs: random.pick([

@@ -240,6 +240,7 @@ describe("phase 1 in pages", () => {
     const story = threeVotes();
     let lost = 0;
     story.lose((_from, _to, message) => message.kind === "promise" && message.firstSlot === 2 && lost++ === 0);
+    story.pass(TIMEOUT_MS);
     expect(story.elect()).toBe(2);
     expect(story.take().filter((line) => line.startsWith("2>3 prepare"))).toEqual([
       "2>3 prepare 2.2 from 1",
@@ -260,6 +261,7 @@ describe("phase 1 in pages", () => {
       story.start(3);
       return true;
     });
+    story.pass(TIMEOUT_MS);
     expect(story.elect()).toBe(2);
     expect(story.actor(2).executed).toEqual(["a", "b", "c"]);
   });

@@ -48,6 +48,34 @@ describe("the write buffer", () => {
     expect([writes.wait(0), writes.wait(1), writes.wait(2)]).toEqual([0, 0, 2]);
   });
 
+  test("a full write is followed by another, and each mark speaks only for what is on disk with it", () => {
+    // Room for two small votes.
+    const writes = new WriteBuffer(0, 140);
+    const slots = (taken: ReturnType<WriteBuffer["take"]>): unknown => [
+      taken?.id,
+      taken?.write.votes.map(({ slot }) => slot),
+      taken?.write.chosen.map(({ slot }) => slot),
+      taken?.write.chosenUpTo,
+    ];
+    expect([1, 2, 3].map((slot) => writes.addVote(vote(slot, "1.1", "a")))).toEqual([1, 1, 2]);
+    expect(writes.addPromise(ballot("2.2"))).toBe(2);
+    expect(writes.addChosen({ slot: 4, value: valueOf("d") })).toBe(2);
+    expect(writes.addVote(vote(5, "2.2", "x".repeat(500)))).toBe(3);
+    expect(slots(writes.take(5))).toEqual([1, [1, 2], [], 2]);
+    // What comes while it is under way joins the last.
+    expect(writes.addVote(vote(1, "2.2", "a"))).toBe(4);
+    writes.done(1);
+    expect(writes.durableUpTo).toBe(2);
+    // Slot 1 is voted for again later on; that the mark does not grow is all that it costs.
+    expect(slots(writes.take(5))).toEqual([2, [3], [4], undefined]);
+    writes.done(2);
+    expect(slots(writes.take(5))).toEqual([3, [5], [], undefined]);
+    writes.done(3);
+    expect(slots(writes.take(5))).toEqual([4, [1], [], 5]);
+    writes.done(4);
+    expect([writes.durableUpTo, writes.take(5), writes.addPromise(ballot("3.1"))]).toEqual([5, null, 5]);
+  });
+
   test("two writes at a time, or one that ends out of order, stop the node", () => {
     const writes = new WriteBuffer(0);
     writes.addPromise(ballot("1.1"));
