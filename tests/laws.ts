@@ -8,7 +8,7 @@ import ts from "typescript";
  */
 const rules: [pattern: RegExp, mayImport: string[]][] = [
   [/^interface$/, []],
-  [/^(paxos|rsm)$/, ["interface"]],
+  [/^(paxos|rsm|linearizability)$/, ["interface"]],
   [/^multipaxos$/, ["paxos", "interface"]],
   [/^codec-msgpack$/, ["multipaxos", "interface"]],
   [/^(codec-.+|transport-.+|storage-.+|metrics-.+|conformance)$/, ["interface"]],
@@ -16,13 +16,13 @@ const rules: [pattern: RegExp, mayImport: string[]][] = [
   [/^client$/, ["interface", "codec-msgpack", "transport-tcp/framing"]],
   [/^server$/, ["client", "interface"]],
   [/^coordination$/, ["interface", "rsm"]],
-  [/^simulator$/, ["multipaxos", "rsm", "node", "interface"]],
+  [/^simulator$/, ["multipaxos", "rsm", "node", "linearizability", "interface"]],
 ];
 
 /** No clock, no chance, no promise, no timer, no I/O; and nothing that differs between machines. */
-const pure = /^(paxos|multipaxos|rsm)$/;
+const pure = /^(paxos|multipaxos|rsm|linearizability)$/;
 /** Run unchanged in a browser. */
-const browserSafe = /^(interface|paxos|multipaxos|rsm|codec-msgpack|.+-memory|simulator)$/;
+const browserSafe = /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator)$/;
 
 const nodeGlobals = ["process", "Buffer", "require", "__dirname", "__filename", "setImmediate", "clearImmediate"];
 const impureGlobals = `

@@ -200,10 +200,12 @@ export function storageContract(name: string, create: () => StorageMedium | Prom
       });
 
       test("the caller's arrays and objects stay the caller's", async () => {
-        const { medium, storage } = await formatted();
+        const medium = await blank();
+        const storage = storageOn(medium);
+        const founders = { ...format.founders, alpha: 16 };
+        await storage.open({ create: { ...format, founders } });
         const promised = { round: 1, node: 1 };
         const votes = [{ slot: 1, ballot: { round: 1, node: 1 }, value: bytes("a") }];
-        const founders = { ...format.founders, alpha: 16 };
         const written = storage.write({ promised, votes, chosen: [] });
         promised.round = 9;
         if (votes[0] !== undefined) votes[0].ballot.round = 9;
@@ -312,16 +314,16 @@ export function storageContract(name: string, create: () => StorageMedium | Prom
       test("writes go on while a snapshot is being saved", async () => {
         const { medium, storage } = await formatted();
         let resume = (): void => {};
+        const written = new Promise<void>((resolve) => {
+          resume = resolve;
+        });
         const slow = async function* (): AsyncGenerator<Uint8Array> {
           yield bytes("a");
-          await new Promise<void>((resolve) => {
-            resume = resolve;
-          });
+          await written;
           yield bytes("b");
         };
         const saved = storage.saveSnapshot(1, slow());
         await storage.write(write({ votes: [vote(2, 1, "meanwhile")] }));
-        while (resume.name !== "resolve" && resume.toString().includes("{}")) await new Promise(setImmediate);
         resume();
         await saved;
         const { recovered } = await restart(medium, storage);

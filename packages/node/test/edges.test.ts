@@ -62,7 +62,7 @@ describe("what callers may do wrong", () => {
           if (total === 1) throw new SynodError("InvalidArgument", "not this one");
           return json<number>().encode(total);
         },
-        decode: json<number>().decode,
+        decode: (bytes) => json<number>().decode(bytes),
       },
       bootstrap: true,
       clock: world.clock,

@@ -17,7 +17,7 @@ const FIRST_LINE = /^synod-store ([^ \n]*) /;
 const IDENTITY_BYTES_MAX = 2 ** 24;
 
 /** `synod-store <version> <checksum>`, then one line of JSON that the checksum covers. */
-export function encodeIdentity(identity: StoredIdentity): Buffer {
+function encodeIdentity(identity: StoredIdentity): Buffer {
   const { clusterId, nodeId, storeId, founders, bootCount, bootId, firstSegment, droppedUpTo } = identity;
   const json = JSON.stringify({ clusterId, nodeId, storeId, bootCount, bootId, firstSegment, droppedUpTo, founders });
   return Buffer.from(`synod-store ${FORMAT_VERSION} ${checksumOf(json)}\n${json}\n`);
@@ -27,7 +27,7 @@ function checksumOf(json: string): string {
   return crc32(json).toString(16).padStart(8, "0");
 }
 
-export function decodeIdentity(bytes: Buffer, file: string): StoredIdentity {
+function decodeIdentity(bytes: Buffer, file: string): StoredIdentity {
   const text = bytes.toString("utf8");
   const version = FIRST_LINE.exec(text)?.[1];
   if (version === undefined) throw damaged(file, 0, "it is no identity file of a Synod store");

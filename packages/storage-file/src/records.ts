@@ -28,7 +28,7 @@ export interface EncodedBody {
 }
 
 /** A bound far above anything that a node gathers in one write, and below what a length field and a Buffer hold. */
-export const BODY_BYTES_MAX: number = 2 ** 30;
+const BODY_BYTES_MAX: number = 2 ** 30;
 
 const KIND = { promised: 1, vote: 2, chosen: 3, chosenUpTo: 4, boot: 5 } as const;
 const PROMISED_BYTES = 17;

@@ -17,7 +17,7 @@ interface NameChange {
   readonly remove?: string;
 }
 
-export class FileError extends Error {
+class FileError extends Error {
   readonly code: string;
   constructor(code: string, path: string) {
     super(`${code}: ${path}`);

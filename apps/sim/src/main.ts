@@ -1,0 +1,51 @@
+import { writeFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import { type Options, parseOptions } from "./options.js";
+import { type Host, runAll } from "./run.js";
+
+/** The bar is drawn on a terminal, in place; elsewhere a line from time to time is enough. */
+const terminal = process.stderr.isTTY === true;
+let lastProgressMs = 0;
+
+const host: Host = {
+  print(line) {
+    if (terminal) process.stderr.write("\r\u001b[K");
+    console.log(line);
+  },
+  progress(line) {
+    const everyMs = terminal ? 100 : 30_000;
+    const nowMs = performance.now();
+    if (nowMs - lastProgressMs < everyMs) return;
+    lastProgressMs = nowMs;
+    process.stderr.write(terminal ? `\r\u001b[K${line}` : `${line}\n`);
+  },
+  write: (file, text) => writeFileSync(file, text),
+  now: () => performance.now(),
+};
+
+/** npm runs its scripts in the folder of the package; names of files are meant from where the user stands. */
+const directory = process.env["INIT_CWD"] ?? process.cwd();
+
+function read(): Options | null | undefined {
+  try {
+    return parseOptions(process.argv.slice(2), directory);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    console.error(`${error.message.replace(/^error: /, "")} (--help lists the options)`);
+    return undefined;
+  }
+}
+
+const options = read();
+if (options === undefined) process.exitCode = 2;
+else if (options !== null) {
+  runAll(options, host).then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      console.error(error);
+      process.exitCode = 1;
+    },
+  );
+}

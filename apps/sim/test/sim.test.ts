@@ -1,0 +1,124 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { CommanderError } from "commander";
+import { describe, expect, test } from "vitest";
+import type { Report, TraceEvent } from "@synod/simulator";
+import { type Options, parseOptions } from "../src/options.js";
+import { describeFailure, runAll, traceFile } from "../src/run.js";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const DIRECTORY = fileURLToPath(new URL(".", import.meta.url));
+
+async function run(options: Options) {
+  const lines: string[] = [];
+  const files: Record<string, string> = {};
+  let nowMs = 0;
+  const code = await runAll(options, {
+    print: (line) => lines.push(line),
+    progress: (line) => lines.push(line),
+    write: (file, text) => {
+      files[file] = text;
+    },
+    now: () => (nowMs += 500),
+  });
+  return { code, lines, files };
+}
+
+describe("the command line", () => {
+  const parse = (...argv: string[]): Options | null => parseOptions(argv, DIRECTORY);
+
+  test("by default each profile, a hundred seeds", () => {
+    const all = { seeds: 100, start: 1, profiles: ["calm", "network", "disk", "swarm"], trace: null };
+    expect(parse()).toEqual(all);
+    expect(parse("--seeds", "7", "--start", "40", "--profile", "disk")).toEqual({
+      ...all,
+      seeds: 7,
+      start: 40,
+      profiles: ["disk"],
+    });
+  });
+
+  test("one seed with its trace", () => {
+    expect(parse("--seed", "18", "--profile", "swarm", "--trace", "x.json")).toEqual({
+      seeds: 1,
+      start: 18,
+      profiles: ["swarm"],
+      trace: `${DIRECTORY}x.json`,
+    });
+  });
+
+  test.each([
+    [["--seeds", "none"]],
+    [["--seeds", "0"]],
+    [["--start", "-1"]],
+    [["--profile", "mild"]],
+    [["--trace", "x.json"]],
+    [["--seed", "1", "--trace", "x.json"]],
+    [["--fast"]],
+    [["seeds"]],
+  ])("%j is refused", (argv) => {
+    expect(() => parse(...argv)).toThrow(CommanderError);
+  });
+});
+
+test("many seeds: progress, rare paths, a count", async () => {
+  const { code, lines } = await run({ seeds: 2, start: 1, profiles: ["calm", "swarm"], trace: null });
+  expect(code).toBe(0);
+  expect(lines[0]).toBe("[#######.......................] 1 of 4 runs, 2.0 a second");
+  expect(lines.some((line) => /^ +\d+ {2}leader elected$/.test(line))).toBe(true);
+  expect(lines.at(-1)).toMatch(/^4 runs without a failure in \d+\.\d s, \d+\.\d a second$/);
+});
+
+test("one seed: what it was, and its trace", async () => {
+  const { code, lines, files } = await run({ seeds: 1, start: 3, profiles: ["disk"], trace: "/t.json" });
+  expect(code).toBe(0);
+  expect(lines).toContainEqual(expect.stringMatching(/^trace hash [0-9a-f]{16}$/));
+  const { version, report, events } = JSON.parse(files["/t.json"] ?? "") as {
+    version: number;
+    report: Report;
+    events: TraceEvent[];
+  };
+  expect(version).toBe(1);
+  expect(lines).toContain(`trace hash ${report.traceHash}`);
+  expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(["node", "world", "send", "deliver", "drop"]));
+  expect(traceFile("t.txt", report, events).split("\n")).toHaveLength(events.length + 2);
+});
+
+test("a failure says what broke and how to see it again", () => {
+  const report = {
+    seed: 18,
+    profile: "disk",
+    failure: { invariant: "P2c", message: "slot 3\nmore", atMs: 12.5 },
+  } as Report;
+  expect(describeFailure(report)).toEqual([
+    "FAILED: seed 18, profile disk, at 12.500 ms of virtual time",
+    "invariant: P2c",
+    "  slot 3",
+    "  more",
+    "again: npm run sim -- --profile disk --seed 18 --trace trace.txt",
+  ]);
+});
+
+describe("as processes of their own", () => {
+  const sim = (argv: string[], env: Record<string, string>) =>
+    promisify(execFile)(process.execPath, [MAIN, ...argv], { env: { ...process.env, ...env } });
+
+  test("the same seed gives the same run in other time zones and locales", { timeout: 60_000 }, async () => {
+    const places = [
+      { TZ: "UTC", LANG: "C", LC_ALL: "C" },
+      { TZ: "Asia/Kathmandu", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" },
+    ];
+    const outputs = await Promise.all(places.map((env) => sim(["--profile", "swarm", "--seed", "5"], env)));
+    const hashes = outputs.map(({ stdout }) => /trace hash ([0-9a-f]{16})/.exec(stdout)?.[1]);
+    expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/);
+    expect(hashes[1]).toBe(hashes[0]);
+  });
+
+  test("a bad command line is one line and code 2", async () => {
+    await expect(sim(["--profile", "mild"], {})).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^option '--profile <name>' .*\(--help lists the options\)\n$/) as string,
+    });
+  });
+});

@@ -1,0 +1,227 @@
+import { type NodeId, type SessionTicket, SynodError } from "@synod/interface";
+import type { NodeSession } from "@synod/node";
+import type { AnyWorkload, Cluster, Running } from "./cluster.js";
+import type { Config } from "./config.js";
+import type { Judge } from "./judge.js";
+import type { Ledger } from "./ledger.js";
+import type { SeededRandom } from "./random.js";
+import type { Timeline } from "./timeline.js";
+import type { Request } from "./workload.js";
+
+interface Call {
+  readonly request: Request<unknown, unknown>;
+  readonly tag: number;
+  /** For the order of the history. */
+  readonly stamp: number;
+  readonly startedMs: number;
+  readonly ticket: SessionTicket | undefined;
+  /** A new one for each time that it is sent: answers to earlier ones do not count. */
+  attempt: number;
+  /** An attempt ended without a word on whether it took effect. */
+  unknown: boolean;
+}
+
+export interface ClientParts {
+  readonly id: number;
+  readonly config: Config;
+  readonly cluster: Cluster;
+  readonly workload: AnyWorkload;
+  readonly ledger: Ledger;
+  readonly judge: Judge;
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+  /** Nodes that it talks to. */
+  nodes(): readonly NodeId[];
+}
+
+const ATTEMPTS_MAX = 6;
+
+/** One user of the service: one request at a time, each with its own unique value. */
+export class Client {
+  readonly #p: ClientParts;
+  readonly #ownSession: boolean;
+  #session: NodeSession | null = null;
+  #call: Call | null = null;
+  #favourite: NodeId | null = null;
+  #stopped = false;
+  /** Requests that ended, whatever the outcome; those with an answer. */
+  finished = 0;
+  answered = 0;
+
+  constructor(parts: ClientParts) {
+    this.#p = parts;
+    this.#ownSession = parts.random.chance(parts.config.sessionClients);
+  }
+
+  start(): void {
+    this.#think();
+  }
+
+  /** No new requests. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whether a request is under way. */
+  get busy(): boolean {
+    return this.#call !== null;
+  }
+
+  get text(): string {
+    const call = this.#call;
+    return call === null
+      ? `client ${this.#p.id} is idle`
+      : `client ${this.#p.id} waits since ${call.startedMs.toFixed(1)} ms for ${JSON.stringify(call.request)}`;
+  }
+
+  #think(): void {
+    const { timeline, random, config } = this.#p;
+    timeline.after(random.between(...config.thinkMs), () => {
+      if (this.#stopped) return;
+      const running = this.#choose();
+      if (running === null) this.#think();
+      else if (this.#ownSession && this.#session === null) this.#openSession(running);
+      else this.#begin(running);
+    });
+  }
+
+  #choose(): Running | null {
+    const { cluster, random } = this.#p;
+    const up = this.#p.nodes().filter((id) => cluster.running.has(id));
+    if (up.length === 0) return null;
+    if (this.#favourite === null || !up.includes(this.#favourite) || random.chance(0.1)) {
+      this.#favourite = random.pick(up);
+    }
+    return cluster.running.get(this.#favourite) ?? null;
+  }
+
+  #openSession({ life, node }: Running): void {
+    let over = false;
+    const done = (session: NodeSession | null): void => {
+      if (over) return;
+      over = true;
+      life.onCrash.delete(crashed);
+      this.#session = session;
+      this.#think();
+    };
+    const crashed = (): void => done(null);
+    life.onCrash.add(crashed);
+    life.process.whenAwake(life, () => {
+      node.openSession().then(done, (error: unknown) => {
+        this.#checkError(error, "openSession");
+        done(null);
+      });
+    });
+  }
+
+  #begin(running: Running): void {
+    const { workload, ledger, random, timeline, id } = this.#p;
+    const tag = ledger.newTag();
+    const request = workload.next({ id, unique: tag, random });
+    const ticket = request.kind === "command" ? this.#session?.ticket() : undefined;
+    this.#call = {
+      request,
+      tag,
+      stamp: ledger.stamp(),
+      startedMs: timeline.nowMs,
+      ticket,
+      attempt: 0,
+      unknown: false,
+    };
+    this.#attempt(this.#call, running);
+  }
+
+  #attempt(call: Call, { life, node }: Running): void {
+    const { cluster, random, timeline } = this.#p;
+    const attempt = ++call.attempt;
+    const isCurrent = (): boolean => this.#call === call && call.attempt === attempt;
+    const { request, tag } = call;
+    cluster.note(node.id, `client ${this.#p.id} ${request.kind} ${tag}, attempt ${attempt}`);
+    const over = (): boolean => {
+      life.onCrash.delete(crashed);
+      return isCurrent();
+    };
+    const crashed = (): void => {
+      // The connection breaks: the client hears of it soon.
+      timeline.after(random.between(0, 20), () => isCurrent() && this.#failed(call, null));
+    };
+    life.onCrash.add(crashed);
+    const patience = random.chance(0.05) ? new AbortController() : null;
+    if (patience !== null) {
+      const giveUp = (): void => life.process.whenAwake(life, () => patience.abort());
+      timeline.after(random.between(0, 300), giveUp);
+    }
+    life.process.whenAwake(life, () => {
+      const options = patience === null ? {} : { signal: patience.signal };
+      const answer =
+        request.kind === "query"
+          ? node.read(request.query, options)
+          : node.propose(
+              { tag, command: request.command },
+              { ...options, ...(call.ticket === undefined ? {} : { session: call.ticket }) },
+            );
+      answer.then(
+        (output) => over() && this.#succeeded(call, output),
+        (error: unknown) => over() && this.#failed(call, error),
+      );
+    });
+  }
+
+  #succeeded(call: Call, output: unknown): void {
+    const { ledger, id, judge } = this.#p;
+    const { request, stamp, tag } = call;
+    const input = request.kind === "command" ? request.command : request.query;
+    ledger.history.push({ client: id, call: stamp, return: ledger.stamp(), input, output });
+    if (request.kind === "command") ledger.onAnswer(tag);
+    if (call.attempt > 1) judge.sometimes("answered after a retry");
+    this.answered++;
+    this.#end(call, "answered");
+  }
+
+  /** `error` is null if the node went away without a word. */
+  #failed(call: Call, error: unknown): void {
+    const { ledger, id, judge, timeline, random, config } = this.#p;
+    const code = error === null ? "OutcomeUnknown" : this.#checkError(error, call.request.kind);
+    // A read that fails has no effect that anybody could see.
+    if (call.request.kind === "query") return this.#end(call, code);
+    call.unknown ||= code === "OutcomeUnknown";
+    if (call.ticket !== undefined && call.attempt < ATTEMPTS_MAX && !this.#stopped) {
+      judge.sometimes("retry with the same ticket");
+      timeline.after(random.between(...config.thinkMs), () => this.#retry(call));
+      return;
+    }
+    if (call.unknown) {
+      const { command } = call.request;
+      ledger.history.push({ client: id, call: call.stamp, return: null, input: command });
+      judge.sometimes("outcome unknown");
+    } else {
+      ledger.onRefused(call.tag);
+      judge.sometimes("not proposed");
+    }
+    this.#end(call, call.unknown ? "OutcomeUnknown" : code);
+  }
+
+  #retry(call: Call): void {
+    const running = this.#choose();
+    if (running !== null) return this.#attempt(call, running);
+    // Nobody is there to ask: that is an attempt, too, which surely had no effect.
+    call.attempt++;
+    this.#failed(call, new SynodError("NotProposed", "no node runs"));
+  }
+
+  #end(call: Call, how: string): void {
+    if (call.ticket !== undefined) this.#session?.done(call.ticket);
+    this.finished++;
+    this.#p.cluster.note(0, `client ${this.#p.id} ${call.tag}: ${how}`);
+    this.#call = null;
+    this.#think();
+  }
+
+  /** The code of an error that a caller has to live with; anything else is a fault. */
+  #checkError(error: unknown, call: string): string {
+    const code = error instanceof SynodError ? error.code : "";
+    const expected = ["NotProposed", "OutcomeUnknown", "Busy", "Closed", "NoLeader"].includes(code);
+    this.#p.judge.check(expected, "every call settles", () => `${call} rejects with ${String(error)}`);
+    return code;
+  }
+}

@@ -1,0 +1,361 @@
+import {
+  type Codec,
+  type Configuration,
+  type Member,
+  type NodeId,
+  type Recovered,
+  type Slot,
+  type Storage,
+  type StorageOpen,
+  type StorageWrite,
+  SynodError,
+} from "@synod/interface";
+import type { Envelope, Message } from "@synod/multipaxos";
+import { createNode, type SynodNode } from "@synod/node";
+import type { Config } from "./config.js";
+import { Disk } from "./disk.js";
+import { SimulatedFileSystem } from "./file-system.js";
+import type { Judge } from "./judge.js";
+import type { Ledger } from "./ledger.js";
+import { messageText } from "./messages.js";
+import { SimulatedNetwork } from "./network.js";
+import { ballotText, type Oracle } from "./oracle.js";
+import { type Life, Process } from "./process.js";
+import type { SeededRandom } from "./random.js";
+import { type Tagged, taggedCodec, watchedMachine } from "./tags.js";
+import type { Timeline } from "./timeline.js";
+import { type TraceEvent, TraceHash } from "./trace.js";
+import type { StorageFactory, Workload } from "./workload.js";
+
+export type AnyWorkload = Workload<unknown, unknown, unknown, unknown>;
+export type AnyNode = SynodNode<Tagged<unknown>, unknown, unknown, unknown>;
+
+/** A node that runs. */
+export interface Running {
+  readonly life: Life;
+  readonly node: AnyNode;
+}
+
+export interface ClusterParts {
+  readonly config: Config;
+  readonly configuration: Configuration;
+  readonly workload: AnyWorkload;
+  readonly storage: StorageFactory;
+  readonly codec: Codec<Envelope>;
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+  readonly judge: Judge;
+  readonly oracle: Oracle;
+  readonly ledger: Ledger;
+  readonly trace: ((event: TraceEvent) => void) | undefined;
+}
+
+const DIRECTORY = "/store";
+
+/** The nodes of one cluster, each a process with a disk and a clock of its own, over one network. */
+export class Cluster {
+  readonly hash: TraceHash = new TraceHash();
+  readonly network: SimulatedNetwork;
+  readonly ids: readonly NodeId[];
+  readonly running: Map<NodeId, Running> = new Map();
+  readonly #p: ClusterParts;
+  readonly #processes = new Map<NodeId, Process>();
+  /** Nodes whose store has been opened once. */
+  readonly #formatted = new Set<NodeId>();
+  readonly #messages = new WeakMap<Uint8Array, Message>();
+  readonly #hashAt = new Map<Slot, string>();
+  readonly #digestAt = new Map<Slot, string>();
+  readonly #roles = new Map<NodeId, string>();
+  framesSent = 0;
+
+  constructor(parts: ClusterParts) {
+    this.#p = parts;
+    const { timeline, random, config } = parts;
+    this.ids = parts.configuration.members.map((member) => member.id);
+    this.network = new SimulatedNetwork({
+      timeline,
+      random: random.fork(),
+      options: config.network,
+      watch: {
+        sent: (from, to, frame, delivery) => this.#onSent(from, to, frame, delivery),
+        delivered: (from, to, frame, delivery) => {
+          this.hash.add(delivery);
+          const message = this.#messages.get(frame);
+          if (message?.kind === "learn" && message.values.length > 0) parts.judge.sometimes("catch-up by fetch");
+          this.#trace(() => ({ kind: "deliver", from, to, message: this.#text(frame), delivery }));
+        },
+        dropped: (from, to, frame, why) =>
+          this.#trace(() => ({ kind: "drop", from, to, message: this.#text(frame), why })),
+      },
+    });
+    for (const id of this.ids) {
+      const disk = new Disk(random.fork());
+      disk.flushMs = config.disk.flushMs;
+      disk.otherMs = config.disk.otherMs;
+      this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork() }));
+    }
+  }
+
+  process(id: NodeId): Process {
+    return this.#processes.get(id) as Process;
+  }
+
+  disk(id: NodeId): Disk {
+    return this.process(id).disk;
+  }
+
+  /** The node that leads and knows of nobody above it, if there is one. */
+  leader(): NodeId | undefined {
+    return this.ids.find((id) => {
+      const status = this.running.get(id)?.node.status();
+      return status?.role === "leader" && status.content;
+    });
+  }
+
+  /** Something happened to one node. */
+  note(node: NodeId, text: string): void {
+    this.hash.add(node);
+    this.hash.addText(text);
+    this.#trace(() => ({ kind: "node", node, text }));
+  }
+
+  /** Something happened to all. */
+  noteWorld(text: string): void {
+    this.hash.addText(text);
+    this.#trace(() => ({ kind: "world", text }));
+  }
+
+  // ---- processes
+
+  boot(id: NodeId): void {
+    const process = this.process(id);
+    if (process.life !== null) return;
+    const life = process.begin();
+    this.note(id, `starts, life ${life.number}`);
+    this.#open(id, life, !this.#formatted.has(id)).then(
+      (node) => life.alive && this.#onRunning(id, life, node),
+      (error: unknown) => life.alive && this.#onBootFailed(id, life, error),
+    );
+  }
+
+  /** The process ends between two instructions. Without power what was not flushed is at risk, too. */
+  crash(id: NodeId, how: "kill" | "power cut"): void {
+    const process = this.process(id);
+    if (process.life !== null) {
+      this.note(id, how === "kill" ? "is killed" : "loses power");
+      this.#p.judge.sometimes(how === "kill" ? "process killed" : "power cut");
+    }
+    process.crash();
+    this.running.delete(id);
+    this.#roles.delete(id);
+    if (how === "kill") process.disk.processEnded();
+    else process.disk.powerCut((what) => this.#p.judge.sometimes(what));
+  }
+
+  /** Asks the node to end in an orderly way. */
+  close(id: NodeId): void {
+    const running = this.running.get(id);
+    if (running === undefined) return;
+    const { life, node } = running;
+    this.note(id, "is closed");
+    this.running.delete(id);
+    this.#roles.delete(id);
+    const ended = (): void => {
+      if (!life.alive) return;
+      this.process(id).end(life);
+      this.disk(id).processEnded();
+      this.#p.judge.sometimes("closed in order");
+    };
+    this.process(id).whenAwake(life, () => {
+      node.close().then(ended, (error: unknown) => {
+        this.#p.judge.fail("no node stops itself", `closing node ${id} failed: ${String(error)}`);
+      });
+    });
+  }
+
+  async #open(id: NodeId, life: Life, bootstrap: boolean): Promise<AnyNode> {
+    try {
+      return await this.#create(id, life, bootstrap);
+    } catch (error) {
+      // An earlier attempt may have formatted the store and ended before it could say so.
+      if (!(bootstrap && error instanceof SynodError && error.code === "AlreadyFormatted")) throw error;
+      return this.#create(id, life, false);
+    }
+  }
+
+  #create(id: NodeId, life: Life, bootstrap: boolean): Promise<AnyNode> {
+    const { workload, config, configuration, codec, storage, timeline, random, ledger } = this.#p;
+    const process = this.process(id);
+    const fileSystem = new SimulatedFileSystem({
+      disk: process.disk,
+      life,
+      timeline,
+      onCrash: (how) => this.crash(id, how),
+    });
+    const { segmentBytes } = config;
+    const place = { nodeId: id, directory: DIRECTORY, fileSystem, random: random.fork(), segmentBytes };
+    const clock = process.clock(life, config.clock(random));
+    const members: readonly Member[] = configuration.members;
+    const machine = watchedMachine(workload.stateMachine(), (tag, context, result) =>
+      ledger.onApply({ node: id, life, tag, context, result }),
+    );
+    return createNode<Tagged<unknown>, unknown, unknown, unknown>({
+      id,
+      cluster: { id: "simulated", members, quorum: configuration.quorum, alpha: configuration.alpha },
+      stateMachine: machine,
+      transport: this.network.transport(id, life),
+      storage: this.#watchStorage(id, life, storage(place)),
+      codec: this.#watchCodec(codec),
+      commandCodec: taggedCodec(workload.commandCodec),
+      resultCodec: workload.resultCodec ?? workload.commandCodec,
+      bootstrap,
+      limits: config.limits,
+      clock: {
+        ...clock,
+        soon: (callback) =>
+          clock.soon(() => {
+            callback();
+            this.#observe(id, life);
+          }),
+      },
+      random: random.fork(),
+    });
+  }
+
+  #onRunning(id: NodeId, life: Life, node: AnyNode): void {
+    this.running.set(id, { life, node });
+    if (life.number > 1) this.#p.judge.sometimes("restart");
+    this.note(id, "runs");
+  }
+
+  #onBootFailed(id: NodeId, life: Life, error: unknown): void {
+    const code = error instanceof SynodError ? error.code : String(error);
+    this.note(id, `does not start: ${code}`);
+    const excused = this.disk(id).faulty && (code === "StoreFailed" || code === "StoreFull");
+    this.#p.judge.check(excused, "stores open again", () => `node ${id}: ${String(error)}`);
+    this.process(id).end(life);
+    this.disk(id).processEnded();
+  }
+
+  // ---- what is seen of a node
+
+  #observe(id: NodeId, life: Life): void {
+    const running = this.running.get(id);
+    if (running === undefined || running.life !== life) return;
+    const status = running.node.status();
+    const { judge } = this.#p;
+    if (status.state === "failed") {
+      this.running.delete(id);
+      const { failure } = status;
+      const excused = this.disk(id).faulty && (failure?.code === "StoreFailed" || failure?.code === "StoreFull");
+      judge.check(excused, "no node stops itself", () => `node ${id}: ${failure?.code} ${failureText(failure)}`);
+      judge.sometimes("stopped by a failing disk");
+      this.note(id, `stops by itself: ${failure?.code}`);
+      this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
+      return;
+    }
+    const { applied, chainHash, role, ballot } = status;
+    this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
+    const known = this.#hashAt.get(applied);
+    if (known === undefined) this.#hashAt.set(applied, chainHash);
+    judge.check(
+      known === undefined || known === chainHash,
+      "equal hashes at equal slots",
+      () => `node ${id}, slot ${applied}`,
+    );
+    if (applied % 4 === 0 && known !== undefined) this.compareDigest(id);
+  }
+
+  /** The state of a node is that of every other at the same slot. */
+  compareDigest(id: NodeId): void {
+    const running = this.running.get(id);
+    if (running === undefined) return;
+    const { applied, digest } = running.node.digest();
+    const known = this.#digestAt.get(applied);
+    if (known === undefined) this.#digestAt.set(applied, digest);
+    else {
+      const text = (): string => `after slot ${applied} node ${id} has digest ${digest}, another had ${known}`;
+      this.#p.judge.check(known === digest, "deterministic apply", text);
+    }
+  }
+
+  #roleChanged(id: NodeId, role: string): void {
+    const before = this.#roles.get(id) ?? "";
+    if (before === role) return;
+    this.#roles.set(id, role);
+    this.note(id, role === "" ? "no longer leads" : role);
+    this.#p.judge.sometimes(role === "" ? "leader deposed" : "leader elected");
+  }
+
+  #watchStorage(id: NodeId, life: Life, inner: Storage): Storage {
+    const { oracle, timeline } = this.#p;
+    const never = new Promise<never>(() => undefined);
+    return {
+      open: async (options?: StorageOpen): Promise<Recovered> => {
+        const recovered = await inner.open(options);
+        if (!life.alive) return never;
+        this.#formatted.add(id);
+        oracle.onRecovered(id, recovered);
+        this.note(id, `opens its store: ${recovered.votes.length} votes, chosen up to ${recovered.chosenUpTo}`);
+        return recovered;
+      },
+      write: async (write: StorageWrite): Promise<void> => {
+        oracle.onWriteBegun(id, write);
+        try {
+          await inner.write(write);
+        } catch (error) {
+          timeline.after(0, () => this.#observe(id, life));
+          throw error;
+        }
+        if (!life.alive) return never;
+        oracle.onWriteDone(id, write);
+        this.note(id, "write done");
+      },
+      saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
+      readSnapshot: () => inner.readSnapshot(),
+      drop: (upTo) => inner.drop(upTo),
+      close: () => inner.close(),
+    };
+  }
+
+  #watchCodec(inner: Codec<Envelope>): Codec<Envelope> {
+    return {
+      encode: (envelope) => {
+        const frame = inner.encode(envelope);
+        this.#messages.set(frame, envelope.message);
+        return frame;
+      },
+      decode: (frame) => inner.decode(frame),
+    };
+  }
+
+  // ---- the network
+
+  #onSent(from: NodeId, to: NodeId, frame: Uint8Array, delivery: number): void {
+    this.framesSent++;
+    this.hash.add(from * 256 + to);
+    this.hash.add(Math.floor(this.#p.timeline.nowMs * 1000));
+    this.hash.addBytes(frame);
+    const message = this.#messages.get(frame);
+    if (message !== undefined) this.#p.oracle.onSend(from, message);
+    if (message?.kind === "reject") this.#p.judge.sometimes("rejected by a higher promise");
+    this.#trace(() => ({ kind: "send", from, to, message: this.#text(frame), delivery }));
+  }
+
+  #text(frame: Uint8Array): string {
+    const message = this.#messages.get(frame);
+    return message === undefined ? "?" : messageText(message);
+  }
+
+  #trace(make: () => WithoutTime<TraceEvent>): void {
+    this.#p.trace?.({ atMs: this.#p.timeline.nowMs, ...make() });
+  }
+}
+
+type WithoutTime<T> = T extends unknown ? Omit<T, "atMs"> : never;
+
+function failureText(failure: SynodError | null): string {
+  if (failure === null) return "";
+  const cause = failure.cause instanceof Error ? ` (${failure.cause.message})` : "";
+  return `${failure.message}${cause} ${JSON.stringify(failure.details)}`;
+}

@@ -1,0 +1,182 @@
+import type { Configuration, QuorumSpec } from "@synod/interface";
+import type { NodeLimits } from "@synod/node";
+import type { NetworkOptions } from "./network.js";
+import type { ClockOptions } from "./process.js";
+import type { SeededRandom } from "./random.js";
+
+/** `calm`: nothing fails. `network`, `disk`: hostile there, kind elsewhere. `swarm`: each kind of fault or not, by the seed. */
+export type Profile = "calm" | "network" | "disk" | "swarm";
+
+export const PROFILES: readonly Profile[] = ["calm", "network", "disk", "swarm"];
+
+/** How likely each kind of fault is among all. 0: never. */
+export interface FaultWeights {
+  readonly kill: number;
+  readonly powerCut: number;
+  /** Several at once, up to all. */
+  readonly powerCutAll: number;
+  readonly close: number;
+  readonly pause: number;
+  readonly partition: number;
+  readonly heal: number;
+  /** The leader is mute for a moment, is heard again, and ends: it leaves gaps in what others have heard of it. */
+  readonly stumble: number;
+  /** A process ends, or its disk fails, at one of its next disk operations. */
+  readonly armDisk: number;
+  readonly slowDisk: number;
+  readonly fullDisk: number;
+}
+
+/** Everything about a run that is drawn from its seed. */
+export interface Config {
+  readonly profile: Profile;
+  readonly nodes: number;
+  readonly quorum: QuorumSpec;
+  readonly alpha: number;
+  readonly limits: Partial<NodeLimits> & Pick<NodeLimits, "electionTimeoutMs" | "proposeTimeoutMs" | "readTimeoutMs">;
+  readonly segmentBytes: number;
+  readonly clients: number;
+  readonly thinkMs: readonly [number, number];
+  /** Part of the clients that go through sessions of their own and ask again after an unknown outcome. */
+  readonly sessionClients: number;
+  readonly safetyMs: number;
+  readonly faultEveryMs: number;
+  readonly faults: FaultWeights;
+  /** A node that is down starts again within this time. */
+  readonly downMs: readonly [number, number];
+  readonly network: NetworkOptions;
+  readonly disk: { readonly flushMs: readonly [number, number]; readonly otherMs: readonly [number, number] };
+  /** Drawn for each life of a process. */
+  clock(random: SeededRandom): ClockOptions;
+}
+
+const CALM_NETWORK: NetworkOptions = { delayMs: [0.5, 3], loss: 0, duplication: 0, replay: 0 };
+
+const NO_FAULTS: FaultWeights = {
+  kill: 0,
+  powerCut: 0,
+  powerCutAll: 0,
+  close: 0,
+  pause: 0,
+  partition: 0,
+  heal: 0,
+  stumble: 0,
+  armDisk: 0,
+  slowDisk: 0,
+  fullDisk: 0,
+};
+
+function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
+  if (random.chance(0.8)) return { kind: "majority" };
+  const phase2 = random.int(Math.min(2, nodes), nodes);
+  return { kind: "sizes", phase1: nodes + 1 - phase2, phase2 };
+}
+
+function drawNetwork(random: SeededRandom): NetworkOptions {
+  return {
+    delayMs: random.pick([
+      [0.5, 3],
+      [0.5, 30],
+      [1, 200],
+      [20, 60],
+    ] as const),
+    loss: random.pick([0, 0, 0.02, 0.1, 0.3]),
+    duplication: random.pick([0, 0, 0.05, 0.5]),
+    replay: random.pick([0, 0, 0.05, 0.5]),
+  };
+}
+
+function drawDisk(random: SeededRandom): Config["disk"] {
+  return {
+    flushMs: random.pick([
+      [0, 1],
+      [0, 10],
+      [1, 80],
+    ] as const),
+    otherMs: random.pick([
+      [0, 0],
+      [0, 0],
+      [0, 2],
+    ] as const),
+  };
+}
+
+/** A swarm: each kind of fault is left out of half of the runs, so that no kind hides what another one shows. */
+function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
+  if (profile === "calm") return NO_FAULTS;
+  const drawn = (share: number): number => (random.chance(share) ? random.pick([1, 1, 3]) : 0);
+  const share = profile === "swarm" ? 0.5 : 1;
+  const network =
+    profile === "disk" ? {} : { partition: drawn(share), heal: 2, pause: drawn(share), stumble: 2 * drawn(share) };
+  const disk =
+    profile === "network"
+      ? {}
+      : {
+          powerCut: drawn(share),
+          powerCutAll: drawn(share * 0.6),
+          armDisk: drawn(share),
+          slowDisk: drawn(share),
+          fullDisk: drawn(share * 0.6),
+        };
+  return { ...NO_FAULTS, ...network, ...disk, kill: drawn(share), close: drawn(share * 0.6) };
+}
+
+function drawLimits(random: SeededRandom): Config["limits"] {
+  const tiny = random.chance(0.3);
+  return {
+    electionTimeoutMs: random.pick([100, 150, 250]),
+    proposeTimeoutMs: random.pick([400, 1_500, 3_000]),
+    readTimeoutMs: random.pick([400, 1_500, 3_000]),
+    ...(tiny ? { inFlightCommandsMax: random.int(1, 4), batchBytesMax: random.pick([1, 64, 1024]) } : {}),
+  };
+}
+
+/** Draws a run of the profile. */
+export function drawConfig(profile: Profile, random: SeededRandom): Config {
+  const hostileNetwork = profile === "network" || (profile === "swarm" && random.chance(0.6));
+  const hostileDisk = profile === "disk" || (profile === "swarm" && random.chance(0.6));
+  const nodes = random.pick([3, 3, 3, 3, 5, 5, 4, 2, 1]);
+  const drift = profile === "calm" ? 0 : random.pick([0, 0.001, 0.05]);
+  const stepMs = random.pick([0, 0, 0, 0.5]);
+  const turnMs = random.pick([
+    [0, 0],
+    [0, 0.2],
+    [0, 4],
+  ] as const);
+  return {
+    profile,
+    nodes,
+    quorum: drawQuorum(random, nodes),
+    alpha: random.pick([1, 2, 8, 1024, 1024]),
+    limits: drawLimits(random),
+    segmentBytes: random.pick([1024, 2048, 4096, 16_384]),
+    clients: random.pick([1, 2, 3, 5, 8, 12]),
+    thinkMs: random.pick([
+      [2, 20],
+      [5, 60],
+      [20, 200],
+    ] as const),
+    sessionClients: random.pick([0, 0.5, 1]),
+    safetyMs: random.pick([600, 1_500, 2_500]),
+    faultEveryMs: random.pick([20, 80, 200]),
+    faults: drawFaults(random, profile),
+    downMs: random.pick([
+      [0, 100],
+      [0, 1_000],
+    ] as const),
+    network: hostileNetwork ? drawNetwork(random) : CALM_NETWORK,
+    disk: hostileDisk ? drawDisk(random) : { flushMs: [0, 1], otherMs: [0, 0] },
+    clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
+  };
+}
+
+/** What all disks and links are like once they are healed. */
+export const HEALED: Pick<Config, "network" | "disk"> = {
+  network: CALM_NETWORK,
+  disk: { flushMs: [0, 1], otherMs: [0, 0] },
+};
+
+export function configurationOf(config: Config): Configuration {
+  const members = Array.from({ length: config.nodes }, (_, i) => ({ id: i + 1 }));
+  return { epoch: 1, members, alpha: config.alpha, quorum: config.quorum };
+}

@@ -1,0 +1,66 @@
+/** What a run must never break. Each check says which of these it found broken. */
+export type Invariant =
+  /** No two values are chosen in one slot, and no node takes another value for chosen. */
+  | "agreement"
+  /** P2c of Paxos Made Simple: what is proposed above a chosen ballot is the chosen value. */
+  | "P2c"
+  | "one value per slot and ballot"
+  | "only proposed values"
+  | "promise never falls"
+  | "vote never falls"
+  /** What a write or an opening acknowledged is there after every restart. */
+  | "acknowledged writes survive"
+  /** No message speaks of a promise, a vote or a mark that is not on disk. */
+  | "durable before sent"
+  | "in-order apply"
+  | "equal hashes at equal slots"
+  /** The same command has the same result, and leaves the same state, on every replica. */
+  | "deterministic apply"
+  | "exactly once"
+  /** What was refused as not proposed is never executed. */
+  | "refused means never executed"
+  /** An answer is given only for a command that a quorum of disks holds. */
+  | "acknowledged means chosen"
+  | "acknowledged never lost"
+  | "linearizable"
+  | "every call settles"
+  /** A node stops by itself only for a disk that failed. */
+  | "no node stops itself"
+  /** No power cut and no crash leaves a store that cannot be opened. */
+  | "stores open again"
+  | "a leader after healing"
+  | "progress after healing"
+  | "convergence after healing"
+  | "message budget";
+
+export interface Failure {
+  readonly invariant: Invariant;
+  readonly message: string;
+  /** Virtual time. */
+  readonly atMs: number;
+}
+
+/** Keeps the first failure; whatever comes after it may be its consequence. */
+export class Judge {
+  readonly #nowMs: () => number;
+  failure: Failure | null = null;
+  /** How often what happened. */
+  readonly counts: Map<string, number> = new Map();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  check(holds: boolean, invariant: Invariant, message: () => string): void {
+    if (!holds) this.fail(invariant, message());
+  }
+
+  fail(invariant: Invariant, message: string): void {
+    this.failure ??= { invariant, message, atMs: this.#nowMs() };
+  }
+
+  /** Counts a rare path. */
+  sometimes(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,115 @@
+import { type Applied, type ApplyContext, type Codec, type StateMachine, SynodError } from "@synod/interface";
+import { anyOutput, type AnyOutput, type Model } from "@synod/linearizability";
+import type { Workload } from "./workload.js";
+
+export type KeyValueCommand =
+  | { readonly type: "put"; readonly key: string; readonly value: number }
+  | { readonly type: "cas"; readonly key: string; readonly expected: number | null; readonly value: number }
+  | { readonly type: "incr"; readonly key: string };
+
+export interface KeyValueQuery {
+  readonly type: "get";
+  readonly key: string;
+}
+
+/** Of `put`: the value before. Of `cas`: whether it was swapped. Of `incr`: the new value. Of `get`: the value. */
+export type KeyValueResult = number | boolean | null;
+
+/** Numbers by key. */
+export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQuery, KeyValueResult> {
+  readonly #values = new Map<string, number>();
+
+  apply(command: KeyValueCommand, _context: ApplyContext): Applied<KeyValueResult> {
+    const before = this.#values.get(command.key) ?? null;
+    const { result, after } = step(before, command);
+    if (after !== null) this.#values.set(command.key, after);
+    return { result };
+  }
+
+  query({ key }: KeyValueQuery): KeyValueResult {
+    return this.#values.get(key) ?? null;
+  }
+
+  *snapshot(): Iterable<Uint8Array> {
+    yield new TextEncoder().encode(this.digest());
+  }
+
+  restore(chunks: Iterable<Uint8Array>): void {
+    let text = "";
+    const decoder = new TextDecoder();
+    for (const chunk of chunks) text += decoder.decode(chunk);
+    this.#values.clear();
+    for (const [key, value] of JSON.parse(text) as [string, number][]) this.#values.set(key, value);
+  }
+
+  digest(): string {
+    return JSON.stringify([...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
+
+function step(
+  before: number | null,
+  command: KeyValueCommand,
+): { readonly result: KeyValueResult; readonly after: number | null } {
+  switch (command.type) {
+    case "put":
+      return { result: before, after: command.value };
+    case "cas": {
+      const fits = before === command.expected;
+      return { result: fits, after: fits ? command.value : before };
+    }
+    case "incr":
+      return { result: (before ?? 0) + 1, after: (before ?? 0) + 1 };
+  }
+}
+
+const model: Model<number | null, KeyValueCommand | KeyValueQuery, KeyValueResult> = {
+  init: () => null,
+  step: (state, input, output: KeyValueResult | AnyOutput) => {
+    const { result, after } = input.type === "get" ? { result: state, after: state } : step(state, input);
+    return output === anyOutput || output === result ? { ok: true, state: after } : { ok: false };
+  },
+  partition: (input) => input.key,
+  key: (state) => state,
+  readOnly: (input, output) => input.type === "get" || output === false,
+  describe: (input, output) => `${JSON.stringify(input)}${output === anyOutput ? "" : ` -> ${JSON.stringify(output)}`}`,
+};
+
+/** Values as JSON text. */
+export function jsonCodec<T>(): Codec<T> {
+  const encoder = new TextEncoder();
+  return {
+    encode: (value) => encoder.encode(JSON.stringify(value)),
+    decode: (bytes) => {
+      try {
+        return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as T;
+      } catch (cause) {
+        throw new SynodError("Malformed", "the bytes are no JSON text", { cause });
+      }
+    },
+  };
+}
+
+/** Clients that put, compare and set, increment and read a few keys; every value that is written is unique. */
+export function keyValueWorkload(
+  options: { readonly keys?: number } = {},
+): Workload<KeyValueCommand, KeyValueQuery, KeyValueResult> {
+  const keys = Array.from({ length: options.keys ?? 3 }, (_, i) => `k${i + 1}`);
+  return {
+    stateMachine: () => new KeyValueMachine(),
+    commandCodec: jsonCodec<KeyValueCommand>(),
+    resultCodec: jsonCodec<KeyValueResult>(),
+    model,
+    next({ unique, random }) {
+      const key = random.pick(keys);
+      const kind = random.pick(["put", "cas", "incr", "get", "get"] as const);
+      if (kind === "get") return { kind: "query", query: { type: "get", key } };
+      // Far apart, so that increments never make a value that was written.
+      const value = unique * 1_000;
+      if (kind === "put") return { kind: "command", command: { type: "put", key, value } };
+      if (kind === "incr") return { kind: "command", command: { type: "incr", key } };
+      const expected = random.chance(0.3) ? null : random.int(1, unique) * 1_000;
+      return { kind: "command", command: { type: "cas", key, expected, value } };
+    },
+  };
+}

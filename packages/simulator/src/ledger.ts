@@ -1,0 +1,117 @@
+import type { ApplyContext, Codec, NodeId, Slot } from "@synod/interface";
+import type { Operation } from "@synod/linearizability";
+import type { Judge } from "./judge.js";
+import type { Oracle } from "./oracle.js";
+import type { Life } from "./process.js";
+
+export interface Execution {
+  readonly node: NodeId;
+  readonly life: Life;
+  readonly tag: number;
+  readonly context: ApplyContext;
+  readonly result: unknown;
+}
+
+const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16)).join(" ");
+
+/** What was asked for, executed, answered and refused. */
+export class Ledger {
+  readonly #judge: Judge;
+  readonly #resultCodec: Pick<Codec<unknown>, "encode">;
+  /** Every command that a client asked for. */
+  readonly tags: Set<number> = new Set();
+  readonly history: Operation<unknown, unknown>[] = [];
+  #oracle: Oracle | null = null;
+  #lastTag = 0;
+  #stamp = 0;
+  /** Place of each executed command in the log, and its result. */
+  readonly #executed = new Map<number, { slot: Slot; index: number; result: string }>();
+  readonly #refused = new Set<number>();
+  readonly #answered = new Set<number>();
+  /** Last place that each life executed. */
+  readonly #last = new WeakMap<Life, { slot: Slot; index: number }>();
+
+  constructor(judge: Judge, resultCodec: Pick<Codec<unknown>, "encode">) {
+    this.#judge = judge;
+    this.#resultCodec = resultCodec;
+  }
+
+  watch(oracle: Oracle): void {
+    this.#oracle = oracle;
+  }
+
+  get answered(): number {
+    return this.#answered.size;
+  }
+
+  /** Grows with each call: the order of calls and returns, also of those at the same virtual time. */
+  stamp(): number {
+    return ++this.#stamp;
+  }
+
+  newTag(): number {
+    this.tags.add(++this.#lastTag);
+    return this.#lastTag;
+  }
+
+  onApply({ node, life, tag, context, result }: Execution): void {
+    const { slot, index } = context;
+    const judge = this.#judge;
+    const last = this.#last.get(life);
+    judge.check(
+      last === undefined || last.slot < slot || (last.slot === slot && last.index < index),
+      "in-order apply",
+      () => `node ${node} executes ${slot}.${index} after ${last?.slot}.${last?.index}`,
+    );
+    this.#last.set(life, { slot, index });
+    judge.check(
+      this.#oracle?.chosenTags(slot)?.[index] === tag,
+      "agreement",
+      () => `node ${node} executes command ${tag} as ${slot}.${index}, which is not what is chosen there`,
+    );
+    judge.check(!this.#refused.has(tag), "refused means never executed", () => `command ${tag} at node ${node}`);
+    const encoded = textOf(this.#resultCodec.encode(result));
+    const known = this.#executed.get(tag);
+    if (known === undefined) {
+      this.#executed.set(tag, { slot, index, result: encoded });
+      return;
+    }
+    judge.check(
+      known.slot === slot && known.index === index,
+      "exactly once",
+      () => `command ${tag} is executed as ${known.slot}.${known.index} and, by node ${node}, as ${slot}.${index}`,
+    );
+    judge.check(
+      known.result === encoded,
+      "deterministic apply",
+      () => `command ${tag} (slot ${slot}): node ${node} has a result that differs from that of another node`,
+    );
+  }
+
+  /** A client has its answer. */
+  onAnswer(tag: number): void {
+    this.#answered.add(tag);
+    const place = this.#executed.get(tag);
+    this.#judge.check(
+      place !== undefined && this.#oracle?.chosenTags(place.slot)?.[place.index] === tag,
+      "acknowledged means chosen",
+      () => `command ${tag} was answered and is not on the disks of a quorum`,
+    );
+  }
+
+  /** A client was told that its command was never proposed. */
+  onRefused(tag: number): void {
+    this.#refused.add(tag);
+    const place = this.#executed.get(tag);
+    const where = (): string => `command ${tag} was executed as ${place?.slot}.${place?.index}`;
+    this.#judge.check(place === undefined, "refused means never executed", where);
+  }
+
+  /** Everything answered is at or below this slot, which all nodes of a quorum have reached. */
+  checkNothingLost(applied: Slot): void {
+    for (const tag of this.#answered) {
+      const slot = this.#executed.get(tag)?.slot ?? Number.POSITIVE_INFINITY;
+      this.#judge.check(slot <= applied, "acknowledged never lost", () => `command ${tag} of slot ${slot}`);
+    }
+  }
+}

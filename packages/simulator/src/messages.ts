@@ -1,0 +1,42 @@
+import type { Slot } from "@synod/interface";
+import type { Message } from "@synod/multipaxos";
+import { ballotText } from "./oracle.js";
+
+function range(first: Slot, last: Slot | null): string {
+  return last === null ? `${first}..` : last === first ? `${first}` : `${first}..${last}`;
+}
+
+/** One line for people. */
+export function messageText(message: Message): string {
+  const head = "ballot" in message ? `${message.kind} ${ballotText(message.ballot)}` : message.kind;
+  switch (message.kind) {
+    case "prepare":
+      return `${head} from slot ${message.fromSlot}`;
+    case "promise":
+      return `${head} slots ${range(message.firstSlot, message.lastSlot)}, ${message.votes.length} votes, chosen ${message.chosenUpTo}`;
+    case "accept":
+      return `${head} slots ${range(message.firstSlot, message.firstSlot + message.values.length - 1)}, chosen ${message.chosenUpTo}`;
+    case "accepted":
+      return `${head} slots ${message.slots.map(([first, last]) => range(first, last)).join(",")}`;
+    case "reject":
+      return `${head}, promised ${ballotText(message.promised)}`;
+    case "commit":
+      return `${head} chosen ${message.chosenUpTo}`;
+    case "fetch":
+      return `${head} slots ${range(message.firstSlot, message.lastSlot)}`;
+    case "learn":
+      return `${head} from slot ${message.firstSlot}, ${message.values.length} values`;
+    case "beat":
+    case "beatReply":
+      return `${head} ${message.round}, leader ${ballotText(message.leaderBallot)}, chosen ${message.chosenUpTo}`;
+    case "forward":
+    case "forwardReply":
+      return `${head} ${message.sequence}`;
+    case "confirm":
+    case "confirmReply":
+    case "readIndexAsk":
+      return `${head} ${message.nonce}`;
+    case "readIndexReply":
+      return `${head} ${message.nonce}, index ${message.index}`;
+  }
+}

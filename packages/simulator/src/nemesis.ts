@@ -1,0 +1,181 @@
+import type { NodeId } from "@synod/interface";
+import type { Cluster } from "./cluster.js";
+import type { Config, FaultWeights } from "./config.js";
+import type { DiskFault } from "./disk.js";
+import type { Judge } from "./judge.js";
+import type { SeededRandom } from "./random.js";
+import type { Timeline } from "./timeline.js";
+import { partition } from "./topology.js";
+
+const KINDS: readonly (keyof FaultWeights)[] = [
+  "kill",
+  "powerCut",
+  "powerCutAll",
+  "close",
+  "pause",
+  "partition",
+  "heal",
+  "stumble",
+  "armDisk",
+  "slowDisk",
+  "fullDisk",
+];
+
+const DISK_FAULTS: readonly DiskFault[] = ["kill", "kill", "power cut", "power cut", "EIO", "ENOSPC"];
+
+/** Longest flush of a slow disk. */
+export const SLOWEST_MS = 2_000;
+
+/** Breaks things at random times, and starts what is down again. */
+export class Nemesis {
+  readonly #cluster: Cluster;
+  readonly #config: Config;
+  readonly #timeline: Timeline;
+  readonly #random: SeededRandom;
+  readonly #judge: Judge;
+  #stopped = false;
+
+  constructor(parts: {
+    cluster: Cluster;
+    config: Config;
+    timeline: Timeline;
+    random: SeededRandom;
+    judge: Judge;
+  }) {
+    this.#cluster = parts.cluster;
+    this.#config = parts.config;
+    this.#timeline = parts.timeline;
+    this.#random = parts.random;
+    this.#judge = parts.judge;
+  }
+
+  start(): void {
+    this.#again();
+    for (const id of this.#cluster.ids) this.#revive(id);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #again(): void {
+    const { faults, faultEveryMs } = this.#config;
+    if (KINDS.every((kind) => faults[kind] === 0)) return;
+    this.#timeline.after(this.#random.between(0, 2 * faultEveryMs), () => {
+      if (this.#stopped) return;
+      this.#strike();
+      this.#again();
+    });
+  }
+
+  /** Looks after a node from time to time. */
+  #revive(id: NodeId): void {
+    this.#timeline.after(this.#random.between(...this.#config.downMs) + 1, () => {
+      if (this.#stopped) return;
+      const disk = this.#cluster.disk(id);
+      // An operator makes room before he starts a node whose disk is full, most of the time.
+      if (this.#cluster.process(id).life === null) disk.full = disk.full && this.#random.chance(0.3);
+      this.#cluster.boot(id);
+      this.#revive(id);
+    });
+  }
+
+  #strike(): void {
+    const { faults } = this.#config;
+    let at = this.#random.between(
+      0,
+      KINDS.reduce((sum, kind) => sum + faults[kind], 0),
+    );
+    const kind = KINDS.find((each) => (at -= faults[each]) < 0);
+    if (kind !== undefined) this.#do(kind, this.#victim());
+  }
+
+  /** Leaders are the better victims. */
+  #victim(): NodeId {
+    const leader = this.#cluster.leader();
+    return leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(this.#cluster.ids);
+  }
+
+  #do(kind: keyof FaultWeights, id: NodeId): void {
+    const cluster = this.#cluster;
+    const random = this.#random;
+    switch (kind) {
+      case "kill":
+        return cluster.crash(id, "kill");
+      case "powerCut":
+        return cluster.crash(id, "power cut");
+      case "powerCutAll": {
+        const all = random.chance(0.5);
+        this.#judge.sometimes("power cut of several");
+        for (const each of cluster.ids) if (all || random.chance(0.6)) cluster.crash(each, "power cut");
+        return;
+      }
+      case "close":
+        return cluster.close(id);
+      case "pause":
+        this.#judge.sometimes("pause");
+        cluster.note(id, "stands still");
+        return cluster.process(id).pause(random.between(1, 600));
+      case "partition":
+        return this.#partition();
+      case "heal":
+        return healLinks(cluster);
+      case "stumble":
+        return this.#stumble(this.#cluster.leader() ?? id);
+      case "armDisk":
+        cluster.disk(id).armed = { operations: random.int(0, 12), fault: random.pick(DISK_FAULTS) };
+        return;
+      case "slowDisk":
+        return this.#slowDisk(id);
+      case "fullDisk":
+        cluster.disk(id).full = !cluster.disk(id).full;
+    }
+  }
+
+  #partition(): void {
+    const cluster = this.#cluster;
+    if (this.#random.chance(0.5)) healLinks(cluster);
+    const { name, links, clog } = partition(cluster.ids, cluster.leader(), this.#random);
+    this.#judge.sometimes(`partition: ${name}`);
+    cluster.noteWorld(`partition: ${name}`);
+    for (const [from, to] of links) {
+      if (clog === true) cluster.network.clog(from, to);
+      else cluster.network.cut(from, to);
+    }
+  }
+
+  #stumble(id: NodeId): void {
+    const cluster = this.#cluster;
+    const others = cluster.ids.filter((other) => other !== id);
+    const muteMs = this.#random.between(1, 10);
+    const endMs = muteMs + this.#random.between(2, 15);
+    cluster.note(id, "stumbles");
+    for (const other of others) cluster.network.cut(id, other);
+    this.#timeline.after(
+      muteMs,
+      () => {
+        for (const other of others) cluster.network.open(id, other);
+      },
+      true,
+    );
+    this.#timeline.after(endMs, () => {
+      if (!this.#stopped) cluster.crash(id, "kill");
+    });
+  }
+
+  #slowDisk(id: NodeId): void {
+    const disk = this.#cluster.disk(id);
+    this.#judge.sometimes("slow disk");
+    disk.flushMs = [50, this.#random.pick([200, SLOWEST_MS])];
+    const end = (): void => {
+      if (!this.#stopped) disk.flushMs = this.#config.disk.flushMs;
+    };
+    this.#timeline.after(this.#random.between(50, 1_500), end, true);
+  }
+}
+
+/** All links carry frames again. */
+export function healLinks(cluster: Cluster): void {
+  cluster.noteWorld("links heal");
+  for (const a of cluster.ids) for (const b of cluster.ids) if (a !== b) cluster.network.open(a, b);
+}

@@ -1,0 +1,307 @@
+import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Vote } from "@synod/interface";
+import { type Message, VALUE_BATCH, VALUE_NOOP } from "@synod/multipaxos";
+import { decodeBatch } from "@synod/rsm";
+import type { Judge } from "./judge.js";
+import { isQuorum } from "./quorums.js";
+import { tagOf } from "./tags.js";
+
+/** Order of ballots; null is below all. */
+function compareBallots(a: Ballot | null, b: Ballot | null): number {
+  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
+  return a.round - b.round || a.node - b.node;
+}
+
+export const ballotText = (ballot: Ballot | null): string =>
+  ballot === null ? "none" : `${ballot.round}.${ballot.node}`;
+
+/** What one disk holds for certain, as acknowledged by its storage. */
+interface Held {
+  promised: Ballot | null;
+  readonly votes: Map<Slot, Vote>;
+  readonly chosen: Map<Slot, Uint8Array>;
+  chosenUpTo: Slot;
+  /** Asked for and not acknowledged when the process ended: may be found later. */
+  readonly underWay: Set<StorageWrite>;
+}
+
+interface Proposed {
+  readonly ballot: Ballot;
+  readonly value: Uint8Array;
+}
+
+/** Tags of the commands in a value, by their place in the batch; undefined for entries that are no command. */
+export type ValueTags = readonly (number | undefined)[];
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]));
+}
+
+/**
+ * Sees every disk and every message at once, and knows what is really chosen: a value with durable votes of a phase-2
+ * quorum in one ballot.
+ */
+export class Oracle {
+  readonly #judge: Judge;
+  readonly #configuration: Configuration;
+  readonly #disks = new Map<NodeId, Held>();
+  /** Every proposal ever sent or voted for. */
+  readonly #proposals = new Map<Slot, Map<string, Proposed>>();
+  readonly #voters = new Map<string, Set<NodeId>>();
+  readonly #chosen = new Map<Slot, Proposed & { readonly tags: ValueTags }>();
+  readonly #slotsOfTag = new Map<number, Slot>();
+  readonly #knownTags: ReadonlySet<number>;
+  #prefix: Slot = 0;
+
+  constructor(options: { judge: Judge; configuration: Configuration; knownTags: ReadonlySet<number> }) {
+    this.#judge = options.judge;
+    this.#configuration = options.configuration;
+    this.#knownTags = options.knownTags;
+    for (const { id } of options.configuration.members) {
+      this.#disks.set(id, {
+        promised: null,
+        votes: new Map(),
+        chosen: new Map(),
+        chosenUpTo: 0,
+        underWay: new Set(),
+      });
+    }
+  }
+
+  /** Every slot up to here is chosen. */
+  get prefix(): Slot {
+    return this.#prefix;
+  }
+
+  /** Commands in a chosen value; undefined if none is chosen. */
+  chosenTags(slot: Slot): ValueTags | undefined {
+    return this.#chosen.get(slot)?.tags;
+  }
+
+  #disk(node: NodeId): Held {
+    return this.#disks.get(node) as Held;
+  }
+
+  // ---- disks
+
+  onWriteBegun(node: NodeId, write: StorageWrite): void {
+    this.#disk(node).underWay.add(write);
+  }
+
+  /** Storage said that it is durable. */
+  onWriteDone(node: NodeId, write: StorageWrite): void {
+    const disk = this.#disk(node);
+    disk.underWay.delete(write);
+    const promised = write.promised ?? disk.promised;
+    this.#judge.check(
+      compareBallots(promised, disk.promised) >= 0,
+      "promise never falls",
+      () => `node ${node}: from ${ballotText(disk.promised)} to ${ballotText(promised)}`,
+    );
+    disk.promised = promised;
+    for (const vote of write.votes) this.#hold(node, disk, vote);
+    for (const { slot, value } of write.chosen) {
+      disk.chosen.set(slot, value);
+      this.#takenForChosen(node, slot, value);
+    }
+    this.#mark(node, disk, write.chosenUpTo ?? disk.chosenUpTo);
+  }
+
+  /** A store was opened again: everything that was acknowledged is in it, and nothing that was never written. */
+  onRecovered(node: NodeId, found: Recovered): void {
+    const disk = this.#disk(node);
+    const covered = found.snapshot?.index ?? 0;
+    const lost = (what: string): void => this.#judge.fail("acknowledged writes survive", `node ${node} lost ${what}`);
+    if (compareBallots(found.promised, disk.promised) < 0) {
+      lost(`promise ${ballotText(disk.promised)}; it found ${ballotText(found.promised)}`);
+    }
+    const votes = new Map(found.votes.map((vote) => [vote.slot, vote]));
+    for (const vote of disk.votes.values()) {
+      if (vote.slot <= covered) continue;
+      const ballot = votes.get(vote.slot)?.ballot ?? null;
+      if (compareBallots(ballot, vote.ballot) < 0) lost(`its vote of slot ${vote.slot} in ${ballotText(vote.ballot)}`);
+    }
+    const values = new Set(found.chosen.map(({ slot }) => slot));
+    for (const slot of disk.chosen.keys()) if (slot > covered && !values.has(slot)) lost(`the value of slot ${slot}`);
+    if (found.chosenUpTo < disk.chosenUpTo) lost(`the mark ${disk.chosenUpTo}; it found ${found.chosenUpTo}`);
+    this.#refuseInvented(node, disk, found);
+    disk.underWay.clear();
+    disk.promised = found.promised;
+    for (const vote of found.votes) this.#hold(node, disk, vote);
+    for (const { slot, value } of found.chosen) {
+      disk.chosen.set(slot, value);
+      this.#takenForChosen(node, slot, value);
+    }
+    this.#mark(node, disk, Math.max(disk.chosenUpTo, found.chosenUpTo));
+  }
+
+  #refuseInvented(node: NodeId, disk: Held, found: Recovered): void {
+    const written = (vote: Vote): boolean => {
+      const isIt = (one: Vote | undefined): boolean =>
+        one !== undefined && compareBallots(one.ballot, vote.ballot) === 0 && sameBytes(one.value, vote.value);
+      if (isIt(disk.votes.get(vote.slot))) return true;
+      return [...disk.underWay].some((write) => write.votes.some((one) => one.slot === vote.slot && isIt(one)));
+    };
+    for (const vote of found.votes) {
+      this.#judge.check(
+        written(vote),
+        "acknowledged writes survive",
+        () => `node ${node} found a vote of slot ${vote.slot} in ${ballotText(vote.ballot)} that was never written`,
+      );
+    }
+  }
+
+  #hold(node: NodeId, disk: Held, vote: Vote): void {
+    const before = disk.votes.get(vote.slot)?.ballot ?? null;
+    this.#judge.check(
+      compareBallots(vote.ballot, before) >= 0,
+      "vote never falls",
+      () => `node ${node}, slot ${vote.slot}: from ${ballotText(before)} to ${ballotText(vote.ballot)}`,
+    );
+    this.#judge.check(
+      compareBallots(vote.ballot, disk.promised) <= 0,
+      "vote never falls",
+      () => `node ${node} votes in ${ballotText(vote.ballot)} above its promise ${ballotText(disk.promised)}`,
+    );
+    disk.votes.set(vote.slot, vote);
+    this.#voted(node, vote);
+  }
+
+  /** The mark stands for values that are there. */
+  #mark(node: NodeId, disk: Held, mark: Slot): void {
+    this.#judge.check(
+      mark >= disk.chosenUpTo,
+      "acknowledged writes survive",
+      () => `node ${node}: the mark fell from ${disk.chosenUpTo} to ${mark}`,
+    );
+    for (let slot = disk.chosenUpTo + 1; slot <= mark; slot++) {
+      const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
+      if (value === undefined) {
+        this.#judge.fail("durable before sent", `node ${node} marks slot ${slot}, whose value is not on disk`);
+      } else this.#takenForChosen(node, slot, value);
+    }
+    disk.chosenUpTo = Math.max(disk.chosenUpTo, mark);
+  }
+
+  // ---- messages
+
+  /** A message leaves. */
+  onSend(from: NodeId, message: Message): void {
+    const disk = this.#disk(from);
+    const durable = (holds: boolean, what: () => string): void =>
+      this.#judge.check(holds, "durable before sent", () => `node ${from} sends ${message.kind}: ${what()}`);
+    if ("chosenUpTo" in message && message.chosenUpTo > this.#prefix) {
+      this.#judge.fail("agreement", `node ${from} announces slot ${message.chosenUpTo}; ${this.#prefix} are chosen`);
+    }
+    if ("durableUpTo" in message) {
+      durable(message.durableUpTo <= disk.chosenUpTo, () => `${message.durableUpTo} is not marked on its disk`);
+    }
+    switch (message.kind) {
+      case "prepare":
+      case "promise":
+        durable(compareBallots(disk.promised, message.ballot) >= 0, () => "its promise is not on its disk");
+        if (message.kind === "promise") {
+          for (const vote of message.votes) durable(this.#isCast(from, vote.slot, vote.ballot), () => "a vote is not");
+        }
+        return;
+      case "accepted":
+        for (const [first, last] of message.slots) {
+          for (let slot = first; slot <= last; slot++) {
+            durable(this.#isCast(from, slot, message.ballot), () => `its vote of slot ${slot} is not on its disk`);
+          }
+        }
+        return;
+      case "accept":
+        message.values.forEach((value, i) => this.#proposed({ ballot: message.ballot, value }, message.firstSlot + i));
+        return;
+      case "learn":
+        message.values.forEach((value, i) => this.#takenForChosen(from, message.firstSlot + i, value));
+        return;
+      default:
+    }
+  }
+
+  // ---- what is proposed and chosen
+
+  #proposed(proposal: Proposed, slot: Slot): void {
+    let ofSlot = this.#proposals.get(slot);
+    if (ofSlot === undefined) this.#proposals.set(slot, (ofSlot = new Map()));
+    const key = ballotText(proposal.ballot);
+    const old = ofSlot.get(key);
+    if (old !== undefined) {
+      this.#judge.check(
+        sameBytes(old.value, proposal.value),
+        "one value per slot and ballot",
+        () => `two values in slot ${slot}, ballot ${key}`,
+      );
+      return;
+    }
+    ofSlot.set(key, proposal);
+    this.#onlyKnownCommands(proposal.value, slot);
+    if (proposal.value[0] === VALUE_NOOP) this.#judge.sometimes("gap filled by a no-op");
+    const chosen = this.#chosen.get(slot);
+    if (chosen !== undefined) this.#fitsChosen(slot, chosen, proposal);
+  }
+
+  #onlyKnownCommands(value: Uint8Array, slot: Slot): void {
+    for (const tag of this.#tags(value)) {
+      this.#judge.check(
+        tag === undefined || this.#knownTags.has(tag),
+        "only proposed values",
+        () => `slot ${slot}: no client ever asked for command ${tag}`,
+      );
+    }
+  }
+
+  #tags(value: Uint8Array): ValueTags {
+    if (value[0] !== VALUE_BATCH) return [];
+    return decodeBatch(value).entries.map((entry) => (entry.kind === "command" ? tagOf(entry.body) : undefined));
+  }
+
+  #fitsChosen(slot: Slot, chosen: Proposed, proposal: Proposed): void {
+    if (compareBallots(proposal.ballot, chosen.ballot) < 0) return;
+    this.#judge.check(
+      sameBytes(chosen.value, proposal.value),
+      "P2c",
+      () =>
+        `slot ${slot} is chosen in ${ballotText(chosen.ballot)}; another value is proposed in ${ballotText(proposal.ballot)}`,
+    );
+  }
+
+  #voted(node: NodeId, vote: Vote): void {
+    const { slot, ballot, value } = vote;
+    this.#proposed({ ballot, value }, slot);
+    const key = `${slot}@${ballotText(ballot)}`;
+    let voters = this.#voters.get(key);
+    if (voters === undefined) this.#voters.set(key, (voters = new Set()));
+    voters.add(node);
+    const { quorum, members } = this.#configuration;
+    if (!isQuorum(quorum, members.length, "phase2", voters)) return;
+    const old = this.#chosen.get(slot);
+    if (old !== undefined) {
+      this.#judge.check(sameBytes(old.value, value), "agreement", () => `two values are chosen in slot ${slot}`);
+      if (compareBallots(old.ballot, ballot) <= 0) return;
+    }
+    const chosen = { ballot, value, tags: this.#tags(value) };
+    this.#chosen.set(slot, chosen);
+    for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen(slot, chosen, proposal);
+    while (this.#chosen.has(this.#prefix + 1)) this.#prefix++;
+    for (const tag of chosen.tags) {
+      if (tag === undefined) continue;
+      if ((this.#slotsOfTag.get(tag) ?? slot) !== slot) this.#judge.sometimes("duplicate suppressed by session");
+      this.#slotsOfTag.set(tag, slot);
+    }
+  }
+
+  #takenForChosen(node: NodeId, slot: Slot, value: Uint8Array): void {
+    const truth = this.#chosen.get(slot);
+    this.#judge.check(
+      truth !== undefined && sameBytes(truth.value, value),
+      "agreement",
+      () => `node ${node} takes a value for chosen in slot ${slot}, where ${truth ? "another" : "none"} is chosen`,
+    );
+  }
+
+  #isCast(node: NodeId, slot: Slot, ballot: Ballot): boolean {
+    return this.#voters.get(`${slot}@${ballotText(ballot)}`)?.has(node) === true;
+  }
+}

@@ -1,0 +1,160 @@
+import type { Configuration, NodeId } from "@synod/interface";
+import type { Client } from "./clients.js";
+import type { Cluster } from "./cluster.js";
+import { type Config, HEALED } from "./config.js";
+import type { Judge } from "./judge.js";
+import { healLinks, SLOWEST_MS } from "./nemesis.js";
+import { isQuorum } from "./quorums.js";
+import type { SeededRandom } from "./random.js";
+import type { Timeline } from "./timeline.js";
+
+export interface RecoveryParts {
+  readonly cluster: Cluster;
+  readonly config: Config;
+  readonly configuration: Configuration;
+  readonly judge: Judge;
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+  readonly clients: readonly Client[];
+  /** Proposes at a node and tells when it has an answer. */
+  probe(node: NodeId): { readonly answered: boolean };
+}
+
+/** What comes on top of each bound: delays and turns of a healed world. */
+const SLACK_MS = 100;
+
+/** A quorum is healed, the rest stays broken: from here on everything must come to its end, in time. */
+export class Recovery {
+  readonly #p: RecoveryParts;
+  readonly core: readonly NodeId[];
+  #over = false;
+  /** A node with some links may lead, and those that do not hear it get no service through it. */
+  #ragged = false;
+
+  constructor(parts: RecoveryParts) {
+    this.#p = parts;
+    this.core = drawCore(parts.configuration, parts.random);
+  }
+
+  /** Ends all faults of the core. */
+  heal(): void {
+    const { cluster, random, judge } = this.#p;
+    healLinks(cluster);
+    cluster.network.options = HEALED.network;
+    for (const id of cluster.ids) {
+      const disk = cluster.disk(id);
+      disk.armed = null;
+      disk.full = false;
+      Object.assign(disk, HEALED.disk);
+      cluster.process(id).resume();
+    }
+    const outside = cluster.ids.filter((id) => !this.core.includes(id));
+    for (const id of outside) {
+      const state = random.pick(["down", "cut off", "deaf", "mute", "ragged", "whole"] as const);
+      judge.sometimes(`outside the healed core: ${state}`);
+      if (state === "down") cluster.crash(id, "kill");
+      if (state === "whole") cluster.boot(id);
+      if (state === "ragged") this.#ragged = true;
+      for (const other of cluster.ids) {
+        if (other === id) continue;
+        const ragged = state === "ragged" && random.chance(0.5);
+        if (state === "cut off" || state === "deaf" || ragged) cluster.network.cut(other, id);
+        if (state === "cut off" || state === "mute" || (state === "ragged" && random.chance(0.5))) {
+          cluster.network.cut(id, other);
+        }
+      }
+    }
+    cluster.noteWorld(`healed: ${this.core.join(", ")}`);
+    this.#bootCore();
+  }
+
+  /** A node whose disk had just failed may end after the healing only: it is started again. */
+  #bootCore(): void {
+    const { cluster, timeline } = this.#p;
+    if (this.#over) return;
+    for (const id of this.core) cluster.boot(id);
+    timeline.after(5, () => this.#bootCore());
+  }
+
+  #coreRuns(): boolean {
+    return this.core.every((id) => this.#p.cluster.running.has(id));
+  }
+
+  async run(): Promise<void> {
+    const { cluster, judge, config, clients, timeline } = this.#p;
+    const { electionTimeoutMs, proposeTimeoutMs, readTimeoutMs } = config.limits;
+    this.heal();
+    // What a slow disk has begun takes as long as it was to take.
+    const slow = (): boolean => this.core.some((id) => cluster.disk(id).busyUntilMs > timeline.nowMs);
+    await timeline.run(timeline.nowMs + 2 * SLOWEST_MS, () => judge.failure !== null || !slow());
+    await this.#expect(
+      "convergence after healing",
+      4_000,
+      () => this.#coreRuns(),
+      () => "a node does not start",
+    );
+    const leads = (): boolean => cluster.leader() !== undefined;
+    await this.#expect("a leader after healing", 4 * electionTimeoutMs, leads, () => "no leader");
+    const probes = this.core.map((id) => this.#p.probe(id));
+    const done = (): boolean =>
+      this.#ragged ? probes.some(({ answered }) => answered) : probes.every(({ answered }) => answered);
+    const open = (): string => `no answer at ${this.core.filter((_, i) => probes[i]?.answered !== true).join(", ")}`;
+    await this.#expect("progress after healing", 8 * electionTimeoutMs, done, open);
+    for (const client of clients) client.stop();
+    const settleMs = Math.max(proposeTimeoutMs, readTimeoutMs) + 2 * electionTimeoutMs;
+    const busy = (): string => clients.find((client) => client.busy)?.text ?? "";
+    await this.#expect("every call settles", settleMs, () => clients.every((client) => !client.busy), busy);
+    await this.#expect(
+      "convergence after healing",
+      8 * electionTimeoutMs,
+      () => this.#converged(),
+      () => this.core.map((id) => `node ${id} at slot ${cluster.running.get(id)?.node.status().applied}`).join(", "),
+    );
+    this.#over = true;
+    if (judge.failure === null) await this.#idle();
+  }
+
+  #converged(): boolean {
+    const { cluster } = this.#p;
+    const slots = this.core.map((id) => cluster.running.get(id)?.node.status().applied);
+    return slots.every((slot) => slot !== undefined && slot === slots[0]);
+  }
+
+  /** With nothing to do, nodes talk for their elections and for nothing else. */
+  async #idle(): Promise<void> {
+    const { cluster, judge, timeline, config } = this.#p;
+    const timeouts = 4;
+    const before = cluster.framesSent;
+    await timeline.run(timeline.nowMs + timeouts * config.limits.electionTimeoutMs, () => judge.failure !== null);
+    const sent = cluster.framesSent - before;
+    // Eight rounds a timeout, each a question and an answer for every pair; as much again for stragglers.
+    const most = 2 * timeouts * 8 * 2 * cluster.ids.length * (cluster.ids.length - 1) + 100;
+    judge.check(
+      sent <= most,
+      "message budget",
+      () => `${sent} frames in ${timeouts} idle timeouts; ${most} are enough`,
+    );
+  }
+
+  async #expect(
+    invariant: Parameters<Judge["fail"]>[0],
+    withinMs: number,
+    condition: () => boolean,
+    text: () => string,
+  ): Promise<void> {
+    const { timeline, judge } = this.#p;
+    if (judge.failure !== null) return;
+    await timeline.run(timeline.nowMs + withinMs + SLACK_MS, () => judge.failure !== null || condition());
+    judge.check(judge.failure !== null || condition(), invariant, () => `${text()}, ${withinMs} ms after healing`);
+  }
+}
+
+/** A random set of nodes that holds a quorum of both phases. */
+function drawCore(configuration: Configuration, random: SeededRandom): NodeId[] {
+  const ids = configuration.members.map((member) => member.id);
+  const core = new Set<NodeId>();
+  const isEnough = (): boolean =>
+    (["phase1", "phase2"] as const).every((phase) => isQuorum(configuration.quorum, ids.length, phase, core));
+  for (const id of random.shuffle(ids)) if (!isEnough() || random.chance(0.3)) core.add(id);
+  return ids.filter((id) => core.has(id));
+}

@@ -1,0 +1,225 @@
+import { type Codec, type NodeId, type Slot, SynodError } from "@synod/interface";
+import { checkLinearizability } from "@synod/linearizability";
+import type { Envelope } from "@synod/multipaxos";
+import { Client } from "./clients.js";
+import { type AnyWorkload, Cluster } from "./cluster.js";
+import { configurationOf, drawConfig, type Profile, PROFILES } from "./config.js";
+import { type Failure, Judge } from "./judge.js";
+import { Ledger } from "./ledger.js";
+import { Nemesis, SLOWEST_MS } from "./nemesis.js";
+import { Oracle } from "./oracle.js";
+import { SeededRandom } from "./random.js";
+import { Recovery } from "./recovery.js";
+import { type Drain, hostDrain, Timeline } from "./timeline.js";
+import type { TraceEvent } from "./trace.js";
+import type { StorageFactory, Workload } from "./workload.js";
+
+export interface SimulateOptions<Command, Query, Result, Answer = Result> {
+  /** Any safe integer. The same seed gives the same run, event by event. */
+  readonly seed: number;
+  /** What is drawn from the seed; `swarm` by default. */
+  readonly profile?: Profile;
+  readonly workload: Workload<Command, Query, Result, Answer>;
+  /** Opens a store on the simulated disk, for each life of each node. */
+  readonly storage: StorageFactory;
+  /** Messages between nodes to bytes. */
+  readonly codec: Codec<Envelope>;
+  /** Called with each event of the run. */
+  readonly trace?: (event: TraceEvent) => void;
+  /** Waits until all promises that can settle have settled. By default a turn of the host's event loop. */
+  readonly drain?: Drain;
+}
+
+/** What came of a run. */
+export interface Report {
+  readonly seed: number;
+  readonly profile: Profile;
+  /** The first invariant that was found broken, or null. */
+  readonly failure: Failure | null;
+  /** Of everything that happened: equal for equal runs. Sixteen hexadecimal digits. */
+  readonly traceHash: string;
+  readonly nodes: readonly NodeId[];
+  /** Virtual time at the end. */
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly framesSent: number;
+  readonly slotsChosen: Slot;
+  /** Requests of clients that ended, and those of them that were answered. */
+  readonly requests: number;
+  readonly answered: number;
+  /** How often each rare path was reached. */
+  readonly sometimes: Readonly<Record<string, number>>;
+}
+
+/** Steps of the search for a linear order, at most; beyond it the history counts as not checked. */
+const LINEARIZABILITY_STEPS_MAX = 2_000_000;
+
+/**
+ * Runs a whole cluster in virtual time: the production node over a simulated network, disk and clock. First everything fails
+ * that may fail, and nothing wrong may happen; then a quorum is healed, and everything must come to an end.
+ * @returns the report, also for a run that broke an invariant.
+ * @throws SynodError `InvalidArgument` for a seed or profile that is none.
+ */
+export async function simulate<Command, Query, Result, Answer = Result>(
+  options: SimulateOptions<Command, Query, Result, Answer>,
+): Promise<Report> {
+  const { seed, profile = "swarm" } = options;
+  if (!Number.isSafeInteger(seed)) throw new SynodError("InvalidArgument", `a seed is a safe integer, not ${seed}`);
+  if (!PROFILES.includes(profile)) {
+    throw new SynodError("InvalidArgument", `no profile "${String(profile)}": there are ${PROFILES.join(", ")}`);
+  }
+  // From here on only the workload itself looks into commands and results.
+  return new Simulation(options, profile).run();
+}
+
+class Simulation {
+  readonly #options: SimulateOptions<unknown, unknown, unknown, unknown>;
+  readonly #profile: Profile;
+  readonly #timeline: Timeline;
+  readonly #judge: Judge;
+
+  constructor(options: SimulateOptions<unknown, unknown, unknown, unknown>, profile: Profile) {
+    this.#options = options;
+    this.#profile = profile;
+    this.#timeline = new Timeline(options.drain ?? hostDrain());
+    this.#judge = new Judge(() => this.#timeline.nowMs);
+  }
+
+  async run(): Promise<Report> {
+    const { seed, workload, storage, codec, trace } = this.#options;
+    const timeline = this.#timeline;
+    const judge = this.#judge;
+    const random = new SeededRandom(seed, PROFILES.indexOf(this.#profile));
+    const config = drawConfig(this.#profile, random.fork());
+    const configuration = configurationOf(config);
+    const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
+    const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
+    ledger.watch(oracle);
+    const parts = { config, configuration, workload, timeline, judge, ledger };
+    const cluster = new Cluster({ ...parts, storage, codec, oracle, trace, random: random.fork() });
+    const failed = (): boolean => judge.failure !== null;
+
+    for (const id of cluster.ids) cluster.boot(id);
+    const nemesis = new Nemesis({ ...parts, cluster, random: random.fork() });
+    let nodes = cluster.ids;
+    const clients = Array.from(
+      { length: config.clients },
+      (_, i) => new Client({ ...parts, cluster, id: i + 1, random: random.fork(), nodes: () => nodes }),
+    );
+    for (const client of clients) client.start();
+    nemesis.start();
+    await timeline.run(config.safetyMs, failed);
+    nemesis.stop();
+
+    const probeParts = { workload, cluster, ledger, timeline, random: random.fork() };
+    const probe = (id: NodeId): Prober => new Prober(probeParts, id);
+    const recovery = new Recovery({ ...parts, cluster, clients, probe, random: random.fork() });
+    nodes = recovery.core;
+    if (!failed()) await recovery.run();
+    if (!failed()) this.#checkEnd(cluster, ledger, recovery.core);
+    await this.#close(cluster);
+
+    if (judge.failure !== null) cluster.noteWorld(`FAILED: ${judge.failure.invariant}: ${judge.failure.message}`);
+    return {
+      seed,
+      profile: this.#profile,
+      failure: judge.failure,
+      traceHash: cluster.hash.toString(),
+      nodes: cluster.ids,
+      virtualMs: timeline.nowMs,
+      events: timeline.events,
+      framesSent: cluster.framesSent,
+      slotsChosen: oracle.prefix,
+      requests: clients.reduce((sum, client) => sum + client.finished, 0),
+      answered: clients.reduce((sum, client) => sum + client.answered, 0),
+      sometimes: Object.fromEntries([...judge.counts].sort(([a], [b]) => (a < b ? -1 : 1))),
+    };
+  }
+
+  #checkEnd(cluster: Cluster, ledger: Ledger, core: readonly NodeId[]): void {
+    for (const id of cluster.ids) cluster.compareDigest(id);
+    ledger.checkNothingLost(Math.min(...core.map((id) => cluster.running.get(id)?.node.status().applied ?? 0)));
+    const { model } = this.#options.workload;
+    if (model === undefined) return;
+    const result = checkLinearizability(model, ledger.history, {
+      stepsMax: LINEARIZABILITY_STEPS_MAX,
+      explainStepsMax: LINEARIZABILITY_STEPS_MAX,
+    });
+    if (result.ok === "unknown") this.#judge.sometimes("linearizability not decided");
+    else if (!result.ok) this.#judge.fail("linearizable", result.explanation.text);
+  }
+
+  /** Every node can be closed, whatever happened before. */
+  async #close(cluster: Cluster): Promise<void> {
+    const judge = this.#judge;
+    if (judge.failure === null) {
+      // A node that is still opening its store cannot be closed yet.
+      for (const id of cluster.ids) {
+        if (cluster.running.has(id)) cluster.close(id);
+        else cluster.crash(id, "kill");
+      }
+      const closed = (): boolean => cluster.ids.every((id) => cluster.process(id).life === null);
+      await this.#timeline.run(this.#timeline.nowMs + 2 * SLOWEST_MS, closed);
+      const open = cluster.ids.filter((id) => cluster.process(id).life !== null).join(", ");
+      judge.check(open === "", "every call settles", () => `close() does not end at ${open}`);
+    }
+    for (const id of cluster.ids) cluster.process(id).crash();
+  }
+}
+
+interface ProberParts {
+  readonly workload: AnyWorkload;
+  readonly cluster: Cluster;
+  readonly ledger: Ledger;
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+}
+
+/** Proposes at one node, as a client of its own, until it has an answer. */
+class Prober {
+  readonly #parts: ProberParts;
+  readonly #id: NodeId;
+  answered = false;
+
+  constructor(parts: ProberParts, id: NodeId) {
+    this.#parts = parts;
+    this.#id = id;
+    this.#try();
+  }
+
+  #try(): void {
+    const { cluster, ledger, timeline } = this.#parts;
+    const running = cluster.running.get(this.#id);
+    const next = this.#command();
+    if (running === undefined || next === null) {
+      timeline.after(10, () => this.#try());
+      return;
+    }
+    const { tag, command } = next;
+    const operation = { client: `probe ${this.#id}`, call: ledger.stamp(), input: command };
+    cluster.note(this.#id, `probe ${tag}`);
+    running.node.propose({ tag, command }).then(
+      (output) => {
+        ledger.history.push({ ...operation, return: ledger.stamp(), output });
+        ledger.onAnswer(tag);
+        this.answered = true;
+      },
+      (error: unknown) => {
+        cluster.note(this.#id, `probe ${tag} fails: ${String(error)}`);
+        ledger.history.push({ ...operation, return: null });
+        timeline.after(10, () => this.#try());
+      },
+    );
+  }
+
+  #command(): { tag: number; command: unknown } | null {
+    const { workload, ledger, random } = this.#parts;
+    for (let tries = 0; tries < 100; tries++) {
+      const tag = ledger.newTag();
+      const request = workload.next({ id: 0, unique: tag, random });
+      if (request.kind === "command") return { tag, command: request.command };
+    }
+    // A workload of queries alone.
+    return null;
+  }
+}

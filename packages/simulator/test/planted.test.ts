@@ -1,0 +1,160 @@
+import type { FileHandle, FileSystem, Storage } from "@synod/interface";
+import { describe, expect, test } from "vitest";
+import { KeyValueMachine, keyValueWorkload, type Profile, type StorageFactory } from "../src/index.js";
+import { firstFailure, type KeyValueOptions, range, realStorage, run } from "./support.js";
+
+/** Passes every call on; methods of classes need their own object. */
+function storageLike(inner: Storage, changed: Partial<Storage>): Storage {
+  return {
+    open: (options) => inner.open(options),
+    write: (write) => inner.write(write),
+    saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
+    readSnapshot: () => inner.readSnapshot(),
+    drop: (upTo) => inner.drop(upTo),
+    close: () => inner.close(),
+    ...changed,
+  };
+}
+
+const acknowledgesFirst: StorageFactory = (place) => {
+  const inner = realStorage(place);
+  const write: Storage["write"] = async (one) => void inner.write(one).catch(() => undefined);
+  return storageLike(inner, { write });
+};
+
+const forgetsThePromise: StorageFactory = (place) => {
+  const inner = realStorage(place);
+  return storageLike(inner, { open: async (options) => ({ ...(await inner.open(options)), promised: null }) });
+};
+
+const losesTheLastVote: StorageFactory = (place) => {
+  const inner = realStorage(place);
+  const open: Storage["open"] = async (options) => {
+    const recovered = await inner.open(options);
+    return { ...recovered, votes: recovered.votes.slice(0, -1) };
+  };
+  return storageLike(inner, { open });
+};
+
+/** Says that it flushed and did not. */
+function lyingFileSystem(inner: FileSystem): FileSystem {
+  const lie = async (): Promise<void> => undefined;
+  return {
+    open: async (path, mode): Promise<FileHandle> => {
+      const handle = await inner.open(path, mode);
+      return {
+        write: (chunks, position) => handle.write(chunks, position),
+        read: (position, length) => handle.read(position, length),
+        size: () => handle.size(),
+        truncate: (length) => handle.truncate(length),
+        datasync: lie,
+        sync: lie,
+        close: () => handle.close(),
+      };
+    },
+    list: (path) => inner.list(path),
+    makeDirectory: (path) => inner.makeDirectory(path),
+    rename: (from, to) => inner.rename(from, to),
+    remove: (path) => inner.remove(path),
+    syncDirectory: (path) => inner.syncDirectory(path),
+    lock: (path) => inner.lock(path),
+  };
+}
+
+const lyingDisk: StorageFactory = (place) => realStorage({ ...place, fileSystem: lyingFileSystem(place.fileSystem) });
+
+/** Each of these lets a file's name be lost. */
+const forgottenDirectorySync: StorageFactory = (place) => {
+  const { fileSystem } = place;
+  return realStorage({
+    ...place,
+    fileSystem: {
+      open: (path, mode) => fileSystem.open(path, mode),
+      list: (path) => fileSystem.list(path),
+      makeDirectory: (path) => fileSystem.makeDirectory(path),
+      rename: (from, to) => fileSystem.rename(from, to),
+      remove: (path) => fileSystem.remove(path),
+      syncDirectory: async () => undefined,
+      lock: (path) => fileSystem.lock(path),
+    },
+  });
+};
+
+type Machine = typeof KeyValueMachine.prototype;
+
+const workload = (machine: () => Machine): Partial<KeyValueOptions> => ({
+  workload: { ...keyValueWorkload(), stateMachine: machine },
+});
+
+let instances = 0;
+
+/** Like a random number or a clock in `apply`: not the same on each replica. */
+class NotDeterministic extends KeyValueMachine {
+  readonly #own = instances++ % 2;
+  override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
+    const odd = command.type === "incr" && context.slot % 7 === 0 && this.#own === 1;
+    return odd ? super.apply({ ...command, type: "put", value: 1 }, context) : super.apply(command, context);
+  }
+}
+
+/** The results agree; the states do not. */
+class DiffersInSilence extends KeyValueMachine {
+  readonly #own = instances++;
+  override digest(): string {
+    return `${super.digest()} ${this.#own}`;
+  }
+}
+
+/** The same on each replica, and wrong: swaps although the value is another one. */
+class BrokenCas extends KeyValueMachine {
+  override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
+    if (command.type !== "cas" || context.slot % 5 !== 0) return super.apply(command, context);
+    super.apply({ type: "put", key: command.key, value: command.value }, context);
+    return { result: false };
+  }
+}
+
+class Throws extends KeyValueMachine {
+  override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
+    if (context.slot > 10) throw new Error("a bug in apply");
+    return super.apply(command, context);
+  }
+}
+
+describe("what is broken on purpose is found", () => {
+  test.each<[name: string, profile: Profile, planted: Partial<KeyValueOptions>, invariant: RegExp, seeds: number]>([
+    [
+      "a storage that acknowledges before it writes",
+      "disk",
+      { storage: acknowledgesFirst },
+      /^acknowledged writes survive$/,
+      40,
+    ],
+    ["a storage that forgets its promise", "disk", { storage: forgetsThePromise }, /^acknowledged writes survive$/, 20],
+    ["a storage that loses its last vote", "disk", { storage: losesTheLastVote }, /^acknowledged writes survive$/, 20],
+    [
+      "a disk that lies about flushing",
+      "disk",
+      { storage: lyingDisk },
+      /^(acknowledged writes survive|stores open again)$/,
+      20,
+    ],
+    [
+      "names that are not flushed",
+      "disk",
+      { storage: forgottenDirectorySync },
+      /^(acknowledged writes survive|stores open again)$/,
+      20,
+    ],
+    ["an apply that is not deterministic", "calm", workload(() => new NotDeterministic()), /^deterministic apply$/, 20],
+    ["states that differ in silence", "calm", workload(() => new DiffersInSilence()), /^deterministic apply$/, 20],
+    ["a compare-and-set that swaps and says no", "calm", workload(() => new BrokenCas()), /^linearizable$/, 20],
+    ["an apply that throws", "calm", workload(() => new Throws()), /^no node stops itself$/, 20],
+  ])("%s", { timeout: 60_000 }, async (_, profile, planted, invariant, seeds) => {
+    const report = await firstFailure(range(1, seeds), profile, planted);
+    expect(report?.failure?.invariant).toMatch(invariant);
+    // The seed is enough to see it again. (What is planted may differ a little: it counts over all runs.)
+    const again = await run(report?.seed ?? 0, profile, planted);
+    expect(again.failure?.invariant).toMatch(invariant);
+  });
+});
