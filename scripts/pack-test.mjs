@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import ts from "typescript";
 import { publishedPackages, root, run } from "./workspace.mjs";
 
 const project = mkdtempSync(join(tmpdir(), "synod-pack-"));
@@ -22,6 +23,20 @@ async function pack({ dir, manifest }) {
     if (!paths.has(file)) throw new Error(`${manifest.name}: the tarball lacks ${file}`);
   }
   return [manifest.name, `file:${filename}`];
+}
+
+/** The examples that people copy first, each as a plain script: a process must stay alive for as long as a call is open. */
+async function quickStarts() {
+  for (const page of ["README.md", "packages/node/README.md"]) {
+    const [, code] = /^```ts run\n([\s\S]*?)^```/m.exec(readFileSync(join(root, page), "utf8")) ?? [];
+    if (code === undefined) throw new Error(`${page} has no example to run`);
+    const options = { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } };
+    writeFileSync(join(project, "example.mjs"), ts.transpileModule(code, options).outputText);
+    const wanted = [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, text]) => text);
+    const printed = await must(`the example of ${page}`, "node", ["example.mjs"]);
+    if (printed.trim() !== wanted.join("\n"))
+      throw new Error(`the example of ${page} printed\n${printed}\nand not\n${wanted.join("\n")}`);
+  }
 }
 
 /** Every name that can be imported: `@synod/x` and its subpaths, with whether its source exports a value so far. */
@@ -65,7 +80,10 @@ try {
   };
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.mts"] }));
   await must("tsc", "tsc", ["--project", "tsconfig.json"]);
-  console.log(`${publishedPackages.length} packages install and run in an empty project: import, require, types`);
+  await quickStarts();
+  console.log(
+    `${publishedPackages.length} packages install and run in an empty project: import, require, types, quick starts`,
+  );
 } catch (error) {
   console.log(error.message);
   process.exitCode = 1;

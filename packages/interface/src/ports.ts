@@ -2,7 +2,7 @@
 export interface Clock {
   /** Monotonic milliseconds from an arbitrary start, with fractions. Never the wall clock. */
   now(): number;
-  /** Calls once, not before `delayMs` have passed. Does not keep the process alive. Returns the cancelling function. */
+  /** Calls once, not before `delayMs` have passed. Returns the cancelling function. */
   timer(delayMs: number, callback: () => void): () => void;
   /** Calls once, after the input that is ready now has been delivered (`setImmediate` in Node.js). */
   soon(callback: () => void): void;

@@ -14,9 +14,32 @@ export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "
   return { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } };
 }
 
+/** Users of plain JavaScript forget to call a factory, or an option altogether. */
+function checkPort(name: string, port: unknown, methods: readonly string[]): void {
+  if (typeof port === "function")
+    throw invalid(`${name} is a function: call it, as in ${name}: ${port.name || "factory"}()`);
+  if (typeof port !== "object" || port === null) throw invalid(`${name} is missing`);
+  for (const method of methods) {
+    if (typeof (port as Record<string, unknown>)[method] !== "function")
+      throw invalid(`${name} has no method ${method}`);
+  }
+}
+
 /** Refuses settings that could only fail later and less clearly. */
-export function checkOptions(options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster">): void {
+export function checkOptions(
+  options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster"> & {
+    readonly [port in "codec" | "commandCodec" | "transport" | "storage" | "stateMachine"]: unknown;
+  },
+): void {
   const { id, cluster } = options;
+  checkPort("codec", options.codec, ["encode", "decode"]);
+  checkPort("commandCodec", options.commandCodec, ["encode", "decode"]);
+  checkPort("transport", options.transport, ["start", "send", "close"]);
+  checkPort("storage", options.storage, ["open", "write", "close"]);
+  checkPort("stateMachine", options.stateMachine, ["apply", "query", "snapshot", "restore"]);
+  if (typeof id !== "number") throw invalid(`id must be a number, not a ${typeof id}`);
+  if (typeof cluster !== "object" || !Array.isArray(cluster.members))
+    throw invalid("cluster needs an id and a list of members");
   const idBytes = new TextEncoder().encode(cluster.id).length;
   if (idBytes < 1 || idBytes > 200) throw invalid("cluster.id must have 1 to 200 bytes");
   if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {

@@ -1,14 +1,15 @@
 import type { Clock, Random } from "@synod/interface";
 
-/** The clock of the host: `performance.now`, timers that do not keep a process alive, `setImmediate` where there is one. */
+/**
+ * The clock of the host. Its timers keep a process alive, as a server's socket would: a node on memory adapters has nothing else
+ * that does, and callers that await it would never be answered.
+ */
 export function systemClock(): Clock {
   return {
     now: () => performance.now(),
     timer(delayMs, callback) {
-      const handle: unknown = setTimeout(callback, delayMs);
-      // In Node.js a pending timer would keep the process alive.
-      (handle as { unref?: () => void }).unref?.();
-      return () => clearTimeout(handle as ReturnType<typeof setTimeout>);
+      const handle = setTimeout(callback, delayMs);
+      return () => clearTimeout(handle);
     },
     soon(callback) {
       // Browsers have none; there a timer of 0 is the next best.

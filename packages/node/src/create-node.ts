@@ -158,7 +158,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       if (body.length > this.#limits.commandBytesMax) {
         throw new SynodError(
           "TooLarge",
-          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}`,
+          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
         );
       }
       if (signal?.aborted === true) {

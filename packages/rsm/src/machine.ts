@@ -243,13 +243,14 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     };
     let applied: Applied<Result>;
     try {
-      applied = this.#machine.apply(command, context);
+      applied = checkApplied(this.#machine.apply(command, context));
     } catch (cause) {
       this.#broken = { cause };
       throw new SynodError(
         "ApplyFailed",
         `The state machine failed on command ${index} of slot ${slot}, and its state can no longer be trusted. The node ` +
-          "stops. Correct the state machine, then start again from the last snapshot.",
+          "stops. Correct the state machine, then start again: the log is executed anew. " +
+          String(cause),
         { cause, details: { slot, index } },
       );
     }
@@ -298,6 +299,19 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       this.#broken,
     );
   }
+}
+
+const isThenable = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+
+/** A promise, or a result that was not wrapped, would otherwise show up as a puzzle much later. */
+function checkApplied<Result>(applied: Applied<Result>): Applied<Result> {
+  const value: unknown = applied;
+  if (isThenable(value) || isThenable(applied?.result))
+    throw new TypeError("apply returned a promise: it must be synchronous");
+  if (typeof value !== "object" || value === null || !("result" in value))
+    throw new TypeError("apply must return { result }");
+  return applied;
 }
 
 /** The outcome of a command that has a reply, new or stored. */

@@ -99,6 +99,21 @@ describe("apply", () => {
     expect(codeOf(() => machine.digest())).toBe("InvariantViolated");
   });
 
+  test.each([
+    ["a promise", () => Promise.resolve({ result: 1 }), "synchronous"],
+    ["a promise as result", () => ({ result: Promise.resolve(1) }), "synchronous"],
+    ["nothing", () => undefined, "{ result }"],
+    ["a bare number", () => 42, "{ result }"],
+  ])("apply that returns %s is told what it must return", (_, apply, text) => {
+    const stateMachine = new Numbers();
+    stateMachine.apply = apply as unknown as Numbers["apply"];
+    const machine = numbersMachine({ stateMachine });
+    applyNext(machine, 0, open());
+    const error = thrown(() => applyNext(machine, 0, command(A, 1, "add x 1")));
+    expect(error).toMatchObject({ code: "ApplyFailed" });
+    expect((error as Error).message).toContain(text);
+  });
+
   test("a result that cannot be encoded is an answer like any other, also for repeats and after a snapshot", () => {
     const resultCodec = {
       encode: (): Uint8Array => {

@@ -19,6 +19,8 @@ export type Invariant =
   | "exactly once"
   /** What was refused as not proposed is never executed. */
   | "refused means never executed"
+  /** Logged time runs no faster than the clocks of the leaders. */
+  | "logged time follows the clocks"
   /** An answer is given only for a command that a quorum of disks holds. */
   | "acknowledged means chosen"
   | "acknowledged never lost"
@@ -42,13 +44,13 @@ export interface Failure {
 
 /** Keeps the first failure; whatever comes after it may be its consequence. */
 export class Judge {
-  readonly #nowMs: () => number;
+  readonly nowMs: () => number;
   failure: Failure | null = null;
   /** How often what happened. */
   readonly counts: Map<string, number> = new Map();
 
   constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
   }
 
   check(holds: boolean, invariant: Invariant, message: () => string): void {
@@ -56,7 +58,7 @@ export class Judge {
   }
 
   fail(invariant: Invariant, message: string): void {
-    this.failure ??= { invariant, message, atMs: this.#nowMs() };
+    this.failure ??= { invariant, message, atMs: this.nowMs() };
   }
 
   /** Counts a rare path. */

@@ -12,6 +12,11 @@ export interface Execution {
   readonly result: unknown;
 }
 
+/** More than the fastest simulated clock. */
+const CLOCK_RATE_MAX = 1.06;
+/** What all leaders together may be ahead by. */
+const LOGGED_SLACK_MS = 500;
+
 const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16)).join(" ");
 
 /** What was asked for, executed, answered and refused. */
@@ -68,6 +73,12 @@ export class Ledger {
       this.#oracle?.chosenTags(slot)?.[index] === tag,
       "agreement",
       () => `node ${node} executes command ${tag} as ${slot}.${index}, which is not what is chosen there`,
+    );
+    const mostMs = judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS;
+    judge.check(
+      context.timeMs <= mostMs,
+      "logged time follows the clocks",
+      () => `slot ${slot} was logged at ${context.timeMs} ms, ${judge.nowMs().toFixed(0)} ms after the start`,
     );
     judge.check(!this.#refused.has(tag), "refused means never executed", () => `command ${tag} at node ${node}`);
     const encoded = textOf(this.#resultCodec.encode(result));

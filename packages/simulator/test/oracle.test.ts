@@ -24,13 +24,13 @@ function world() {
   const vote = (node: number, ballot: Ballot, slot: number, value: Uint8Array): void =>
     written(node, { promised: ballot, votes: [{ ballot, slot, value }] });
   const life = new Life({} as Process, 1);
-  const apply = (slot: number, index: number, tag: number, result: unknown = 0): void =>
+  const apply = (slot: number, index: number, tag: number, result: unknown = 0, timeMs = 0): void =>
     ledger.onApply({
       node: 1,
       life,
       tag,
       result,
-      context: { slot, index, timeMs: 0, machineVersion: 1, session: { slot: 1, index: 0 } },
+      context: { slot, index, timeMs, machineVersion: 1, session: { slot: 1, index: 0 } },
     });
   return { judge, ledger, oracle, written, vote, apply };
 }
@@ -187,6 +187,7 @@ describe("each check bites", () => {
         apply(1, 0, 1);
       },
     ],
+    ["logged time follows the clocks", "a jump", ({ apply }) => apply(1, 0, 1, 0, 60_000)],
     ["acknowledged means chosen", "an answer to nothing", ({ ledger }) => ledger.onAnswer(2)],
     [
       "acknowledged never lost",

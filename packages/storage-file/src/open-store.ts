@@ -101,7 +101,7 @@ export async function refuseMissing({ fileSystem, directory }: StoreSettings): P
 function notFormatted(directory: string): SynodError {
   return new SynodError(
     "NotFormatted",
-    `There is no store in ${directory}. A new node formats one by bootstrapping; a node that had one must not start without it: ` +
+    `There is no store in ${directory}. Is this the very first start of a founder? Then format it (bootstrap: true). A node that had a store must not start without it: ` +
       "find the right directory, or remove the node's id from the configuration and add a new one.",
     { details: { directory } },
   );
@@ -110,7 +110,7 @@ function notFormatted(directory: string): SynodError {
 function alreadyFormatted(directory: string): SynodError {
   return new SynodError(
     "AlreadyFormatted",
-    `${directory} holds a store. Open it without formatting, or choose another directory.`,
+    `${directory} holds a store. Leave bootstrap (create) out to open it, or choose another directory.`,
     { details: { directory } },
   );
 }

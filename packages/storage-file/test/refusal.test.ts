@@ -142,6 +142,24 @@ describe("files that do not belong together", () => {
     }
   });
 
+  test("a segment of a copy of this very store, which went on in another way", async () => {
+    const disk = await stored(1);
+    const fork = disk.copy();
+    for (const [branch, mark] of [
+      [disk, "a"],
+      [fork, "b"],
+    ] as const) {
+      await using(branch, async (storage) => {
+        await storage.open();
+        for (let slot = 2; slot <= 16; slot++) await storage.write(write({ votes: [vote(slot, 1, mark.repeat(200))] }));
+      });
+    }
+    const middle = names(disk, "wal")[2] ?? "";
+    expect(content(fork, middle).length).toBe(content(disk, middle).length);
+    disk.edit(path(middle), () => content(fork, middle));
+    expect(await refusal(disk)).toBe("StoreDamaged");
+  });
+
   test("an identity or a log that was put back", async () => {
     const disk = await stored(2);
     const older = disk.copy();

@@ -67,14 +67,14 @@ class MemoryStorage implements Storage, AsyncDisposable {
       if (found !== undefined) {
         throw new SynodError(
           "AlreadyFormatted",
-          "This storage holds a store. Open it without formatting, or make another.",
+          "This storage holds a store. Leave bootstrap (create) out to open it, or make another.",
         );
       }
       found = format(create, this.#random);
     } else if (found === undefined) {
       throw new SynodError(
         "NotFormatted",
-        "Memory storage begins blank: a new node formats it by bootstrapping. A node that was restarted as a process has " +
+        "Memory storage begins blank: format it at the very first start of a founder (bootstrap: true). A node that was restarted as a process has " +
           "lost its memory storage; remove its id from the configuration and add a new one.",
       );
     }
