@@ -77,9 +77,22 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
     case "beat":
     case "beatReply":
       return { kind, ...readFacts(fields(7)) };
-    case "forward":
-    case "forwardReply":
-      return readForward(kind, fields(3));
+    case "forward": {
+      const [b, bootId, sequence, body] = fields(4);
+      return {
+        kind,
+        ballot: ballot(b, "ballot"),
+        bootId: text(bootId, "bootId"),
+        sequence: uint(sequence, "sequence"),
+        body: bytes(body, "body"),
+      };
+    }
+    case "forwardReply": {
+      const [bootId, sequence, code] = fields(3);
+      const outcome = OUTCOMES[uint(code, "outcome")];
+      if (outcome === undefined) throw malformed("outcome is unknown");
+      return { kind, bootId: text(bootId, "bootId"), sequence: uint(sequence, "sequence"), outcome };
+    }
     case "confirm":
     case "confirmReply": {
       const [b, nonce] = fields(2);
@@ -128,13 +141,4 @@ function readFacts(fields: readonly unknown[]): BeatFacts {
     chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
     durableUpTo: uint(durableUpTo, "durableUpTo"),
   };
-}
-
-function readForward(kind: "forward" | "forwardReply", fields: readonly unknown[]): Message {
-  const bootId = text(fields[0], "bootId");
-  const sequence = uint(fields[1], "sequence");
-  if (kind === "forward") return { kind, bootId, sequence, body: bytes(fields[2], "body") };
-  const outcome = OUTCOMES[uint(fields[2], "outcome")];
-  if (outcome === undefined) throw malformed("outcome is unknown");
-  return { kind, bootId, sequence, outcome };
 }

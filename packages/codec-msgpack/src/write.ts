@@ -54,7 +54,7 @@ function writeFields(to: unknown[], m: Message): void {
       writeFacts(to, m);
       return;
     case "forward":
-      to.push(m.bootId, m.sequence, m.body);
+      to.push(pair(m.ballot), m.bootId, m.sequence, m.body);
       return;
     case "forwardReply":
       to.push(m.bootId, m.sequence, OUTCOMES.indexOf(m.outcome));

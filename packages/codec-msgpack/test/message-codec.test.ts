@@ -163,7 +163,7 @@ describe("every field is checked", () => {
     learn: [...head, 8, 5, 4, [v]],
     beat: [...head, 9, 0, b, b, b, false, 0, 0],
     beatReply: [...head, 10, 0, null, null, null, true, 0, 0],
-    forward: [...head, 11, "boot", 0, v],
+    forward: [...head, 11, b, "boot", 0, v],
     forwardReply: [...head, 12, "boot", 0, 2],
     confirm: [...head, 13, b, 0],
     confirmReply: [...head, 14, b, 0],

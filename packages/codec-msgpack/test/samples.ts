@@ -69,7 +69,7 @@ export const messages: Readonly<Record<string, Message>> = {
   learn: { kind: "learn", firstSlot: 10, values: [body], chosenUpTo: 310 },
   beat: { kind: "beat", ...facts },
   beatReply: { kind: "beatReply", ...facts, candidacy: ballot, promised: null, leaderBallot: null, content: false },
-  forward: { kind: "forward", bootId: BOOT, sequence: 41, body },
+  forward: { kind: "forward", ballot, bootId: BOOT, sequence: 41, body },
   forwardReply: { kind: "forwardReply", bootId: BOOT, sequence: 41, outcome: "notProposed" },
   confirm: { kind: "confirm", ballot, nonce: 77 },
   confirmReply: { kind: "confirmReply", ballot, nonce: 77 },
@@ -178,7 +178,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   })),
   beat: record("beat", beatFacts),
   beatReply: record("beatReply", beatFacts),
-  forward: record("forward", { bootId: text, sequence: count, body: bytes }),
+  forward: record("forward", { ballot: ballots, bootId: text, sequence: count, body: bytes }),
   forwardReply: record("forwardReply", {
     bootId: text,
     sequence: count,

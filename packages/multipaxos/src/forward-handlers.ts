@@ -1,13 +1,14 @@
 import type { NodeId } from "@synod/interface";
+import { compareBallots } from "@synod/paxos";
 import type { Core } from "./core.js";
 import type { Forward, ForwardReply } from "./messages.js";
 
 /** Hands commands to the leader. Returns the sequence, or null if no other node is known to lead. */
 export function forward(core: Core, body: Uint8Array): number | null {
-  const { leader } = core;
-  if (leader === null || leader === core.me) return null;
+  const ballot = core.leaderBallot;
+  if (ballot === null || ballot.node === core.me) return null;
   const sequence = ++core.forwardSequence;
-  core.send(leader, { kind: "forward", bootId: core.bootId, sequence, body }, "bulk");
+  core.send(ballot.node, { kind: "forward", ballot, bootId: core.bootId, sequence, body }, "bulk");
   return sequence;
 }
 
@@ -15,7 +16,9 @@ export function onForward(core: Core, from: NodeId, message: Forward): void {
   const { bootId, sequence, body } = message;
   if (!core.forwardFilter.firstSeen(from, bootId, sequence)) return core.ignore(from, "copy of a forwarded frame");
 
-  if (core.leads) core.forwarded.push({ from, bootId, sequence, body });
+  // A leadership of another ballot knows nothing of what became of copies of this frame.
+  const asked = core.leads && compareBallots(core.leaderBallot, message.ballot) === 0;
+  if (asked) core.forwarded.push({ from, bootId, sequence, body });
   else core.send(from, { kind: "forwardReply", bootId, sequence, outcome: "notProposed" }, "control");
 }
 

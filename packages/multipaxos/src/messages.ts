@@ -100,9 +100,13 @@ export interface BeatReply extends BeatFacts {
   readonly kind: "beatReply";
 }
 
-/** Commands for the leader to propose. (boot id, sequence) makes it unique, so that a copy is proposed once. */
+/**
+ * Commands for the leader of `ballot` to propose, in that ballot only: once a sender heard that they were not proposed, no late
+ * copy is, not even after the leader's restart. (boot id, sequence) makes it unique, so that a copy is proposed once.
+ */
 export interface Forward {
   readonly kind: "forward";
+  readonly ballot: Ballot;
   readonly bootId: string;
   readonly sequence: number;
   /** Batch envelope of `@synod/rsm`; opaque here. */

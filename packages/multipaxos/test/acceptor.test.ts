@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Acceptor, WriteBuffer } from "../src/index.js";
-import { valueOf } from "./oracle.js";
+import { valueOf } from "./disk.js";
 import { ballot, vote } from "./support.js";
 
 function acceptorOf(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ChosenLog } from "../src/index.js";
 import { CatchUp } from "../src/catch-up.js";
-import { valueOf } from "./oracle.js";
+import { valueOf } from "./disk.js";
 
 function catchUpOf(): { catchUp: CatchUp; log: ChosenLog } {
   const log = new ChosenLog(0, { vote: () => undefined, slots: () => [] });

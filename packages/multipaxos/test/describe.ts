@@ -1,6 +1,6 @@
 import { formatBallot } from "@synod/paxos";
 import type { Message, SlotRange } from "../src/index.js";
-import { textOf } from "./oracle.js";
+import { textOf } from "./disk.js";
 
 const range = ([first, last]: SlotRange): string => (first === last ? `${first}` : `${first}..${last}`);
 

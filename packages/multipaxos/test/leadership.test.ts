@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Ballot } from "@synod/interface";
 import type { Message } from "../src/index.js";
-import { valueOf } from "./oracle.js";
-import { configurationOf } from "./simulate.js";
+import { configurationOf, valueOf } from "./disk.js";
 import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
 import { accept, ballot } from "./support.js";
 
@@ -251,9 +251,29 @@ describe("forwards", () => {
 
   test("a node that does not lead says so; a leader forwards to nobody", () => {
     const story = led();
-    story.deliver(2, 3, { kind: "forward", bootId: "2:1", sequence: 1, body: valueOf("a") });
+    story.deliver(2, 3, { kind: "forward", ballot: ballot("1.1"), bootId: "2:1", sequence: 1, body: valueOf("a") });
     expect(story.take().at(-1)).toBe("3>2 forwardReply #1 notProposed");
     expect(story.replica(1).forward(valueOf("a"))).toBeNull();
+  });
+
+  test("a late copy finds the same node leading in a later ballot, and is not proposed", () => {
+    const story = led();
+    const copy: Message = {
+      kind: "forward",
+      ballot: ballot("1.1"),
+      bootId: "2:1",
+      sequence: 1,
+      body: valueOf("a"),
+    };
+    story.crash(1);
+    story.start(1);
+    expect(story.elect()).toBe(1);
+    story.take();
+    story.deliver(2, 1, copy);
+    expect(story.take()).toEqual(["2>1 forward #1 a", "1>2 forwardReply #1 notProposed"]);
+    const now = story.replica(1).leaderBallot as Ballot;
+    story.deliver(2, 1, { ...copy, ballot: now, sequence: 2 });
+    expect(story.take()).toEqual(["2>1 forward #2 a"]);
   });
 });
 

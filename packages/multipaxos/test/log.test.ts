@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Vote } from "@synod/interface";
 import { ChosenLog } from "../src/index.js";
-import { textOf, valueOf } from "./oracle.js";
+import { textOf, valueOf } from "./disk.js";
 import { ballot, vote } from "./support.js";
 
 function logOf(start = 0, ...votes: Vote[]): ChosenLog {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { quorumSystem } from "@synod/paxos";
 import { ChosenLog, NOOP, Proposer, type Proposal } from "../src/index.js";
-import { textOf, valueOf } from "./oracle.js";
+import { textOf, valueOf } from "./disk.js";
 import { ballot, majorityOf, promise, vote } from "./support.js";
 
 interface Setup {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Replica, type Message, type ReplicaOptions } from "../src/index.js";
-import { valueOf } from "./oracle.js";
-import { configurationOf } from "./simulate.js";
+import { configurationOf, valueOf } from "./disk.js";
 import { accept, ballot, promise, vote } from "./support.js";
 
 const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };

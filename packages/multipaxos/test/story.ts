@@ -1,8 +1,7 @@
 import type { Configuration, NodeId, Slot } from "@synod/interface";
 import { type Message, type Notice, Outbox, Replica, type ReplicaSettings, type Send } from "../src/index.js";
 import { describe } from "./describe.js";
-import { Disk, textOf, valueOf } from "./oracle.js";
-import { configurationOf } from "./simulate.js";
+import { configurationOf, Disk, textOf, valueOf } from "./disk.js";
 
 export const TIMEOUT_MS = 80;
 /** One election round. */

@@ -1,7 +1,7 @@
 import type { Ballot, Slot, Vote } from "@synod/interface";
 import { quorumSystem, type QuorumSystem } from "@synod/paxos";
 import type { Accept, Promise1b } from "../src/index.js";
-import { valueOf } from "./oracle.js";
+import { valueOf } from "./disk.js";
 
 /** `ballot("4.3")` is round 4 of node 3. */
 export function ballot(text: string): Ballot {

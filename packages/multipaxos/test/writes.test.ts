@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Send, WriteBuffer } from "../src/index.js";
 import { Outbox } from "../src/effects.js";
-import { valueOf } from "./oracle.js";
+import { valueOf } from "./disk.js";
 import { ballot, vote } from "./support.js";
 
 describe("the write buffer", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { simulate } from "./simulate.js";
+import { simulate } from "../../src/core/simulate.js";
 
 const first = Number(process.env["SYNOD_START"] ?? 1);
 const seeds = Number(process.env["SYNOD_SEEDS"] ?? 400);

@@ -1,5 +1,5 @@
 import type { Ballot, NodeId, Slot } from "@synod/interface";
-import type { Outbox, Replica, WriteId } from "../src/index.js";
+import type { Outbox, Replica, WriteId } from "@synod/multipaxos";
 import type { Disk } from "./oracle.js";
 
 /** One life of a node, from its start to its crash. */

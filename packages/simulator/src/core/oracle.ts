@@ -1,6 +1,6 @@
 import { compareBallots, formatBallot, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, NodeId, Slot, StorageWrite, Vote } from "@synod/interface";
-import { NOOP, VALUE_BATCH, type Message, type ReplicaOptions } from "../src/index.js";
+import { NOOP, VALUE_BATCH, type Message, type ReplicaOptions } from "@synod/multipaxos";
 
 /** A batch value whose body is the text. */
 export function valueOf(text: string): Uint8Array {

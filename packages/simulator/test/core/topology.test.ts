@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "./random.js";
-import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "./topology.js";
+import { Random } from "../../src/core/random.js";
+import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "../../src/core/topology.js";
 
 /** Six runs in which this node led when the links were cut. */
 function runsLedBy(ledBy: number, nodes: number, links: Links): TopologyResult[] {

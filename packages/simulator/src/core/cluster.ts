@@ -1,6 +1,6 @@
 import { compareBallots, quorumSystem } from "@synod/paxos";
 import type { Configuration, NodeId, Slot } from "@synod/interface";
-import { Outbox, Replica, type Effects, type Message, type ReplicaSettings, type Send } from "../src/index.js";
+import { Outbox, Replica, type Effects, type Message, type ReplicaSettings, type Send } from "@synod/multipaxos";
 import { describe } from "./describe.js";
 import { deepFreeze, type Life, type Node } from "./node.js";
 import { Disk, Oracle, textOf, valueOf } from "./oracle.js";

@@ -1,0 +1,45 @@
+import type { Ballot, Configuration, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
+import { NOOP, VALUE_BATCH, type ReplicaOptions } from "../src/index.js";
+
+export function configurationOf(
+  nodes: number,
+  alpha: number,
+  quorum: QuorumSpec = { kind: "majority" },
+): Configuration {
+  return { epoch: 1, members: Array.from({ length: nodes }, (_, i) => ({ id: i + 1 })), alpha, quorum };
+}
+
+/** A batch value whose body is the text. */
+export function valueOf(text: string): Uint8Array {
+  return Uint8Array.of(VALUE_BATCH, ...new TextEncoder().encode(text));
+}
+
+/** The text of a value; `noop` for a no-op. */
+export function textOf(value: Uint8Array): string {
+  return value[0] === NOOP[0] ? "noop" : new TextDecoder().decode(value.subarray(1));
+}
+
+/** What one node has on disk, as `Storage` would return it. */
+export class Disk {
+  promised: Ballot | null = null;
+  readonly votes: Map<Slot, Vote> = new Map();
+  readonly chosen: Map<Slot, Uint8Array> = new Map();
+  chosenUpTo: Slot = 0;
+
+  apply(write: StorageWrite): void {
+    if (write.promised !== undefined) this.promised = write.promised;
+    for (const vote of write.votes) this.votes.set(vote.slot, vote);
+    for (const { slot, value } of write.chosen) this.chosen.set(slot, value);
+    this.chosenUpTo = write.chosenUpTo ?? this.chosenUpTo;
+  }
+
+  recovered(): ReplicaOptions["recovered"] {
+    return {
+      promised: this.promised,
+      votes: [...this.votes.values()].sort((a, b) => a.slot - b.slot),
+      chosen: [...this.chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
+      chosenUpTo: this.chosenUpTo,
+      snapshot: null,
+    };
+  }
+}

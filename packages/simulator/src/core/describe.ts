@@ -1,0 +1,48 @@
+import { formatBallot } from "@synod/paxos";
+import type { Message, SlotRange } from "@synod/multipaxos";
+import { textOf } from "./oracle.js";
+
+const range = ([first, last]: SlotRange): string => (first === last ? `${first}` : `${first}..${last}`);
+
+const texts = (values: readonly Uint8Array[]): string => values.map(textOf).join(" ");
+
+/** One line for people and for expected traces, e.g. `accept 2.1 s5 a b upto 4`. */
+export function describe(message: Message): string {
+  switch (message.kind) {
+    case "prepare":
+      return `prepare ${formatBallot(message.ballot)} from ${message.fromSlot}`;
+    case "promise": {
+      const votes = message.votes.map((v) => `${v.slot}:${formatBallot(v.ballot)}=${textOf(v.value)}`).join(" ");
+      const { ballot, firstSlot, lastSlot, chosenUpTo } = message;
+      return `promise ${formatBallot(ballot)} ${firstSlot}..${lastSlot ?? ""} {${votes}} upto ${chosenUpTo}`;
+    }
+    case "accept":
+      return `accept ${formatBallot(message.ballot)} s${message.firstSlot} ${texts(message.values)} upto ${message.chosenUpTo}`;
+    case "accepted":
+      return `accepted ${formatBallot(message.ballot)} [${message.slots.map(range).join(" ")}] upto ${message.chosenUpTo}`;
+    case "reject":
+      return `reject ${formatBallot(message.ballot)} promised ${formatBallot(message.promised)}${message.content ? " content" : ""}`;
+    case "commit":
+      return `commit ${formatBallot(message.ballot)} upto ${message.chosenUpTo}`;
+    case "fetch":
+      return `fetch ${message.firstSlot}..${message.lastSlot}`;
+    case "learn":
+      return `learn s${message.firstSlot} ${texts(message.values)} upto ${message.chosenUpTo}`;
+    case "beat":
+    case "beatReply": {
+      const { kind, leaderBallot, content, chosenUpTo } = message;
+      return `${kind} leader ${formatBallot(leaderBallot)}${content ? " content" : ""} upto ${chosenUpTo}`;
+    }
+    case "forward":
+      return `forward #${message.sequence} ${textOf(message.body)}`;
+    case "forwardReply":
+      return `forwardReply #${message.sequence} ${message.outcome}`;
+    case "confirm":
+    case "confirmReply":
+      return `${message.kind} ${formatBallot(message.ballot)} #${message.nonce}`;
+    case "readIndexAsk":
+      return `readIndexAsk #${message.nonce}`;
+    case "readIndexReply":
+      return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
+  }
+}
