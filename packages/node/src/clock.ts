@@ -8,7 +8,13 @@ export function systemClock(): Clock {
   return {
     now: () => performance.now(),
     timer(delayMs, callback) {
-      const handle = setTimeout(callback, delayMs);
+      const dueMs = performance.now() + delayMs;
+      const look = (): void => {
+        const leftMs = dueMs - performance.now();
+        if (leftMs > 0) handle = setTimeout(look, hostDelay(leftMs));
+        else callback();
+      };
+      let handle = setTimeout(look, hostDelay(delayMs));
       return () => clearTimeout(handle);
     },
     soon(callback) {
@@ -19,6 +25,9 @@ export function systemClock(): Clock {
     },
   };
 }
+
+/** Hosts cut delays down to whole milliseconds, and fire at once where one has more than 31 bits. */
+const hostDelay = (delayMs: number): number => Math.min(Math.ceil(delayMs), 2 ** 31 - 1);
 
 /** Randomness of the host. */
 export function systemRandom(): Random {

@@ -17,11 +17,9 @@ import { checkCodec, checkMembers, checkOptions, checkTicket, founders, wireName
 import { systemClock, systemRandom } from "./clock.js";
 import { Driver } from "./driver.js";
 import { nodeLimits } from "./limits.js";
+import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
 import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
-
-const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
@@ -80,6 +78,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   readonly #machine: ReplicatedMachine<Query, Answer>;
   readonly #resultCodec: Codec<Result>;
   readonly #logger: Logger;
+  readonly #metrics: Metrics;
   readonly #driver: Driver;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
@@ -100,7 +99,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     this.#machine = machine;
     this.#resultCodec = start.resultCodec;
     this.#configuration = identity.founders;
-    this.#logger = options.logger ?? SILENT;
+    this.#logger = quietLogger(options.logger);
+    this.#metrics = quietMetrics(options.metrics);
     const { nodeId, bootCount, bootId } = identity;
     this.#self = { clusterId: wireName(identity.clusterId, identity.founders), nodeId, bootCount, bootId };
     this.#replica = new Replica({
@@ -121,14 +121,14 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       clock: options.clock ?? systemClock(),
       random: options.random ?? systemRandom(),
       logger: this.#logger,
-      metrics: options.metrics ?? UNCOUNTED,
+      metrics: this.#metrics,
       limits,
       onFailure: (error) => this.#fail(error),
     });
   }
 
   async start(): Promise<void> {
-    const { transport, cluster, metrics } = this.#options;
+    const { transport, cluster } = this.#options;
     await transport.start({
       self: this.#self,
       members: cluster.members,
@@ -138,7 +138,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
         peerDown: (id) => this.#driver.input({ kind: "peerDown", id }),
       },
       logger: this.#logger,
-      metrics: metrics ?? UNCOUNTED,
+      metrics: this.#metrics,
     });
     // A handler may have met a fatal frame already.
     if (this.#failure !== null) throw this.#failure;

@@ -104,7 +104,7 @@ export class Driver {
   }
 
   get nowMs(): number {
-    return this.#o.clock.now();
+    return this.#orFail(() => this.#o.clock.now());
   }
 
   start(): void {
@@ -123,7 +123,7 @@ export class Driver {
   wake(): void {
     if (this.#turnScheduled || this.#stopped) return;
     this.#turnScheduled = true;
-    this.#o.clock.soon(() => this.#guardedTurn());
+    this.#guarded(() => this.#o.clock.soon(() => this.#guardedTurn()));
   }
 
   /** No turn runs after this. */
@@ -149,31 +149,44 @@ export class Driver {
   }
 
   #armTimer(): void {
-    this.#cancelTimer = this.#o.clock.timer(this.#roundMs, () => {
-      if (this.#stopped) return;
-      this.#armTimer();
-      this.wake();
+    this.#guarded(() => {
+      this.#cancelTimer = this.#o.clock.timer(this.#roundMs, () => {
+        if (this.#stopped) return;
+        this.#armTimer();
+        this.wake();
+      });
     });
   }
 
   #guardedTurn(): void {
     this.#turnScheduled = false;
-    if (this.#stopped) return;
+    if (!this.#stopped) this.#guarded(() => this.#turn());
+  }
+
+  /** What throws ends the node: nobody knows which half of it was done. */
+  #guarded(action: () => void): void {
     try {
-      this.#turn();
+      action();
     } catch (cause) {
       this.#fail(cause);
+    }
+  }
+
+  /** The same for a call whose answer is needed. */
+  #orFail<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      this.#fail(cause);
+      throw new SynodError("Closed", "the node stops: one of its ports failed", { cause });
     }
   }
 
   #fail(cause: unknown): void {
     if (this.#stopped) return;
     this.stop();
-    const error =
-      cause instanceof SynodError
-        ? cause
-        : new SynodError("InvariantViolated", "the node stops: an unexpected error in its turn", { cause });
-    this.#o.onFailure(error);
+    const text = "the node stops: an unexpected error in it or in one of its ports";
+    this.#o.onFailure(cause instanceof SynodError ? cause : new SynodError("InvariantViolated", text, { cause }));
   }
 
   #turn(): void {

@@ -1,17 +1,16 @@
 import {
   type Codec,
   type Configuration,
+  type Logger,
   type Member,
+  type Metrics,
   type NodeId,
-  type Recovered,
   type Slot,
   type Storage,
-  type StorageOpen,
-  type StorageWrite,
   SynodError,
 } from "@synod/interface";
 import type { Envelope, Message } from "@synod/multipaxos";
-import { createNode, type SynodNode } from "@synod/node";
+import { createNode, type NodeStatus, type SynodNode } from "@synod/node";
 import type { Config } from "./config.js";
 import { Disk } from "./disk.js";
 import { SimulatedFileSystem } from "./file-system.js";
@@ -20,11 +19,14 @@ import type { Ledger } from "./ledger.js";
 import { messageText } from "./messages.js";
 import { SimulatedNetwork } from "./network.js";
 import { ballotText, type Oracle } from "./oracle.js";
+import { isQuorum } from "./quorums.js";
+import { faultyPorts, type Ports } from "./ports.js";
 import { type Life, Process } from "./process.js";
 import type { SeededRandom } from "./random.js";
 import { type Tagged, taggedCodec, watchedMachine } from "./tags.js";
 import type { Timeline } from "./timeline.js";
 import { type TraceEvent, TraceHash } from "./trace.js";
+import { watchedStorage } from "./watched-storage.js";
 import type { StorageFactory, Workload } from "./workload.js";
 
 export type AnyWorkload = Workload<unknown, unknown, unknown, unknown>;
@@ -51,6 +53,10 @@ export interface ClusterParts {
 }
 
 const DIRECTORY = "/store";
+/** What every transport takes. */
+const FRAME_BYTES_MAX = 8 * 1024 * 1024;
+const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 /** The nodes of one cluster, each a process with a disk and a clock of its own, over one network. */
 export class Cluster {
@@ -86,13 +92,22 @@ export class Cluster {
         },
         dropped: (from, to, frame, why) =>
           this.#trace(() => ({ kind: "drop", from, to, message: this.#text(frame), why })),
+        sentLate: (from) => parts.judge.fail("nothing after close", `node ${from} sends after closing its transport`),
       },
     });
     for (const id of this.ids) {
       const disk = new Disk(random.fork());
       disk.flushMs = config.disk.flushMs;
       disk.otherMs = config.disk.otherMs;
-      this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork() }));
+      const onPortFault = (call: string): void => {
+        parts.judge.sometimes(`thrown by ${call}`);
+        this.note(id, `a bug behind ${call}`);
+        timeline.after(0, () => {
+          const { life } = this.process(id);
+          if (life !== null) this.#observe(id, life);
+        });
+      };
+      this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork(), onPortFault }));
     }
   }
 
@@ -152,6 +167,29 @@ export class Cluster {
     else process.disk.powerCut((what) => this.#p.judge.sometimes(what));
   }
 
+  /** Whether the nodes with whole disks are enough without this one, and it has something to lose. */
+  canSpare(id: NodeId): boolean {
+    const { quorum } = this.#p.configuration;
+    const rest = new Set(this.ids.filter((other) => other !== id && this.disk(other).state === "whole"));
+    const enough = (["phase1", "phase2"] as const).every((phase) => isQuorum(quorum, this.ids.length, phase, rest));
+    return enough && this.disk(id).state === "whole" && this.#formatted.has(id);
+  }
+
+  /** Nodes whose disk has everything that it ever acknowledged. */
+  get whole(): NodeId[] {
+    return this.ids.filter((id) => this.disk(id).state === "whole");
+  }
+
+  loseDisk(id: NodeId): void {
+    this.note(id, "has a blank disk");
+    this.disk(id).lose();
+  }
+
+  jumpClock(id: NodeId, byMs: number): void {
+    this.process(id).jump(byMs);
+    this.#p.ledger.clocksAheadMs += byMs;
+  }
+
   /** Asks the node to end in an orderly way. */
   close(id: NodeId): void {
     const running = this.running.get(id);
@@ -199,17 +237,10 @@ export class Cluster {
     const machine = watchedMachine(workload.stateMachine(), (tag, context, result) =>
       ledger.onApply({ node: id, life, tag, context, result }),
     );
-    return createNode<Tagged<unknown>, unknown, unknown, unknown>({
-      id,
-      cluster: { id: "simulated", members, quorum: configuration.quorum, alpha: configuration.alpha },
-      stateMachine: machine,
+    const ports: Ports = {
       transport: this.network.transport(id, life),
       storage: this.#watchStorage(id, life, storage(place)),
       codec: this.#watchCodec(codec),
-      commandCodec: taggedCodec(workload.commandCodec),
-      resultCodec: workload.resultCodec ?? workload.commandCodec,
-      bootstrap,
-      limits: config.limits,
       clock: {
         ...clock,
         soon: (callback) =>
@@ -219,6 +250,18 @@ export class Cluster {
           }),
       },
       random: random.fork(),
+      logger: SILENT,
+      metrics: UNCOUNTED,
+    };
+    return createNode<Tagged<unknown>, unknown, unknown, unknown>({
+      id,
+      cluster: { id: "simulated", members, quorum: configuration.quorum, alpha: configuration.alpha },
+      stateMachine: machine,
+      ...faultyPorts(ports, process.ports),
+      commandCodec: taggedCodec(workload.commandCodec),
+      resultCodec: workload.resultCodec ?? workload.commandCodec,
+      bootstrap,
+      limits: config.limits,
     });
   }
 
@@ -231,10 +274,21 @@ export class Cluster {
   #onBootFailed(id: NodeId, life: Life, error: unknown): void {
     const code = error instanceof SynodError ? error.code : String(error);
     this.note(id, `does not start: ${code}`);
-    const excused = this.disk(id).faulty && (code === "StoreFailed" || code === "StoreFull");
+    const excused = this.#excused(id, code);
     this.#p.judge.check(excused, "stores open again", () => `node ${id}: ${String(error)}`);
+    if (code === "StoreDamaged") this.#p.judge.sometimes("damage refused");
+    if (code === "NotFormatted") this.#p.judge.sometimes("lost disk refused");
     this.process(id).end(life);
     this.disk(id).processEnded();
+  }
+
+  /** Whether something that was done to the node explains why it stopped with this code. */
+  #excused(id: NodeId, code: string): boolean {
+    const { disk, ports } = this.process(id);
+    if (ports.struck) return true;
+    if (disk.faulty) return code === "StoreFailed" || code === "StoreFull";
+    if (disk.state === "lost") return code === "NotFormatted";
+    return (disk.state === "rotten" || disk.misread) && code === "StoreDamaged";
   }
 
   // ---- what is seen of a node
@@ -247,13 +301,17 @@ export class Cluster {
     if (status.state === "failed") {
       this.running.delete(id);
       const { failure } = status;
-      const excused = this.disk(id).faulty && (failure?.code === "StoreFailed" || failure?.code === "StoreFull");
-      judge.check(excused, "no node stops itself", () => `node ${id}: ${failure?.code} ${failureText(failure)}`);
-      judge.sometimes("stopped by a failing disk");
+      judge.check(
+        this.#excused(id, failure?.code ?? ""),
+        "no node stops itself",
+        () => `node ${id}: ${failure?.code} ${failureText(failure)}`,
+      );
+      if (this.disk(id).faulty) judge.sometimes("stopped by a failing disk");
       this.note(id, `stops by itself: ${failure?.code}`);
       this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
       return;
     }
+    this.#checkBounds(id, status);
     const { applied, chainHash, role, ballot } = status;
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const known = this.#hashAt.get(applied);
@@ -264,6 +322,20 @@ export class Cluster {
       () => `node ${id}, slot ${applied}`,
     );
     if (applied % 4 === 0 && known !== undefined) this.compareDigest(id);
+  }
+
+  #checkBounds(id: NodeId, status: NodeStatus): void {
+    const { judge, configuration, config } = this.#p;
+    const { openSlots, queuedBytes } = status;
+    const { queueBytesMax = Number.POSITIVE_INFINITY } = config.limits;
+    const within = openSlots <= configuration.alpha && queuedBytes <= queueBytesMax;
+    judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
+    const { epoch, members } = status.configuration;
+    judge.check(
+      epoch === configuration.epoch && members.length === configuration.members.length,
+      "configuration continuity",
+      () => `node ${id} is in epoch ${epoch} of ${members.length} members`,
+    );
   }
 
   /** The state of a node is that of every other at the same slot. */
@@ -288,40 +360,24 @@ export class Cluster {
   }
 
   #watchStorage(id: NodeId, life: Life, inner: Storage): Storage {
-    const { oracle, timeline } = this.#p;
-    const never = new Promise<never>(() => undefined);
-    return {
-      open: async (options?: StorageOpen): Promise<Recovered> => {
-        const recovered = await inner.open(options);
-        if (!life.alive) return never;
-        this.#formatted.add(id);
-        oracle.onRecovered(id, recovered);
-        this.note(id, `opens its store: ${recovered.votes.length} votes, chosen up to ${recovered.chosenUpTo}`);
-        return recovered;
-      },
-      write: async (write: StorageWrite): Promise<void> => {
-        oracle.onWriteBegun(id, write);
-        try {
-          await inner.write(write);
-        } catch (error) {
-          timeline.after(0, () => this.#observe(id, life));
-          throw error;
-        }
-        if (!life.alive) return never;
-        oracle.onWriteDone(id, write);
-        this.note(id, "write done");
-      },
-      saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
-      readSnapshot: () => inner.readSnapshot(),
-      drop: (upTo) => inner.drop(upTo),
-      close: () => inner.close(),
-    };
+    const { oracle, timeline, judge } = this.#p;
+    return watchedStorage(inner, {
+      id,
+      life,
+      oracle,
+      note: (text) => this.note(id, text),
+      opened: () => this.#formatted.add(id),
+      failed: () => timeline.after(0, () => this.#observe(id, life)),
+      writtenLate: () => judge.fail("nothing after close", `node ${id} writes to its store after closing it`),
+    });
   }
 
   #watchCodec(inner: Codec<Envelope>): Codec<Envelope> {
     return {
       encode: (envelope) => {
         const frame = inner.encode(envelope);
+        const size = frame.length;
+        this.#p.judge.check(size <= FRAME_BYTES_MAX, "bounds", () => `a frame of ${size} bytes`);
         this.#messages.set(frame, envelope.message);
         return frame;
       },

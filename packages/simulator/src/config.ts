@@ -19,12 +19,24 @@ export interface FaultWeights {
   readonly pause: number;
   readonly partition: number;
   readonly heal: number;
+  /** A node is cut off and heard again, in turn. */
+  readonly flap: number;
   /** The leader is mute for a moment, is heard again, and ends: it leaves gaps in what others have heard of it. */
   readonly stumble: number;
   /** A process ends, or its disk fails, at one of its next disk operations. */
   readonly armDisk: number;
   readonly slowDisk: number;
   readonly fullDisk: number;
+  /** A bit read from the disk is wrong, once. */
+  readonly misread: number;
+  /** A bit on the disk is wrong from now on. */
+  readonly rot: number;
+  /** A blank disk in place of the node's own. */
+  readonly loseDisk: number;
+  /** A clock jumps ahead. */
+  readonly clockJump: number;
+  /** A call of a node to one of its ports throws. */
+  readonly throwFromPort: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -60,10 +72,16 @@ const NO_FAULTS: FaultWeights = {
   pause: 0,
   partition: 0,
   heal: 0,
+  flap: 0,
   stumble: 0,
   armDisk: 0,
   slowDisk: 0,
   fullDisk: 0,
+  misread: 0,
+  rot: 0,
+  loseDisk: 0,
+  clockJump: 0,
+  throwFromPort: 0,
 };
 
 function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
@@ -107,7 +125,16 @@ function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
   const drawn = (share: number): number => (random.chance(share) ? random.pick([1, 1, 3]) : 0);
   const share = profile === "swarm" ? 0.5 : 1;
   const network =
-    profile === "disk" ? {} : { partition: drawn(share), heal: 2, pause: drawn(share), stumble: 2 * drawn(share) };
+    profile === "disk"
+      ? {}
+      : {
+          partition: drawn(share),
+          heal: 2,
+          flap: drawn(share * 0.6),
+          pause: drawn(share),
+          stumble: 2 * drawn(share),
+          clockJump: drawn(share * 0.6),
+        };
   const disk =
     profile === "network"
       ? {}
@@ -117,8 +144,12 @@ function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
           armDisk: drawn(share),
           slowDisk: drawn(share),
           fullDisk: drawn(share * 0.6),
+          misread: drawn(share * 0.4),
+          rot: drawn(share * 0.2),
+          loseDisk: drawn(share * 0.2),
         };
-  return { ...NO_FAULTS, ...network, ...disk, kill: drawn(share), close: drawn(share * 0.6) };
+  const process = { kill: drawn(share), close: drawn(share * 0.6), throwFromPort: drawn(share * 0.4) };
+  return { ...NO_FAULTS, ...network, ...disk, ...process };
 }
 
 function drawLimits(random: SeededRandom): Config["limits"] {

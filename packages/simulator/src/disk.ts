@@ -21,6 +21,11 @@ class Content {
     else this.write(change.position, change.bytes);
   }
 
+  /** Changes one bit. */
+  flip(position: number, bit: number): void {
+    this.#bytes[position] = (this.#bytes[position] ?? 0) ^ (1 << bit);
+  }
+
   write(position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
     if (end > this.size) this.#resize(end);
@@ -44,6 +49,8 @@ export class FileNode {
   readonly #held = new Content();
   #pending: FileChange[] = [];
   #flushed = 0;
+  /** Place of its last change among all changes of the disk. */
+  changedAt = 0;
 
   /** How many changes there were so far. */
   get changes(): number {
@@ -83,7 +90,17 @@ export class FileNode {
     const file = new FileNode();
     file.change({ kind: "write", position: 0, bytes: this.#held.read(0, this.#held.size) });
     file.flush(1);
+    file.changedAt = this.changedAt;
     return { file, torn };
+  }
+
+  /** One bit of what was flushed changes by itself. */
+  rot(random: SeededRandom): boolean {
+    if (this.#pending.length > 0 || this.#held.size === 0) return false;
+    const [position, bit] = [random.int(0, this.#held.size - 1), random.int(0, 7)];
+    this.#held.flip(position, bit);
+    this.seen.flip(position, bit);
+    return true;
   }
 
   #tear({ position, bytes }: FileChange & { kind: "write" }, random: SeededRandom): boolean {
@@ -146,6 +163,14 @@ export class DirectoryNode {
     return new DirectoryNode(names);
   }
 
+  /** All files below. */
+  *files(): Generator<FileNode> {
+    for (const node of this.seen.values()) {
+      if (node instanceof DirectoryNode) yield* node.files();
+      else yield node;
+    }
+  }
+
   static #apply(names: Map<string, FileNode | DirectoryNode>, { remove, set }: NameChange): void {
     if (remove !== undefined) names.delete(remove);
     if (set !== undefined) names.set(set.name, set.node);
@@ -173,6 +198,13 @@ export class Disk {
   armed: { operations: number; readonly fault: DiskFault } | null = null;
   /** Whether a fault was injected since the present process began. */
   faulty = false;
+  /** `rotten`: a bit of what was flushed has changed. `lost`: it was replaced by a blank one. Both for good. */
+  state: "whole" | "rotten" | "lost" = "whole";
+  /** So many of the next reads return a wrong bit. */
+  misreads = 0;
+  /** Whether the present process was given a wrong bit. */
+  misread = false;
+  #changes = 0;
   /** Everything that was asked for is done by then. */
   busyUntilMs = 0;
   /** Holder of each lock. */
@@ -181,6 +213,11 @@ export class Disk {
 
   constructor(random: SeededRandom) {
     this.#random = random;
+  }
+
+  /** Whether a process waits for it. */
+  get busy(): boolean {
+    return this.#inFlight.size > 0;
   }
 
   get random(): SeededRandom {
@@ -194,6 +231,47 @@ export class Disk {
     this.armed = null;
     if (armed.fault === "EIO" || armed.fault === "ENOSPC") this.faulty = true;
     return armed.fault;
+  }
+
+  /** Every change of a file goes through here. */
+  change(file: FileNode, change: FileChange): void {
+    file.changedAt = ++this.#changes;
+    file.change(change);
+  }
+
+  /**
+   * What the process reads. A wrong bit never hits the file that was changed last: no log can tell damage in its last flushed
+   * record from a torn write, so there it would destroy the last good copy of something.
+   */
+  read(file: FileNode, position: number, length: number): Uint8Array {
+    const bytes = file.seen.read(position, length);
+    if (this.misreads === 0 || bytes.length === 0 || file === this.#newest()) return bytes;
+    this.misreads--;
+    this.misread = true;
+    const at = this.#random.int(0, bytes.length - 1);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#random.int(0, 7));
+    return bytes;
+  }
+
+  /** One bit of a file that is not the newest changes for good. Tells whether there was one. */
+  rot(): boolean {
+    const newest = this.#newest();
+    const old = [...this.root.files()].filter((file) => file !== newest);
+    if (old.length === 0 || !this.#random.pick(old).rot(this.#random)) return false;
+    this.state = "rotten";
+    return true;
+  }
+
+  /** A blank disk is in its place. The process that used it must have ended. */
+  lose(): void {
+    this.root = new DirectoryNode();
+    this.state = "lost";
+  }
+
+  #newest(): FileNode | null {
+    let newest: FileNode | null = null;
+    for (const file of this.root.files()) if (file.changedAt > (newest?.changedAt ?? 0)) newest = file;
+    return newest;
   }
 
   begin(effect: () => unknown): InFlight {
@@ -219,6 +297,7 @@ export class Disk {
     this.#inFlight.clear();
     this.locks.clear();
     this.faulty = false;
+    this.misread = false;
   }
 
   /** The power is gone: whatever was not flushed is kept, lost or torn. */

@@ -114,11 +114,11 @@ export class SimulatedFileSystem implements FileSystem {
   write(file: FileNode, path: string, position: number, bytes: Uint8Array): void {
     const end = position + bytes.length;
     if (!this.#o.disk.full || end <= file.seen.size) {
-      file.change({ kind: "write", position, bytes });
+      this.#o.disk.change(file, { kind: "write", position, bytes });
       return;
     }
     const fits = this.#o.disk.random.int(0, bytes.length);
-    if (fits > 0) file.change({ kind: "write", position, bytes: bytes.slice(0, fits) });
+    if (fits > 0) this.#o.disk.change(file, { kind: "write", position, bytes: bytes.slice(0, fits) });
     throw this.#full(path);
   }
 
@@ -202,7 +202,7 @@ class SimulatedHandle implements FileHandle {
   }
 
   read(position: number, length: number): Promise<Uint8Array> {
-    return this.#system.operation(false, this.#path, () => this.#file.seen.read(position, length));
+    return this.#system.operation(false, this.#path, () => this.#system.disk.read(this.#file, position, length));
   }
 
   size(): Promise<number> {
@@ -210,7 +210,9 @@ class SimulatedHandle implements FileHandle {
   }
 
   truncate(length: number): Promise<void> {
-    return this.#system.operation(false, this.#path, () => this.#file.change({ kind: "truncate", length }));
+    return this.#system.operation(false, this.#path, () =>
+      this.#system.disk.change(this.#file, { kind: "truncate", length }),
+    );
   }
 
   datasync(): Promise<void> {

@@ -2,8 +2,23 @@
 export type Invariant =
   /** No two values are chosen in one slot, and no node takes another value for chosen. */
   | "agreement"
-  /** P2c of Paxos Made Simple: what is proposed above a chosen ballot is the chosen value. */
+  /** The rules of Paxos Made Simple, section 2.2. P1a: an acceptor votes in no ballot below one that it has promised. */
+  | "P1a"
+  /** What is chosen above the ballot in which a value was chosen is that value. */
+  | "P2"
+  /** So is what any acceptor votes for above it. */
+  | "P2a"
+  /** So is what any proposer proposes above it. */
+  | "P2b"
+  /**
+   * Of each proposal: some phase-1 quorum has promised its ballot, and the proposal has the value of the highest vote that any
+   * of them cast below it, or none of them voted.
+   */
   | "P2c"
+  /** No slot is open above the window, no queue above its limit, no frame above what every transport takes. */
+  | "bounds"
+  /** All nodes have the founders' configuration. */
+  | "configuration continuity"
   | "one value per slot and ballot"
   | "only proposed values"
   | "promise never falls"
@@ -28,6 +43,8 @@ export type Invariant =
   | "every call settles"
   /** A node stops by itself only for a disk that failed. */
   | "no node stops itself"
+  /** A closed node writes and sends nothing, whatever arrives late. */
+  | "nothing after close"
   /** No power cut and no crash leaves a store that cannot be opened. */
   | "stores open again"
   | "a leader after healing"

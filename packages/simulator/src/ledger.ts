@@ -27,6 +27,8 @@ export class Ledger {
   readonly tags: Set<number> = new Set();
   readonly history: Operation<unknown, unknown>[] = [];
   #oracle: Oracle | null = null;
+  /** All jumps of all clocks: leaders in turn may each log theirs. */
+  clocksAheadMs = 0;
   #lastTag = 0;
   #stamp = 0;
   /** Place of each executed command in the log, and its result. */
@@ -74,7 +76,7 @@ export class Ledger {
       "agreement",
       () => `node ${node} executes command ${tag} as ${slot}.${index}, which is not what is chosen there`,
     );
-    const mostMs = judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS;
+    const mostMs = judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS + this.clocksAheadMs;
     judge.check(
       context.timeMs <= mostMs,
       "logged time follows the clocks",

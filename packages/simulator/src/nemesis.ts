@@ -3,6 +3,7 @@ import type { Cluster } from "./cluster.js";
 import type { Config, FaultWeights } from "./config.js";
 import type { DiskFault } from "./disk.js";
 import type { Judge } from "./judge.js";
+import { PORT_CALLS } from "./ports.js";
 import type { SeededRandom } from "./random.js";
 import type { Timeline } from "./timeline.js";
 import { partition } from "./topology.js";
@@ -15,10 +16,16 @@ const KINDS: readonly (keyof FaultWeights)[] = [
   "pause",
   "partition",
   "heal",
+  "flap",
   "stumble",
   "armDisk",
   "slowDisk",
   "fullDisk",
+  "misread",
+  "rot",
+  "loseDisk",
+  "clockJump",
+  "throwFromPort",
 ];
 
 const DISK_FAULTS: readonly DiskFault[] = ["kill", "kill", "power cut", "power cut", "EIO", "ENOSPC"];
@@ -90,10 +97,12 @@ export class Nemesis {
     if (kind !== undefined) this.#do(kind, this.#victim());
   }
 
-  /** Leaders are the better victims. */
+  /** Leaders are the better victims, and those that wait for their disks. */
   #victim(): NodeId {
     const leader = this.#cluster.leader();
-    return leader !== undefined && this.#random.chance(0.4) ? leader : this.#random.pick(this.#cluster.ids);
+    if (leader !== undefined && this.#random.chance(0.4)) return leader;
+    const writing = this.#cluster.ids.filter((id) => this.#cluster.disk(id).busy);
+    return this.#random.pick(writing.length > 0 && this.#random.chance(0.5) ? writing : this.#cluster.ids);
   }
 
   #do(kind: keyof FaultWeights, id: NodeId): void {
@@ -120,6 +129,8 @@ export class Nemesis {
         return this.#partition();
       case "heal":
         return healLinks(cluster);
+      case "flap":
+        return this.#flap(id, random.int(3, 12));
       case "stumble":
         return this.#stumble(this.#cluster.leader() ?? id);
       case "armDisk":
@@ -129,6 +140,23 @@ export class Nemesis {
         return this.#slowDisk(id);
       case "fullDisk":
         cluster.disk(id).full = !cluster.disk(id).full;
+        return;
+      case "misread":
+        // It is at the start that a node reads its disk.
+        cluster.crash(id, "kill");
+        cluster.disk(id).misreads = 1;
+        return;
+      case "rot":
+      case "loseDisk":
+        return this.#spoil(kind, id);
+      case "clockJump": {
+        const byMs = random.pick([50, 1_000, 30_000]);
+        this.#judge.sometimes("clock jump");
+        cluster.note(id, `its clock jumps by ${byMs} ms`);
+        return cluster.jumpClock(id, byMs);
+      }
+      case "throwFromPort":
+        cluster.process(id).ports.armed = { call: random.pick(PORT_CALLS), after: random.int(0, 20) };
     }
   }
 
@@ -142,6 +170,30 @@ export class Nemesis {
       if (clog === true) cluster.network.clog(from, to);
       else cluster.network.cut(from, to);
     }
+  }
+
+  /** A disk is damaged or lost for good, as long as the others hold a quorum of each phase: one good copy of everything. */
+  #spoil(kind: "rot" | "loseDisk", id: NodeId): void {
+    const cluster = this.#cluster;
+    if (!cluster.canSpare(id)) return;
+    cluster.crash(id, "kill");
+    if (kind === "loseDisk") cluster.loseDisk(id);
+    else if (cluster.disk(id).rot()) cluster.note(id, "its disk rots");
+  }
+
+  /** A node is cut off, heard again, cut off, … faster than an election or slower. */
+  #flap(id: NodeId, times: number): void {
+    const { network, ids } = this.#cluster;
+    const others = ids.filter((other) => other !== id);
+    if (times === 0 || this.#stopped) return;
+    this.#judge.sometimes("partition: flapping");
+    for (const other of others) {
+      for (const [from, to] of [[id, other] as const, [other, id] as const]) {
+        if (times % 2 === 1) network.cut(from, to);
+        else network.open(from, to);
+      }
+    }
+    this.#timeline.after(this.#random.between(5, 150), () => this.#flap(id, times - 1), true);
   }
 
   #stumble(id: NodeId): void {

@@ -26,6 +26,8 @@ export interface NetworkWatch {
   sent(from: NodeId, to: NodeId, frame: Uint8Array, delivery: number): void;
   delivered(from: NodeId, to: NodeId, frame: Uint8Array, delivery: number): void;
   dropped(from: NodeId, to: NodeId, frame: Uint8Array, why: string): void;
+  /** A node sends although it has closed its transport. */
+  sentLate(from: NodeId): void;
 }
 
 const HISTORY_MAX = 64;
@@ -75,9 +77,13 @@ export class SimulatedNetwork {
   }
 
   transport(id: NodeId, life: Life): Transport {
+    let closed = false;
     const close = async (): Promise<void> => {
+      closed = true;
       const endpoint = this.#endpoints.get(id);
-      if (endpoint?.life === life) this.#leave(id);
+      if (endpoint?.life !== life) return;
+      this.#leave(id);
+      this.#haunt(endpoint);
     };
     return {
       start: async ({ self, handlers }: TransportStart) => {
@@ -87,12 +93,22 @@ export class SimulatedNetwork {
       },
       setMembers: (_members: readonly Member[]) => undefined,
       send: (to: NodeId | readonly NodeId[], frame: Uint8Array, _lane: Lane) => {
+        if (closed) this.#watch.sentLate(id);
         if (this.#endpoints.get(id)?.life !== life || !life.alive) return false;
         for (const peer of typeof to === "number" ? [to] : to) this.#send(id, peer, frame);
         return true;
       },
       close,
     };
+  }
+
+  /** A transport may tell its last news after it was closed, which it should not do: nothing may come of it. */
+  #haunt({ self, handlers, up }: Endpoint): void {
+    const old = this.#history.filter(({ to }) => to === self.nodeId);
+    this.#timeline.after(this.#random.between(0, 20), () => {
+      for (const { from, frame } of old.slice(-3)) handlers.frame(from, frame);
+      for (const peer of up.keys()) handlers.peerDown(peer);
+    });
   }
 
   #leave(id: NodeId): void {
@@ -133,13 +149,11 @@ export class SimulatedNetwork {
     const random = this.#random;
     const delivery = ++this.#deliveries;
     this.#watch.sent(from, to, frame, delivery);
-    if (replay > 0) {
-      this.#history.push({ from, to, frame });
-      if (this.#history.length > HISTORY_MAX) this.#history.shift();
-      if (random.chance(replay)) {
-        const old = random.pick(this.#history);
-        this.#carry(old.from, old.to, old.frame, random.between(0, REPLAY_DELAY_MS), ++this.#deliveries);
-      }
+    this.#history.push({ from, to, frame });
+    if (this.#history.length > HISTORY_MAX) this.#history.shift();
+    if (replay > 0 && random.chance(replay)) {
+      const old = random.pick(this.#history);
+      this.#carry(old.from, old.to, old.frame, random.between(0, REPLAY_DELAY_MS), ++this.#deliveries);
     }
     if (random.chance(loss)) {
       this.#watch.dropped(from, to, frame, "lost");

@@ -97,6 +97,14 @@ export class Oracle {
       "promise never falls",
       () => `node ${node}: from ${ballotText(disk.promised)} to ${ballotText(promised)}`,
     );
+    for (const { slot, ballot } of write.votes) {
+      this.#judge.check(
+        compareBallots(ballot, disk.promised) >= 0,
+        "P1a",
+        () =>
+          `node ${node} votes in slot ${slot}, ballot ${ballotText(ballot)}; it promised ${ballotText(disk.promised)}`,
+      );
+    }
     disk.promised = promised;
     for (const vote of write.votes) this.#hold(node, disk, vote);
     for (const { slot, value } of write.chosen) {
@@ -238,8 +246,8 @@ export class Oracle {
     ofSlot.set(key, proposal);
     this.#onlyKnownCommands(proposal.value, slot);
     if (proposal.value[0] === VALUE_NOOP) this.#judge.sometimes("gap filled by a no-op");
-    const chosen = this.#chosen.get(slot);
-    if (chosen !== undefined) this.#fitsChosen(slot, chosen, proposal);
+    this.#fitsChosen("P2b", slot, proposal);
+    this.#followsPromises(slot, proposal);
   }
 
   #onlyKnownCommands(value: Uint8Array, slot: Slot): void {
@@ -257,18 +265,45 @@ export class Oracle {
     return decodeBatch(value).entries.map((entry) => (entry.kind === "command" ? tagOf(entry.body) : undefined));
   }
 
-  #fitsChosen(slot: Slot, chosen: Proposed, proposal: Proposed): void {
-    if (compareBallots(proposal.ballot, chosen.ballot) < 0) return;
+  /** Some quorum promised this ballot, and of what its members voted for below, the highest is this value. */
+  #followsPromises(slot: Slot, proposal: Proposed): void {
+    const { quorum, members } = this.#configuration;
+    const promised = members.filter(({ id }) => compareBallots(this.#disk(id).promised, proposal.ballot) >= 0);
+    const below = [...(this.#proposals.get(slot)?.values() ?? [])]
+      .filter((other) => compareBallots(other.ballot, proposal.ballot) < 0)
+      .sort((a, b) => compareBallots(b.ballot, a.ballot));
+    const highest = new Map<NodeId, Proposed>();
+    for (const other of below) {
+      const voters = this.#voters.get(`${slot}@${ballotText(other.ballot)}`) ?? [];
+      for (const id of voters) if (!highest.has(id)) highest.set(id, other);
+    }
+    const isQuorumOf = (bound: Ballot | null): boolean => {
+      const fits = promised.filter(({ id }) => compareBallots(highest.get(id)?.ballot ?? null, bound) <= 0);
+      return isQuorum(quorum, members.length, "phase1", new Set(fits.map(({ id }) => id)));
+    };
+    const bounds = below.filter((other) => sameBytes(other.value, proposal.value)).map((other) => other.ballot);
+    this.#judge.check(
+      isQuorumOf(null) || bounds.some(isQuorumOf),
+      "P2c",
+      () => `slot ${slot}, ballot ${ballotText(proposal.ballot)}: no quorum of promises allows this value`,
+    );
+  }
+
+  /** `rule` for a proposal above the ballot in which a value is chosen: it has that value. */
+  #fitsChosen(rule: "P2" | "P2a" | "P2b", slot: Slot, proposal: Proposed): void {
+    const chosen = this.#chosen.get(slot);
+    if (chosen === undefined || compareBallots(proposal.ballot, chosen.ballot) <= 0) return;
+    const [before, after] = [ballotText(chosen.ballot), ballotText(proposal.ballot)];
     this.#judge.check(
       sameBytes(chosen.value, proposal.value),
-      "P2c",
-      () =>
-        `slot ${slot} is chosen in ${ballotText(chosen.ballot)}; another value is proposed in ${ballotText(proposal.ballot)}`,
+      rule,
+      () => `slot ${slot} is chosen in ${before}; ballot ${after} has another value`,
     );
   }
 
   #voted(node: NodeId, vote: Vote): void {
     const { slot, ballot, value } = vote;
+    this.#fitsChosen("P2a", slot, vote);
     this.#proposed({ ballot, value }, slot);
     const key = `${slot}@${ballotText(ballot)}`;
     let voters = this.#voters.get(key);
@@ -276,6 +311,7 @@ export class Oracle {
     voters.add(node);
     const { quorum, members } = this.#configuration;
     if (!isQuorum(quorum, members.length, "phase2", voters)) return;
+    this.#fitsChosen("P2", slot, vote);
     const old = this.#chosen.get(slot);
     if (old !== undefined) {
       this.#judge.check(sameBytes(old.value, value), "agreement", () => `two values are chosen in slot ${slot}`);
@@ -283,7 +319,7 @@ export class Oracle {
     }
     const chosen = { ballot, value, tags: this.#tags(value) };
     this.#chosen.set(slot, chosen);
-    for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen(slot, chosen, proposal);
+    for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen("P2b", slot, proposal);
     while (this.#chosen.has(this.#prefix + 1)) this.#prefix++;
     for (const tag of chosen.tags) {
       if (tag === undefined) continue;

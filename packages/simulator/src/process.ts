@@ -1,5 +1,6 @@
 import type { Clock, NodeId } from "@synod/interface";
 import type { Disk } from "./disk.js";
+import { PortFaults } from "./ports.js";
 import type { SeededRandom } from "./random.js";
 import type { Timeline } from "./timeline.js";
 
@@ -35,16 +36,23 @@ export class Process {
   readonly disk: Disk;
   readonly #timeline: Timeline;
   readonly #random: SeededRandom;
+  readonly ports: PortFaults;
   life: Life | null = null;
   #lives = 0;
   #pausedUntilMs = 0;
+  /** By how much the clock of the present life jumped. */
+  #aheadMs = 0;
   #deferred: { life: Life; action: () => void; quiet: boolean }[] = [];
 
-  constructor(id: NodeId, options: { disk: Disk; timeline: Timeline; random: SeededRandom }) {
+  constructor(
+    id: NodeId,
+    options: { disk: Disk; timeline: Timeline; random: SeededRandom; onPortFault: (call: string) => void },
+  ) {
     this.id = id;
     this.disk = options.disk;
     this.#timeline = options.timeline;
     this.#random = options.random;
+    this.ports = new PortFaults(options.onPortFault);
   }
 
   get paused(): boolean {
@@ -53,6 +61,8 @@ export class Process {
 
   begin(): Life {
     this.life = new Life(this, ++this.#lives);
+    this.ports.struck = false;
+    this.#aheadMs = 0;
     return this.life;
   }
 
@@ -88,6 +98,11 @@ export class Process {
     }
   }
 
+  /** The clock jumps ahead, as after a machine was suspended. Timers come at their old time: no host moves them. */
+  jump(byMs: number): void {
+    this.#aheadMs += byMs;
+  }
+
   /** Runs something of this life now, or as soon as the process goes on. */
   whenAwake(life: Life, action: () => void, quiet = false): void {
     if (!life.alive) return;
@@ -105,7 +120,7 @@ export class Process {
     let lastMs = 0;
     return {
       now: () => {
-        const nowMs = startMs + this.#timeline.nowMs * rate;
+        const nowMs = startMs + this.#timeline.nowMs * rate + this.#aheadMs;
         // It may run ahead a little, not away: the next event of the process comes at its time all the same.
         lastMs = Math.max(lastMs, nowMs, Math.min(lastMs + stepMs, nowMs + AHEAD_MS));
         return lastMs;

@@ -33,7 +33,7 @@ export class Recovery {
 
   constructor(parts: RecoveryParts) {
     this.#p = parts;
-    this.core = drawCore(parts.configuration, parts.random);
+    this.core = drawCore(parts.configuration, parts.cluster.whole, parts.random);
   }
 
   /** Ends all faults of the core. */
@@ -44,6 +44,8 @@ export class Recovery {
     for (const id of cluster.ids) {
       const disk = cluster.disk(id);
       disk.armed = null;
+      disk.misreads = 0;
+      cluster.process(id).ports.armed = null;
       disk.full = false;
       Object.assign(disk, HEALED.disk);
       cluster.process(id).resume();
@@ -157,11 +159,11 @@ export class Recovery {
 }
 
 /** A random set of nodes that holds a quorum of both phases. */
-function drawCore(configuration: Configuration, random: SeededRandom): NodeId[] {
-  const ids = configuration.members.map((member) => member.id);
+function drawCore(configuration: Configuration, ids: readonly NodeId[], random: SeededRandom): NodeId[] {
   const core = new Set<NodeId>();
+  const members = configuration.members.length;
   const isEnough = (): boolean =>
-    (["phase1", "phase2"] as const).every((phase) => isQuorum(configuration.quorum, ids.length, phase, core));
+    (["phase1", "phase2"] as const).every((phase) => isQuorum(configuration.quorum, members, phase, core));
   for (const id of random.shuffle(ids)) if (!isEnough() || random.chance(0.3)) core.add(id);
   return ids.filter((id) => core.has(id));
 }

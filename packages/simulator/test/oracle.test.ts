@@ -11,8 +11,17 @@ import { isQuorum } from "../src/quorums.js";
 const members = [1, 2, 3].map((id) => ({ id }));
 const configuration: Configuration = { epoch: 1, members, alpha: 8, quorum: { kind: "majority" } };
 
+/** Remembers every failure: of rules that imply each other all are seen. */
+class Witness extends Judge {
+  readonly seen: Invariant[] = [];
+  override fail(invariant: Invariant, message: string): void {
+    this.seen.push(invariant);
+    super.fail(invariant, message);
+  }
+}
+
 function world() {
-  const judge = new Judge(() => 0);
+  const judge = new Witness(() => 0);
   const ledger = new Ledger(judge, { encode: (value) => new TextEncoder().encode(JSON.stringify(value)) });
   const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
   ledger.watch(oracle);
@@ -32,6 +41,7 @@ function world() {
       result,
       context: { slot, index, timeMs, machineVersion: 1, session: { slot: 1, index: 0 } },
     });
+  for (const node of [1, 2]) written(node, { promised: A });
   return { judge, ledger, oracle, written, vote, apply };
 }
 
@@ -73,9 +83,29 @@ describe("each check bites", () => {
   test.each<[invariant: Invariant, what: string, act: (world: World) => void]>([
     ["one value per slot and ballot", "two votes", ({ vote }) => vote(3, A, 1, NOOP)],
     [
-      "P2c",
+      "P2b",
       "a proposal above",
       ({ oracle }) => oracle.onSend(2, { kind: "accept", ballot: B, firstSlot: 1, values: [NOOP], chosenUpTo: 0 }),
+    ],
+    ["P2a", "a vote above", ({ vote }) => vote(3, B, 1, NOOP)],
+    ["P2c", "a proposal without promises", ({ vote }) => vote(3, B, 2, NOOP)],
+    [
+      "P2c",
+      "a proposal against the highest vote reported",
+      ({ vote, written }) => {
+        vote(2, A, 2, batch(2));
+        written(2, { promised: B });
+        written(3, { promised: B });
+        vote(3, B, 2, NOOP);
+      },
+    ],
+    [
+      "P1a",
+      "a vote below the promise",
+      ({ written }) => {
+        written(2, { promised: B });
+        written(2, { votes: [{ ballot: A, slot: 2, value: NOOP }] });
+      },
     ],
     ["only proposed values", "an unknown command", ({ vote }) => vote(3, A, 2, batch(9))],
     [
@@ -89,9 +119,10 @@ describe("each check bites", () => {
     [
       "vote never falls",
       "a lower vote",
-      ({ vote, written }) => {
-        vote(3, B, 2, NOOP);
-        written(3, { votes: [{ ballot: A, slot: 2, value: NOOP }] });
+      ({ written }) => {
+        written(2, { promised: B });
+        const votes = [B, A].map((ballot) => ({ ballot, slot: 2, value: NOOP }));
+        written(3, { promised: B, votes });
       },
     ],
     [
@@ -205,17 +236,19 @@ describe("each check bites", () => {
     expect(one.judge.failure?.invariant).toBe(invariant);
   });
 
-  test("two chosen values", () => {
-    const { judge, ledger, vote } = world();
-    ledger.newTag();
-    // Without the proposals P2c would not be seen first; the same ballot is used twice only to reach two quorums.
-    vote(1, A, 1, batch(1));
-    vote(1, B, 1, NOOP);
+  test("two chosen values break every rule of the paper", () => {
+    const { judge, vote } = chosenOne();
     vote(2, B, 1, NOOP);
     vote(3, B, 1, NOOP);
-    expect(judge.failure).toBeNull();
-    vote(2, { round: 3, node: 3 }, 1, batch(1));
-    expect(judge.failure?.invariant).toBe("P2c");
+    expect(new Set(judge.seen)).toEqual(new Set(["P2", "P2a", "P2b", "P2c", "agreement"]));
+  });
+
+  test("a value adopted from the highest vote, or free where none was cast, breaks nothing", () => {
+    const { judge, vote, written } = chosenOne();
+    for (const node of [2, 3]) written(node, { promised: B });
+    for (const node of [2, 3]) vote(node, B, 1, batch(1));
+    for (const node of [2, 3]) vote(node, B, 2, NOOP);
+    expect(judge.seen).toEqual([]);
   });
 
   test("a write that was under way may be found, or not", () => {
@@ -223,7 +256,8 @@ describe("each check bites", () => {
       const { judge, oracle } = world();
       const write = { promised: A, votes: [{ ballot: A, slot: 1, value: NOOP }], chosen: [] };
       oracle.onWriteBegun(1, write);
-      oracle.onRecovered(1, found ? { ...EMPTY, promised: A, votes: write.votes } : EMPTY);
+      const votes = found ? write.votes : [];
+      oracle.onRecovered(1, { ...EMPTY, promised: A, votes });
       expect(judge.failure).toBeNull();
     }
   });
