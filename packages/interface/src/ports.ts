@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Calls once, not before `delayMs` have passed. Returns the cancelling function. */
   timer(delayMs: number, callback: () => void): () => void;
-  /** Calls once, after the input that is ready now has been delivered (`setImmediate` in Node.js). */
+  /** Calls once, after the input that is ready now has been delivered (`setImmediate` in Node.js), in the order asked for. */
   soon(callback: () => void): void;
 }
 

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { format } from "../../../tests/contracts/storage.js";
 import { fileStorage, nodeFileSystem } from "../src/index.js";
+import { format } from "./support.js";
 
 const made: string[] = [];
 afterEach(async () => {

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { type Recovered, type Storage, SynodError } from "@synod/interface";
 import { describe, expect, test } from "vitest";
-import { ballot, bytes, collect, format, vote, write } from "../../../tests/contracts/storage.js";
 import { fileStorage } from "../src/index.js";
 import { SimulatedDisk } from "./simulated-disk.js";
+import { ballot, bytes, collect, format, vote, write } from "./support.js";
 
 const DIRECTORY = "/data";
 const storageOn = (disk: SimulatedDisk): Storage =>

@@ -1,8 +1,8 @@
 import { type Ballot, type Recovered, type Slot, type Storage, type StorageWrite, SynodError } from "@synod/interface";
 import { describe, expect, test } from "vitest";
-import { ballot, bytes, collect, format, write } from "../../../tests/contracts/storage.js";
 import { fileStorage } from "../src/index.js";
 import { Halted, SeededRandom, SimulatedDisk } from "./simulated-disk.js";
+import { ballot, bytes, collect, format, write } from "./support.js";
 
 type Step =
   | { readonly kind: "write"; readonly write: StorageWrite }

@@ -1,7 +1,13 @@
-import { storageContract } from "../../../tests/contracts/storage.js";
+import { storageSuite } from "@synod/conformance";
+import { describe, test } from "vitest";
 import { memoryStorage } from "../src/index.js";
 
-storageContract("memoryStorage", () => {
-  const storage = memoryStorage();
-  return { storage: () => storage };
+describe("contract of Storage: memoryStorage", () => {
+  storageSuite({
+    test,
+    create: () => {
+      const storage = memoryStorage();
+      return { storage: () => storage };
+    },
+  });
 });

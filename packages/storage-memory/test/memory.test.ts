@@ -1,6 +1,12 @@
+import type { StoreFormat } from "@synod/interface";
 import { describe, expect, test } from "vitest";
-import { ballot, collect, format, vote, write } from "../../../tests/contracts/storage.js";
 import { memoryStorage } from "../src/index.js";
+
+const format: StoreFormat = {
+  clusterId: "cluster-a",
+  nodeId: 2,
+  founders: { epoch: 1, members: [{ id: 1 }, { id: 2 }], alpha: 16, quorum: { kind: "majority" } },
+};
 
 describe("memoryStorage", () => {
   test("takes its ids from the random source that it is given", async () => {
@@ -14,7 +20,8 @@ describe("memoryStorage", () => {
   test("two storages share nothing", async () => {
     const [a, b] = [memoryStorage(), memoryStorage()];
     const ids = await Promise.all([a.open({ create: format }), b.open({ create: format })]);
-    await a.write(write({ promised: ballot(1), votes: [vote(1, 1, "a")] }));
+    const ballot = { round: 1, node: 1 };
+    await a.write({ promised: ballot, votes: [{ slot: 1, ballot, value: Uint8Array.of(1) }], chosen: [] });
     await b.close();
     expect((await b.open()).votes).toEqual([]);
     expect(ids[0].identity.storeId).not.toBe(ids[1].identity.storeId);
@@ -25,13 +32,15 @@ describe("memoryStorage", () => {
     await storage.open({ create: format });
     await storage.saveSnapshot(1, [new TextEncoder().encode("state")]);
     for await (const chunk of storage.readSnapshot()) chunk.fill(0);
-    expect(await collect(storage.readSnapshot())).toBe("state");
+    let text = "";
+    for await (const chunk of storage.readSnapshot()) text += new TextDecoder().decode(chunk);
+    expect(text).toBe("state");
   });
 
   test("is closed at the end of `await using`", async () => {
     const storage = memoryStorage();
     await storage.open({ create: format });
     await storage[Symbol.asyncDispose]();
-    await expect(storage.write(write({}))).rejects.toMatchObject({ code: "Closed" });
+    await expect(storage.write({ votes: [], chosen: [] })).rejects.toMatchObject({ code: "Closed" });
   });
 });

@@ -1,8 +1,14 @@
-import { transportContract } from "../../../tests/contracts/transport.js";
+import { transportSuite } from "@synod/conformance";
+import { describe, test } from "vitest";
 import { memoryNetwork } from "../src/index.js";
 
-transportContract("memoryNetwork", () => {
-  const queueBytesMax = 1024 * 1024;
-  const network = memoryNetwork({ queueBytesMax });
-  return { transport: () => network.transport(), queueBytesMax, tooLongBytes: queueBytesMax };
+describe("contract of Transport: memoryNetwork", () => {
+  transportSuite({
+    test,
+    create: () => {
+      const queueBytesMax = 1024 * 1024;
+      const network = memoryNetwork({ queueBytesMax });
+      return { transport: () => network.transport(), queueBytesMax, tooLongBytes: queueBytesMax };
+    },
+  });
 });

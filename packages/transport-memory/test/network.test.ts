@@ -1,7 +1,9 @@
+import { TestNode } from "@synod/conformance";
 import type { Member, NodeId } from "@synod/interface";
 import { describe, expect, test } from "vitest";
-import { bytes, TestNode } from "../../../tests/contracts/transport.js";
 import { type MemoryNetwork, type MemoryNetworkOptions, memoryNetwork } from "../src/index.js";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Runs what `soon` was given when told to. */
 class Steps {

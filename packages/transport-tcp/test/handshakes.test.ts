@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { bootIdOf } from "../../../tests/contracts/transport.js";
 import { encodeFrame } from "../src/framing.js";
 import { decodeHello, decodeRefusal, encodeHello, encodeRefusal, frameKinds } from "../src/hello.js";
 import type { TcpTransportOptions } from "../src/index.js";
-import { FakeClock, incarnationOf, RawServer, TcpNode, Wire } from "./support.js";
+import { bootIdOf, FakeClock, incarnationOf, RawServer, TcpNode, Wire } from "./support.js";
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {

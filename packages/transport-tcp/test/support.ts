@@ -1,9 +1,11 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { TestNode } from "@synod/conformance";
 import type { Incarnation, Lane, Metrics } from "@synod/interface";
-import { bootIdOf, TestNode } from "../../../tests/contracts/transport.js";
 import { encodeFrame, type Frame, frameDecoder } from "../src/framing.js";
 import { encodeHello, frameKinds } from "../src/hello.js";
 import { type TcpTransport, type TcpTransportOptions, tcpTransport } from "../src/index.js";
+
+export const bootIdOf = (bootCount: number): string => bootCount.toString(16).padStart(32, "0");
 
 export const incarnationOf = (nodeId: number, bootCount = 1): Incarnation => ({
   clusterId: "cluster-a",

@@ -1,0 +1,7 @@
+import { clockSuite } from "@synod/conformance";
+import { describe, test } from "vitest";
+import { systemClock } from "../src/clock.js";
+
+describe("contract of Clock: systemClock", () => {
+  clockSuite({ test, create: () => ({ clock: systemClock() }) });
+});
