@@ -21,6 +21,13 @@ const steps = [
   npm("api docs", "docs:api"),
 ];
 if (flags.has("--ci")) {
+  const long = (name, script, ...args) => ({ name, command: "npm", args: ["run", "--silent", script, "--", ...args] });
+  steps.push(
+    // 20,000 runs that `npm test` has not seen.
+    long("simulate nodes", "sim", "--profile", "nodes", "--start", "1000", "--seeds", "1250"),
+    long("simulate core", "sim", "--profile", "core", "--start", "1000", "--seeds", "3000"),
+    long("speed of the core", "sim", "--bench"),
+  );
   steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
 }
 

@@ -1,7 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
+import { measureCore } from "./bench.js";
 import { type Options, parseOptions } from "./options.js";
 import { type Host, runAll } from "./run.js";
+import { onThreads, serveThread } from "./threads.js";
 
 /** The bar is drawn on a terminal, in place; elsewhere a line from time to time is enough. */
 const terminal = process.stderr.isTTY === true;
@@ -21,6 +24,7 @@ const host: Host = {
   },
   write: (file, text) => writeFileSync(file, text),
   now: () => performance.now(),
+  threads: (threads, work, onResult) => onThreads(fileURLToPath(import.meta.url), threads, work, onResult),
 };
 
 /** npm runs its scripts in the folder of the package; names of files are meant from where the user stands. */
@@ -36,16 +40,21 @@ function read(): Options | null | undefined {
   }
 }
 
-const options = read();
-if (options === undefined) process.exitCode = 2;
-else if (options !== null) {
-  runAll(options, host).then(
-    (code) => {
-      process.exitCode = code;
-    },
-    (error: unknown) => {
-      console.error(error);
-      process.exitCode = 1;
-    },
-  );
+function main(): void {
+  const options = read();
+  if (options === undefined) process.exitCode = 2;
+  else if (options?.bench === true) measureCore();
+  else if (options !== null) {
+    runAll(options, host).then(
+      (code) => {
+        process.exitCode = code;
+      },
+      (error: unknown) => {
+        console.error(error);
+        process.exitCode = 1;
+      },
+    );
+  }
 }
+
+if (!serveThread()) main();

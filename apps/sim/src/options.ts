@@ -1,14 +1,23 @@
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { type Profile, PROFILES } from "@synod/simulator";
+import type { Reduction } from "@synod/simulator";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { GROUPS, type ProfileName, PROFILE_NAMES } from "./tasks.js";
 
 export interface Options {
   readonly seeds: number;
   readonly start: number;
   /** Taken in turn. */
-  readonly profiles: readonly Profile[];
+  readonly profiles: readonly ProfileName[];
   /** Absolute; null for none. */
   readonly trace: string | null;
+  /** Runs at a time, each on a thread of its own. */
+  readonly jobs: number;
+  /** Looks for a smaller run that fails in the same way. */
+  readonly shrink: boolean;
+  readonly reduce: Reduction;
+  /** Measures the speed of the bare core instead. */
+  readonly bench: boolean;
 }
 
 function wholeNumber(min: number): (text: string) => number {
@@ -19,8 +28,18 @@ function wholeNumber(min: number): (text: string) => number {
   };
 }
 
+function reduction(text: string): Reduction {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // The same answer as for JSON of another shape.
+  }
+  throw new InvalidArgumentError("It must be the JSON object that --shrink printed.");
+}
+
 const HELP_AFTER = `
-Each seed is run once in each profile. The exit code is 1 if a run breaks an invariant, 2 for a bad command line.
+Each seed is run once in each profile; "nodes" stands for those of whole nodes, "core" for those of the bare core. The exit code is 1 if a run breaks an invariant, 2 for a bad command line.
 A trace is JSON, or a space-time diagram if its name ends in .txt.`;
 
 /**
@@ -32,9 +51,18 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     .description("Runs whole clusters in virtual time, one for each seed, and checks that nothing breaks.")
     .option("--seeds <number>", "how many seeds", wholeNumber(1), 100)
     .option("--start <seed>", "the first seed", wholeNumber(0), 1)
-    .addOption(new Option("--profile <name>", "what fails; default: each in turn").choices(PROFILES))
+    .addOption(
+      new Option("--profile <name>", "what fails; default: each in turn").choices([
+        ...PROFILE_NAMES,
+        ...Object.keys(GROUPS),
+      ]),
+    )
     .option("--seed <seed>", "this seed alone", wholeNumber(0))
     .option("--trace <file>", "write all events of the run; needs --seed and --profile")
+    .option("--jobs <number>", "runs at a time; default: one for each core", wholeNumber(1))
+    .option("--shrink", "look for a smaller run that fails as well; needs --seed and --profile")
+    .option("--reduce <json>", "leave out what --shrink found superfluous; needs --seed and --profile", reduction)
+    .option("--bench", "measure how many schedules of the bare core a minute one core can do")
     .addHelpText("after", HELP_AFTER)
     .allowExcessArguments(false)
     .exitOverride()
@@ -45,14 +73,37 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     if (error instanceof CommanderError && error.exitCode === 0) return null;
     throw error;
   }
-  const given = command.opts<{ seeds: number; start: number; profile?: Profile; seed?: number; trace?: string }>();
-  if (given.trace !== undefined && (given.seed === undefined || given.profile === undefined)) {
-    command.error("error: --trace needs --seed and --profile: it is the trace of one run");
+  const given = command.opts<{
+    seeds: number;
+    start: number;
+    profile?: ProfileName | keyof typeof GROUPS;
+    seed?: number;
+    trace?: string;
+    jobs?: number;
+    shrink?: boolean;
+    reduce?: Reduction;
+    bench?: boolean;
+  }>();
+  const { profile } = given;
+  const profiles =
+    profile === undefined
+      ? PROFILE_NAMES
+      : profile in GROUPS
+        ? GROUPS[profile as keyof typeof GROUPS]
+        : [profile as ProfileName];
+  const one = given.seed !== undefined && profiles.length === 1;
+  for (const name of ["trace", "shrink", "reduce"] as const) {
+    if (given[name] === undefined || one) continue;
+    command.error(`error: --${name} needs --seed and --profile: it is about one run`);
   }
   return {
     seeds: given.seed === undefined ? given.seeds : 1,
     start: given.seed ?? given.start,
-    profiles: given.profile === undefined ? PROFILES : [given.profile],
+    profiles,
     trace: given.trace === undefined ? null : resolve(directory, given.trace),
+    jobs: given.jobs ?? (one ? 1 : availableParallelism()),
+    shrink: given.shrink ?? false,
+    reduce: given.reduce ?? {},
+    bench: given.bench ?? false,
   };
 }

@@ -6,11 +6,24 @@ import { describe, expect, test } from "vitest";
 import type { Report, TraceEvent } from "@synod/simulator";
 import { type Options, parseOptions } from "../src/options.js";
 import { describeFailure, runAll, traceFile } from "../src/run.js";
+import { PROFILE_NAMES } from "../src/tasks.js";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const DIRECTORY = fileURLToPath(new URL(".", import.meta.url));
 
-async function run(options: Options) {
+const ALL: Options = {
+  seeds: 100,
+  start: 1,
+  profiles: PROFILE_NAMES,
+  trace: null,
+  jobs: 1,
+  shrink: false,
+  reduce: {},
+  bench: false,
+};
+
+async function run(given: Partial<Options>) {
+  const options = { ...ALL, ...given };
   const lines: string[] = [];
   const files: Record<string, string> = {};
   let nowMs = 0;
@@ -21,6 +34,7 @@ async function run(options: Options) {
       files[file] = text;
     },
     now: () => (nowMs += 500),
+    threads: () => Promise.reject(new Error("no threads here")),
   });
   return { code, lines, files };
 }
@@ -29,10 +43,10 @@ describe("the command line", () => {
   const parse = (...argv: string[]): Options | null => parseOptions(argv, DIRECTORY);
 
   test("by default each profile, a hundred seeds", () => {
-    const all = { seeds: 100, start: 1, profiles: ["calm", "network", "disk", "swarm"], trace: null };
-    expect(parse()).toEqual(all);
-    expect(parse("--seeds", "7", "--start", "40", "--profile", "disk")).toEqual({
-      ...all,
+    expect(parse("--jobs", "1")).toEqual(ALL);
+    expect(parse()?.jobs).toBeGreaterThan(0);
+    expect(parse("--seeds", "7", "--start", "40", "--profile", "disk", "--jobs", "1")).toEqual({
+      ...ALL,
       seeds: 7,
       start: 40,
       profiles: ["disk"],
@@ -41,6 +55,7 @@ describe("the command line", () => {
 
   test("one seed with its trace", () => {
     expect(parse("--seed", "18", "--profile", "swarm", "--trace", "x.json")).toEqual({
+      ...ALL,
       seeds: 1,
       start: 18,
       profiles: ["swarm"],
@@ -55,6 +70,9 @@ describe("the command line", () => {
     [["--profile", "mild"]],
     [["--trace", "x.json"]],
     [["--seed", "1", "--trace", "x.json"]],
+    [["--shrink"]],
+    [["--seed", "1", "--profile", "disk", "--reduce", "[]"]],
+    [["--jobs", "0"]],
     [["--fast"]],
     [["seeds"]],
   ])("%j is refused", (argv) => {
@@ -63,11 +81,11 @@ describe("the command line", () => {
 });
 
 test("many seeds: progress, rare paths, a count", async () => {
-  const { code, lines } = await run({ seeds: 2, start: 1, profiles: ["calm", "swarm"], trace: null });
+  const { code, lines } = await run({ seeds: 4, profiles: ["calm", "swarm"] });
   expect(code).toBe(0);
-  expect(lines[0]).toBe("[#######.......................] 1 of 4 runs, 2.0 a second");
+  expect(lines[0]).toBe("[#######.......................] 2 of 8 runs, 4.0 a second");
   expect(lines.some((line) => /^ +\d+ {2}leader elected$/.test(line))).toBe(true);
-  expect(lines.at(-1)).toMatch(/^4 runs without a failure in \d+\.\d s, \d+\.\d a second$/);
+  expect(lines.at(-1)).toMatch(/^8 runs without a failure in \d+\.\d s, \d+\.\d a second$/);
 });
 
 test("one seed: what it was, and its trace", async () => {
@@ -100,6 +118,12 @@ test("a failure says what broke and how to see it again", () => {
   ]);
 });
 
+test("what shrinking left out is part of the command that repeats the run", () => {
+  const report = { seed: 18, profile: "disk", failure: { invariant: "P2c", message: "m", atMs: 1 } } as Report;
+  const text = `again: npm run sim -- --profile disk --seed 18 --reduce '{"without":[1,2]}' --trace trace.txt`;
+  expect(describeFailure(report, { without: [1, 2] }).at(-1)).toBe(text);
+});
+
 describe("as processes of their own", () => {
   const sim = (argv: string[], env: Record<string, string>) =>
     promisify(execFile)(process.execPath, [MAIN, ...argv], { env: { ...process.env, ...env } });
@@ -113,6 +137,14 @@ describe("as processes of their own", () => {
     const hashes = outputs.map(({ stdout }) => /trace hash ([0-9a-f]{16})/.exec(stdout)?.[1]);
     expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/);
     expect(hashes[1]).toBe(hashes[0]);
+  });
+
+  test("on two threads: each seed once, and the same rare paths as on one", { timeout: 120_000 }, async () => {
+    const argv = ["--profile", "core-short", "--seeds", "250"];
+    const outputs = [];
+    for (const jobs of ["1", "2"]) outputs.push((await sim([...argv, "--jobs", jobs], {})).stdout.split("\n"));
+    expect(outputs[1]?.slice(0, -2)).toEqual(outputs[0]?.slice(0, -2));
+    expect(outputs[1]?.at(-2)).toMatch(/^250 runs without a failure/);
   });
 
   test("a bad command line is one line and code 2", async () => {

@@ -328,7 +328,8 @@ export class Cluster {
     const { judge, configuration, config } = this.#p;
     const { openSlots, queuedBytes } = status;
     const { queueBytesMax = Number.POSITIVE_INFINITY } = config.limits;
-    const within = openSlots <= configuration.alpha && queuedBytes <= queueBytesMax;
+    // A leader that hears of an earlier leader's announcement goes on from there, with what it had proposed again still open.
+    const within = openSlots <= 2 * configuration.alpha && queuedBytes <= queueBytesMax;
     judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
     const { epoch, members } = status.configuration;
     judge.check(

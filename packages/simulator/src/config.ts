@@ -211,3 +211,28 @@ export function configurationOf(config: Config): Configuration {
   const members = Array.from({ length: config.nodes }, (_, i) => ({ id: i + 1 }));
   return { epoch: 1, members, alpha: config.alpha, quorum: config.quorum };
 }
+
+/** What is left out of a run. The rest happens as before: a run that still fails is easier to understand. */
+export interface Reduction {
+  /** Strikes of faults, by their number in the run. */
+  readonly without?: readonly number[];
+  /** Length of the safety phase. */
+  readonly safetyMs?: number;
+  readonly clients?: number;
+  /** Links lose, copy and delay nothing of their own accord. */
+  readonly calmNetwork?: boolean;
+  readonly calmDisk?: boolean;
+  readonly steadyClocks?: boolean;
+}
+
+export function reduced(config: Config, reduction: Reduction): Config {
+  const { safetyMs = config.safetyMs, clients = config.clients } = reduction;
+  return {
+    ...config,
+    safetyMs: Math.min(safetyMs, config.safetyMs),
+    clients: Math.min(clients, config.clients),
+    ...(reduction.calmNetwork === true ? { network: HEALED.network } : {}),
+    ...(reduction.calmDisk === true ? { disk: HEALED.disk } : {}),
+    ...(reduction.steadyClocks === true ? { clock: () => ({ rate: 1, stepMs: 0, turnMs: [0, 0] }) } : {}),
+  };
+}

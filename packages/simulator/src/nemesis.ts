@@ -40,16 +40,22 @@ export class Nemesis {
   readonly #timeline: Timeline;
   readonly #random: SeededRandom;
   readonly #judge: Judge;
+  readonly #without: ReadonlySet<number>;
   #stopped = false;
+  /** How often it struck so far, left out or not. */
+  strikes = 0;
 
   constructor(parts: {
     cluster: Cluster;
+    /** Numbers of the strikes that are left out. */
+    without: ReadonlySet<number>;
     config: Config;
     timeline: Timeline;
     random: SeededRandom;
     judge: Judge;
   }) {
     this.#cluster = parts.cluster;
+    this.#without = parts.without;
     this.#config = parts.config;
     this.#timeline = parts.timeline;
     this.#random = parts.random;
@@ -68,9 +74,13 @@ export class Nemesis {
   #again(): void {
     const { faults, faultEveryMs } = this.#config;
     if (KINDS.every((kind) => faults[kind] === 0)) return;
-    this.#timeline.after(this.#random.between(0, 2 * faultEveryMs), () => {
+    // Each strike draws from its own generator: one that is left out changes nothing in the others.
+    const random = this.#random.fork();
+    const number = this.strikes;
+    this.#timeline.after(random.between(0, 2 * faultEveryMs), () => {
       if (this.#stopped) return;
-      this.#strike();
+      this.strikes++;
+      if (!this.#without.has(number)) this.#strike(random);
       this.#again();
     });
   }
@@ -87,27 +97,26 @@ export class Nemesis {
     });
   }
 
-  #strike(): void {
+  #strike(random: SeededRandom): void {
     const { faults } = this.#config;
-    let at = this.#random.between(
+    let at = random.between(
       0,
       KINDS.reduce((sum, kind) => sum + faults[kind], 0),
     );
     const kind = KINDS.find((each) => (at -= faults[each]) < 0);
-    if (kind !== undefined) this.#do(kind, this.#victim());
+    if (kind !== undefined) this.#do(kind, this.#victim(random), random);
   }
 
   /** Leaders are the better victims, and those that wait for their disks. */
-  #victim(): NodeId {
+  #victim(random: SeededRandom): NodeId {
     const leader = this.#cluster.leader();
-    if (leader !== undefined && this.#random.chance(0.4)) return leader;
+    if (leader !== undefined && random.chance(0.4)) return leader;
     const writing = this.#cluster.ids.filter((id) => this.#cluster.disk(id).busy);
-    return this.#random.pick(writing.length > 0 && this.#random.chance(0.5) ? writing : this.#cluster.ids);
+    return random.pick(writing.length > 0 && random.chance(0.5) ? writing : this.#cluster.ids);
   }
 
-  #do(kind: keyof FaultWeights, id: NodeId): void {
+  #do(kind: keyof FaultWeights, id: NodeId, random: SeededRandom): void {
     const cluster = this.#cluster;
-    const random = this.#random;
     switch (kind) {
       case "kill":
         return cluster.crash(id, "kill");
@@ -126,18 +135,18 @@ export class Nemesis {
         cluster.note(id, "stands still");
         return cluster.process(id).pause(random.between(1, 600));
       case "partition":
-        return this.#partition();
+        return this.#partition(random);
       case "heal":
         return healLinks(cluster);
       case "flap":
-        return this.#flap(id, random.int(3, 12));
+        return this.#flap(id, random.int(3, 12), random);
       case "stumble":
-        return this.#stumble(this.#cluster.leader() ?? id);
+        return this.#stumble(this.#cluster.leader() ?? id, random);
       case "armDisk":
         cluster.disk(id).armed = { operations: random.int(0, 12), fault: random.pick(DISK_FAULTS) };
         return;
       case "slowDisk":
-        return this.#slowDisk(id);
+        return this.#slowDisk(id, random);
       case "fullDisk":
         cluster.disk(id).full = !cluster.disk(id).full;
         return;
@@ -156,20 +165,27 @@ export class Nemesis {
         return cluster.jumpClock(id, byMs);
       }
       case "throwFromPort":
-        cluster.process(id).ports.armed = { call: random.pick(PORT_CALLS), after: random.int(0, 20) };
+        return this.#armPort(id, random);
     }
   }
 
-  #partition(): void {
+  #partition(random: SeededRandom): void {
     const cluster = this.#cluster;
-    if (this.#random.chance(0.5)) healLinks(cluster);
-    const { name, links, clog } = partition(cluster.ids, cluster.leader(), this.#random);
+    if (random.chance(0.5)) healLinks(cluster);
+    const { name, links, clog } = partition(cluster.ids, cluster.leader(), random);
     this.#judge.sometimes(`partition: ${name}`);
     cluster.noteWorld(`partition: ${name}`);
     for (const [from, to] of links) {
       if (clog === true) cluster.network.clog(from, to);
       else cluster.network.cut(from, to);
     }
+  }
+
+  #armPort(id: NodeId, random: SeededRandom): void {
+    const call = random.pick(PORT_CALLS);
+    // A line in the log is rare: of many there would be none.
+    const after = call === "logger" ? 0 : random.int(0, random.pick([0, 3, 20]));
+    this.#cluster.process(id).ports.armed = { call, after };
   }
 
   /** A disk is damaged or lost for good, as long as the others hold a quorum of each phase: one good copy of everything. */
@@ -182,7 +198,7 @@ export class Nemesis {
   }
 
   /** A node is cut off, heard again, cut off, … faster than an election or slower. */
-  #flap(id: NodeId, times: number): void {
+  #flap(id: NodeId, times: number, random: SeededRandom): void {
     const { network, ids } = this.#cluster;
     const others = ids.filter((other) => other !== id);
     if (times === 0 || this.#stopped) return;
@@ -193,14 +209,14 @@ export class Nemesis {
         else network.open(from, to);
       }
     }
-    this.#timeline.after(this.#random.between(5, 150), () => this.#flap(id, times - 1), true);
+    this.#timeline.after(random.between(5, 150), () => this.#flap(id, times - 1, random), true);
   }
 
-  #stumble(id: NodeId): void {
+  #stumble(id: NodeId, random: SeededRandom): void {
     const cluster = this.#cluster;
     const others = cluster.ids.filter((other) => other !== id);
-    const muteMs = this.#random.between(1, 10);
-    const endMs = muteMs + this.#random.between(2, 15);
+    const muteMs = random.between(1, 10);
+    const endMs = muteMs + random.between(2, 15);
     cluster.note(id, "stumbles");
     for (const other of others) cluster.network.cut(id, other);
     this.#timeline.after(
@@ -215,14 +231,14 @@ export class Nemesis {
     });
   }
 
-  #slowDisk(id: NodeId): void {
+  #slowDisk(id: NodeId, random: SeededRandom): void {
     const disk = this.#cluster.disk(id);
     this.#judge.sometimes("slow disk");
-    disk.flushMs = [50, this.#random.pick([200, SLOWEST_MS])];
+    disk.flushMs = [50, random.pick([200, SLOWEST_MS])];
     const end = (): void => {
       if (!this.#stopped) disk.flushMs = this.#config.disk.flushMs;
     };
-    this.#timeline.after(this.#random.between(50, 1_500), end, true);
+    this.#timeline.after(random.between(50, 1_500), end, true);
   }
 }
 

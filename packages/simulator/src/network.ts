@@ -106,7 +106,7 @@ export class SimulatedNetwork {
   #haunt({ self, handlers, up }: Endpoint): void {
     const old = this.#history.filter(({ to }) => to === self.nodeId);
     this.#timeline.after(this.#random.between(0, 20), () => {
-      for (const { from, frame } of old.slice(-3)) handlers.frame(from, frame);
+      for (const { from, frame } of old.slice(-3)) handlers.frame(from, frame.slice());
       for (const peer of up.keys()) handlers.peerDown(peer);
     });
   }
@@ -188,7 +188,8 @@ export class SimulatedNetwork {
           life,
           () => {
             this.#watch.delivered(from, to, frame, delivery);
-            handlers.frame(from, frame);
+            // Each receiver owns its bytes.
+            handlers.frame(from, frame.slice());
           },
           true,
         );

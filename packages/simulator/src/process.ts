@@ -118,6 +118,7 @@ export class Process {
     // No two machines agree on when time began.
     const startMs = this.#random.between(0, 1e6);
     let lastMs = 0;
+    let soonMs = 0;
     return {
       now: () => {
         const nowMs = startMs + this.#timeline.nowMs * rate + this.#aheadMs;
@@ -126,7 +127,12 @@ export class Process {
         return lastMs;
       },
       timer: (delayMs, callback) => this.after(life, delayMs / rate, callback, true),
-      soon: (callback) => void this.after(life, this.#random.between(...turnMs), callback),
+      soon: (callback) => {
+        const { nowMs } = this.#timeline;
+        // In the order in which they were asked for.
+        soonMs = Math.max(soonMs, nowMs + this.#random.between(...turnMs));
+        this.after(life, soonMs - nowMs, callback);
+      },
     };
   }
 }

@@ -3,7 +3,7 @@ import { checkLinearizability } from "@synod/linearizability";
 import type { Envelope } from "@synod/multipaxos";
 import { Client } from "./clients.js";
 import { type AnyWorkload, Cluster } from "./cluster.js";
-import { configurationOf, drawConfig, type Profile, PROFILES } from "./config.js";
+import { type Config, configurationOf, drawConfig, type Profile, PROFILES, reduced, type Reduction } from "./config.js";
 import { type Failure, Judge } from "./judge.js";
 import { Ledger } from "./ledger.js";
 import { Nemesis, SLOWEST_MS } from "./nemesis.js";
@@ -26,6 +26,8 @@ export interface SimulateOptions<Command, Query, Result, Answer = Result> {
   readonly codec: Codec<Envelope>;
   /** Called with each event of the run. */
   readonly trace?: (event: TraceEvent) => void;
+  /** Leaves a part of the run out: see `shrink`. */
+  readonly reduce?: Reduction;
   /** Waits until all promises that can settle have settled. By default a turn of the host's event loop. */
   readonly drain?: Drain;
 }
@@ -47,6 +49,9 @@ export interface Report {
   /** Requests of clients that ended, and those of them that were answered. */
   readonly requests: number;
   readonly answered: number;
+  readonly clients: number;
+  /** Faults that struck or were left out. */
+  readonly strikes: number;
   /** How often each rare path was reached. */
   readonly sometimes: Readonly<Record<string, number>>;
 }
@@ -90,7 +95,8 @@ class Simulation {
     const timeline = this.#timeline;
     const judge = this.#judge;
     const random = new SeededRandom(seed, PROFILES.indexOf(this.#profile));
-    const config = drawConfig(this.#profile, random.fork());
+    const { reduce = {} } = this.#options;
+    const config = reduced(drawConfig(this.#profile, random.fork()), reduce);
     const configuration = configurationOf(config);
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
@@ -100,7 +106,7 @@ class Simulation {
     const failed = (): boolean => judge.failure !== null;
 
     for (const id of cluster.ids) cluster.boot(id);
-    const nemesis = new Nemesis({ ...parts, cluster, random: random.fork() });
+    const nemesis = new Nemesis({ ...parts, cluster, without: new Set(reduce.without), random: random.fork() });
     let nodes = cluster.ids;
     const clients = Array.from(
       { length: config.clients },
@@ -117,6 +123,10 @@ class Simulation {
     nodes = recovery.core;
     if (!failed()) await recovery.run();
     if (!failed()) this.#checkEnd(cluster, ledger, recovery.core);
+    if (!failed() && config.profile === "calm") {
+      const requests = clients.reduce((sum, client) => sum + client.finished, 0);
+      this.#checkBudget(cluster, config, { requests, slots: oracle.prefix });
+    }
     await this.#close(cluster);
 
     if (judge.failure !== null) cluster.noteWorld(`FAILED: ${judge.failure.invariant}: ${judge.failure.message}`);
@@ -132,6 +142,8 @@ class Simulation {
       slotsChosen: oracle.prefix,
       requests: clients.reduce((sum, client) => sum + client.finished, 0),
       answered: clients.reduce((sum, client) => sum + client.answered, 0),
+      strikes: nemesis.strikes,
+      clients: config.clients,
       sometimes: Object.fromEntries([...judge.counts].sort(([a], [b]) => (a < b ? -1 : 1))),
     };
   }
@@ -147,6 +159,22 @@ class Simulation {
     });
     if (result.ok === "unknown") this.#judge.sometimes("linearizability not decided");
     else if (!result.ok) this.#judge.fail("linearizable", result.explanation.text);
+  }
+
+  /** Where nothing fails, a command costs a known number of messages, and so does an idle election timeout. */
+  #checkBudget(cluster: Cluster, config: Config, done: { requests: number; slots: number }): void {
+    const peers = cluster.ids.length - 1;
+    // Accept, Accepted and Commit; a request may be forwarded, or ask for an index that takes a round of its own.
+    const work = 3 * peers * done.slots + (2 * peers + 4) * done.requests;
+    const rounds = (8 * this.#timeline.nowMs) / config.limits.electionTimeoutMs;
+    const beats = rounds * 2 * cluster.ids.length * peers;
+    const most = 1.15 * (work + beats) + 200;
+    this.#judge.check(
+      cluster.framesSent <= most,
+      "message budget",
+      () =>
+        `${cluster.framesSent} frames for ${done.requests} requests in ${done.slots} slots; ${most.toFixed(0)} are enough`,
+    );
   }
 
   /** Every node can be closed, whatever happened before. */

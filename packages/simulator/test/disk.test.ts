@@ -14,7 +14,7 @@ function machine(seed = 1) {
   const random = new SeededRandom(seed);
   const disk = new Disk(random);
   disk.flushMs = [0, 0];
-  const process = new Process(1, { disk, timeline, random });
+  const process = new Process(1, { disk, timeline, random, onPortFault: () => undefined });
   const crashes: string[] = [];
   const start = (): SimulatedFileSystem =>
     new SimulatedFileSystem({ disk, life: process.begin(), timeline, onCrash: (how) => crashes.push(how) });

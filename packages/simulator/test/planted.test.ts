@@ -1,6 +1,6 @@
 import type { FileHandle, FileSystem, Storage } from "@synod/interface";
 import { describe, expect, test } from "vitest";
-import { KeyValueMachine, keyValueWorkload, type Profile, type StorageFactory } from "../src/index.js";
+import { KeyValueMachine, keyValueWorkload, type Profile, shrink, type StorageFactory } from "../src/index.js";
 import { firstFailure, type KeyValueOptions, range, realStorage, run } from "./support.js";
 
 /** Passes every call on; methods of classes need their own object. */
@@ -156,5 +156,25 @@ describe("what is broken on purpose is found", () => {
     // The seed is enough to see it again. (What is planted may differ a little: it counts over all runs.)
     const again = await run(report?.seed ?? 0, profile, planted);
     expect(again.failure?.invariant).toMatch(invariant);
+  });
+});
+
+describe("a smaller run that fails as well", () => {
+  test("few faults are left, and the reduction repeats the failure", { timeout: 120_000 }, async () => {
+    const planted = { storage: acknowledgesFirst };
+    const found = await firstFailure(range(1, 40), "swarm", planted);
+    const seed = found?.seed ?? 0;
+    const shrunk = await shrink((reduce) => run(seed, "swarm", { ...planted, reduce }));
+    const { reduction = {}, report } = shrunk ?? {};
+    expect(report?.failure?.invariant).toBe(found?.failure?.invariant);
+    expect(shrunk?.strikes).toBeGreaterThan(0);
+    expect(shrunk?.strikes).toBeLessThanOrEqual(3);
+    expect(found?.strikes).toBeGreaterThan(3);
+    expect(report?.clients).toBeLessThanOrEqual(found?.clients ?? 0);
+    expect((await run(seed, "swarm", { ...planted, reduce: reduction })).traceHash).toBe(report?.traceHash);
+  });
+
+  test("a run that does not fail is not shrunk", async () => {
+    expect(await shrink((reduce) => run(1, "calm", { reduce }))).toBeNull();
   });
 });

@@ -1,19 +1,23 @@
 import { expect, test } from "vitest";
 import { PARTITIONS, type Profile, PROFILES } from "../src/index.js";
+import { PORT_CALLS } from "../src/ports.js";
 import { range, run } from "./support.js";
 
 /** SYNOD_SEEDS=5000 SYNOD_START=1 npx vitest run --project simulator simulate */
-const SEEDS = Number(process.env["SYNOD_SEEDS"] ?? 30);
+const SEEDS = Number(process.env["SYNOD_SEEDS"] ?? 50);
 const START = Number(process.env["SYNOD_START"] ?? 1);
 
 /** Rare paths that the fixed seeds must reach: without them the runs would prove less than it seems. */
 const RARE = [
   "answered after a retry",
   "catch-up by fetch",
+  "clock jump",
   "closed in order",
+  "damage refused",
   "duplicate suppressed by session",
   "leader deposed",
   "leader elected",
+  "lost disk refused",
   "lost name",
   "not proposed",
   "outcome unknown",
@@ -32,7 +36,9 @@ const RARE = [
   "retry with the same ticket",
   "slow disk",
   "stopped by a failing disk",
+  "partition: flapping",
   ...PARTITIONS.map((name) => `partition: ${name}`),
+  ...PORT_CALLS.filter((call) => call !== "logger").map((call) => `thrown by ${call}`),
 ];
 
 const reached = new Set<string>();
@@ -53,6 +59,7 @@ test.each(PROFILES)(`%s: ${SEEDS} seeds from ${START}`, { timeout: 20_000 + SEED
 test.each<[profile: Profile, what: string]>([
   ["network", "gap filled by a no-op"],
   ["disk", "torn write"],
+  ["network", "thrown by logger"],
 ])("%s: %s", { timeout: 120_000 }, async (profile, what) => {
   for (const seed of range(START, 400)) {
     const report = await run(seed, profile);

@@ -1,37 +1,397 @@
-import type { Ballot, NodeId, Slot } from "@synod/interface";
-import type { Outbox, Replica, WriteId } from "@synod/multipaxos";
-import type { Disk } from "./oracle.js";
+import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface";
+import {
+  type Effects,
+  type Message,
+  Outbox,
+  type ReadReady,
+  Replica,
+  type ReplicaSettings,
+  type ReplicaStatus,
+  type Send,
+  type WriteId,
+} from "@synod/multipaxos";
+import { check } from "./broken.js";
+import { Disk } from "./disk.js";
+import type { CoreNetwork } from "./network.js";
+import type { CoreOracle } from "./oracle.js";
+import type { Reads } from "./reads.js";
+import { rankOf, rankText } from "./values.js";
+import type { World } from "./world.js";
+
+/** Where a process is to end: after so many more of these steps. */
+export interface ArmedCrash {
+  readonly step: "write begun" | "write durable" | "message sent";
+  left: number;
+}
+
+export interface CoreNodeParts {
+  readonly world: World;
+  readonly oracle: CoreOracle;
+  readonly network: CoreNetwork;
+  readonly reads: Reads;
+  readonly configuration: Configuration;
+  readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
+  readonly diskMs: readonly [number, number];
+  /** Longest value. */
+  readonly valueBytesMax: number;
+  /** Between handing out and having executed; none at all for 0. */
+  readonly applyMs: number;
+  /** Clocks run between 1 - drift and 1 + drift times as fast as they should. */
+  readonly drift: number;
+  /** Old packets that come once more to a node that was elected. */
+  readonly echo: number;
+  /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
+  readonly freeze: boolean;
+}
+
+interface Writing {
+  readonly id: WriteId;
+  readonly write: StorageWrite;
+  /** On disk, and the process has not heard of it. */
+  durable: boolean;
+}
 
 /** One life of a node, from its start to its crash. */
 export interface Life {
-  readonly number: number;
   readonly replica: Replica;
-  readonly outbox: Outbox;
   readonly bootId: string;
-  writing: { id: WriteId; apply: () => void } | null;
-  /** Texts handed out; slot 1 first. */
-  readonly handedOut: string[];
+  readonly outbox: Outbox;
+  writing: Writing | null;
+  handedOut: Slot;
   applied: Slot;
   applyPlanned: boolean;
-  promised: Ballot | null;
-  readonly reads: { tokens: readonly number[]; index: Slot }[];
-  /** Forwards that this life was given to propose. */
+  /** Rank of the highest promise seen. */
+  promised: number;
+  readonly waitingReads: ReadReady[];
+  /** Forwards that this life was given to propose, and those that it answered as not proposed. */
   readonly taken: Set<string>;
+  readonly refused: Set<string>;
 }
 
-/** What outlives a crash, and the life that goes on. */
-export interface Node {
+/** The driver of one replica, and what outlives a crash. */
+export class CoreNode {
   readonly id: NodeId;
-  readonly disk: Disk;
-  life: Life | null;
-  lives: number;
-  pausedUntil: number;
+  readonly disk: Disk = new Disk();
+  life: Life | null = null;
+  diskMs: readonly [number, number];
+  armed: ArmedCrash | null = null;
+  readonly #p: CoreNodeParts;
+  #lives = 0;
+  #pausedUntilMs = 0;
   /** What a paused process will find when it goes on. */
-  deferred: (() => void)[];
+  #deferred: (() => void)[] = [];
+  #rate = 1;
+  #aheadMs = 0;
+
+  constructor(id: NodeId, parts: CoreNodeParts) {
+    this.id = id;
+    this.#p = parts;
+    this.diskMs = parts.diskMs;
+  }
+
+  get leads(): boolean {
+    return this.life?.replica.leads === true;
+  }
+
+  status(): ReplicaStatus | null {
+    return this.life?.replica.status() ?? null;
+  }
+
+  // ---- faults
+
+  boot(): void {
+    if (this.life !== null) return;
+    const { world, configuration, settings, drift } = this.#p;
+    this.#lives++;
+    const bootId = `${this.id}:${this.#lives}`;
+    const recovered = this.disk.recovered();
+    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings });
+    const { promised, chosenUpTo } = replica.status();
+    check(
+      rankOf(promised) >= rankOf(recovered.promised) && chosenUpTo >= recovered.chosenUpTo,
+      "acknowledged writes survive",
+      () => `node ${this.id} starts with less than its disk holds`,
+    );
+    this.#rate = 1 + world.random.between(-drift, drift);
+    this.#aheadMs = drift === 0 ? 0 : world.random.between(0, 1000);
+    this.life = {
+      replica,
+      bootId,
+      outbox: new Outbox(),
+      writing: null,
+      handedOut: 0,
+      applied: 0,
+      applyPlanned: false,
+      promised: rankOf(promised),
+      waitingReads: [],
+      taken: new Set(),
+      refused: new Set(),
+    };
+    world.note(this.id, () => `starts, chosen up to ${chosenUpTo}`);
+    this.#tick(this.life);
+  }
+
+  /** The process dies. A write under way may be found later, or not. */
+  crash(): void {
+    const { life } = this;
+    if (life === null) return;
+    const { world, reads } = this.#p;
+    world.note(this.id, () => "crashes");
+    this.life = null;
+    this.armed = null;
+    this.#pausedUntilMs = 0;
+    this.#deferred = [];
+    reads.forget(life);
+    world.sometimes("crash");
+    if (life.writing === null || life.writing.durable) return;
+    const kept = world.random.chance(0.5);
+    world.sometimes(kept ? "crash, write kept" : "crash, write lost");
+    if (kept) this.#apply(life.writing.write);
+  }
+
+  pause(ms: number): void {
+    const { world } = this.#p;
+    if (this.life === null) return;
+    const untilMs = world.nowMs + ms;
+    this.#pausedUntilMs = Math.max(untilMs, this.#pausedUntilMs);
+    world.note(this.id, () => `stands still for ${ms.toFixed(1)} ms`);
+    world.after(ms, () => {
+      if (this.#pausedUntilMs === untilMs) this.resume();
+    });
+  }
+
+  resume(): void {
+    this.#pausedUntilMs = 0;
+    for (const action of this.#deferred.splice(0)) action();
+  }
+
+  /** The clock jumps forward. */
+  jump(ms: number): void {
+    this.#aheadMs += ms;
+    this.#p.world.note(this.id, () => `its clock jumps by ${ms.toFixed(1)} ms`);
+  }
+
+  /** The disk is quick again, also with what it has begun. */
+  healDisk(diskMs: readonly [number, number]): void {
+    this.diskMs = diskMs;
+    this.armed = null;
+    const { life } = this;
+    if (life?.writing?.durable === false) this.#finishLater(life, life.writing);
+  }
+
+  /** Whether the process is to end at this step, which it then does. */
+  #endsAt(step: ArmedCrash["step"]): boolean {
+    const { armed } = this;
+    if (armed?.step !== step || armed.left-- > 0) return false;
+    this.#p.world.sometimes(`crash armed: ${step}`);
+    this.crash();
+    return true;
+  }
+
+  // ---- events
+
+  /** Something happens to one life. A paused process does nothing until it goes on. */
+  #whenAwake(life: Life, action: () => void): void {
+    if (this.life !== life) return;
+    if (this.#pausedUntilMs > this.#p.world.nowMs) this.#deferred.push(() => this.#whenAwake(life, action));
+    else action();
+  }
+
+  #tick(life: Life): void {
+    const { world, settings } = this.#p;
+    this.turn(() => {});
+    const everyMs = settings.electionTimeoutMs / 10;
+    world.after(world.random.between(0.6 * everyMs, everyMs), () => this.#whenAwake(life, () => this.#tick(life)));
+  }
+
+  #begin(life: Life): void {
+    const { world } = this.#p;
+    life.replica.tick(this.#aheadMs + world.nowMs * this.#rate, world.random.fraction());
+  }
+
+  /** Calls of clients: lost on a process that is paused. */
+  turn(event: (life: Life) => void): void {
+    const { life } = this;
+    if (life === null || this.#pausedUntilMs > this.#p.world.nowMs) return;
+    this.#begin(life);
+    event(life);
+    this.#settle(life, life.replica.takeEffects());
+  }
+
+  receive(from: NodeId, message: Message): void {
+    if (this.life === null) return;
+    if (this.#pausedUntilMs > this.#p.world.nowMs) {
+      this.#deferred.push(() => this.receive(from, message));
+      return;
+    }
+    const { life } = this;
+    const { replica } = life;
+    this.#begin(life);
+    if (message.kind !== "accept" && message.kind !== "prepare") {
+      replica.receive(from, message);
+      this.#settle(life, replica.takeEffects());
+      return;
+    }
+    const promised = this.#watchPromise(life);
+    replica.receive(from, message);
+    const effects = replica.takeEffects();
+    this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    this.#settle(life, effects);
+  }
+
+  /** Rank of the promise in memory. */
+  #watchPromise(life: Life): number {
+    const { settings, valueBytesMax } = this.#p;
+    const { alpha } = this.#p.configuration;
+    const status = life.replica.status();
+    const promised = rankOf(status.promised);
+    check(
+      promised >= life.promised,
+      "promise never falls",
+      () => `node ${this.id}: from ${rankText(life.promised)} to ${rankText(promised)}`,
+    );
+    life.promised = promised;
+    const { openSlots, openBytes } = status;
+    check(
+      // What the announcement of an earlier leader made known stays open until its votes come.
+      openSlots <= 2 * alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
+      "memory bounds",
+      () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
+    );
+    return promised;
+  }
+
+  // ---- effects
+
+  #settle(life: Life, effects: Effects): void {
+    const { oracle, world, network } = this.#p;
+    for (const { slot, value } of effects.chosen) {
+      check(slot === life.handedOut + 1, "in-order apply", () => `node ${this.id}: ${slot} after ${life.handedOut}`);
+      oracle.onHandedOut(this.id, slot, value);
+      life.handedOut = slot;
+    }
+    for (const ready of effects.reads) this.#readReady(life, ready);
+    for (const notice of effects.notices) {
+      world.sometimes(notice.kind === "ignored" ? `ignored: ${notice.reason}` : notice.kind);
+      // What an earlier leadership of the same node was told.
+      if (notice.kind === "elected" && this.#p.echo > 0) network.replay(this.id, this.#p.echo);
+      world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));
+    }
+    for (const { outcome } of effects.forwardOutcomes) world.sometimes(`forward ${outcome}`);
+    this.#execute(life);
+    this.#startWrite(life);
+    if (this.life !== life) return;
+    this.#leave(life, life.outbox.add(effects.sends));
+    if (this.life !== life || effects.forwarded.length === 0) return;
+    for (const forwarded of effects.forwarded) this.#onForwarded(life, forwarded);
+    this.#settle(life, life.replica.takeEffects());
+  }
+
+  #onForwarded(life: Life, { from, bootId, sequence, body }: Effects["forwarded"][number]): void {
+    const id = `${bootId}#${sequence}`;
+    check(!life.taken.has(id), "forward taken once", () => `node ${this.id} takes forward ${id} again`);
+    check(!life.refused.has(id), "forward taken once", () => `node ${this.id} takes forward ${id}, which it refused`);
+    life.taken.add(id);
+    const slot = life.replica.propose(body);
+    life.replica.replyForward(from, bootId, sequence, slot === null ? "busy" : "queued");
+  }
+
+  #leave(life: Life, sends: readonly Send[]): void {
+    if (sends.length === 0) return;
+    const { oracle, network, world, freeze } = this.#p;
+    for (const { to, message } of sends) {
+      oracle.onSend(this.id, message, this.disk);
+      if (message.kind === "promise" && message.lastSlot !== null) world.sometimes("promise page");
+      else if (message.kind === "fetch" || message.kind === "reject") world.sometimes(message.kind);
+      if (message.kind === "forwardReply" && message.outcome === "notProposed") {
+        life.refused.add(`${message.bootId}#${message.sequence}`);
+      }
+      if (freeze) deepFreeze(message);
+      for (const peer of to) {
+        network.send(this.id, peer, message);
+        if (this.armed !== null && this.#endsAt("message sent")) return;
+      }
+    }
+  }
+
+  #startWrite(life: Life): void {
+    if (life.writing !== null) return;
+    const next = life.replica.takeWrite();
+    if (next === null) return;
+    const writing = { ...next, durable: false };
+    life.writing = writing;
+    if (this.armed !== null && this.#endsAt("write begun")) return;
+    this.#finishLater(life, writing);
+  }
+
+  #finishLater(life: Life, writing: Writing): void {
+    const { world } = this.#p;
+    world.after(world.random.between(this.diskMs[0], this.diskMs[1]), () => {
+      if (this.life === life && life.writing === writing && !writing.durable) this.#finish(life, writing);
+    });
+  }
+
+  /** Durable at once; a process that is paused hears of it later. */
+  #finish(life: Life, writing: Writing): void {
+    this.#apply(writing.write);
+    writing.durable = true;
+    const heard = (): void => {
+      life.writing = null;
+      life.replica.writeDone(writing.id);
+      this.#leave(life, life.outbox.durable(writing.id));
+      if (this.life === life) this.#settle(life, life.replica.takeEffects());
+    };
+    if (this.armed !== null && this.#endsAt("write durable")) return;
+    this.#whenAwake(life, heard);
+  }
+
+  #apply(write: StorageWrite): void {
+    const { oracle } = this.#p;
+    const mark = this.disk.chosenUpTo;
+    oracle.onDurable(this.id, this.disk, write);
+    this.disk.apply(write);
+    if (this.disk.chosenUpTo !== mark) oracle.onMark(this.id, this.disk, mark);
+  }
+
+  #execute(life: Life): void {
+    if (life.applyPlanned || life.applied === life.handedOut) return;
+    const { applyMs, world } = this.#p;
+    if (applyMs === 0) {
+      life.applied = life.handedOut;
+      life.replica.appliedUpTo(life.applied);
+      this.#answerReads(life);
+      return;
+    }
+    life.applyPlanned = true;
+    world.after(world.random.between(0, applyMs), () =>
+      this.#whenAwake(life, () => {
+        life.applyPlanned = false;
+        life.applied = world.random.int(life.applied + 1, life.handedOut);
+        this.turn(() => life.replica.appliedUpTo(life.applied));
+        this.#answerReads(life);
+        if (this.life === life) this.#execute(life);
+      }),
+    );
+  }
+
+  #readReady(life: Life, ready: ReadReady): void {
+    this.#p.reads.onIndex(life, ready);
+    life.waitingReads.push(ready);
+    this.#answerReads(life);
+  }
+
+  #answerReads(life: Life): void {
+    for (let i = life.waitingReads.length - 1; i >= 0; i--) {
+      const ready = life.waitingReads[i] as ReadReady;
+      if (ready.index > life.applied) continue;
+      life.waitingReads.splice(i, 1);
+      for (const token of ready.tokens) this.#p.reads.answered(token, life);
+    }
+  }
 }
 
 /** Nobody may change a message that is shared with others. */
-export function deepFreeze(x: unknown): void {
+function deepFreeze(x: unknown): void {
   if (typeof x !== "object" || x === null || ArrayBuffer.isView(x) || Object.isFrozen(x)) return;
   Object.freeze(x);
   for (const inner of Object.values(x)) deepFreeze(inner);

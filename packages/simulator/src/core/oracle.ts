@@ -1,64 +1,65 @@
-import { compareBallots, formatBallot, type QuorumSystem } from "@synod/paxos";
-import type { Ballot, NodeId, Slot, StorageWrite, Vote } from "@synod/interface";
-import { NOOP, VALUE_BATCH, type Message, type ReplicaOptions } from "@synod/multipaxos";
+import type { Configuration, NodeId, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
+import type { Accept, Message, ReplicaSettings, Send } from "@synod/multipaxos";
+import { isQuorum } from "../quorums.js";
+import { check } from "./broken.js";
+import type { Disk } from "./disk.js";
+import { idOf, idText, NOOP_ID, rankOf, rankText } from "./values.js";
 
-/** A batch value whose body is the text. */
-export function valueOf(text: string): Uint8Array {
-  return Uint8Array.of(VALUE_BATCH, ...new TextEncoder().encode(text));
+/** What was proposed in one slot and ballot, and who has a vote for it on disk. */
+interface Proposal {
+  readonly rank: number;
+  readonly id: number;
+  /** A bit for each node. */
+  voters: number;
+  chosen: boolean;
 }
 
-/** The text of a value; `noop` for a no-op. */
-export function textOf(value: Uint8Array): string {
-  return value[0] === NOOP[0] ? "noop" : new TextDecoder().decode(value.subarray(1));
+interface SlotTruth {
+  /** By ballot, ascending. */
+  readonly proposals: Proposal[];
+  /** The chosen proposal of the lowest ballot. */
+  chosen: Proposal | null;
 }
 
-/** What one node has on disk, as `Storage` would return it. */
-export class Disk {
-  promised: Ballot | null = null;
-  readonly votes: Map<Slot, Vote> = new Map();
-  readonly chosen: Map<Slot, Uint8Array> = new Map();
-  chosenUpTo: Slot = 0;
-
-  apply(write: StorageWrite): void {
-    if (write.promised !== undefined) this.promised = write.promised;
-    for (const vote of write.votes) this.votes.set(vote.slot, vote);
-    for (const { slot, value } of write.chosen) this.chosen.set(slot, value);
-    this.chosenUpTo = write.chosenUpTo ?? this.chosenUpTo;
-  }
-
-  recovered(): ReplicaOptions["recovered"] {
-    return {
-      promised: this.promised,
-      votes: [...this.votes.values()].sort((a, b) => a.slot - b.slot),
-      chosen: [...this.chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
-      chosenUpTo: this.chosenUpTo,
-      snapshot: null,
-    };
-  }
-}
-
-const key = (slot: Slot, ballot: Ballot): string => `${slot}@${formatBallot(ballot)}`;
+const bitOf = (node: NodeId): number => 1 << node;
 
 /**
- * Sees everything at once and knows what is really chosen: a value with durable votes of a phase-2 quorum in one ballot. Each
- * method throws where a rule is broken.
+ * Knows what is really chosen: a value with votes on the disks of a phase-2 quorum in one ballot. It is an oracle of its own,
+ * beside the one for whole nodes, for two reasons: values, ballots and quorums are plain integers here, which makes it many
+ * times faster; and it sees the issuing of each proposal together with all disks, which P1 and P2c need.
  */
-export class Oracle {
-  readonly #quorums: QuorumSystem;
-  readonly #alpha: number;
-  readonly #mayBeProposed = new Set<string>(["noop"]);
-  /** Every proposal ever sent, per slot. */
-  readonly #proposals = new Map<Slot, Map<string, { ballot: Ballot; text: string }>>();
-  /** Every vote that was ever durable: who cast it. */
-  readonly #voters = new Map<string, Set<NodeId>>();
-  readonly #chosen = new Map<Slot, { ballot: Ballot; text: string }>();
-  #prefix: Slot = 0;
-  /** Highest slot that any replica handed out as chosen: what a client may have seen. */
+export class CoreOracle {
+  /** Highest slot that any replica handed out: what a client may have seen. */
   seenUpTo: Slot = 0;
+  readonly #spec: QuorumSpec;
+  readonly #members: readonly NodeId[];
+  readonly #alpha: number;
+  readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
+  readonly #slots: SlotTruth[] = [];
+  readonly #promised: number[] = [];
+  /** The highest Prepare that each node has answered to the end, and where the answer begins. Votes may wait until then. */
+  readonly #answered: { readonly rank: number; readonly fromSlot: Slot }[] = [];
+  /** Whether the nodes of a set of bits are a quorum; undefined if not yet asked. */
+  readonly #quorums: { readonly phase1: (boolean | undefined)[]; readonly phase2: (boolean | undefined)[] } = {
+    phase1: [],
+    phase2: [],
+  };
+  #lastId = 0;
+  #prefix: Slot = 0;
+  noops = 0;
 
-  constructor(quorums: QuorumSystem, alpha: number) {
-    this.#quorums = quorums;
-    this.#alpha = alpha;
+  constructor(
+    configuration: Configuration,
+    limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax"> = {
+      frameValueBytesMax: Infinity,
+      writeBytesMax: Infinity,
+    },
+  ) {
+    this.#spec = configuration.quorum;
+    this.#members = configuration.members.map((member) => member.id);
+    this.#alpha = configuration.alpha;
+    this.#limits = limits;
+    for (const id of this.#members) this.#promised[id] = 0;
   }
 
   /** Every slot up to here is chosen. */
@@ -66,128 +67,284 @@ export class Oracle {
     return this.#prefix;
   }
 
-  introduce(text: string): void {
-    this.#mayBeProposed.add(text);
+  /** Values up to this number were given to replicas. */
+  introduce(id: number): void {
+    this.#lastId = id;
   }
 
-  /** A write reached the disk of a node (`disk` is its state before). */
+  #isQuorum(phase: "phase1" | "phase2", bits: number): boolean {
+    const known = this.#quorums[phase][bits];
+    if (known !== undefined) return known;
+    const nodes = new Set(this.#members.filter((id) => (bits & bitOf(id)) !== 0));
+    const result = isQuorum(this.#spec, this.#members.length, phase, nodes);
+    this.#quorums[phase][bits] = result;
+    return result;
+  }
+
+  #slot(slot: Slot): SlotTruth {
+    let truth = this.#slots[slot];
+    if (truth === undefined) {
+      while (this.#slots.length < slot) this.#slots.push({ proposals: [], chosen: null });
+      truth = { proposals: [], chosen: null };
+      this.#slots[slot] = truth;
+    }
+    return truth;
+  }
+
+  // ---- disks
+
+  /** A write reaches the disk of a node; `disk` is its state before. */
   onDurable(node: NodeId, disk: Disk, write: StorageWrite): void {
-    const promised = write.promised ?? disk.promised;
-    this.#check(compareBallots(promised, disk.promised) >= 0, `node ${node}: the promise fell`);
+    const before = this.#promised[node] ?? 0;
+    const promised = write.promised === undefined ? before : rankOf(write.promised);
+    check(
+      promised >= before,
+      "promise never falls",
+      () => `node ${node}: from ${rankText(before)} to ${rankText(promised)} on disk`,
+    );
+    let bytes = 0;
+    this.#promised[node] = promised;
     for (const vote of write.votes) {
-      const old = disk.votes.get(vote.slot)?.ballot ?? null;
-      this.#check(compareBallots(vote.ballot, old) >= 0, `node ${node}: the vote of slot ${vote.slot} fell`);
-      this.#check(compareBallots(vote.ballot, promised) <= 0, `node ${node}: vote above the promise`);
-      this.#voted(node, vote);
+      bytes += vote.value.length;
+      this.#voted(node, vote, disk, promised);
     }
-    for (const { slot, value } of write.chosen) this.#isChosen(node, slot, textOf(value));
-  }
-
-  /** The write has been applied: the mark must stand for values that are there. */
-  onMark(node: NodeId, disk: Disk, from: Slot): void {
-    this.#check(disk.chosenUpTo >= from, `node ${node}: the chosen mark fell`);
-    for (let slot = from + 1; slot <= disk.chosenUpTo; slot++) {
-      const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
-      this.#check(value !== undefined, `node ${node}: the mark covers slot ${slot}, whose value is not on disk`);
-      if (value !== undefined) this.#isChosen(node, slot, textOf(value));
+    for (const { slot, value } of write.chosen) {
+      bytes += value.length;
+      this.#isChosen(node, slot, value);
     }
-  }
-
-  /** A replica handed a value out. */
-  onChosen(node: NodeId, slot: Slot, value: Uint8Array): void {
-    this.#isChosen(node, slot, textOf(value));
-    this.seenUpTo = Math.max(this.seenUpTo, slot);
-  }
-
-  /** A message leaves `from`, whose disk holds `disk`. */
-  onSend(from: NodeId, message: Message, disk: Disk): void {
-    if ("chosenUpTo" in message) {
-      this.#check(message.chosenUpTo <= this.#prefix, `node ${from} reports ${message.chosenUpTo} as chosen`);
-    }
-    if ("durableUpTo" in message) {
-      this.#check(message.durableUpTo <= disk.chosenUpTo, `node ${from} reports ${message.durableUpTo} as durable`);
-    }
-    if (message.kind === "prepare" || message.kind === "promise") {
-      this.#check(
-        compareBallots(disk.promised, message.ballot) >= 0,
-        `${message.kind} left before its promise was durable`,
-      );
-    }
-    if (message.kind === "promise") {
-      for (const vote of message.votes) this.#isCast(from, vote.slot, vote.ballot);
-    }
-    if (message.kind === "accepted") {
-      for (const [first, last] of message.slots) {
-        for (let slot = first; slot <= last; slot++) this.#isCast(from, slot, message.ballot);
-      }
-    }
-    if (message.kind === "accept") {
-      const last = message.firstSlot + message.values.length - 1;
-      this.#check(last <= message.chosenUpTo + this.#alpha, `node ${from} proposes slot ${last} outside of its window`);
-      for (const [i, value] of message.values.entries()) {
-        this.#proposed(message.ballot, message.firstSlot + i, textOf(value));
-      }
-    }
-    if (message.kind === "learn") {
-      for (const [i, value] of message.values.entries()) this.#isChosen(from, message.firstSlot + i, textOf(value));
-    }
-  }
-
-  #proposed(ballot: Ballot, slot: Slot, text: string): void {
-    this.#check(this.#mayBeProposed.has(text), `"${text}" was never given to a replica`);
-    let ofSlot = this.#proposals.get(slot);
-    if (ofSlot === undefined) this.#proposals.set(slot, (ofSlot = new Map()));
-    const id = formatBallot(ballot);
-    const old = ofSlot.get(id);
-    if (old !== undefined) {
-      this.#check(old.text === text, `two values at ${key(slot, ballot)}: "${old.text}" and "${text}"`);
-      return;
-    }
-    ofSlot.set(id, { ballot, text });
-    const chosen = this.#chosen.get(slot);
-    if (chosen !== undefined) this.#fitsChosen(slot, chosen, { ballot, text });
-  }
-
-  /** P2c of Paxos Made Simple: what is proposed above the ballot in which a value was chosen is that value. */
-  #fitsChosen(slot: Slot, chosen: { ballot: Ballot; text: string }, proposal: { ballot: Ballot; text: string }): void {
-    if (compareBallots(proposal.ballot, chosen.ballot) < 0) return;
-    this.#check(
-      chosen.text === proposal.text,
-      `slot ${slot}: "${chosen.text}" chosen in ${formatBallot(chosen.ballot)}, "${proposal.text}" proposed in ${formatBallot(proposal.ballot)}`,
+    check(
+      bytes <= this.#limits.writeBytesMax || write.votes.length + write.chosen.length === 1,
+      "memory bounds",
+      () => `node ${node} writes ${bytes} bytes at once`,
     );
   }
 
-  #voted(node: NodeId, vote: Vote): void {
-    const id = key(vote.slot, vote.ballot);
-    const text = textOf(vote.value);
-    this.#proposed(vote.ballot, vote.slot, text);
-    let voters = this.#voters.get(id);
-    if (voters === undefined) this.#voters.set(id, (voters = new Set()));
-    voters.add(node);
-    if (!this.#quorums.phase2(voters)) return;
-    const old = this.#chosen.get(vote.slot);
-    if (old !== undefined) {
-      this.#check(old.text === text, `slot ${vote.slot}: "${old.text}" and "${text}" are both chosen`);
-      if (compareBallots(old.ballot, vote.ballot) <= 0) return;
+  /** The write has been applied: the mark stands for values that are there. */
+  onMark(node: NodeId, disk: Disk, from: Slot): void {
+    check(disk.chosenUpTo >= from, "promise never falls", () => `node ${node}: the chosen mark falls from ${from}`);
+    for (let slot = from + 1; slot <= disk.chosenUpTo; slot++) {
+      const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
+      if (value !== undefined) this.#isChosen(node, slot, value);
+      else check(false, "durable before sent", () => `node ${node} marks slot ${slot}, whose value is not on disk`);
     }
-    const chosen = { ballot: vote.ballot, text };
-    this.#chosen.set(vote.slot, chosen);
-    for (const proposal of this.#proposals.get(vote.slot)?.values() ?? [])
-      this.#fitsChosen(vote.slot, chosen, proposal);
-    while (this.#chosen.has(this.#prefix + 1)) this.#prefix++;
   }
 
-  #isChosen(node: NodeId, slot: Slot, text: string): void {
-    const truth = this.#chosen.get(slot)?.text;
-    this.#check(truth === text, `node ${node} takes "${text}" for chosen at slot ${slot}, where it is "${truth}"`);
+  #voted(node: NodeId, vote: Vote, disk: Disk, promised: number): void {
+    const { slot, value } = vote;
+    const rank = rankOf(vote.ballot);
+    const old = disk.votes.get(slot);
+    const where = (): string => `node ${node}, slot ${slot}, ballot ${rankText(rank)}`;
+    const answered = this.#answered[node];
+    check(
+      answered === undefined || rank >= answered.rank || slot < answered.fromSlot,
+      "P1a",
+      () => `${where()}: a vote after the answer to Prepare ${rankText(answered?.rank ?? 0)}`,
+    );
+    check(rank <= promised, "vote never falls", () => `${where()}: above the promise`);
+    check(
+      old === undefined || rankOf(old.ballot) <= rank,
+      "vote never falls",
+      () => `${where()}: the vote was in ${rankText(rankOf(old?.ballot ?? null))}`,
+    );
+    const truth = this.#slot(slot);
+    const id = idOf(value);
+    let proposal = find(truth, rank);
+    if (proposal === undefined) {
+      // The proposer itself votes as it proposes, also where nobody gets to hear of it.
+      check(vote.ballot.node === node, "only proposed values", () => `${where()}: a vote for what was never sent`);
+      proposal = this.#issue(truth, slot, rank, id);
+    }
+    check(proposal.id === id, "one value per slot and ballot", () => `${where()}: ${idText(id)} and another`);
+    const { chosen } = truth;
+    check(
+      chosen === null || rank <= chosen.rank || chosen.id === id,
+      "P2a",
+      () => `${where()}: a vote for ${idText(id)} above ${chosenText(chosen)}`,
+    );
+    proposal.voters |= bitOf(node);
+    if (!proposal.chosen && this.#isQuorum("phase2", proposal.voters)) this.#choose(truth, slot, proposal);
   }
 
-  #isCast(node: NodeId, slot: Slot, ballot: Ballot): void {
-    const cast = this.#voters.get(key(slot, ballot))?.has(node) === true;
-    this.#check(cast, `node ${node} speaks of a vote at ${key(slot, ballot)} that is not durable`);
+  #choose(truth: SlotTruth, slot: Slot, proposal: Proposal): void {
+    proposal.chosen = true;
+    const { chosen } = truth;
+    for (const other of truth.proposals) {
+      if (other.id === proposal.id) continue;
+      const text = (): string =>
+        `slot ${slot}: ${chosenText(proposal)}, and ${idText(other.id)} in ${rankText(other.rank)}`;
+      check(!other.chosen, "P2", text);
+      if (other.rank < proposal.rank) continue;
+      check(other.voters === 0, "P2a", text);
+      check(false, "P2b", text);
+    }
+    if (chosen === null || chosen.rank > proposal.rank) truth.chosen = proposal;
+    while (this.#slots[this.#prefix + 1]?.chosen) this.#prefix++;
   }
 
-  #check(holds: boolean, rule: string): void {
-    if (!holds) throw new Error(rule);
+  // ---- proposals
+
+  /** A proposal is made: seen for the first time, in a message or in the vote of its proposer. */
+  #issue(truth: SlotTruth, slot: Slot, rank: number, id: number): Proposal {
+    const where = (): string => `slot ${slot}, ballot ${rankText(rank)}, ${idText(id)}`;
+    check(id >= 0 && id <= this.#lastId, "only proposed values", () => `${where()} was given to no replica`);
+    const { chosen } = truth;
+    check(
+      chosen === null || rank < chosen.rank || chosen.id === id,
+      "P2b",
+      () => `${where()} is proposed above ${chosenText(chosen)}`,
+    );
+    // A leader may propose again what it knows as chosen in a later ballot; its own phase 1 need not have found it.
+    check(chosen?.id === id || this.#isSafe(truth, rank, id), "P2c", () => `${where()}: no quorum allows it`);
+    if (id === NOOP_ID) this.noops++;
+    const proposal: Proposal = { rank, id, voters: 0, chosen: false };
+    let i = truth.proposals.length;
+    while (i > 0 && (truth.proposals[i - 1] as Proposal).rank > rank) i--;
+    truth.proposals.splice(i, 0, proposal);
+    return proposal;
+  }
+
+  /** P2c. From the largest set of promises downwards: the more acceptors a set has, the likelier it is a quorum. */
+  #isSafe(truth: SlotTruth, rank: number, id: number): boolean {
+    let set = 0;
+    for (const node of this.#members) if ((this.#promised[node] as number) >= rank) set |= bitOf(node);
+    for (let i = truth.proposals.length - 1; i >= 0; i--) {
+      const other = truth.proposals[i] as Proposal;
+      if (other.rank >= rank) continue;
+      if (other.id === id && (set & other.voters) !== 0 && this.#isQuorum("phase1", set)) return true;
+      set &= ~other.voters;
+    }
+    return this.#isQuorum("phase1", set);
+  }
+
+  // ---- messages
+
+  /** A message leaves `from`, whose disk holds `disk`. */
+  onSend(from: NodeId, message: Message, disk: Disk): void {
+    const { kind } = message;
+    const sends = (what: string): string => `node ${from} sends ${kind}: ${what}`;
+    if ("chosenUpTo" in message && message.chosenUpTo > this.#prefix) {
+      check(false, "agreement", () => sends(`${message.chosenUpTo} is chosen; it is ${this.#prefix}`));
+    }
+    if ("durableUpTo" in message && message.durableUpTo > disk.chosenUpTo) {
+      check(false, "durable before sent", () => sends(`mark ${message.durableUpTo}`));
+    }
+    if (kind === "prepare" || kind === "promise") {
+      const rank = rankOf(message.ballot);
+      check((this.#promised[from] ?? 0) >= rank, "durable before sent", () => sends(`promise ${rankText(rank)}`));
+    }
+    if (kind === "promise") {
+      const rank = rankOf(message.ballot);
+      if (message.lastSlot === null && rank > (this.#answered[from]?.rank ?? 0)) {
+        this.#answered[from] = { rank, fromSlot: Math.max(message.firstSlot, message.chosenUpTo + 1) };
+      }
+      for (const { slot, ballot } of message.votes) this.#isCast(from, slot, rankOf(ballot));
+      this.#isSmall(from, kind, message.votes);
+    } else if (kind === "accepted") {
+      const rank = rankOf(message.ballot);
+      for (const [first, last] of message.slots) for (let s = first; s <= last; s++) this.#isCast(from, s, rank);
+    } else if (kind === "accept") this.#onAccept(from, message);
+    else if (kind === "learn") {
+      for (const [i, value] of message.values.entries()) this.#isChosen(from, message.firstSlot + i, value);
+      this.#isSmall(from, kind, message.values);
+    }
+  }
+
+  #onAccept(from: NodeId, { ballot, firstSlot, values, chosenUpTo }: Accept): void {
+    const rank = rankOf(ballot);
+    const last = firstSlot + values.length - 1;
+    check(ballot.node === from, "one value per slot and ballot", () => `node ${from} proposes in ${rankText(rank)}`);
+    check(
+      last <= chosenUpTo + this.#alpha,
+      "window",
+      () => `node ${from} proposes slot ${last}; ${chosenUpTo} are chosen`,
+    );
+    this.#isSmall(from, "accept", values);
+    for (let i = 0; i < values.length; i++) {
+      const truth = this.#slot(firstSlot + i);
+      const id = idOf(values[i] as Uint8Array);
+      const proposal = find(truth, rank) ?? this.#issue(truth, firstSlot + i, rank, id);
+      check(
+        proposal.id === id,
+        "one value per slot and ballot",
+        () => `slot ${firstSlot + i}, ballot ${rankText(rank)}: ${idText(proposal.id)} and ${idText(id)}`,
+      );
+    }
+  }
+
+  /**
+   * A Prepare or an Accept was handled, with these effects.
+   * @param promised the promise before
+   */
+  onAnswer(node: NodeId, from: NodeId, message: Message, promised: number, sends: readonly Send[]): void {
+    if (message.kind !== "accept" && message.kind !== "prepare") return;
+    const rank = rankOf(message.ballot);
+    const kind = message.kind === "accept" ? "accepted" : "promise";
+    const votes: Message[] = [];
+    for (const send of sends) {
+      if (send.message.kind === kind && send.to[0] === from) votes.push(send.message);
+    }
+    const text = (): string =>
+      `node ${node}, which promised ${rankText(promised)}, and ${message.kind} ${rankText(rank)}`;
+    if (rank < promised) {
+      check(votes.length === 0, kind === "accepted" ? "P1a" : "promise never falls", text);
+      return;
+    }
+    if (message.kind === "prepare") return;
+    for (let i = 0; i < message.values.length; i++) {
+      const slot = message.firstSlot + i;
+      const chosen = this.#slots[slot]?.chosen ?? null;
+      if (chosen !== null && chosen.id !== idOf(message.values[i] as Uint8Array)) continue;
+      const voted = votes.some(
+        (vote) => vote.kind === "accepted" && vote.slots.some(([first, last]) => first <= slot && slot <= last),
+      );
+      check(voted, "P1", () => `${text()}: no vote for slot ${slot}`);
+    }
+  }
+
+  #isSmall(from: NodeId, kind: string, items: readonly (Uint8Array | Vote)[]): void {
+    if (items.length < 2) return;
+    let bytes = 0;
+    for (const item of items) bytes += "value" in item ? item.value.length : item.length;
+    const most = this.#limits.frameValueBytesMax;
+    check(bytes <= most, "memory bounds", () => `node ${from} sends ${kind} of ${bytes} bytes; ${most} is the limit`);
+  }
+
+  // ---- what is chosen
+
+  /** A replica handed a value out. */
+  onHandedOut(node: NodeId, slot: Slot, value: Uint8Array): void {
+    this.#isChosen(node, slot, value);
+    if (slot > this.seenUpTo) this.seenUpTo = slot;
+  }
+
+  #isChosen(node: NodeId, slot: Slot, value: Uint8Array): void {
+    const chosen = this.#slots[slot]?.chosen ?? null;
+    check(
+      chosen !== null && chosen.id === idOf(value),
+      "agreement",
+      () => `node ${node} takes ${idText(idOf(value))} for chosen in slot ${slot}: ${chosenText(chosen)}`,
+    );
+  }
+
+  #isCast(node: NodeId, slot: Slot, rank: number): void {
+    const truth = this.#slots[slot];
+    const proposal = truth === undefined ? undefined : find(truth, rank);
+    check(
+      proposal !== undefined && (proposal.voters & bitOf(node)) !== 0,
+      "durable before sent",
+      () => `node ${node} speaks of its vote in slot ${slot}, ballot ${rankText(rank)}, which is not on disk`,
+    );
   }
 }
+
+function find(truth: SlotTruth, rank: number): Proposal | undefined {
+  const { proposals } = truth;
+  for (let i = proposals.length - 1; i >= 0; i--) {
+    const proposal = proposals[i] as Proposal;
+    if (proposal.rank === rank) return proposal;
+  }
+  return undefined;
+}
+
+const chosenText = (chosen: Proposal | null): string =>
+  chosen === null ? "nothing is chosen" : `${idText(chosen.id)} is chosen in ${rankText(chosen.rank)}`;

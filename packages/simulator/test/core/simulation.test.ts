@@ -1,50 +1,75 @@
 import { expect, test } from "vitest";
-import { simulate } from "../../src/core/simulate.js";
+import { CORE_PROFILES, type CoreProfile, type CoreReport, simulateCore } from "../../src/core/index.js";
+import type { TraceEvent } from "../../src/trace.js";
 
 const first = Number(process.env["SYNOD_START"] ?? 1);
-const seeds = Number(process.env["SYNOD_SEEDS"] ?? 400);
+const share = Number(process.env["SYNOD_SEEDS"] ?? 500) / 500;
 
-test(
-  `${seeds} random runs from seed ${first}`,
-  () => {
-    const counts = new Map<string, number>();
-    for (let seed = first; seed < first + seeds; seed++) {
-      try {
-        for (const [what, n] of simulate(seed).counts) counts.set(what, (counts.get(what) ?? 0) + n);
-      } catch (error) {
-        throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-      }
-    }
-    if (process.env["SYNOD_COUNTS"] !== undefined) console.log(Object.fromEntries(counts));
-    if (seeds < 400) return;
-    // The rare things did happen.
-    for (const what of ["no-op", "promise page", "fetch", "reject", "leadershipEnded", "crash, write kept"]) {
-      expect(counts.get(what) ?? 0, what).toBeGreaterThan(10);
-    }
-    for (const what of [
-      "crash, write lost",
-      "read",
-      "follower read",
-      "forward queued",
-      "forward notProposed",
-      "ignored",
-    ]) {
-      expect(counts.get(what) ?? 0, what).toBeGreaterThan(10);
+/** Runs of each profile in 500. */
+const RUNS: Readonly<Record<CoreProfile, number>> = { short: 300, swarm: 80, network: 40, disk: 40, flexible: 40 };
+
+/** Paths that this many runs must have taken, or they prove little. */
+const RARE = [
+  "gap filled by a no-op",
+  "leadershipEnded",
+  "crash, write kept",
+  "crash, write lost",
+  "crash armed: write begun",
+  "crash armed: write durable",
+  "crash armed: message sent",
+  "power cut of several",
+  "slow disk",
+  "ghost leader",
+  "old packets replayed",
+  "read",
+  "follower read",
+  "forward queued",
+  "forward notProposed",
+  "ignored: copy of a forwarded frame",
+  "promise page",
+  "reject",
+  "fetch",
+  "calm",
+  "outside the healed core: deaf",
+  "outside the healed core: down",
+];
+
+const sums = new Map<string, number>();
+
+function expectWhole(report: CoreReport): void {
+  const { seed, profile, failure } = report;
+  expect(failure, `profile ${profile}, seed ${seed}`).toBeNull();
+  for (const [what, n] of Object.entries(report.sometimes)) sums.set(what, (sums.get(what) ?? 0) + n);
+}
+
+test.each(CORE_PROFILES)(
+  "random runs: %s",
+  (profile) => {
+    const runs = Math.ceil(RUNS[profile] * share);
+    for (let seed = first; seed < first + runs; seed++) {
+      const report = simulateCore({ seed, profile });
+      expectWhole(report);
+      if (profile === "short") expect(report.slotsChosen).toBeGreaterThanOrEqual(100);
     }
   },
-  20_000 + seeds * 200,
+  60_000 * Math.max(1, share),
 );
 
-test("the same seed gives the same run", () => {
-  for (const seed of [11, 12, 13]) expect(simulate(seed).hash).toBe(simulate(seed).hash);
-  expect(simulate(11).hash).not.toBe(simulate(12).hash);
+test.runIf(share >= 1)("the rare things did happen", () => {
+  for (const what of RARE) expect(sums.get(what) ?? 0, what).toBeGreaterThan(10);
 });
 
-// Each of these finds a fault that was there once.
-test.each([
-  [501, "a new leader stopped by its own assertion at a slot that it knew as chosen above a gap"],
-  [1373, "a copy of a forwarded frame was taken again after a late frame of the sender's earlier life"],
-  [1801, "open slots were sent again too rarely to move within eight timeouts after healing"],
-])("seed %i: %s", (seed) => {
-  simulate(seed);
+test("the same seed gives the same run, traced or not", () => {
+  for (const profile of CORE_PROFILES) {
+    const events: TraceEvent[] = [];
+    const traced = simulateCore({ seed: 11, profile, trace: (event) => events.push(event) });
+    expect(simulateCore({ seed: 11, profile })).toEqual(traced);
+    expect(simulateCore({ seed: 12, profile }).traceHash).not.toBe(traced.traceHash);
+    expect(events.filter((event) => event.kind === "deliver")).toHaveLength(traced.deliveries);
+  }
+});
+
+test("a seed or a profile that is none is refused", () => {
+  expect(() => simulateCore({ seed: 0.5 })).toThrow("a seed is a safe integer, not 0.5");
+  expect(() => simulateCore({ seed: 1, profile: "calm" as CoreProfile })).toThrow('no profile "calm"');
 });

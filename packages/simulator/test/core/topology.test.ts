@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "../../src/core/random.js";
-import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "../../src/core/topology.js";
+import { SeededRandom } from "../../src/random.js";
+import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "./topology.js";
 
 /** Six runs in which this node led when the links were cut. */
 function runsLedBy(ledBy: number, nodes: number, links: Links): TopologyResult[] {
@@ -46,7 +46,7 @@ describe("every node that can talk to a quorum is enough", () => {
   });
 
   test("random links of five nodes, one way and both ways", () => {
-    const random = new Random(5);
+    const random = new SeededRandom(5);
     for (let i = 0; i < 40; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 20 - 1), true), i);
     for (let i = 0; i < 20; i++) expectSettled(5, linksOf(5, random.int(0, 2 ** 10 - 1), false), i);
   });

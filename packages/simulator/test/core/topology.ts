@@ -1,6 +1,7 @@
 import type { NodeId } from "@synod/interface";
-import { Cluster } from "./cluster.js";
-import { configurationOf } from "./simulate.js";
+import { CoreCluster } from "../../src/core/cluster.js";
+import { configurationOf } from "../../src/core/config.js";
+import { SeededRandom } from "../../src/random.js";
 
 const TIMEOUT_MS = 100;
 
@@ -51,40 +52,48 @@ export function runTopology(
   nodes: number,
   links: Links,
   seed: number,
-  options: { ledBy?: NodeId; lossRate?: number; timeouts?: number; trace?: (line: string) => void } = {},
+  options: { ledBy?: NodeId; timeouts?: number } = {},
 ): TopologyResult | null {
   const { timeouts = 20 } = options;
-  const cluster = new Cluster({
-    seed,
+  const elections: { readonly atMs: number; readonly node: NodeId }[] = [];
+  const cluster = new CoreCluster({
+    random: new SeededRandom(seed),
     configuration: configurationOf(nodes, 8),
     settings: { electionTimeoutMs: TIMEOUT_MS },
-    delayMs: [1, 4],
+    network: { delayMs: [1, 4], tail: 0, loss: 0, duplication: 0, replay: 0 },
     diskMs: [0, 2],
-    lossRate: options.lossRate ?? 0,
-    ...(options.trace === undefined ? {} : { trace: options.trace }),
+    applyMs: 2,
+    drift: 0,
+    echo: 0,
+    freeze: true,
+    valueBytesMax: 5,
+    trace: (event) => {
+      if (event.kind === "node" && event.text === "elected") elections.push({ atMs: event.atMs, node: event.node });
+    },
   });
+  const { world, oracle } = cluster;
+  for (const node of cluster.nodes) node.boot();
   const load = (): void => {
     for (const id of cluster.ids) cluster.propose(id, 1);
-    cluster.at(cluster.now + 7, load);
+    world.after(7, load);
   };
   load();
-  cluster.run(6 * TIMEOUT_MS);
-  const before = cluster.elections.length;
-  if (options.ledBy !== undefined && cluster.elections.at(-1)?.node !== options.ledBy) return null;
-  const start = cluster.now;
-  for (const a of cluster.ids) for (const b of cluster.ids) if (a !== b && !links.has(`${a}>${b}`)) cluster.cut(a, b);
-  cluster.run(start + (timeouts - 8) * TIMEOUT_MS);
-  const { prefix } = cluster.oracle;
-  cluster.run(start + timeouts * TIMEOUT_MS);
-  const after = cluster.elections.slice(before);
-  const leader = cluster.ids.filter((id) => {
-    const { role, content } = cluster.replica(id).status();
-    return role === "leader" && content;
-  });
+  world.run(6 * TIMEOUT_MS);
+  const before = elections.length;
+  if (options.ledBy !== undefined && elections.at(-1)?.node !== options.ledBy) return null;
+  const start = world.nowMs;
+  for (const a of cluster.ids) {
+    for (const b of cluster.ids) if (a !== b && !links.has(`${a}>${b}`)) cluster.network.cut(a, b);
+  }
+  world.run(start + (timeouts - 8) * TIMEOUT_MS);
+  const { prefix } = oracle;
+  world.run(start + timeouts * TIMEOUT_MS);
+  const after = elections.slice(before);
+  const leaders = cluster.nodes.filter((node) => node.leads && node.status()?.content === true);
   return {
     settledAfter: ((after.at(-1)?.atMs ?? start) - start) / TIMEOUT_MS,
     changes: after.length,
-    leader: leader.length === 1 ? (leader[0] ?? null) : null,
-    progress: cluster.oracle.prefix - prefix,
+    leader: leaders.length === 1 ? (leaders[0]?.id ?? null) : null,
+    progress: oracle.prefix - prefix,
   };
 }

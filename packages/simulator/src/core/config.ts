@@ -1,0 +1,219 @@
+import type { Configuration, QuorumSpec } from "@synod/interface";
+import type { Message, ReplicaSettings } from "@synod/multipaxos";
+import type { SeededRandom } from "../random.js";
+import type { CoreNetworkOptions } from "./network.js";
+
+/**
+ * `short`: three replicas, a hundred commands, everything may fail. `network`, `disk`: hostile there, kind elsewhere.
+ * `flexible`: one to seven replicas and all kinds of quorums. `swarm`: any of it, each kind of fault or not.
+ */
+export type CoreProfile = "short" | "swarm" | "network" | "disk" | "flexible";
+
+export const CORE_PROFILES: readonly CoreProfile[] = ["short", "swarm", "network", "disk", "flexible"];
+
+/** How likely each kind of fault is among all. 0: never. */
+export interface CoreFaultWeights {
+  readonly crash: number;
+  /** Several at once, up to all. */
+  readonly powerCut: number;
+  readonly restart: number;
+  /** A process ends at one of its next steps. */
+  readonly arm: number;
+  readonly pause: number;
+  readonly clockJump: number;
+  readonly slowDisk: number;
+  readonly cut: number;
+  /** One of the named partitions, or clogged links. */
+  readonly partition: number;
+  /** A leader is cut off from most, is read from, and hears old packets. */
+  readonly ghost: number;
+  /** A leader's first proposals are lost, its next ones are not, and it ends: it leaves gaps. */
+  readonly stumble: number;
+  readonly loseKinds: number;
+  readonly replay: number;
+  readonly open: number;
+}
+
+/** Everything about a run that is drawn from its seed. */
+export interface CoreConfig {
+  readonly configuration: Configuration;
+  readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
+  readonly network: CoreNetworkOptions;
+  readonly diskMs: readonly [number, number];
+  readonly applyMs: number;
+  readonly drift: number;
+  readonly echo: number;
+  readonly freeze: boolean;
+  readonly valueBytesMax: number;
+  /** Slots that are chosen before the run ends, if any progress is possible. */
+  readonly slotsMin: number;
+  /** Longest time with faults; they end at once where `slotsMin` slots are chosen. */
+  readonly faultyMs: number;
+  readonly clientEveryMs: number;
+  /** Values that a client proposes at once. */
+  readonly burst: number;
+  readonly faultEveryMs: number;
+  readonly faults: CoreFaultWeights;
+}
+
+export const TIMEOUT_MS = 100;
+
+const LOSABLE: readonly Message["kind"][] = [
+  "accept",
+  "accepted",
+  "reject",
+  "commit",
+  "beat",
+  "beatReply",
+  "fetch",
+  "learn",
+  "prepare",
+  "promise",
+  "confirm",
+  "confirmReply",
+  "forward",
+  "forwardReply",
+  "readIndexReply",
+];
+
+export const drawKind = (random: SeededRandom): Message["kind"] => random.pick(LOSABLE);
+
+export function configurationOf(
+  nodes: number,
+  alpha: number,
+  quorum: QuorumSpec = { kind: "majority" },
+): Configuration {
+  return { epoch: 1, members: Array.from({ length: nodes }, (_, i) => ({ id: i + 1 })), alpha, quorum };
+}
+
+function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
+  if ((nodes === 4 || nodes === 6) && random.chance(0.4)) {
+    const columns =
+      nodes === 4
+        ? [1, 2]
+        : random.pick([
+            [1, 2],
+            [1, 2, 3],
+          ]);
+    const rows = Array.from({ length: nodes / columns.length }, (_, row) =>
+      columns.map((c) => row * columns.length + c),
+    );
+    return { kind: "grid", rows };
+  }
+  if (random.chance(0.3)) {
+    const weights = Array.from({ length: nodes }, (_, i) => [i + 1, random.int(1, 3)] as const);
+    const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+    const phase2 = random.int(1, total);
+    return { kind: "weights", weights, phase1: total + 1 - phase2, phase2 };
+  }
+  const phase2 = random.int(1, nodes);
+  return { kind: "sizes", phase1: nodes + 1 - phase2, phase2 };
+}
+
+function drawConfiguration(random: SeededRandom, profile: CoreProfile): Configuration {
+  const alpha = random.pick(profile === "short" ? [4, 8, 16, 64] : [1, 2, 3, 8, 64]);
+  if (profile === "short") return configurationOf(3, alpha);
+  if (profile === "flexible") {
+    const nodes = random.int(1, 7);
+    return configurationOf(nodes, alpha, drawQuorum(random, nodes));
+  }
+  const nodes = random.pick([3, 3, 3, 4, 5, 5, 2]);
+  if (profile !== "swarm" || random.chance(0.7)) return configurationOf(nodes, alpha);
+  return configurationOf(nodes, alpha, drawQuorum(random, nodes));
+}
+
+const KIND_NETWORK: CoreNetworkOptions = { delayMs: [0.5, 3], tail: 0, loss: 0, duplication: 0, replay: 0 };
+
+function drawNetwork(random: SeededRandom): CoreNetworkOptions {
+  const slow = random.chance(0.25)
+    ? {
+        slow: {
+          kind: drawKind(random),
+          delayMs: random.pick([
+            [10, 60],
+            [50, 400],
+          ] as const),
+        },
+      }
+    : {};
+  return {
+    delayMs: random.pick([
+      [0.5, 3],
+      [0.5, 10],
+      [1, 30],
+      [1, 60],
+    ] as const),
+    tail: random.pick([0, 0, 0.05, 0.3]),
+    loss: random.pick([0, 0, 0.02, 0.1, 0.3]),
+    duplication: random.pick([0, 0, 0.05, 0.5]),
+    replay: random.pick([0, 0, 0.05, 0.5]),
+    ...slow,
+  };
+}
+
+/** A swarm: each kind of fault is left out of a part of the runs, so that no kind hides what another one shows. */
+function drawFaults(random: SeededRandom, hostile: { network: boolean; disk: boolean }): CoreFaultWeights {
+  const drawn = (wanted: boolean, share: number): number =>
+    wanted && random.chance(share) ? random.pick([1, 1, 3]) : 0;
+  return {
+    crash: drawn(true, 0.7),
+    powerCut: drawn(hostile.disk, 0.4),
+    restart: 2,
+    arm: drawn(hostile.disk, 0.6),
+    pause: drawn(true, 0.4),
+    clockJump: drawn(true, 0.3),
+    slowDisk: drawn(hostile.disk, 0.4),
+    cut: drawn(hostile.network, 0.5),
+    partition: drawn(hostile.network, 0.6),
+    ghost: drawn(hostile.network, 0.5),
+    stumble: drawn(hostile.network, 0.5),
+    loseKinds: drawn(hostile.network, 0.4),
+    replay: drawn(hostile.network, 0.4),
+    open: hostile.network ? 2 : 0,
+  };
+}
+
+/** Limits so small that what is cut, paged and waited for elsewhere once in a while is so all the time. */
+function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
+  if (random.chance(0.4)) return {};
+  return {
+    frameValueBytesMax: random.pick([1, 24, 64, 1_000, 1_000_000]),
+    inFlightBytesMax: random.pick([4, 100, 10_000, 1_000_000]),
+    writeBytesMax: random.pick([1, 150, 1_000_000]),
+  };
+}
+
+/** Draws a run of the profile. */
+export function drawCoreConfig(profile: CoreProfile, random: SeededRandom): CoreConfig {
+  const either = random.chance(0.5);
+  const network = profile === "network" || (profile !== "disk" && (either || random.chance(0.5)));
+  const disk = profile === "disk" || (profile !== "network" && (!either || random.chance(0.5)));
+  const short = profile === "short";
+  return {
+    configuration: drawConfiguration(random, profile),
+    settings: {
+      electionTimeoutMs: TIMEOUT_MS,
+      resendMs: random.pick([10, 30, 50]),
+      ...drawLimits(random),
+    },
+    network: network ? drawNetwork(random) : KIND_NETWORK,
+    diskMs: disk
+      ? random.pick([
+          [0, 1],
+          [1, 10],
+          [5, 40],
+        ] as const)
+      : [0, 1],
+    applyMs: random.pick([0, 0, 2]),
+    drift: random.pick([0, 0, 0.001, 0.05]),
+    echo: network ? random.pick([0, 0, 10]) : 0,
+    freeze: random.chance(0.05),
+    valueBytesMax: random.pick([5, 5, 20, 100]),
+    slotsMin: short ? 100 : random.pick([20, 100, 300]),
+    faultyMs: short ? random.pick([300, 500]) : random.pick([500, 1_000, 2_000]),
+    clientEveryMs: random.pick(short ? [5, 10, 20] : [5, 20, 60]),
+    burst: random.pick(short ? [1, 2, 6] : [1, 4, 10]),
+    faultEveryMs: random.pick(short ? [10, 25, 50] : [15, 50, 100, 300]),
+    faults: drawFaults(random, { network, disk }),
+  };
+}
