@@ -16,14 +16,15 @@ const rules: [pattern: RegExp, mayImport: string[]][] = [
   [/^client$/, ["interface", "codec-msgpack", "transport-tcp/framing"]],
   [/^server$/, ["client", "interface"]],
   [/^coordination$/, ["interface", "rsm"]],
-  [/^simulator$/, ["paxos", "multipaxos", "rsm", "node", "linearizability", "interface"]],
+  [/^simulator$/, ["multipaxos", "rsm", "node", "linearizability", "interface"]],
   [/^explorer$/, ["paxos", "multipaxos", "interface"]],
 ];
 
 /** No clock, no chance, no promise, no timer, no I/O; and nothing that differs between machines. */
 const pure = /^(paxos|multipaxos|rsm|linearizability)$/;
 /** Run unchanged in a browser. */
-const browserSafe = /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator|explorer|conformance)$/;
+const browserSafe =
+  /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator|explorer|conformance)$/;
 
 const nodeGlobals = ["process", "Buffer", "require", "__dirname", "__filename", "setImmediate", "clearImmediate"];
 const impureGlobals = `

@@ -2,11 +2,8 @@ import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
-import { ITEMS_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
+import { ITEMS_MAX, PAGE_BYTES_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
-
-/** Votes in one page of a promise. Small, since each page that arrives shows a candidate on a slow link that it gets on. */
-const PROMISE_BYTES_MAX = 128 * 1024;
 
 /** A ballot above the own one was promised or followed: the own candidacy or leadership is over. */
 function giveWay(core: Core, ballot: Ballot): void {
@@ -46,7 +43,7 @@ export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
     core.election.grace(core.nowMs);
   }
   const { chosenUpTo } = core.log;
-  const bytesMax = Math.min(core.settings.frameValueBytesMax, PROMISE_BYTES_MAX);
+  const bytesMax = Math.min(core.settings.frameValueBytesMax, PAGE_BYTES_MAX);
   const page = core.acceptor.page(fromSlot, chosenUpTo, { bytesMax, itemsMax: ITEMS_MAX });
   const { snapshotIndex } = core.acceptor;
   const { votes, lastSlot } = page;

@@ -2,11 +2,11 @@ import type { NodeId } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Fetch, Learn } from "./messages.js";
 import { queueProposals } from "./proposer-handlers.js";
-import { SLOTS_AHEAD_MAX } from "./values.js";
+import { PAGE_BYTES_MAX, SLOTS_AHEAD_MAX } from "./values.js";
 
 export function onFetch(core: Core, from: NodeId, message: Fetch): void {
   const { firstSlot, lastSlot } = message;
-  const values = core.log.serve(firstSlot, lastSlot, core.settings.frameValueBytesMax);
+  const values = core.log.serve(firstSlot, lastSlot, Math.min(core.settings.frameValueBytesMax, PAGE_BYTES_MAX));
   core.send(from, { kind: "learn", firstSlot, values, chosenUpTo: core.log.chosenUpTo }, "bulk");
 }
 
@@ -19,8 +19,7 @@ export function onLearn(core: Core, from: NodeId, message: Learn): void {
   for (const [i, value] of message.values.entries()) {
     if (core.learnChosen({ slot: message.firstSlot + i, value })) news = true;
   }
-  core.catchUp.answered(from, news, core.nowMs);
-  if (news && core.proposer.phase === "prepare") core.election.campaignProgressed(core.nowMs);
+  core.catchUp.answered(from, message.firstSlot, news, core.nowMs);
   // The window of a leader moves with what it fetches.
   if (news && core.leads) queueProposals(core, core.proposer.recover(core.nowMs));
   fetchMissing(core);

@@ -51,6 +51,8 @@ export class Core {
   electedAtMs: number = Number.NEGATIVE_INFINITY;
   /** When this leader was last content, to give up without a quorum. */
   contentAtMs: number = Number.NEGATIVE_INFINITY;
+  /** How long this node as a leader waits for the next of the slots that were chosen before it. */
+  basePatienceMs: number;
   highestSeen: Ballot | null;
   applied: Slot;
   forwardSequence = 0;
@@ -73,6 +75,7 @@ export class Core {
     this.bootId = start.bootId;
     this.configuration = configuration;
     this.settings = settings;
+    this.basePatienceMs = settings.electionTimeoutMs;
     const members = configuration.members.map((member) => member.id);
     this.quorums = quorumSystem(configuration.quorum, members);
     this.others = members.filter((id) => id !== me);
@@ -138,7 +141,9 @@ export class Core {
   }
 
   view(): ElectionView {
-    return this.election.view(this.leaderBallot, this.nowMs);
+    // One whose ballot this node has to refuse is no leader of it, however well the leader does elsewhere.
+    const refused = compareBallots(this.leaderBallot, this.acceptor.promised) < 0;
+    return this.election.view(refused ? null : this.leaderBallot, this.nowMs);
   }
 
   content(): boolean {

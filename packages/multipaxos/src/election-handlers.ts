@@ -3,7 +3,7 @@ import type { NodeId } from "@synod/interface";
 import { followLeader, reject } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
-import { judge } from "./election.js";
+import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign } from "./proposer-handlers.js";
 
@@ -47,8 +47,10 @@ export function electionTick(core: Core, random: number): void {
   if (verdict === "yield") core.stopProposing("a peer follows a leader with a higher ballot");
   // A candidate that went on asking without a quorum in sight would depose a good leader when it is back.
   if (verdict === "wait" && core.proposer.phase === "prepare") core.stopProposing("no quorum is in sight");
-  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random)) campaign(core);
-  else if (core.proposer.phase === "prepare") askSilent(core);
+  // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
+  const canPromise = core.writes.wait(core.candidacyWrite) === 0;
+  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise) campaign(core);
+  else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
 }
@@ -56,13 +58,17 @@ export function electionTick(core: Core, random: number): void {
 /** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */
 function giveUpWithoutProgress(core: Core): void {
   if (!core.leads) return;
-  const patienceMs = core.settings.electionTimeoutMs;
-  if (core.nowMs - core.contentAtMs > patienceMs) {
+  if (core.nowMs - core.contentAtMs > core.settings.electionTimeoutMs) {
     core.stopProposing("no quorum follows");
     return;
   }
-  const fetching = core.log.chosenUpTo < core.proposer.base;
-  if (fetching && core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > patienceMs) {
+  if (core.log.chosenUpTo >= core.proposer.base) {
+    core.basePatienceMs = core.settings.electionTimeoutMs;
+    return;
+  }
+  if (core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > core.basePatienceMs) {
+    // The link may be slower than one large value in this time: the next leadership here waits longer.
+    core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);
     core.stopProposing("nobody can serve the slots that were chosen before");
   }
 }

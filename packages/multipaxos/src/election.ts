@@ -74,8 +74,8 @@ interface HeardPeer extends PeerFacts {
 
 /** Rounds per election timeout. */
 const ROUNDS_PER_TIMEOUT = 8;
-/** A candidate waits for promises up to this many timeouts. */
-const PATIENCE_TIMEOUTS_MAX = 16;
+/** A candidate waits for promises up to this many timeouts, and a new leader for what was chosen before it. */
+export const PATIENCE_TIMEOUTS_MAX = 16;
 
 /** Keeps the latest replies and the timers of the rule. It only ever says "campaign now". */
 export class Election {
@@ -173,7 +173,8 @@ export class Election {
 
   /**
    * Whether to campaign now: the rule must hold without a break over a random part of one timeout, so that two nodes that
-   * see the same rarely start together. One that has less of the log than a peer in sight lets that one go first.
+   * see the same rarely start together. One that has less of the log than a peer in sight lets that one go first: by two rounds,
+   * and one more for each doubling of what it lacks up to a timeout, since the cluster would wait while it fetches that.
    * @param random uniform in [0, 1)
    */
   campaignNow(verdict: Verdict, chosenUpTo: Slot, nowMs: number, random: number): boolean {
@@ -190,8 +191,9 @@ export class Election {
   #delayMs(chosenUpTo: Slot, nowMs: number, random: number): number {
     // Alone there is nobody to collide with.
     if (this.#quorums.members.length === 1) return 0;
-    const behind = this.#heard(nowMs).some((p) => p.chosenUpTo > chosenUpTo);
-    return random * this.#timeoutMs + (behind ? (2 * this.#timeoutMs) / ROUNDS_PER_TIMEOUT : 0);
+    const lag = Math.max(0, ...this.#heard(nowMs).map((p) => p.chosenUpTo - chosenUpTo));
+    const rounds = lag === 0 ? 0 : Math.min(2 + Math.floor(Math.log2(lag)), ROUNDS_PER_TIMEOUT);
+    return ((random * ROUNDS_PER_TIMEOUT + rounds) * this.#timeoutMs) / ROUNDS_PER_TIMEOUT;
   }
 
   #heard(nowMs: number): HeardPeer[] {

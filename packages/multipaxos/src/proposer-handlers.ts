@@ -68,6 +68,7 @@ function becomeLeader(core: Core): void {
   core.election.leaderFound(core.nowMs);
   core.notice({ kind: "elected", ballot, barrier });
   core.announcementDue = true;
+  if (core.log.chosenUpTo < core.proposer.base) core.catchUp.askAnew();
   for (const token of core.asks.takeAll()) core.reads.add({ kind: "local", token });
   queueProposals(core, core.proposer.recover(core.nowMs));
   startReads(core);
@@ -97,7 +98,7 @@ export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) core.reported(from, message.chosenUpTo);
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
 
-  chosen(core, core.proposer.onAccepted(from, message.ballot, message.slots));
+  chosen(core, core.proposer.onAccepted(from, message.ballot, message.slots, core.nowMs));
 }
 
 function chosen(core: Core, values: readonly ChosenValue[]): void {

@@ -22,9 +22,21 @@ export interface Resend {
 interface Open {
   readonly value: Uint8Array;
   readonly voters: Set<NodeId>;
-  sentAtMs: number;
-  waitMs: number;
+  readonly sentAtMs: number;
 }
+
+/** What a member's votes say of the way to it and back. */
+interface Member {
+  /** How long its latest vote took, from when the value was first sent. */
+  voteMs: number;
+  /** Resends without a vote in between. */
+  unanswered: number;
+  /** When something was last sent again, and the last slot of it, until that slot's vote is there. */
+  resent: { atMs: number; upTo: Slot } | null;
+}
+
+/** A member's votes are waited for this many times `resendMs` at most. */
+const RESEND_WAITS_MAX = 32;
 
 export interface ProposerOptions {
   readonly me: NodeId;
@@ -32,7 +44,7 @@ export interface ProposerOptions {
   /** Window: a slot is proposed only up to the contiguous chosen prefix plus this. */
   readonly alpha: number;
   readonly inFlightBytesMax: number;
-  /** First wait before an unanswered Accept is sent again; doubles up to four times this. */
+  /** Least wait before an unanswered Accept is sent again. */
   readonly resendMs: number;
   readonly log: ChosenLog;
 }
@@ -61,8 +73,10 @@ export class Proposer {
   #base: Slot = 0;
   #barrier: Slot = 0;
   #next: Slot = 0;
+  /** By slot, ascending. */
   #open = new Map<Slot, Open>();
   #openBytes = 0;
+  #members = new Map<NodeId, Member>();
 
   constructor(options: ProposerOptions) {
     this.#options = options;
@@ -130,6 +144,7 @@ export class Proposer {
     this.#reported = new Map();
     this.#open = new Map();
     this.#openBytes = 0;
+    this.#members = new Map();
     this.#base = 0;
     this.#barrier = 0;
     this.#next = 0;
@@ -252,21 +267,27 @@ export class Proposer {
       ballot: formatBallot(this.#ballot),
     }));
     this.#next++;
-    this.#open.set(slot, { value, voters: new Set(), sentAtMs: nowMs, waitMs: this.#options.resendMs });
+    this.#open.set(slot, { value, voters: new Set(), sentAtMs: nowMs });
     this.#openBytes += value.length;
     return { slot, value };
   }
 
   /** Votes of one member in the present ballot. Returns what became chosen, by slot. */
-  onAccepted(from: NodeId, ballot: Ballot, ranges: readonly SlotRange[]): ChosenValue[] {
+  onAccepted(from: NodeId, ballot: Ballot, ranges: readonly SlotRange[], nowMs: number): ChosenValue[] {
     if (this.#phase !== "lead" || !ballotsEqual(ballot, this.#ballot)) return [];
     if (!this.#options.quorums.members.includes(from)) return [];
     const chosen: ChosenValue[] = [];
+    const member = this.#member(from);
+    // Ranges come in ascending order, so that all of them together walk over the open slots once, whatever they name.
+    let slot = this.#lowestOpen();
     for (const [first, last] of ranges) {
-      for (let slot = Math.max(first, this.#base + 1); slot <= last && slot < this.#next; slot++) {
+      if (member.resent !== null && first <= member.resent.upTo && member.resent.upTo <= last) member.resent = null;
+      for (slot = Math.max(slot, first); slot <= last && slot < this.#next; slot++) {
         const open = this.#open.get(slot);
         if (open === undefined || open.voters.has(from)) continue;
         open.voters.add(from);
+        member.voteMs = nowMs - open.sentAtMs;
+        member.unanswered = 0;
         if (!this.#options.quorums.phase2(open.voters)) continue;
         this.settled(slot);
         chosen.push({ slot, value: open.value });
@@ -288,25 +309,57 @@ export class Proposer {
     this.#openBytes -= open.value.length;
   }
 
-  /** Open slots whose votes are overdue, per member that has not voted. Slots of one member come in ascending order. */
+  /** The connection to a member broke: what was on the way is lost, and may be sent again at once. */
+  lost(member: NodeId): void {
+    this.#members.delete(member);
+  }
+
+  /**
+   * Open slots whose votes are overdue, per member that has not voted; about `bytesMax` at a time for each, in ascending
+   * order. The wait follows what the votes of that member take: over a busy link the first copy still waits to be sent, and
+   * each one more would make it worse.
+   */
   overdue(nowMs: number, bytesMax: number): Resend[] {
-    const late: [Slot, Open][] = [];
-    let bytes = 0;
-    for (const entry of this.#open) {
-      const open = entry[1];
-      if (nowMs - open.sentAtMs < open.waitMs) continue;
-      if (bytes > 0 && bytes + open.value.length > bytesMax) break;
-      bytes += open.value.length;
-      open.sentAtMs = nowMs;
-      open.waitMs = Math.min(open.waitMs * 2, this.#options.resendMs * 4);
-      late.push(entry);
-    }
-    if (late.length === 0) return [];
     const resends: Resend[] = [];
     for (const id of this.#options.quorums.members) {
-      const proposals = late.filter(([, open]) => !open.voters.has(id)).map(([slot, { value }]) => ({ slot, value }));
-      if (proposals.length > 0) resends.push({ to: [id], proposals });
+      const member = this.#member(id);
+      const waitMs = this.#waitMs(member);
+      if (member.resent !== null && nowMs - member.resent.atMs < waitMs) continue;
+      const proposals = this.#unvoted(id, nowMs - waitMs, bytesMax);
+      const last = proposals.at(-1);
+      if (last === undefined) continue;
+      member.resent = { atMs: nowMs, upTo: last.slot };
+      member.unanswered++;
+      resends.push({ to: [id], proposals });
     }
     return resends;
+  }
+
+  #waitMs({ voteMs, unanswered }: Member): number {
+    const { resendMs } = this.#options;
+    return Math.min(Math.max(2 * voteMs, resendMs) * Math.min(2 ** unanswered, 4), RESEND_WAITS_MAX * resendMs);
+  }
+
+  #unvoted(id: NodeId, sentUpToMs: number, bytesMax: number): Proposal[] {
+    const proposals: Proposal[] = [];
+    let bytes = 0;
+    for (const [slot, { value, voters, sentAtMs }] of this.#open) {
+      if (sentAtMs > sentUpToMs || (bytes > 0 && bytes + value.length > bytesMax)) break;
+      if (voters.has(id)) continue;
+      bytes += value.length;
+      proposals.push({ slot, value });
+    }
+    return proposals;
+  }
+
+  #lowestOpen(): Slot {
+    for (const slot of this.#open.keys()) return slot;
+    return this.#next;
+  }
+
+  #member(id: NodeId): Member {
+    let member = this.#members.get(id);
+    if (member === undefined) this.#members.set(id, (member = { voteMs: 0, unanswered: 0, resent: null }));
+    return member;
   }
 }

@@ -6,8 +6,13 @@ export type Reader =
   | { readonly kind: "local"; readonly token: number }
   | { readonly kind: "remote"; readonly from: NodeId; readonly bootId: string; readonly nonce: number };
 
-function sameQuestion(a: Reader, b: Reader): boolean {
-  if (a.kind === "local" || b.kind === "local") return false;
+type Readers = Map<number | string, Reader>;
+
+/** A follower has one question open at a time, so its id says which. */
+const keyOf = (reader: Reader): number | string => (reader.kind === "local" ? reader.token : `from ${reader.from}`);
+
+function sameQuestion(a: Reader | undefined, b: Reader): boolean {
+  if (a?.kind !== "remote" || b.kind !== "remote") return false;
   return a.from === b.from && a.bootId === b.bootId && a.nonce === b.nonce;
 }
 
@@ -15,7 +20,7 @@ interface Round {
   readonly nonce: number;
   readonly index: Slot;
   readonly confirmed: Set<NodeId>;
-  readonly readers: readonly Reader[];
+  readonly readers: Readers;
   sentAtMs: number;
 }
 
@@ -25,7 +30,7 @@ interface Round {
  */
 export class ReadRounds {
   readonly #quorums: QuorumSystem;
-  #waiting: Reader[] = [];
+  #waiting: Readers = new Map();
   #round: Round | null = null;
   #lastNonce = 0;
 
@@ -39,12 +44,11 @@ export class ReadRounds {
 
   /** A follower has one question open at a time: a newer one replaces what still waits of it. */
   add(reader: Reader): void {
-    if (reader.kind === "remote") {
-      // A copy of a question that the round under way answers: whoever waits for it asked before the round began.
-      if (this.#round?.readers.some((other) => sameQuestion(other, reader)) === true) return;
-      this.#waiting = this.#waiting.filter((other) => other.kind === "local" || other.from !== reader.from);
-    }
-    this.#waiting.push(reader);
+    const key = keyOf(reader);
+    // A copy of a question that the round under way answers: whoever waits for it asked before the round began.
+    if (sameQuestion(this.#round?.readers.get(key), reader)) return;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, reader);
   }
 
   /**
@@ -53,9 +57,9 @@ export class ReadRounds {
    * @returns the number of the round, never used before in this ballot
    */
   start(index: Slot, nowMs: number): number | null {
-    if (this.#round !== null || this.#waiting.length === 0) return null;
+    if (this.#round !== null || this.#waiting.size === 0) return null;
     this.#round = { nonce: ++this.#lastNonce, index, confirmed: new Set(), readers: this.#waiting, sentAtMs: nowMs };
-    this.#waiting = [];
+    this.#waiting = new Map();
     return this.#round.nonce;
   }
 
@@ -66,7 +70,7 @@ export class ReadRounds {
     round.confirmed.add(from);
     if (!this.#quorums.phase2(round.confirmed)) return null;
     this.#round = null;
-    return { readers: round.readers, index: round.index };
+    return { readers: [...round.readers.values()], index: round.index };
   }
 
   /** Members to ask again in a round that is late, or null. The same number is safe: no answer to it is older than its readers. */
@@ -77,11 +81,17 @@ export class ReadRounds {
     return { nonce: round.nonce, to: this.#quorums.members.filter((id) => !round.confirmed.has(id)) };
   }
 
+  /** A caller of this node is no longer interested. */
+  cancel(token: number): void {
+    this.#waiting.delete(token);
+    this.#round?.readers.delete(token);
+  }
+
   /** Leadership is over: gives back everybody who waits. Numbers start again, since they belong to a ballot. */
   stop(): Reader[] {
-    const readers = [...(this.#round?.readers ?? []), ...this.#waiting];
+    const readers = [...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];
     this.#round = null;
-    this.#waiting = [];
+    this.#waiting = new Map();
     this.#lastNonce = 0;
     return readers;
   }
@@ -89,19 +99,19 @@ export class ReadRounds {
 
 /** Reads at a node that does not lead: asks the leader for an index, one question at a time. */
 export class ReadAsks {
-  #waiting: number[] = [];
-  #ask: { nonce: number; to: NodeId; tokens: number[]; sentAtMs: number } | null = null;
+  #waiting = new Set<number>();
+  #ask: { nonce: number; to: NodeId; tokens: Set<number>; sentAtMs: number } | null = null;
   #lastNonce = 0;
 
   add(token: number): void {
-    this.#waiting.push(token);
+    this.#waiting.add(token);
   }
 
   /** The next question, if somebody waits and none is open. */
   start(leader: NodeId, nowMs: number): { nonce: number; to: NodeId } | null {
-    if (this.#ask !== null || this.#waiting.length === 0) return null;
+    if (this.#ask !== null || this.#waiting.size === 0) return null;
     this.#ask = { nonce: ++this.#lastNonce, to: leader, tokens: this.#waiting, sentAtMs: nowMs };
-    this.#waiting = [];
+    this.#waiting = new Set();
     return { nonce: this.#ask.nonce, to: leader };
   }
 
@@ -110,7 +120,7 @@ export class ReadAsks {
     const ask = this.#ask;
     if (ask === null || ask.nonce !== nonce || ask.to !== from) return null;
     this.#ask = null;
-    return ask.tokens;
+    return [...ask.tokens];
   }
 
   /**
@@ -122,7 +132,7 @@ export class ReadAsks {
     const ask = this.#ask;
     if (ask === null) return null;
     if (ask.to !== leader) {
-      this.#waiting = [...ask.tokens, ...this.#waiting];
+      this.#waiting = new Set([...ask.tokens, ...this.#waiting]);
       this.#ask = null;
       return null;
     }
@@ -133,15 +143,15 @@ export class ReadAsks {
 
   /** The caller is no longer interested. */
   cancel(token: number): void {
-    this.#waiting = this.#waiting.filter((t) => t !== token);
-    if (this.#ask !== null) this.#ask.tokens = this.#ask.tokens.filter((t) => t !== token);
+    this.#waiting.delete(token);
+    this.#ask?.tokens.delete(token);
   }
 
   /** This node leads now: its readers go to its own rounds. */
   takeAll(): number[] {
     const tokens = [...(this.#ask?.tokens ?? []), ...this.#waiting];
     this.#ask = null;
-    this.#waiting = [];
+    this.#waiting = new Set();
     return tokens;
   }
 }

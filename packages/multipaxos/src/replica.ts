@@ -1,4 +1,4 @@
-import { ballotFault } from "@synod/paxos";
+import { ballotFault, isBallot } from "@synod/paxos";
 import {
   SynodError,
   type Ballot,
@@ -27,6 +27,7 @@ import {
   startReads,
 } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
+import { ROUND_STEP } from "./values.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {
@@ -111,7 +112,10 @@ export class Replica {
     const highestRound = core.highestSeen?.round ?? 0;
     for (const ballot of ballotsOf(message)) {
       if (ballot === null) continue;
-      if (ballotFault(ballot, highestRound) !== null) return core.ignore(from, "bad ballot");
+      if (ballotFault(ballot, highestRound) === null) continue;
+      // Another node may have been led so far step by step: each of its messages brings this one closer, so that they meet.
+      if (isBallot(ballot)) core.saw({ round: highestRound + ROUND_STEP, node: core.me });
+      return core.ignore(from, "bad ballot");
     }
     for (const ballot of ballotsOf(message)) core.saw(ballot);
     this.#dispatch(from, message);
@@ -155,9 +159,11 @@ export class Replica {
     }
   }
 
-  /** A connection broke or a new life of the peer began: what it said before proves nothing about now. */
+  /** A connection broke or a new life of the peer began: what it said before proves nothing, and what was on the way is gone. */
   peerLost(peer: NodeId): void {
     this.#core.election.forget(peer);
+    this.#core.catchUp.lost(peer);
+    this.#core.proposer.lost(peer);
   }
 
   /** Whether values may be proposed here. */
@@ -201,6 +207,7 @@ export class Replica {
   /** The reader is no longer interested. An answer may still come. */
   cancelRead(token: number): void {
     this.#core.asks.cancel(token);
+    this.#core.reads.cancel(token);
   }
 
   /** The state machine has executed everything up to this slot. */

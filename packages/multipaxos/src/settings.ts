@@ -4,11 +4,14 @@ import { SynodError } from "@synod/interface";
 export interface ReplicaSettings {
   /** A peer not heard for this long counts as gone. A new leader is there within two of these. */
   readonly electionTimeoutMs: number;
-  /** An Accept that a member has not answered is sent again after this, then after twice, then every four times this. */
+  /**
+   * An Accept that a member has not answered is sent again after this or twice what its votes take, whatever is longer; then
+   * after twice that, then every four times.
+   */
   readonly resendMs: number;
   /** Values that this leader may have proposed and not yet seen chosen. */
   readonly inFlightBytesMax: number;
-  /** Values in one Accept or Learn, and votes in one page of a promise (128 KiB at most). One value alone may be larger. */
+  /** Values in one Accept; in one Learn, or votes in one page of a promise, 128 KiB at most. One value alone may be larger. */
   readonly frameValueBytesMax: number;
   /** What one write to storage gathers, about. One value alone may be larger. */
   readonly writeBytesMax: number;

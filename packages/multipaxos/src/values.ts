@@ -13,8 +13,17 @@ export const NOOP: Uint8Array = Uint8Array.of(VALUE_NOOP);
 /** Values or votes in one message, however small they are: each costs bytes besides its own. */
 export const ITEMS_MAX = 4096;
 
+/**
+ * Values in one Learn, and votes in one page of a promise. Small, since each page that arrives shows on a slow link that
+ * things get on, and since what waits behind it in the same lane must not wait long.
+ */
+export const PAGE_BYTES_MAX: number = 128 * 1024;
+
 /** Values this far above the own chosen prefix are not taken: no window is that wide, and work must stay bounded. */
 export const SLOTS_AHEAD_MAX: number = 2 ** 24;
+
+/** One message, however wild, makes the rounds grow by this at most. */
+export const ROUND_STEP: number = 2 ** 32;
 
 /** Same bytes. */
 export function sameValue(a: Uint8Array, b: Uint8Array): boolean {

@@ -56,6 +56,13 @@ test("a repeated prepare waits for the flush of the first, and for nothing once 
   expect(acceptor.prepare(ballot("1.1"))).toEqual({ kind: "promised", after: 0 });
 });
 
+test("a vote is a promise too: later promises and pages wait for its write", () => {
+  const { acceptor } = acceptorOf("1.1");
+  acceptor.accept(ballot("2.2"), 1, valueOf("a"));
+  expect(acceptor.prepare(ballot("2.2"))).toEqual({ kind: "promised", after: 1 });
+  expect(acceptor.page(2, 0, { bytesMax: 100, itemsMax: 100 })).toEqual({ votes: [], lastSlot: null, after: 1 });
+});
+
 test("a repeated accept is answered again without a write; a second value in one ballot stops the node", () => {
   const { acceptor, writes } = acceptorOf("1.1", [vote(1, "1.1", "a")]);
   expect(acceptor.accept(ballot("1.1"), 1, valueOf("a"))).toEqual({ kind: "voted", after: 0 });

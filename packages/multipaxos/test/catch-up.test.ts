@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChosenLog } from "../src/index.js";
 import { CatchUp } from "../src/catch-up.js";
 import { valueOf } from "./disk.js";
@@ -35,7 +35,7 @@ test("an answer with news leads to the next question at once", () => {
   catchUp.reported(3, 9);
   catchUp.next(0);
   log.learn(1, valueOf("a"));
-  catchUp.answered(3, true, 5);
+  catchUp.answered(3, 1, true, 5);
   expect(catchUp.lastProgressMs).toBe(5);
   expect(catchUp.next(5)).toEqual(fetch(3, 2, 9));
 });
@@ -44,7 +44,7 @@ test("an empty answer does not lead to a question in a circle", () => {
   const { catchUp } = catchUpOf();
   catchUp.reported(3, 9);
   catchUp.next(0);
-  catchUp.answered(3, false, 5);
+  catchUp.answered(3, 1, false, 5);
   expect(catchUp.next(5)).toBeNull();
   expect(catchUp.next(100)).toEqual(fetch(3, 1, 9));
 });
@@ -66,7 +66,7 @@ test("a peer that cannot hear is not asked again after every answer of another",
   for (let slot = 1; slot <= 8; slot++) {
     expect(catchUp.next(100)?.to).toBe(4);
     log.learn(slot, valueOf(`${slot}`));
-    catchUp.answered(4, true, 100);
+    catchUp.answered(4, slot, true, 100);
   }
   // Only it has the last slot.
   expect(catchUp.next(100)?.to).toBe(3);
@@ -78,4 +78,45 @@ test("the last word of a peer counts: after a restart it may know less", () => {
   catchUp.reported(2, 4);
   catchUp.reported(3, 0);
   expect(catchUp.next(0)).toEqual(fetch(2, 1, 9));
+});
+
+describe("how long it waits", () => {
+  /** When the only source is asked, while no answer comes. */
+  const asked = (catchUp: CatchUp, fromMs: number, toMs: number): number[] => {
+    const times: number[] = [];
+    for (let now = fromMs; now <= toMs; now += 10) if (catchUp.next(now) !== null) times.push(now);
+    return times;
+  };
+
+  test("a silent peer is asked less and less often, and at once where its connection broke or a new leader depends on it", () => {
+    const { catchUp } = catchUpOf();
+    catchUp.reported(3, 9);
+    expect(asked(catchUp, 0, 1500)).toEqual([0, 100, 300, 700, 1500]);
+    catchUp.lost(3);
+    expect(asked(catchUp, 1510, 1700)).toEqual([1510, 1610]);
+    catchUp.askAnew();
+    expect(asked(catchUp, 1710, 1900)).toEqual([1710, 1810]);
+    expect(asked(catchUp, 1910, 20_000)).toEqual([2010, 2410, 3210, 4810, 8010, 11_210, 14_410, 17_610]);
+  });
+
+  test("follows what the last answer took, counted from the first copy of the question", () => {
+    const { catchUp, log } = catchUpOf();
+    catchUp.reported(3, 9);
+    expect(asked(catchUp, 0, 250)).toEqual([0, 100]);
+    log.learn(1, valueOf("a"));
+    catchUp.answered(3, 1, true, 250);
+    // The next question is open: the answer to the second copy of the first one does not end it.
+    expect(asked(catchUp, 250, 300)).toEqual([250]);
+    catchUp.answered(3, 1, false, 310);
+    expect(asked(catchUp, 310, 750)).toEqual([750]);
+  });
+
+  test("an answer without news that the log has got meanwhile is an answer", () => {
+    const { catchUp, log } = catchUpOf();
+    catchUp.reported(3, 9);
+    catchUp.next(0);
+    log.learn(1, valueOf("a"));
+    catchUp.answered(3, 1, false, 5);
+    expect(catchUp.next(5)).toEqual(fetch(3, 2, 9));
+  });
 });

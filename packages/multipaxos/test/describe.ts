@@ -1,6 +1,7 @@
-import { formatBallot } from "@synod/paxos";
-import type { Message, SlotRange } from "../src/index.js";
-import { textOf } from "./disk.js";
+import type { StorageWrite } from "@synod/interface";
+import { ballotsEqual, formatBallot } from "@synod/paxos";
+import type { Message, Notice, SlotRange } from "../src/index.js";
+import { type Disk, textOf } from "./disk.js";
 
 const range = ([first, last]: SlotRange): string => (first === last ? `${first}` : `${first}..${last}`);
 
@@ -44,5 +45,31 @@ export function describe(message: Message): string {
       return `readIndexAsk #${message.nonce}`;
     case "readIndexReply":
       return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
+  }
+}
+
+/** What a write adds to a disk, e.g. `promise 2.1, vote s5 2.1=a, mark 4`. */
+export function describeWrite(write: StorageWrite, disk: Disk): string {
+  const { promised, votes, chosen, chosenUpTo } = write;
+  return [
+    ...(promised === undefined || ballotsEqual(promised, disk.promised) ? [] : [`promise ${formatBallot(promised)}`]),
+    ...votes.map(({ slot, ballot, value }) => `vote s${slot} ${formatBallot(ballot)}=${textOf(value)}`),
+    ...chosen.map(({ slot, value }) => `chosen s${slot} ${textOf(value)}`),
+    ...(chosenUpTo === undefined ? [] : [`mark ${chosenUpTo}`]),
+  ].join(", ");
+}
+
+export function describeNotice(notice: Notice): string {
+  switch (notice.kind) {
+    case "campaign":
+      return `campaigns in ${formatBallot(notice.ballot)}`;
+    case "elected":
+      return `leads in ${formatBallot(notice.ballot)}, barrier ${notice.barrier}`;
+    case "leadershipEnded":
+      return `gives up ${formatBallot(notice.ballot)}: ${notice.reason}`;
+    case "leader":
+      return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
+    case "ignored":
+      return `ignores ${notice.from}: ${notice.reason}`;
   }
 }

@@ -188,6 +188,21 @@ describe("the clock of the rule", () => {
     expect([e.campaignNow("campaign", 6, 19, 0), e.campaignNow("campaign", 6, 20, 0)]).toEqual([false, true]);
   });
 
+  test.each([
+    // What it lacks, rounds that it waits longer.
+    [1, 2],
+    [2, 3],
+    [63, 7],
+    [64, 8],
+    [2 ** 52, 8],
+  ])("one that lacks %i slots waits %i rounds longer", (lag, rounds) => {
+    const e = election();
+    e.startRound(0);
+    e.onReply(2, facts(1, { chosenUpTo: lag }), 0);
+    const waits = [0, 10 * rounds - 1, 10 * rounds].map((now) => e.campaignNow("campaign", 0, now, 0));
+    expect(waits).toEqual([false, false, true]);
+  });
+
   test("alone there is nothing to wait for", () => {
     expect(election(1).campaignNow("campaign", 0, 0, 0.9)).toBe(true);
   });

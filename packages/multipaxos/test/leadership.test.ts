@@ -112,6 +112,42 @@ describe("who leads", () => {
     expect([1, 2, 3].map((id) => story.replica(id).status().leader)).toEqual([1, 1, 1]);
   });
 
+  test("a follower with a stray higher promise gets its leader back before the next command", () => {
+    const story = led();
+    story.deliver(2, 3, { kind: "prepare", ballot: ballot("5.2"), fromSlot: 1 });
+    expect(story.replica(3).status()).toMatchObject({ content: true, leader: 1 });
+    story.pass(2 * TIMEOUT_MS);
+    expect([story.elections, story.leaders]).toEqual([["1.1", "6.1"], [1]]);
+    story.take();
+    story.propose(1, "a");
+    expect(story.take().filter((line) => line.includes("reject"))).toEqual([]);
+    expect(story.executed).toEqual([["a"], ["a"], ["a"]]);
+  });
+
+  test("a stray promise that is still fresh gets its owner one timeout, and refuses nothing meanwhile", () => {
+    const story = led();
+    story.deliver(2, 3, { kind: "prepare", ballot: ballot("5.2"), fromSlot: 1 });
+    story.take();
+    story.pass(TIMEOUT_MS / 2);
+    expect(story.take()).toEqual([]);
+    expect([story.elections, story.leaders]).toEqual([["1.1"], [1]]);
+  });
+
+  test("two nodes follow each other although a third has led one of them into huge rounds", () => {
+    const story = new Story(3);
+    story.crash(3);
+    for (const factor of [1, 2, 3]) {
+      const candidacy = { round: factor * 2 ** 32, node: 3 };
+      const facts = { candidacy, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0 };
+      story.deliver(3, 1, { kind: "beat", round: 1, ...facts });
+    }
+    story.only([1, 2]);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.leaders.length).toBe(1);
+    expect(story.replica(2).status().leader).toBe(story.leaders[0]);
+    expect(story.replica(1).status().promised?.round).toBeGreaterThan(3 * 2 ** 32);
+  });
+
   test("an old leader that goes on sending does not take turns with the new one", () => {
     const story = led();
     const newer = { candidacy: ballot("2.2"), promised: ballot("2.2"), leaderBallot: ballot("2.2"), content: true };
@@ -136,6 +172,30 @@ describe("who leads", () => {
     expect(story.actor(leader).executed).toEqual(["a", "b"]);
     story.pass(5 * TIMEOUT_MS);
     expect(story.leaders).toEqual([leader]);
+  });
+
+  test("each time that it cannot fetch its base a leader waits twice as long", () => {
+    const story = led();
+    story.only([1, 3]);
+    story.propose(1, "a");
+    story.crash(1);
+    // Node 3, which alone has the slot, sees no quorum and leaves it to node 2.
+    story.lose((_from, to, { kind }) => kind === "fetch" || (to === 3 && kind === "beatReply"));
+    const rounds: number[] = [];
+    for (let round = 0, since: number | null = null; round < 400; round++) {
+      story.pass(ROUND_MS);
+      const { leads } = story.replica(2);
+      if (leads) since ??= round;
+      else if (since !== null) {
+        rounds.push(round - since);
+        since = null;
+      }
+    }
+    expect(rounds.map((n) => Math.round(n / 8))).toEqual([1, 2, 4, 8, 16]);
+    // What it waited for is there: the next time it is as impatient as before.
+    story.heal();
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.executed.slice(1)).toEqual([["a"], ["a"]]);
   });
 
   test("the holder of the base dies: the leader gives up, and the next phase 1 finds the votes", () => {

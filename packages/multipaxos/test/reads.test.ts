@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ReadAsks, ReadRounds, type Reader } from "../src/reads.js";
+import { led, TIMEOUT_MS } from "./story.js";
 import { majorityOf } from "./support.js";
 
 const local = (token: number): Reader => ({ kind: "local", token });
@@ -86,6 +87,18 @@ describe("rounds at the leader", () => {
   });
 });
 
+test("a cancelled reader at the leader is gone, its round under way or not", () => {
+  const r = new ReadRounds(majorityOf(1, 2, 3));
+  for (const token of [1, 2]) r.add(local(token));
+  r.start(5, 0);
+  for (const token of [3, 4]) r.add(local(token));
+  r.cancel(1);
+  r.cancel(3);
+  r.onConfirm(1, 1);
+  expect(r.onConfirm(2, 1)?.readers).toEqual([local(2)]);
+  expect(r.stop()).toEqual([local(4)]);
+});
+
 describe("questions of a follower", () => {
   test("one is open at a time", () => {
     const asks = new ReadAsks();
@@ -151,4 +164,17 @@ describe("questions of a follower", () => {
     expect(asks.takeAll()).toEqual([2, 4]);
     expect(asks.takeAll()).toEqual([]);
   });
+});
+
+test.each([
+  ["at the leader", 1],
+  ["at a follower", 2],
+])("a reader that gave up is forgotten %s", (_where, id) => {
+  const story = led();
+  story.only();
+  for (const token of [1, 2, 3]) story.do(id, (replica) => replica.read(token));
+  for (const token of [1, 3]) story.do(id, (replica) => replica.cancelRead(token));
+  story.heal();
+  story.pass(2 * TIMEOUT_MS);
+  expect(story.actor(id).reads.map(({ token }) => token)).toEqual([2]);
 });

@@ -85,6 +85,12 @@ export function wireName(clusterId: string, stored: Configuration): string {
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;
 }
 
+/** The cluster's own id in a name on the wire. */
+export function plainName(wireName: string): string {
+  const end = wireName.lastIndexOf("#");
+  return end < 0 ? wireName : wireName.slice(0, end);
+}
+
 /** Refuses a codec that could not carry what this node may propose. */
 export function checkCodec(
   options: Pick<NodeOptions<unknown, unknown, unknown>, "codec" | "id">,

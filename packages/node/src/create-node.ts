@@ -35,7 +35,8 @@ async function restoreSnapshot(
 /**
  * Opens the store, starts one replica and joins it to its peers. Settles when the replica runs, with or without a leader.
  * @throws SynodError `InvalidArgument`, `InvalidConfiguration`, `NotFormatted` (set `bootstrap` on the very first start),
- * `AlreadyFormatted` (leave `bootstrap` out afterwards), the errors of storage and transport.
+ * `AlreadyFormatted` (leave `bootstrap` out afterwards), the errors of storage and transport. With `details.formatted` the first start failed
+ * after the store was formatted, e.g. by `AddressInUse`: leave `bootstrap` out when you try again.
  */
 export async function createNode<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
@@ -64,8 +65,16 @@ export async function createNode<Command, Query, Result, Answer = Result>(
   } catch (cause) {
     // The store must not stay locked by a node that never ran.
     await Promise.allSettled([transport.close(), storage.close()]);
-    throw cause;
+    throw options.bootstrap === true ? notAgain(cause) : cause;
   }
+}
+
+/** Formatting is done once: who tries again after another failure of the first start must leave it out. */
+function notAgain(cause: unknown): unknown {
+  if (!(cause instanceof SynodError)) return cause;
+  const { code, message, details } = cause;
+  const text = `${message} The store is formatted by now: leave bootstrap out when you try again.`;
+  return new SynodError(code, text, { cause, details: { ...details, formatted: true } });
 }
 
 class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
@@ -102,7 +111,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     this.#logger = quietLogger(options.logger);
     this.#metrics = quietMetrics(options.metrics);
     const { nodeId, bootCount, bootId } = identity;
-    this.#self = { clusterId: wireName(identity.clusterId, identity.founders), nodeId, bootCount, bootId };
+    this.#self = { clusterId: identity.clusterId, nodeId, bootCount, bootId };
     this.#replica = new Replica({
       nodeId,
       bootId,
@@ -111,8 +120,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       settings: { electionTimeoutMs: limits.electionTimeoutMs },
     });
     this.#driver = new Driver({
-      self: this.#self,
-      epoch: identity.founders.epoch,
+      self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
+      configuration: this.#configuration,
       replica: this.#replica,
       machine,
       transport: options.transport,
@@ -123,6 +132,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       logger: this.#logger,
       metrics: this.#metrics,
       limits,
+      buggify: options.buggify ?? (() => false),
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -169,7 +179,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       const { proposals } = this.#driver;
       if (session !== undefined) checkTicket(session, body);
       if (!proposals.hasRoom(body.length)) throw this.#busy("commands");
-      const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
+      const onAbort = (): void => proposal.giveUp("the signal was aborted", { cause: signal?.reason });
       const proposal = proposals.add({
         body,
         ticket: session,
@@ -271,6 +281,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
           ...(member.address === undefined ? {} : { address: member.address }),
           connected: driver.peers.isConnected(member.id),
           heard: replica.heard.includes(member.id),
+          refused: driver.refused.get(member.id) ?? null,
         })),
       storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },
     };

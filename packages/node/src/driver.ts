@@ -1,27 +1,26 @@
 import {
-  type ChosenValue,
   type Clock,
   type Codec,
+  type Configuration,
   type Incarnation,
   type Logger,
   type Metrics,
   type NodeId,
   type Random,
-  type Slot,
   type Storage,
   SynodError,
   type Transport,
 } from "@synod/interface";
-import { type Effects, type Envelope, type ForwardedBody, Outbox, type Replica, type Send } from "@synod/multipaxos";
-import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
+import { type Effects, type Envelope, Outbox, type Replica, type Send } from "@synod/multipaxos";
+import type { ReplicatedMachine } from "@synod/rsm";
+import { Applier } from "./applier.js";
 import { EventHub } from "./events.js";
-import { LeaderQueue, type Queued } from "./leader-queue.js";
-import { LoggedTime } from "./logged-time.js";
+import { Leading } from "./leading.js";
 import { Peers } from "./peers.js";
-import type { Proposal } from "./proposal.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
-import type { NodeLimits } from "./types.js";
+import { type Sight, sightOf } from "./sight.js";
+import type { Buggify, NodeLimits } from "./types.js";
 import { Wire } from "./wire.js";
 
 type Input =
@@ -32,7 +31,7 @@ type Input =
 
 export interface DriverOptions {
   readonly self: Incarnation;
-  readonly epoch: number;
+  readonly configuration: Configuration;
   readonly replica: Replica;
   readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
   readonly transport: Transport;
@@ -43,12 +42,11 @@ export interface DriverOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly limits: NodeLimits;
+  readonly buggify: Buggify;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
 }
 
-/** Executing chosen values may take this long in one turn; then the sockets get their turn. */
-const APPLY_SLICE_MS = 5;
 /** A third of the least time for which the cluster remembers an unused session. */
 const SESSION_IDLE_MS = 200_000;
 
@@ -61,50 +59,56 @@ export class Driver {
   readonly #o: DriverOptions;
   readonly proposals: Proposals;
   readonly reads: Reads = new Reads();
-  readonly queue: LeaderQueue = new LeaderQueue();
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
   readonly #outbox = new Outbox();
-  readonly #time = new LoggedTime();
   readonly #wire: Wire;
+  readonly #leading: Leading;
+  readonly #applier: Applier;
   readonly #roundMs: number;
 
   #inbox: Input[] = [];
-  #applyQueue: ChosenValue[] = [];
-  #applyHead = 0;
-  #applyBytes = 0;
   #turnScheduled = false;
   #writing = false;
   #writeStartedMs = 0;
   #nextRoundMs = 0;
   #stopped = false;
   #cancelTimer: (() => void) | null = null;
-  #tickProposedAt: Slot = 0;
-  #leads = false;
 
   /** Counters for status. */
   writes = 0;
   lastWriteMs = 0;
-  commandsApplied = 0;
 
   constructor(options: DriverOptions) {
     this.#o = options;
-    const { limits, random } = options;
-    this.#wire = new Wire(options);
+    const { limits, random, configuration, self, buggify } = options;
+    this.#wire = new Wire({ ...options, epoch: configuration.epoch });
+    this.#leading = new Leading({ ...options, self: self.nodeId });
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
     this.proposals = new Proposals({
-      random,
+      random: { uint32: () => this.#orFail(() => random.uint32()) },
       batchBytesMax: limits.batchBytesMax,
       queueBytesMax: limits.queueBytesMax,
       sessionLimit: limits.inFlightCommandsMax,
       resendMs: limits.electionTimeoutMs * 2,
       sessionIdleMs: SESSION_IDLE_MS,
+      buggify,
     });
+    this.#applier = new Applier({ ...options, proposals: this.proposals, now: () => this.nowMs });
   }
 
   get nowMs(): number {
     return this.#orFail(() => this.#o.clock.now());
+  }
+
+  get commandsApplied(): number {
+    return this.#applier.commands;
+  }
+
+  /** Peers whose frames are refused, and why. */
+  get refused(): ReadonlyMap<NodeId, string> {
+    return this.#wire.refused;
   }
 
   start(): void {
@@ -131,7 +135,7 @@ export class Driver {
     this.#stopped = true;
     this.#cancelTimer?.();
     this.#inbox = [];
-    this.queue.clear();
+    this.#leading.stop();
   }
 
   get stopped(): boolean {
@@ -190,27 +194,25 @@ export class Driver {
   }
 
   #turn(): void {
-    const { replica, random } = this.#o;
+    const { replica, random, buggify } = this.#o;
     const nowMs = this.nowMs;
     replica.tick(nowMs, random.uint32() / 2 ** 32);
-    const inputs = this.#inbox;
-    this.#inbox = [];
+    const inputs = this.#inbox.splice(0, buggify("one event a turn") ? 1 : this.#inbox.length);
     for (const input of inputs) this.#take(input, nowMs);
-    // Before anything is proposed: a clock that goes on from elsewhere would end every session.
-    if (replica.leads && !this.#leads) this.#time.begin(this.#o.machine.timeMs, nowMs);
-    this.#leads = replica.leads;
+    this.#leading.watch(nowMs);
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
-    this.#propose(nowMs);
+    this.#leading.propose(nowMs, this.#applier.bytes);
     this.#startWrite(nowMs);
     this.#carryOut(replica.takeEffects());
-    if (this.#applySlice()) {
+    if (this.#applier.slice()) {
+      replica.appliedUpTo(this.#o.machine.applied);
       // What became possible by executing: reads at the leader, most of all.
       this.#carryOut(replica.takeEffects());
     }
     this.reads.serve(this.#o.machine.applied);
-    if (this.#applyHead < this.#applyQueue.length) this.wake();
+    if (!this.#applier.idle || this.#inbox.length > 0) this.wake();
   }
 
   #take(input: Input, nowMs: number): void {
@@ -247,9 +249,17 @@ export class Driver {
   /** Once per round of the election clock: what needs no quick reaction. */
   #round(nowMs: number): void {
     this.#nextRoundMs = nowMs + this.#roundMs;
-    this.proposals.tick(this.#route(), nowMs);
-    for (const token of this.reads.expire(nowMs)) this.cancelRead(token);
-    this.#proposeTick(nowMs);
+    const sight = this.#sightOnce();
+    this.proposals.tick(this.#route(), nowMs, sight);
+    for (const token of this.reads.expire(nowMs, sight)) this.cancelRead(token);
+    this.#leading.proposeTick(nowMs);
+  }
+
+  /** For as many calls as end in one round. */
+  #sightOnce(): () => Sight {
+    const { self, replica, configuration } = this.#o;
+    let sight: Sight | null = null;
+    return () => (sight ??= sightOf(self.nodeId, replica.status(), configuration));
   }
 
   #route(): Route {
@@ -257,58 +267,15 @@ export class Driver {
     return {
       leads: replica.leads,
       leaderBallot: replica.leaderBallot,
-      lead: (proposal, entry) => this.#enqueue(proposal, entry),
+      lead: (proposal, entry) => this.#leading.enqueue(proposal, entry),
       forward: (body) => replica.forward(body),
     };
   }
 
-  #enqueue(proposal: Proposal, entry: BatchEntry): void {
-    this.queue.add(this.#o.self.nodeId, {
-      entry,
-      bytes: entrySize(entry),
-      wanted: () => !proposal.settled,
-      proposed: () => {
-        proposal.queuedHere = false;
-      },
-      dropped: () => {
-        proposal.queuedHere = false;
-        proposal.copies--;
-        proposal.sentTo = null;
-      },
-    });
-    proposal.queuedHere = true;
-  }
-
-  /** Forms batches of what waits, as far as the window allows: an idle leader proposes at once. */
-  #propose(nowMs: number): void {
-    const { replica, machine, limits } = this.#o;
-    while (this.queue.count > 0 && replica.capacity() > 0 && this.#applyBytes < limits.applyBytesMax) {
-      const batch = this.queue.take(limits.batchBytesMax);
-      if (batch.length === 0) return;
-      const timeMs = this.#time.now(machine.timeMs, nowMs);
-      replica.propose(
-        encodeBatch(
-          timeMs,
-          batch.map((queued) => queued.entry),
-        ),
-      );
-      for (const queued of batch) queued.proposed();
-    }
-  }
-
-  /** An idle leader logs the time where a session or the state machine waits for it. One tick at a time. */
-  #proposeTick(nowMs: number): void {
-    const { replica, machine } = this.#o;
-    if (replica.capacity() === 0 || this.queue.count > 0 || this.#tickProposedAt > machine.applied) return;
-    const deadline = machine.nextDeadline();
-    const timeMs = this.#time.now(machine.timeMs, nowMs);
-    if (deadline === null || timeMs < deadline || machine.timeMs >= deadline) return;
-    this.#tickProposedAt = replica.propose(encodeBatch(timeMs, [])) ?? 0;
-  }
-
   #startWrite(nowMs: number): void {
     if (this.#writing) return;
-    const { replica, storage } = this.#o;
+    const { replica, storage, buggify } = this.#o;
+    if (buggify("no write this turn")) return this.wake();
     const next = replica.takeWrite();
     if (next === null) return;
     this.#writing = true;
@@ -322,12 +289,9 @@ export class Driver {
 
   #carryOut(effects: Effects): void {
     this.#transmit(this.#outbox.add(effects.sends));
-    for (const value of effects.chosen) {
-      this.#applyQueue.push(value);
-      this.#applyBytes += value.value.length;
-    }
+    for (const value of effects.chosen) this.#applier.add(value);
     for (const { tokens, index } of effects.reads) this.reads.ready(tokens, index);
-    for (const body of effects.forwarded) this.#onForwarded(body);
+    for (const body of effects.forwarded) this.#leading.onForwarded(body);
     for (const { sequence, outcome } of effects.forwardOutcomes) {
       this.proposals.onForwardOutcome(sequence, outcome, this.nowMs);
     }
@@ -342,37 +306,6 @@ export class Driver {
     }
   }
 
-  /** A peer wants commands proposed. They join the queue under its name. */
-  #onForwarded({ from, bootId, sequence, body }: ForwardedBody): void {
-    const { replica, limits, logger } = this.#o;
-    let entries: readonly BatchEntry[];
-    try {
-      ({ entries } = decodeBatch(body));
-    } catch (cause) {
-      logger.warn("a forwarded batch was refused", { from, cause });
-      return;
-    }
-    if (!replica.leads || this.queue.bytes + body.length > limits.queueBytesMax) {
-      replica.replyForward(from, bootId, sequence, replica.leads ? "busy" : "notProposed");
-      return;
-    }
-    let proposed = 0;
-    let dropped = 0;
-    const part: Omit<Queued, "entry" | "bytes"> = {
-      wanted: () => true,
-      proposed: () => {
-        proposed++;
-      },
-      // Only a batch of which nothing was proposed is surely without effect.
-      dropped: () => {
-        dropped++;
-        if (proposed === 0 && dropped === entries.length) replica.replyForward(from, bootId, sequence, "notProposed");
-      },
-    };
-    for (const entry of entries) this.queue.add(from, { entry, bytes: entrySize(entry), ...part });
-    replica.replyForward(from, bootId, sequence, "queued");
-  }
-
   #onNotice(notice: Effects["notices"][number]): void {
     const { logger, metrics } = this.#o;
     switch (notice.kind) {
@@ -381,7 +314,7 @@ export class Driver {
         this.events.emit({ kind: "elected", ballot: notice.ballot });
         return;
       case "leadershipEnded":
-        this.queue.clear();
+        this.#leading.stop();
         logger.info("this node no longer leads", { ballot: notice.ballot, reason: notice.reason });
         this.events.emit({ kind: "leadershipEnded", ballot: notice.ballot, reason: notice.reason });
         return;
@@ -395,36 +328,6 @@ export class Driver {
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });
         logger.debug("a message was ignored", { from: notice.from, reason: notice.reason });
-    }
-  }
-
-  /** Executes chosen values in slot order for a while. Returns whether anything was executed. */
-  #applySlice(): boolean {
-    if (this.#applyHead >= this.#applyQueue.length) return false;
-    const { replica, machine } = this.#o;
-    const startedMs = this.nowMs;
-    let nowMs = startedMs;
-    do {
-      const next = this.#applyQueue[this.#applyHead];
-      if (next === undefined) break;
-      this.#applyHead++;
-      this.#applyBytes -= next.value.length;
-      this.#apply(next, nowMs);
-      nowMs = this.nowMs;
-    } while (nowMs - startedMs < APPLY_SLICE_MS);
-    if (this.#applyHead === this.#applyQueue.length || this.#applyHead > 1024) {
-      this.#applyQueue.splice(0, this.#applyHead);
-      this.#applyHead = 0;
-    }
-    replica.appliedUpTo(machine.applied);
-    return true;
-  }
-
-  #apply({ slot, value }: ChosenValue, nowMs: number): void {
-    const { machine } = this.#o;
-    for (const outcome of machine.apply(slot, value)) {
-      if (outcome.kind === "result" && !outcome.cached) this.commandsApplied++;
-      this.proposals.onOutcome(outcome, nowMs, machine.timeMs);
     }
   }
 }

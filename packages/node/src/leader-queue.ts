@@ -4,18 +4,63 @@ import type { BatchEntry } from "@synod/rsm";
 /** Something that waits for a place in a batch. */
 export interface Queued {
   readonly entry: BatchEntry;
+  /** Of the entry in a batch. */
   readonly bytes: number;
-  /** False once nobody wants it any more; it is skipped then. */
-  readonly wanted: () => boolean;
   /** It is part of a proposal now, and may be chosen. */
   readonly proposed: () => void;
   /** The leadership ended before it was proposed. */
   readonly dropped: () => void;
 }
 
-interface Lane {
-  readonly items: Queued[];
-  head: number;
+/** What an entry costs besides its bytes: small commands must not take more memory than they count. */
+const ENTRY_BYTES = 512;
+
+/** Places are emptied at once, and cleared away when most of a lane is empty. */
+class Lane {
+  #places: { queued: Queued | null }[] = [];
+  #head = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(queued: Queued): () => boolean {
+    const place: { queued: Queued | null } = { queued };
+    this.#places.push(place);
+    this.#count++;
+    return () => this.#empty(place);
+  }
+
+  first(): Queued | undefined {
+    for (; this.#head < this.#places.length; this.#head++) {
+      const queued = this.#places[this.#head]?.queued;
+      if (queued) return queued;
+    }
+    return undefined;
+  }
+
+  removeFirst(): void {
+    this.first();
+    const place = this.#places[this.#head];
+    if (place !== undefined) this.#empty(place);
+  }
+
+  *all(): Generator<Queued> {
+    for (const { queued } of this.#places) if (queued !== null) yield queued;
+  }
+
+  /** Whether it was still there. */
+  #empty(place: { queued: Queued | null }): boolean {
+    if (place.queued === null) return false;
+    place.queued = null;
+    this.#count--;
+    if (this.#places.length > 2 * this.#count + 64) {
+      this.#places = this.#places.filter(({ queued }) => queued !== null);
+      this.#head = 0;
+    }
+    return true;
+  }
 }
 
 /**
@@ -28,24 +73,36 @@ export class LeaderQueue {
   #bytes = 0;
   #count = 0;
 
+  /** Of the entries and of what it costs to hold them. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#count * ENTRY_BYTES;
   }
 
   get count(): number {
     return this.#count;
   }
 
-  add(origin: NodeId, queued: Queued): void {
+  /** Whether so many more entries with so many bytes stay within the limit. */
+  hasRoom(entries: number, bytes: number, bytesMax: number): boolean {
+    return this.bytes + entries * ENTRY_BYTES + bytes <= bytesMax;
+  }
+
+  /** Returns what takes it out again once nobody wants it any more. */
+  add(origin: NodeId, queued: Queued): () => void {
     let lane = this.#lanes.get(origin);
     if (lane === undefined) {
-      lane = { items: [], head: 0 };
+      lane = new Lane();
       this.#lanes.set(origin, lane);
       this.#order.push(origin);
     }
-    lane.items.push(queued);
+    const remove = lane.add(queued);
+    const from = lane;
     this.#bytes += queued.bytes;
     this.#count++;
+    return () => {
+      // Where the leadership ended meanwhile, the lane is no longer counted.
+      if (this.#lanes.get(origin) === from && remove()) this.#forget(queued);
+    };
   }
 
   /** Takes up to `bytesMax` of entries, at least one if there is any. */
@@ -58,7 +115,7 @@ export class LeaderQueue {
       if (origin === undefined) break;
       this.#order.push(origin);
       const lane = this.#lanes.get(origin);
-      const queued = lane?.items[lane.head];
+      const queued = lane?.first();
       if (lane === undefined || queued === undefined) {
         idle++;
         continue;
@@ -68,8 +125,8 @@ export class LeaderQueue {
         this.#order.unshift(...this.#order.splice(-1));
         break;
       }
-      this.#remove(lane, queued);
-      if (!queued.wanted()) continue;
+      lane.removeFirst();
+      this.#forget(queued);
       batch.push(queued);
       bytes += queued.bytes;
     }
@@ -78,22 +135,16 @@ export class LeaderQueue {
 
   /** The leadership is over: gives everything back. */
   clear(): void {
-    for (const lane of this.#lanes.values()) {
-      for (const queued of lane.items.slice(lane.head)) queued.dropped();
-    }
+    const lanes = [...this.#lanes.values()];
     this.#lanes.clear();
     this.#order = [];
     this.#bytes = 0;
     this.#count = 0;
+    for (const lane of lanes) for (const queued of lane.all()) queued.dropped();
   }
 
-  #remove(lane: Lane, queued: Queued): void {
-    lane.head++;
+  #forget(queued: Queued): void {
     this.#bytes -= queued.bytes;
     this.#count--;
-    if (lane.head === lane.items.length || lane.head > 1024) {
-      lane.items.splice(0, lane.head);
-      lane.head = 0;
-    }
   }
 }

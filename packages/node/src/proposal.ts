@@ -1,4 +1,4 @@
-import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@synod/interface";
+import { SynodError, type Ballot, type SessionId, type SessionTicket, type SynodErrorOptions } from "@synod/interface";
 import type { BatchEntry } from "@synod/rsm";
 
 /** Which ticket a command travels with, or the opening of a session. */
@@ -22,8 +22,8 @@ export class Proposal {
   entry: BatchEntry | null = null;
   /** Copies that may still be proposed, or were. At zero the command was surely not proposed. */
   copies = 0;
-  /** One of the copies waits in the queue of this node, from where it can still be withdrawn. */
-  queuedHere = false;
+  /** Takes the copy that waits in the queue of this node out of it; null if there is none. */
+  withdraw: (() => void) | null = null;
   /** Leader to whom the last copy went; null = it must be sent again. */
   sentTo: Ballot | null = null;
   sentAtMs = 0;
@@ -31,6 +31,8 @@ export class Proposal {
   notBeforeMs = 0;
   /** The leader has it in its queue. */
   acknowledged = false;
+  /** Why it is not executed yet, if the log said so. */
+  obstacle = "";
   settled = false;
   readonly #settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
   readonly #release: () => void;
@@ -58,18 +60,19 @@ export class Proposal {
   }
 
   /** The caller waits no longer. Tells it whether the command may still take effect. */
-  giveUp(why: string, cause: unknown): void {
-    const options = cause === undefined ? {} : { cause };
+  giveUp(why: string, options: SynodErrorOptions): void {
     this.reject(
-      this.copies === (this.queuedHere ? 1 : 0)
+      this.copies === (this.withdraw === null ? 0 : 1)
         ? new SynodError("NotProposed", `${why}; the command was not proposed: it is safe to try again`, options)
-        : new SynodError("OutcomeUnknown", `${why}; the command may or may not take effect`, options),
+        : new SynodError("OutcomeUnknown", `${why}; the command may or may not take effect${this.obstacle}`, options),
     );
   }
 
   #end(): boolean {
     if (this.settled) return false;
     this.settled = true;
+    this.withdraw?.();
+    this.withdraw = null;
     this.#release();
     return true;
   }

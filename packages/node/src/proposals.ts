@@ -3,6 +3,8 @@ import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rs
 import { randomHex } from "./clock.js";
 import { Proposal } from "./proposal.js";
 import { SequenceBook } from "./sequences.js";
+import type { Sight } from "./sight.js";
+import type { Buggify } from "./types.js";
 
 /** Where proposals go now. */
 export interface Route {
@@ -25,6 +27,7 @@ export interface ProposalsOptions {
   readonly resendMs: number;
   /** An own session unused for this long is not trusted to be still there. */
   readonly sessionIdleMs: number;
+  readonly buggify: Buggify;
 }
 
 const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
@@ -46,14 +49,14 @@ export class Proposals {
   readonly #options: ProposalsOptions;
   readonly #all = new Set<Proposal>();
   /** Want a ticket of the own session. */
-  #waiting: Proposal[] = [];
+  readonly #waiting = new Set<Proposal>();
   /** Have an entry and are to be sent as soon as a leader is known. */
-  #fresh: Proposal[] = [];
+  readonly #fresh = new Set<Proposal>();
   readonly #sent = new Set<Proposal>();
   readonly #byTicket = new Map<string, Proposal[]>();
   readonly #byNonce = new Map<string, Proposal>();
   readonly #byClosing = new Map<string, Proposal>();
-  readonly #forwards = new Map<number, { readonly part: readonly Proposal[]; readonly sentAtMs: number }>();
+  readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
   #bytes = 0;
   #own: SequenceBook | null = null;
   #opening = false;
@@ -95,7 +98,7 @@ export class Proposals {
       release: () => this.#release(proposal),
     });
     this.#track(proposal);
-    if (ticket === undefined) this.#waiting.push(proposal);
+    if (ticket === undefined) this.#waiting.add(proposal);
     else this.#ready(proposal, { kind: "command", ticket, body });
     return proposal;
   }
@@ -118,7 +121,7 @@ export class Proposals {
     this.#track(proposal);
     this.#byClosing.set(sessionKey(session), proposal);
     proposal.entry = { kind: "close", session };
-    this.#fresh.push(proposal);
+    this.#fresh.add(proposal);
     return proposal;
   }
 
@@ -139,16 +142,16 @@ export class Proposals {
     this.#track(proposal);
     this.#byNonce.set(nonce, proposal);
     proposal.entry = { kind: "open", nonce, limit: this.#options.sessionLimit };
-    this.#fresh.push(proposal);
+    this.#fresh.add(proposal);
     return proposal;
   }
 
   /** Gives tickets to those who wait and sends what can be sent. */
   dispatch(route: Route, nowMs: number, loggedMs: number): void {
     this.#giveTickets(nowMs, loggedMs);
-    if (this.#fresh.length === 0 || route.leaderBallot === null) return;
-    const fresh = this.#fresh.filter((proposal) => !proposal.settled);
-    this.#fresh = [];
+    if (this.#fresh.size === 0 || route.leaderBallot === null) return;
+    const fresh = [...this.#fresh];
+    this.#fresh.clear();
     for (const proposal of fresh) this.#raiseFloor(proposal);
     if (!route.leads) {
       this.#forward(fresh, route, nowMs);
@@ -160,6 +163,11 @@ export class Proposals {
       proposal.acknowledged = true;
       route.lead(proposal, proposal.entry);
     }
+  }
+
+  /** Whether it travels with a ticket of the own session, the present one. */
+  #isOfOwnSession({ source, entry }: Proposal): boolean {
+    return source.kind === "own" && entry?.kind === "command" && entry.ticket.session === this.#own?.id;
   }
 
   /** Sent again, a command says which replies are done with by now: on an old floor it might wait for room for ever. */
@@ -177,7 +185,7 @@ export class Proposals {
       if (part.length === 0) return;
       const entries = part.map((p) => p.entry).filter((entry) => entry !== null);
       const number = route.forward(encodeBatch(0, entries));
-      if (number === null) this.#fresh.push(...part);
+      if (number === null) for (const proposal of part) this.#fresh.add(proposal);
       else {
         for (const proposal of part) this.#markSent(proposal, route.leaderBallot, nowMs);
         this.#forwards.set(number, { part, sentAtMs: nowMs });
@@ -265,19 +273,22 @@ export class Proposals {
         return;
       case "unknownSession":
         if (proposal.source.kind === "own") {
-          this.#own = null;
+          // An answer to a ticket of an earlier session says nothing of the present one.
+          if (this.#isOfOwnSession(proposal)) this.#own = null;
           const text = "this node's session expired meanwhile; the command may or may not have taken effect";
           proposal.reject(new SynodError("OutcomeUnknown", text));
         } else proposal.reject(new SynodError("SessionUnknown", "no such session: it expired or was never opened"));
         return;
       case "beyondLimit":
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.
-        proposal.copies--;
         proposal.sentTo = null;
-        proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
-        if (proposal.source.kind === "given" && proposal.copies <= 0) {
-          const text = "the session keeps as many replies as it may: call done() for finished requests, then try again";
-          proposal.reject(new SynodError("Busy", text));
+        if (proposal.source.kind === "own") {
+          proposal.copies--;
+          proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
+        } else {
+          // The copy may have been another call's with the same ticket, here or elsewhere: this one's may still be on their way.
+          proposal.notBeforeMs = nowMs + this.#options.resendMs;
+          proposal.obstacle = ": the session keeps as many replies as it may; call done() for finished requests";
         }
     }
   }
@@ -292,48 +303,48 @@ export class Proposals {
   }
 
   /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
-  tick(route: Route, nowMs: number): void {
+  tick(route: Route, nowMs: number, sight: () => Sight): void {
     for (const proposal of this.#all) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
       if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
-      if (proposal.deadlineMs <= nowMs) proposal.giveUp("no answer within the time limit", undefined);
+      if (proposal.deadlineMs > nowMs) continue;
+      const { text, details } = sight();
+      proposal.giveUp(`no answer within the time limit (${text})`, { details });
     }
     for (const proposal of this.#sent) {
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
-      if ((!moved && !lost) || nowMs < proposal.notBeforeMs) continue;
+      if ((!moved && !lost && !this.#options.buggify("sent again at once")) || nowMs < proposal.notBeforeMs) continue;
       this.#sent.delete(proposal);
-      this.#fresh.push(proposal);
+      this.#fresh.add(proposal);
     }
-    for (const [sequence, { part, sentAtMs }] of this.#forwards) {
-      if (part.every((proposal) => proposal.settled || proposal.sentAtMs > sentAtMs)) this.#forwards.delete(sequence);
+    for (const [sequence, forwarded] of this.#forwards) {
+      forwarded.part = forwarded.part.filter((proposal) => !proposal.settled);
+      const { part, sentAtMs } = forwarded;
+      if (part.every((proposal) => proposal.sentAtMs > sentAtMs)) this.#forwards.delete(sequence);
     }
   }
 
   /** The node stops: nobody is left waiting. */
   giveUpAll(why: string, cause: unknown): void {
-    for (const proposal of this.#all) proposal.giveUp(why, cause);
+    for (const proposal of this.#all) proposal.giveUp(why, { cause });
   }
 
   #giveTickets(nowMs: number, loggedMs: number): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.size === 0) return;
     if (this.#own !== null && this.#own.open === 0 && this.#idleTooLong(nowMs, loggedMs)) this.#own = null;
     if (this.#own === null) {
       if (nowMs >= this.#openNotBeforeMs) this.#openOwn(nowMs);
       return;
     }
-    let taken = 0;
     for (const proposal of this.#waiting) {
-      if (!proposal.settled) {
-        const ticket = this.#own.next();
-        if (ticket === null) break;
-        this.#ownUsedAtMs = nowMs;
-        this.#ownUsedLoggedMs = loggedMs;
-        this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
-      }
-      taken++;
+      const ticket = this.#own.next();
+      if (ticket === null) return;
+      this.#waiting.delete(proposal);
+      this.#ownUsedAtMs = nowMs;
+      this.#ownUsedLoggedMs = loggedMs;
+      this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
     }
-    this.#waiting = this.#waiting.slice(taken);
   }
 
   #idleTooLong(nowMs: number, loggedMs: number): boolean {
@@ -365,7 +376,7 @@ export class Proposals {
     const others = this.#byTicket.get(key);
     if (others === undefined) this.#byTicket.set(key, [proposal]);
     else others.push(proposal);
-    this.#fresh.push(proposal);
+    this.#fresh.add(proposal);
   }
 
   #track(proposal: Proposal): void {
@@ -375,6 +386,8 @@ export class Proposals {
 
   #release(proposal: Proposal): void {
     this.#all.delete(proposal);
+    this.#waiting.delete(proposal);
+    this.#fresh.delete(proposal);
     this.#sent.delete(proposal);
     this.#bytes -= proposal.body.length + CALL_BYTES;
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
@@ -385,7 +398,6 @@ export class Proposals {
     const rest = this.#byTicket.get(key)?.filter((other) => other !== proposal) ?? [];
     if (rest.length === 0) this.#byTicket.delete(key);
     else this.#byTicket.set(key, rest);
-    const { session, sequence } = entry.ticket;
-    if (proposal.source.kind === "own" && session === this.#own?.id) this.#own.done(sequence);
+    if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
   }
 }

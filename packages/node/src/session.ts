@@ -11,8 +11,8 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
         cause: signal.reason,
       });
     }
-    if (!driver.proposals.hasRoom(0)) throw new SynodError("Busy", "too many calls wait at this node: try again later");
-    const onAbort = (): void => proposal.giveUp("the signal was aborted", signal?.reason);
+    checkRoom(driver);
+    const onAbort = (): void => proposal.giveUp("the signal was aborted", { cause: signal?.reason });
     const done = (): void => signal?.removeEventListener("abort", onAbort);
     const proposal = driver.proposals.open({
       deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
@@ -30,10 +30,15 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
   });
 }
 
+function checkRoom(driver: Driver): void {
+  if (!driver.proposals.hasRoom(0)) throw new SynodError("Busy", "too many calls wait at this node: try again later");
+}
+
 class OpenedSession implements NodeSession {
   readonly #driver: Driver;
   readonly #limits: NodeLimits;
   readonly #book: SequenceBook;
+  #closing: Promise<void> | null = null;
 
   constructor(driver: Driver, limits: NodeLimits, id: SessionId) {
     this.#driver = driver;
@@ -52,10 +57,20 @@ class OpenedSession implements NodeSession {
     this.#book.done(ticket.sequence);
   }
 
+  /** Calls share one attempt; one that failed may be followed by another. */
   close(): Promise<void> {
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = null;
+      throw error;
+    });
+    return this.#closing;
+  }
+
+  #close(): Promise<void> {
     const driver = this.#driver;
     return new Promise((resolve, reject) => {
       if (driver.stopped) throw new SynodError("Closed", "the node is closed");
+      checkRoom(driver);
       const deadlineMs = driver.nowMs + this.#limits.proposeTimeoutMs;
       driver.proposals.close({ session: this.#book.id, deadlineMs, resolve: () => resolve(), reject });
       driver.wake();

@@ -70,7 +70,19 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly random?: Random;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** For simulators: takes a rare path on purpose wherever it returns true. Never given in production. */
+  readonly buggify?: Buggify;
 }
+
+/** Paths that are rare and always allowed; which of them to take is up to a simulator. */
+export type BuggifyPoint =
+  | "one event a turn"
+  | "one entry a batch"
+  | "one value executed a turn"
+  | "no write this turn"
+  | "sent again at once";
+
+export type Buggify = (point: BuggifyPoint) => boolean;
 
 /** What a node says of itself. */
 export interface NodeStatus {
@@ -109,6 +121,8 @@ export interface NodePeerStatus {
   readonly connected: boolean;
   /** Answered within the last election timeout. */
   readonly heard: boolean;
+  /** Why its frames are refused, e.g. that it was formatted with other founders; null if they are not. */
+  readonly refused: string | null;
 }
 
 /** Changes worth a log line or a row on a screen. */

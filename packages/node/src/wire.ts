@@ -1,7 +1,9 @@
 import type { Codec, Incarnation, Logger, Metrics, NodeId } from "@synod/interface";
 import type { Envelope, Message } from "@synod/multipaxos";
+import { plainName } from "./checks.js";
 
 export interface WireOptions {
+  /** The name of its cluster is that of `wireName`. */
   readonly self: Incarnation;
   readonly epoch: number;
   readonly codec: Codec<Envelope>;
@@ -12,10 +14,14 @@ export interface WireOptions {
 /** Messages in and out of frames. Nothing that a peer sends or a codec throws gets past here as an exception. */
 export class Wire {
   readonly #options: WireOptions;
+  readonly #refused = new Map<NodeId, string>();
 
   constructor(options: WireOptions) {
     this.#options = options;
   }
+
+  /** Why the last frame of a peer was refused, as long as none after it was taken. */
+  readonly refused: ReadonlyMap<NodeId, string> = this.#refused;
 
   /** A message that cannot be encoded is lost, as messages may be; the node and its other messages are not. */
   encode(message: Message): Uint8Array | null {
@@ -31,14 +37,32 @@ export class Wire {
 
   /** Null for what is no message of this cluster from this peer. */
   decode(from: NodeId, frame: Uint8Array): Envelope | null {
-    const { codec, self, metrics, logger } = this.#options;
+    const { codec, self } = this.#options;
     try {
       const envelope = codec.decode(frame);
-      if (envelope.clusterId === self.clusterId && envelope.from === from) return envelope;
+      if (envelope.clusterId === self.clusterId && envelope.from === from) {
+        this.#refused.delete(from);
+        return envelope;
+      }
+      this.#refuse(from, misfit(self, envelope));
     } catch (cause) {
-      logger.warn("a frame was refused", { from, cause });
+      this.#refuse(from, "its frames cannot be read", cause);
     }
-    metrics.count("synod_frames_refused_total");
     return null;
   }
+
+  /** One line for each reason: a peer that does not fit goes on sending. */
+  #refuse(from: NodeId, reason: string, cause?: unknown): void {
+    const { metrics, logger } = this.#options;
+    metrics.count("synod_frames_refused_total");
+    if (this.#refused.get(from) === reason) return;
+    this.#refused.set(from, reason);
+    logger.warn("frames of a peer are refused", { from, reason, cause });
+  }
+}
+
+function misfit(self: Incarnation, { clusterId, from }: Envelope): string {
+  if (clusterId === self.clusterId) return `they come under the name of node ${from}`;
+  if (plainName(clusterId) !== plainName(self.clusterId)) return `it belongs to cluster ${plainName(clusterId)}`;
+  return "it was formatted with other founders, quorums or alpha than this node: format both alike";
 }

@@ -83,3 +83,15 @@ it("runs on TCP and files, and everything is there after a restart of all", { ti
   expect(await again[1]?.read("total")).toBe(300);
   expect(await again[2]?.propose({ add: 1 })).toBe(301);
 });
+
+it("says in its status that a peer was formatted with other founders", async () => {
+  const network = memoryNetwork();
+  const members = [1, 2].map((id) => ({ id }));
+  const [node] = await Promise.all([
+    start(1, members, { transport: network.transport(), storage: memoryStorage() }, true),
+    start(2, [...members, { id: 3 }], { transport: network.transport(), storage: memoryStorage() }, true),
+  ]);
+  await expect
+    .poll(() => node.status().peers)
+    .toEqual([{ id: 2, connected: true, heard: false, refused: expect.stringContaining("other founders") }]);
+});

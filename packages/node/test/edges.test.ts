@@ -117,6 +117,60 @@ describe("what callers may do wrong", () => {
     await world.settle(world.node(2).propose({ add: 1 }));
     await world.clock.run(5_000);
     expect(world.node(1).status()).toMatchObject({ leader: null, chosenUpTo: 0, promised: null });
+    const refused = (id: number): unknown[] =>
+      world
+        .node(id)
+        .status()
+        .peers.map((peer) => peer.refused);
+    const why = expect.stringContaining("formatted with other founders");
+    expect([refused(1), refused(2), refused(3)]).toEqual([
+      [why, why],
+      [why, null],
+      [why, null],
+    ]);
+    await world.close();
+  });
+});
+
+describe("a node that does not come through", () => {
+  it("says whom it hears and how many are needed", async () => {
+    const world = await World.of(3, 1, { proposeTimeoutMs: 3_000, readTimeoutMs: 3_000 });
+    const leader = await world.leader();
+    const cut = world.ids.find((id) => id !== leader) ?? 0;
+    world.net.isolate(cut);
+    await world.clock.run(2_000);
+    const facts = {
+      message: expect.stringContaining("no leader: 1 of 3 members heard, 2 are needed"),
+      details: { leader: null, heard: [cut], members: 3 },
+    };
+    const calls = [world.node(cut).propose({ add: 1 }), world.node(cut).read("total")];
+    expect(await world.settle(Promise.allSettled(calls))).toMatchObject([
+      { reason: { code: "NotProposed", ...facts } },
+      { reason: { code: "NoLeader", ...facts } },
+    ]);
+    await world.close();
+  });
+
+  it("says that its store is formatted where its first start failed after that", async () => {
+    const world = new World(1);
+    const transport = world.net.transport(1);
+    const node = createNode({
+      id: 1,
+      cluster: { id: "test", members: [{ id: 1 }] },
+      stateMachine: new Counter(),
+      transport: { ...transport, start: () => Promise.reject(new SynodError("AddressInUse", "The port is taken.")) },
+      storage: world.disk(1).storage(),
+      codec: world.codec,
+      commandCodec: json<CounterCommand>(),
+      bootstrap: true,
+    });
+    await expect(node).rejects.toMatchObject({
+      code: "AddressInUse",
+      message: expect.stringContaining("leave bootstrap out"),
+      details: { formatted: true },
+    });
+    await world.boot(1);
+    await world.leader();
     await world.close();
   });
 });
@@ -180,6 +234,21 @@ describe("sessions over time", () => {
     expect(await world.settle(code(world.node(1).propose({ add: 1 }, { session: session.ticket() })))).toBe(
       "SessionUnknown",
     );
+    await world.close();
+  });
+
+  it("closes a session twice at a time, and no more of them than there is room", async () => {
+    const world = await World.of(1, 1, { queueBytesMax: 2_080 });
+    const node = world.node(1);
+    const session = await world.settle(node.openSession());
+    const other = await world.settle(node.openSession());
+    const startMs = world.clock.now();
+    expect(await world.settle(Promise.all([session.close(), session.close()]))).toEqual([undefined, undefined]);
+    expect(world.clock.now() - startMs).toBeLessThan(1_000);
+    const both = [node.propose({ add: 1 }), node.propose({ add: 1 })];
+    expect(await code(other.close())).toBe("Busy");
+    await world.settle(Promise.all(both));
+    expect(await world.settle(code(other.close()))).toBe(undefined);
     await world.close();
   });
 

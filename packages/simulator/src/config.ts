@@ -1,5 +1,5 @@
 import type { Configuration, QuorumSpec } from "@synod/interface";
-import type { NodeLimits } from "@synod/node";
+import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import type { NetworkOptions } from "./network.js";
 import type { ClockOptions } from "./process.js";
 import type { SeededRandom } from "./random.js";
@@ -58,6 +58,8 @@ export interface Config {
   readonly downMs: readonly [number, number];
   readonly network: NetworkOptions;
   readonly disk: { readonly flushMs: readonly [number, number]; readonly otherMs: readonly [number, number] };
+  /** How likely a node takes a rare path on purpose, each time that it comes by. */
+  readonly buggify: Readonly<Record<BuggifyPoint, number>>;
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
@@ -162,6 +164,17 @@ function drawLimits(random: SeededRandom): Config["limits"] {
   };
 }
 
+function drawBuggify(random: SeededRandom, profile: Profile): Config["buggify"] {
+  const chance = (): number => (profile !== "calm" && random.chance(0.25) ? random.pick([0.05, 0.25]) : 0);
+  return {
+    "one event a turn": chance(),
+    "one entry a batch": chance(),
+    "one value executed a turn": chance(),
+    "no write this turn": chance(),
+    "sent again at once": chance(),
+  };
+}
+
 /** Draws a run of the profile. */
 export function drawConfig(profile: Profile, random: SeededRandom): Config {
   const hostileNetwork = profile === "network" || (profile === "swarm" && random.chance(0.6));
@@ -196,6 +209,7 @@ export function drawConfig(profile: Profile, random: SeededRandom): Config {
       [0, 1_000],
     ] as const),
     network: hostileNetwork ? drawNetwork(random) : CALM_NETWORK,
+    buggify: drawBuggify(random, profile),
     disk: hostileDisk ? drawDisk(random) : { flushMs: [0, 1], otherMs: [0, 0] },
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
   };

@@ -240,12 +240,12 @@ export class Disk {
   }
 
   /**
-   * What the process reads. A wrong bit never hits the file that was changed last: no log can tell damage in its last flushed
-   * record from a torn write, so there it would destroy the last good copy of something.
+   * What the process reads. A wrong bit never hits the file with the log's end: no log can tell damage in its last flushed record
+   * from a torn write, so there it would destroy the last good copy of something.
    */
   read(file: FileNode, position: number, length: number): Uint8Array {
     const bytes = file.seen.read(position, length);
-    if (this.misreads === 0 || bytes.length === 0 || file === this.#newest()) return bytes;
+    if (this.misreads === 0 || bytes.length === 0 || this.#newest().includes(file)) return bytes;
     this.misreads--;
     this.misread = true;
     const at = this.#random.int(0, bytes.length - 1);
@@ -253,10 +253,10 @@ export class Disk {
     return bytes;
   }
 
-  /** One bit of a file that is not the newest changes for good. Tells whether there was one. */
+  /** One bit of a file that is not among the newest changes for good. Tells whether there was one. */
   rot(): boolean {
     const newest = this.#newest();
-    const old = [...this.root.files()].filter((file) => file !== newest);
+    const old = [...this.root.files()].filter((file) => !newest.includes(file));
     if (old.length === 0 || !this.#random.pick(old).rot(this.#random)) return false;
     this.state = "rotten";
     return true;
@@ -268,10 +268,9 @@ export class Disk {
     this.state = "lost";
   }
 
-  #newest(): FileNode | null {
-    let newest: FileNode | null = null;
-    for (const file of this.root.files()) if (file.changedAt > (newest?.changedAt ?? 0)) newest = file;
-    return newest;
+  /** The two files that were changed last: the end of a log, and perhaps a file that was made ready to follow it. */
+  #newest(): FileNode[] {
+    return [...this.root.files()].sort((a, b) => b.changedAt - a.changedAt).slice(0, 2);
   }
 
   begin(effect: () => unknown): InFlight {

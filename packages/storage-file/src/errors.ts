@@ -13,7 +13,7 @@ export function damaged(file: string, offset: number, what: string): SynodError 
 export function versionUnsupported(file: string, version: number | string): SynodError {
   return new SynodError(
     "VersionUnsupported",
-    `${file} has format version ${version}, which this release does not know. Start the release that wrote it, or a later one.`,
+    `${file} has format version ${version}, which this release does not know. Start the release that wrote it, or a later one; if there never was one, the file is damaged: replace this node by one with a new id.`,
     { details: { file, version } },
   );
 }

@@ -1,0 +1,152 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (name: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
+const election = inFile("election");
+const handlers = inFile("election-handlers");
+
+const TOPOLOGY = "packages/simulator/test/core/topology.test.ts";
+
+/** Who leads. */
+export const electionMutants: readonly Mutant[] = [
+  {
+    id: "campaigns-without-random-delay",
+    faults: [12],
+    title: "Rivals wait equally long before they campaign, and duel",
+    patches: [
+      election(
+        `return ((random * ROUNDS_PER_TIMEOUT + rounds)`,
+        `return (((random < 0 ? 1 : 0) * ROUNDS_PER_TIMEOUT + rounds)`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/election.test.ts",
+      test: "the rule must hold over a random part of a timeout without a break",
+    },
+  },
+  {
+    id: "leader-without-quorum-stays",
+    faults: [40],
+    title: "A leader that no quorum follows stays leader",
+    patches: [
+      handlers(`    core.stopProposing("no quorum follows");`, ``),
+      election(
+        `  return view.quorums.phase2(new Set([me, ...followers.map((p) => p.id)]));`,
+        `  return followers.length >= 0;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/simulator/test/core/topology.test.ts",
+      test: "quorum-loss star: the hub leads within four timeouts",
+    },
+  },
+  {
+    id: "longest-log-leads",
+    faults: [41],
+    title: "Only a replica with the longest log in sight may campaign",
+    patches: [
+      election(
+        `const rounds = lag === 0 ? 0 :`,
+        `if (lag > 0) return 1000 * this.#timeoutMs;\n    const rounds = lag === 0 ? 0 :`,
+      ),
+    ],
+    finder: { kind: "core", schedules: 1000 },
+  },
+  {
+    id: "campaigns-beside-a-good-leader",
+    faults: [42, 89],
+    title: "A node that misses its leader campaigns although a peer in sight is content",
+    patches: [election(`if (view.heard.some((p) => p.content)) return "wait";`, ``)],
+    finder: { kind: "unit", file: TOPOLOGY, test: "few changes of leader" },
+  },
+  {
+    id: "heard-is-enough",
+    faults: [43],
+    title: "A leader that is heard but does not hear counts as a working leader",
+    patches: [
+      election(
+        `(p) => p.id === leaderBallot.node && p.content && ballotsEqual(p.leaderBallot, leaderBallot),`,
+        `(p) => p.id === leaderBallot.node,`,
+      ),
+    ],
+    finder: { kind: "unit", file: TOPOLOGY, test: "every node that can talk to a quorum is enough" },
+  },
+  {
+    id: "beat-counts-as-reply",
+    faults: [43],
+    title: "A peer whose beats arrive is taken for one that also hears us",
+    patches: [
+      handlers(
+        `  core.reported(from, chosenUpTo);
+  core.send(from, { kind: "beatReply"`,
+        `  core.reported(from, chosenUpTo);
+  core.election.onReply(from, { ...message, round: core.election.round }, core.nowMs);
+  core.send(from, { kind: "beatReply"`,
+      ),
+    ],
+    finder: { kind: "unit", file: TOPOLOGY, test: "every node that can talk to a quorum is enough" },
+  },
+  {
+    id: "campaigns-in-a-minority",
+    faults: [44, 80],
+    title: "A cut-off node raises its ballot for ever and deposes the leader when it is back",
+    patches: [election(`return hearsQuorums(view) ? "campaign" : "wait";`, `return "campaign";`)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/leadership.test.ts",
+      test: "a minority makes no progress, and its ballots do not grow",
+    },
+  },
+  {
+    id: "candidate-has-no-patience",
+    faults: [39, 80],
+    title: "A candidate over slow links starts anew before its promises can arrive, for ever",
+    patches: [
+      election(
+        `this.#patienceMs = this.#timeoutMs * Math.min(2 ** this.#campaigns, PATIENCE_TIMEOUTS_MAX);`,
+        `this.#patienceMs = this.#timeoutMs / 16;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/edges.test.ts",
+      test: "elects a leader on disks that take",
+    },
+  },
+  {
+    id: "stray-promise-never-resolved",
+    faults: [44],
+    title: "A follower with a stray higher promise tells an idle leader nothing",
+    patches: [handlers(`if (refused && !core.content()) reject(core, from, leaderBallot);`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/leadership.test.ts",
+      test: "a node with a stray higher promise gets a leader back from an idle cluster",
+    },
+  },
+  {
+    id: "leader-waits-for-lost-slots",
+    faults: [40],
+    title: "A leader that can fetch from nobody what was chosen before it waits for ever",
+    patches: [handlers(`core.stopProposing("nobody can serve the slots that were chosen before");`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/leadership.test.ts",
+      test: "the holder of the base dies: the leader gives up",
+    },
+  },
+  {
+    id: "two-leaders-content",
+    faults: [40, 42],
+    title: "A leader does not make room for one with a higher ballot that a peer follows",
+    patches: [election(`if (leads && contentAbove(view, view.leaderBallot)) return "yield";`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/election.test.ts",
+      test: "a content peer follows a higher ballot",
+    },
+  },
+];

@@ -1,0 +1,25 @@
+import type { Mutant } from "../mutant.js";
+import { acceptorMutants } from "./acceptor.js";
+import { electionMutants } from "./election.js";
+import { logMutants } from "./log.js";
+import { nodeMutants } from "./node.js";
+import { paxosMutants } from "./paxos.js";
+import { proposerMutants } from "./proposer.js";
+import { readMutants } from "./reads.js";
+import { serviceMutants } from "./service.js";
+import { storageMutants } from "./storage.js";
+import { wireMutants } from "./wire.js";
+
+/** All of them, by area. */
+export const MUTANTS: readonly Mutant[] = [
+  ...paxosMutants,
+  ...acceptorMutants,
+  ...proposerMutants,
+  ...logMutants,
+  ...electionMutants,
+  ...readMutants,
+  ...serviceMutants,
+  ...nodeMutants,
+  ...storageMutants,
+  ...wireMutants,
+];

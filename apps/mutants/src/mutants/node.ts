@@ -1,0 +1,180 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (name: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/node/src/${name}.ts`, find, replace });
+const driver = inFile("driver");
+const proposals = inFile("proposals");
+
+const EDGES = "packages/node/test/edges.test.ts";
+
+/** The driver of one replica and the calls of its users. */
+export const nodeMutants: readonly Mutant[] = [
+  {
+    id: "failed-write-ignored",
+    faults: [32, 65],
+    title: "A write that fails is taken for done",
+    patches: [
+      driver(
+        `      (cause: unknown) => this.#fail(cause),`,
+        `      () => this.input({ kind: "written", id: next.id }),`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 40 },
+  },
+  {
+    id: "turn-survives-its-exception",
+    faults: [65],
+    title: "The node goes on after an exception in the middle of a turn",
+    patches: [
+      driver(
+        `if (!this.#stopped) this.#guarded(() => this.#turn());`,
+        `if (this.#stopped) return;
+    try {
+      this.#turn();
+    } catch {
+      this.wake();
+    }`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/node.test.ts",
+      test: "stops when the state machine throws, and settles every call",
+    },
+  },
+  {
+    id: "close-leaves-callers-waiting",
+    faults: [66],
+    title: "Calls that are open when the node closes are never settled",
+    patches: [inFile("create-node")(`      this.#driver.proposals.giveUpAll(why, cause);`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/node.test.ts",
+      test: "stops when the state machine throws, and settles every call",
+    },
+  },
+  {
+    id: "close-leaves-readers-waiting",
+    faults: [66],
+    title: "Reads that are open when the node closes are never settled",
+    patches: [inFile("create-node")(`      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));`, ``)],
+    finder: { kind: "sim", profile: "disk", seeds: 40 },
+  },
+  {
+    id: "effects-before-write-settles",
+    faults: [2, 66],
+    title: "A write counts as durable when it was handed to storage",
+    patches: [
+      driver(
+        `    storage.write(next.write).then(
+      () => this.input({ kind: "written", id: next.id }),
+      (cause: unknown) => this.#fail(cause),
+    );`,
+        `    storage.write(next.write).catch((cause: unknown) => this.#fail(cause));
+    this.input({ kind: "written", id: next.id });`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 20 },
+  },
+  {
+    id: "reply-to-the-wrong-call",
+    faults: [28],
+    title: "Outcomes are matched to calls by their sequence alone",
+    patches: [
+      proposals("`${session.slot}.${session.index}.${sequence}`;", "`${Math.min(session.slot, 0)}.${sequence}`;"),
+    ],
+    finder: { kind: "sim", profile: "calm", seeds: 40 },
+  },
+  {
+    id: "any-open-is-mine",
+    faults: [28],
+    title: "A node takes the session that another node opened for its own",
+    patches: [
+      proposals(
+        `const proposal = this.#byNonce.get(outcome.nonce);`,
+        `const proposal = [...this.#byNonce.values()][0];`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
+  },
+  {
+    id: "moved-command-gets-new-ticket",
+    faults: [25],
+    title: "A command that is sent to a new leader travels under a new sequence",
+    patches: [
+      proposals(
+        `    for (const proposal of fresh) this.#raiseFloor(proposal);`,
+        `    for (const proposal of fresh) {
+      const ticket = proposal.source.kind === "own" && proposal.sentAtMs > 0 ? this.#own?.next() : null;
+      if (ticket) proposal.entry = { kind: "command", ticket, body: proposal.body };
+      this.#raiseFloor(proposal);
+    }`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "network", seeds: 40 },
+  },
+  {
+    id: "possible-effect-called-none",
+    faults: [66],
+    title: "A caller that gives up is told that its command was not proposed although a copy is on its way",
+    patches: [inFile("proposal")(`this.copies === (this.withdraw === null ? 0 : 1)`, `this.copies <= 1`)],
+    finder: { kind: "sim", profile: "network", seeds: 20 },
+  },
+  {
+    id: "read-before-applied",
+    faults: [55],
+    title: "A read is answered when its index is known, not when it is applied",
+    patches: [
+      inFile("reads")(
+        `group !== undefined && group.index <= applied; group`,
+        `group !== undefined && applied >= 0; group`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/chaos.test.ts",
+      test: "keeps its promises through crashes, cuts, loss and doubling",
+    },
+  },
+  {
+    id: "first-batch-logs-own-clock",
+    faults: [24, 26],
+    title: "A new leader logs the time of its own clock, and every session expires",
+    patches: [inFile("leading")(`if (replica.leads && !this.#leads) this.#time.begin(machine.timeMs, nowMs);`, ``)],
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
+  },
+  {
+    id: "frame-of-another-cluster-taken",
+    faults: [47],
+    title: "A frame of another cluster, or under another node's name, is taken",
+    patches: [
+      inFile("wire")(
+        `if (envelope.clusterId === self.clusterId && envelope.from === from) {`,
+        `if (self.clusterId !== "") {`,
+      ),
+    ],
+    finder: { kind: "unit", file: EDGES, test: "keeps nodes apart that were formatted with different quorums" },
+  },
+  {
+    id: "founders-not-compared",
+    faults: [71],
+    title: "Nodes whose windows or quorums differ talk to each other",
+    patches: [
+      inFile("checks")(
+        'return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;',
+        "return `${clusterId}#${hash === 0 ? 1 : 0}`;",
+      ),
+    ],
+    finder: { kind: "unit", file: EDGES, test: "keeps nodes apart that were formatted with different quorums" },
+  },
+  {
+    id: "window-changed-by-options",
+    faults: [71],
+    title: "A formatted store starts with another window than its founders agreed on",
+    patches: [
+      inFile("checks")(`if (alpha !== undefined && alpha !== stored.alpha)`, `if (alpha !== undefined && alpha < 1)`),
+    ],
+    finder: { kind: "unit", file: EDGES, test: "refuses to start a formatted store with another quorum or window" },
+  },
+];

@@ -1,0 +1,243 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (path: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/${path}.ts`, find, replace });
+const machine = inFile("rsm/src/machine");
+const sessions = inFile("rsm/src/sessions");
+const snapshot = inFile("rsm/src/snapshot");
+
+const SNAPSHOT_TEST = "packages/rsm/test/snapshot.test.ts";
+const SESSIONS_TEST = "packages/rsm/test/sessions.test.ts";
+
+/** From log to service: batches, sessions, snapshots of the state machine. */
+export const serviceMutants: readonly Mutant[] = [
+  {
+    id: "slot-applied-twice",
+    faults: [17, 25],
+    title: "A slot is applied although it is not the next one",
+    patches: [machine(`if (slot !== this.#applied + 1) {`, `if (slot > this.#applied + 1) {`)],
+    finder: { kind: "unit", file: "packages/rsm/test/machine.test.ts", test: "slots in order, each once" },
+  },
+  {
+    id: "half-a-batch-applied",
+    faults: [23],
+    title: "A batch takes effect entry by entry although its end cannot be read",
+    patches: [
+      machine(
+        `const batch = isBatch(value) ? decodeBatch(value) : null;`,
+        `this.#applied = slot;
+    const batch = isBatch(value) ? decodeBatch(value) : null;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/rsm/test/machine.test.ts",
+      test: "a batch that cannot be read changes nothing",
+    },
+  },
+  {
+    id: "last-entry-of-batch-skipped",
+    faults: [23],
+    title: "The last command of a batch is not executed",
+    patches: [
+      machine(
+        `batch.entries.forEach((entry, index) =>`,
+        `batch.entries.slice(0, Math.max(1, batch.entries.length - 1)).forEach((entry, index) =>`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "calm", seeds: 40 },
+  },
+  {
+    id: "machine-reads-the-clock",
+    faults: [24],
+    title: "A replica takes its own clock for logged time",
+    patches: [
+      machine(
+        `this.#timeMs = Math.max(this.#timeMs, batch.timeMs);`,
+        `this.#timeMs = Math.max(this.#timeMs, batch.timeMs, Math.floor(performance.now()) % 1000);`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
+  },
+  {
+    id: "repeat-executed-again",
+    faults: [25],
+    title: "A command that is sent again after a change of leader is executed again",
+    patches: [sessions(`if (reply !== undefined) return { kind: "cached", reply };`, ``)],
+    finder: { kind: "sim", profile: "network", seeds: 20 },
+  },
+  {
+    id: "reply-not-kept",
+    faults: [26],
+    title: "The table of sessions forgets replies when the next one comes",
+    patches: [
+      sessions(
+        `  session.replies.set(sequence, reply);`,
+        `  session.replies.clear();
+  session.replies.set(sequence, reply);`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/rsm/test/sessions.test.ts",
+      test: "is the slow model, with restarts from snapshots in between",
+    },
+  },
+  {
+    id: "floor-drops-one-too-many",
+    faults: [26],
+    title: "Raising the floor drops a reply that the client may still ask for",
+    patches: [
+      sessions(
+        `if (ticket.sequence <= session.floor) return STALE;`,
+        `if (ticket.sequence < session.floor) return STALE;`,
+      ),
+      sessions(
+        `sequence <= floor; sequence += 1) drop(session, sequence);`,
+        `sequence <= floor + 1; sequence += 1) drop(session, sequence);`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/rsm/test/sessions.test.ts",
+      test: "at or below the floor is stale; a floor never falls",
+    },
+  },
+  {
+    id: "session-expires-while-used",
+    faults: [26],
+    title: "A session expires a time after it was opened, however much it is used",
+    patches: [
+      sessions(
+        `      session.lastUsedMs = nowMs;
+      const use`,
+        `      const use`,
+      ),
+    ],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "every mention counts as use, even a refused one" },
+  },
+  {
+    id: "unknown-session-starts-fresh",
+    faults: [27],
+    title: "A command of an unknown session opens it anew and is executed",
+    patches: [
+      sessions(
+        `    if (!session) return UNKNOWN;`,
+        `    if (!session) {
+      this.open(ticket.session, 4096, nowMs);
+      return this.admit(ticket, nowMs);
+    }`,
+      ),
+    ],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "an unknown session executes nothing" },
+  },
+  {
+    id: "sessions-share-sequences",
+    faults: [27],
+    title: "Sessions opened in one batch are taken for one",
+    patches: [sessions("return `${id.slot}.${id.index}`;", "return `${id.slot}`;")],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "two sessions never share sequences" },
+  },
+  {
+    id: "copied-open-revives-session",
+    faults: [87],
+    title: "A copy of an OPEN that comes after the session expired gives it back under its old id",
+    patches: [
+      machine(
+        `const session: SessionId = { slot, index };`,
+        `const session: SessionId = this.#opens.get(entry.nonce) ?? { slot, index };
+        this.#opens.set(entry.nonce, session);`,
+      ),
+      machine(
+        `  #applied: Slot = 0;`,
+        `  #applied: Slot = 0;
+  readonly #opens = new Map<string, SessionId>();`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SESSIONS_TEST,
+      test: "a repeated OPEN after expiry is another session: nothing comes back to life",
+    },
+  },
+  {
+    id: "refused-sequence-is-answered",
+    faults: [87],
+    title: "A command beyond the session's limit is executed, so that its repeat can fall below the floor",
+    patches: [sessions(`if (ticket.sequence - session.floor > session.limit) return BEYOND;`, ``)],
+    finder: {
+      kind: "unit",
+      file: SESSIONS_TEST,
+      test: "beyond floor + limit is no answer: it executes once the floor has risen",
+    },
+  },
+  {
+    id: "snapshot-of-a-moving-state",
+    faults: [56],
+    title: "A snapshot sees what is applied while it is being written",
+    patches: [
+      machine(
+        `const machine = started(this.#machine.snapshot());`,
+        `const source = this.#machine;
+    const machine = (function* (): Generator<Uint8Array> {
+      yield* source.snapshot();
+    })();`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SNAPSHOT_TEST,
+      test: "stands on the state of the call even if nothing was pulled before the log went on",
+    },
+  },
+  {
+    id: "restore-goes-back",
+    faults: [57],
+    title: "A snapshot of a shorter prefix replaces a longer state",
+    patches: [machine(`if (header.index < this.#applied) {`, `if (header.index < 0) {`)],
+    finder: { kind: "unit", file: SNAPSHOT_TEST, test: "never goes back" },
+  },
+  {
+    id: "snapshot-without-replies",
+    faults: [58],
+    title: "A snapshot holds the sessions but not their replies",
+    patches: [
+      snapshot(
+        `    for (const [sequence, reply] of session.replies) {`,
+        `    for (const [sequence, reply] of [...session.replies].slice(0, 0)) {`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SESSIONS_TEST,
+      test: "exactly once, however copies are duplicated, reordered, and cut by restores",
+    },
+  },
+  {
+    id: "snapshot-without-logged-time",
+    faults: [58],
+    title: "A machine restored from a snapshot begins its logged time anew",
+    patches: [machine(`      this.#timeMs = header.timeMs;`, ``)],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "is the slow model, with restarts from snapshots in between" },
+  },
+  {
+    id: "exception-of-apply-survived",
+    faults: [65],
+    title: "The machine goes on after the state machine threw half-way",
+    patches: [
+      machine(
+        `      this.#broken = { cause };
+      throw new SynodError(
+        "ApplyFailed"`,
+        `      throw new SynodError(
+        "ApplyFailed"`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/rsm/test/machine.test.ts",
+      test: "an exception of apply stops the machine for good",
+    },
+  },
+];

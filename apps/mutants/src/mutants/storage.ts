@@ -1,0 +1,339 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (name: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/storage-file/src/${name}.ts`, find, replace });
+const log = inFile("log");
+const reader = inFile("log-reader");
+const store = inFile("open-store");
+const storage = inFile("file-storage");
+
+const REFUSAL = "packages/storage-file/test/refusal.test.ts";
+const SCHEDULES = "packages/storage-file/test/schedules.test.ts";
+const DAMAGE = "packages/storage-file/test/damage.test.ts";
+const LOCK = "packages/storage-file/test/directory-lock.test.ts";
+
+/** The write-ahead log and the other files of a store. */
+export const storageMutants: readonly Mutant[] = [
+  {
+    id: "write-without-sync",
+    faults: [2],
+    title: "A write settles without having been flushed",
+    patches: [
+      log(
+        `    await this.#handle.datasync();
+    this.#sequence++;`,
+        `    this.#sequence++;`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 20 },
+  },
+  {
+    id: "torn-record-accepted",
+    faults: [29],
+    title: "The body of a record is read without looking at its checksum",
+    patches: [reader(`if (crc32(body) !== header.bodyChecksum) break;`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/refusal.test.ts",
+      test: "in any batch but the last of the last segment are damage",
+    },
+  },
+  {
+    id: "half-record-is-fatal",
+    faults: [29, 91],
+    title: "A torn last write is taken for damage, and the store does not open",
+    patches: [
+      reader(
+        `if (crc32(body) !== header.bodyChecksum) break;`,
+        `if (crc32(body) !== header.bodyChecksum) throw damaged(this.#file(segment), at, "the checksum is wrong");`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/power-cut.test.ts",
+      test: "keeps every acknowledged write and refuses nothing falsely",
+    },
+  },
+  {
+    id: "damage-taken-for-the-end",
+    faults: [30],
+    title: "Damage in the middle of the log is taken for its end",
+    patches: [
+      reader(`for (const stop of this.#stops.slice(Math.max(kept - 1, 0))) await this.#refuseLaterFrames(stop);`, ``),
+    ],
+    finder: { kind: "unit", file: REFUSAL, test: "in any batch but the last of the last segment are damage" },
+  },
+  {
+    id: "gap-between-segments-accepted",
+    faults: [30],
+    title: "A segment is read although batches are missing before it",
+    patches: [reader(`if (follows || replaces) return;`, `if (header.sequence > 0) return;`)],
+    finder: {
+      kind: "unit",
+      file: REFUSAL,
+      test: "a segment of a copy of this very store, which went on in another way",
+    },
+  },
+  {
+    id: "blank-disk-votes",
+    faults: [31, 70],
+    title: "A node that finds its directory empty formats it and takes part",
+    patches: [
+      store(
+        `  if (blank) throw notFormatted(directory);`,
+        `  if (blank) return identify(settings, listing, { clusterId: "c", nodeId: 1, founders: { epoch: 1, members: [{ id: 1 }], alpha: 1, quorum: { kind: "majority" } } });`,
+      ),
+      storage(
+        `if (options.create === undefined) await refuseMissing(this.#settings);
+      else await makeStoreDirectory(this.#settings);`,
+        `await makeStoreDirectory(this.#settings);`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/directory-lock.test.ts",
+      test: "keeps a second storage out of the store, and a failed opening gives it back",
+    },
+  },
+  {
+    id: "formatted-over",
+    faults: [31, 70],
+    title: "Formatting does not look whether there is a store",
+    patches: [store(`if (!blank) throw alreadyFormatted(directory);`, ``)],
+    finder: { kind: "unit", file: REFUSAL, test: "a log without identity: neither opened nor formatted over" },
+  },
+  {
+    id: "failed-sync-retried",
+    faults: [32],
+    title: "A flush that failed is tried again, and the second try succeeds",
+    patches: [
+      log(
+        `    await this.#handle.datasync();
+    this.#sequence++;`,
+        `    await this.#handle.datasync().catch(() => this.#handle.datasync());
+    this.#sequence++;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SCHEDULES,
+      test: "every call after a failure is refused, and the failed flush is not tried again",
+    },
+  },
+  {
+    id: "store-goes-on-after-failure",
+    faults: [32, 36],
+    title: "After a failed write the store takes the next one",
+    patches: [
+      storage(
+        `      if (this.#failure !== undefined) throw this.#failure;
+      try {`,
+        `      try {`,
+      ),
+      storage(
+        `    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#store`,
+        `    if (this.#store`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SCHEDULES,
+      test: "every call after a failure is refused, and the failed flush is not tried again",
+    },
+  },
+  {
+    id: "segment-name-not-flushed",
+    faults: [33],
+    title: "A new segment gets its name without the directory being flushed",
+    patches: [
+      log(
+        `join(directory, segmentName(segment)));
+  await fileSystem.syncDirectory(directory);`,
+        `join(directory, segmentName(segment)));`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+  {
+    id: "identity-name-not-flushed",
+    faults: [33],
+    title: "The identity file is replaced without the directory being flushed",
+    patches: [
+      inFile("identity")(
+        `join(directory, IDENTITY));
+  await fileSystem.syncDirectory(directory);`,
+        `join(directory, IDENTITY));`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+  {
+    id: "identity-not-flushed",
+    faults: [33],
+    title: "The identity file gets its name before its bytes are on disk",
+    patches: [inFile("identity")(`    await handle.sync();`, ``)],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+  {
+    id: "snapshot-name-not-flushed",
+    faults: [33, 34],
+    title: "A snapshot gets its name without the directory being flushed, and the log before it goes",
+    patches: [
+      inFile("snapshot")(
+        `join(directory, snapshotName(index)));
+  await fileSystem.syncDirectory(directory);`,
+        `join(directory, snapshotName(index)));`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SCHEDULES,
+      test: "loses nothing acknowledged and refuses nothing falsely, at every call of one life with snapshots and drops",
+    },
+  },
+  {
+    id: "log-dropped-beyond-snapshot",
+    faults: [34],
+    title: "The log is cut although the snapshot does not reach so far",
+    patches: [storage(`upTo > covered) {`, `upTo > covered + 1000) {`)],
+    finder: { kind: "unit", file: "packages/storage-file/test/contract.test.ts", test: "drop" },
+  },
+  {
+    id: "segments-removed-before-said",
+    faults: [34],
+    title: "Old segments are removed before the identity says that they may be missing",
+    patches: [
+      storage(
+        `      await writeIdentity(this.#settings.fileSystem, this.#settings.directory, next);
+      this.#store = { log: store.log, identity: next };
+      await store.log.removeBelow(firstSegment);`,
+        `      await store.log.removeBelow(firstSegment);
+      await writeIdentity(this.#settings.fileSystem, this.#settings.directory, next);
+      this.#store = { log: store.log, identity: next };`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: SCHEDULES,
+      test: "loses nothing acknowledged and refuses nothing falsely, at every call of one life with snapshots and drops",
+    },
+  },
+  {
+    id: "dropped-segment-read-again",
+    faults: [35],
+    title: "A segment that was dropped and comes back is read again",
+    patches: [store(`listing.segments.filter((segment) => segment >= found.firstSegment);`, `[...listing.segments];`)],
+    finder: { kind: "unit", file: REFUSAL, test: "a dropped segment that comes back is not read" },
+  },
+  {
+    id: "foreign-store-opened",
+    faults: [37],
+    title: "The directory of another node is opened",
+    patches: [
+      inFile("identity")(
+        `if (identity.clusterId === clusterId && identity.nodeId === nodeId) return;`,
+        `if (identity.clusterId === clusterId || identity.nodeId === nodeId) return;`,
+      ),
+    ],
+    finder: { kind: "unit", file: DAMAGE, test: "belongs to one node of one cluster" },
+  },
+  {
+    id: "foreign-segment-read",
+    faults: [37],
+    title: "A segment of another store is read",
+    patches: [
+      reader(
+        `if (header.storeId !== this.#storeId) throw damaged(file, at,`,
+        `if (header.storeId === "") throw damaged(file, at,`,
+      ),
+    ],
+    finder: { kind: "unit", file: REFUSAL, test: "a segment, a snapshot or an identity of another store" },
+  },
+  {
+    id: "second-process-let-in",
+    faults: [38],
+    title: "Two processes open one store",
+    patches: [
+      inFile("directory-lock")(
+        "if (await isListening(reach.path(name))) throw locked(path, Number(pid));",
+        "if (pid === String(process.pid)) throw locked(path, Number(pid));",
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: DAMAGE,
+      test: "holds while another process lives, paused too, and is no obstacle once that was killed",
+    },
+  },
+  {
+    id: "two-storages-of-one-process",
+    faults: [38],
+    title: "Two storages of one process open one store",
+    patches: [
+      inFile("directory-lock")(`if (heldHere.has(directory)) throw locked(path, process.pid);`, ``),
+      inFile("directory-lock")(
+        "if (await isListening(reach.path(name))) throw locked(path, Number(pid));",
+        "if (pid !== String(process.pid) && (await isListening(reach.path(name)))) throw locked(path, Number(pid));",
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: LOCK,
+      test: "keeps a second storage out of the store, and a failed opening gives it back",
+    },
+  },
+  {
+    id: "lock-outlives-its-process",
+    faults: [38],
+    title: "The lock that a killed process leaves keeps the store closed",
+    patches: [
+      inFile("directory-lock")(`resolve(code !== "ECONNREFUSED" && code !== "ENOENT");`, `resolve(code !== "ENOENT");`),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/damage.test.ts",
+      test: "holds while another process lives, paused too, and is no obstacle once that was killed",
+    },
+  },
+  {
+    id: "later-format-read",
+    faults: [64],
+    title: "A log of a later release is read as if it were of this one",
+    patches: [
+      reader(
+        `    const file = this.#file(segment);
+    if (header.version !== FORMAT_VERSION) throw versionUnsupported(file, header.version);
+    if (header.storeId`,
+        `    const file = this.#file(segment);
+    if (header.storeId`,
+      ),
+    ],
+    finder: { kind: "unit", file: REFUSAL, test: "a later format is refused as such: identity, batch, snapshot" },
+  },
+  {
+    id: "old-log-put-back",
+    faults: [82],
+    title: "A log that ends earlier than the identity knows is accepted: a restored backup votes again",
+    patches: [store(`  if (boots < identity.bootCount) {`, `  if (boots < 0) {`)],
+    finder: { kind: "unit", file: REFUSAL, test: "an identity or a log that was put back" },
+  },
+  {
+    id: "tail-of-page-cache-trusted",
+    faults: [88],
+    title: "An opening answers from what it read, without flushing again what only the page cache may have had",
+    patches: [
+      log(
+        `const { votes, chosen } = tail?.records ?? { votes: [], chosen: [] };`,
+        `const { votes, chosen } = { votes: [], chosen: [] };`,
+      ),
+      store(
+        `    await handle.sync();
+  } finally {`,
+        `  } finally {`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+];

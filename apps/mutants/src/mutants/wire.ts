@@ -1,0 +1,228 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (path: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/${path}.ts`, find, replace });
+const framing = inFile("transport-tcp/src/framing");
+const outgoing = inFile("transport-tcp/src/outgoing");
+
+const NETWORK = "packages/transport-tcp/test/network.test.ts";
+const FRAMING = "packages/transport-tcp/test/framing.test.ts";
+
+/** What travels between machines: frames, connections, messages as bytes, ballots of others, and quorums. */
+export const wireMutants: readonly Mutant[] = [
+  {
+    id: "send-queue-without-limit",
+    faults: [45],
+    title: "Frames for a peer that hangs pile up without a limit",
+    patches: [inFile("transport-tcp/src/send-queue")(`if (this.#held + cost > this.#limitBytes) return false;`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/transport-tcp/test/send-queue.test.ts",
+      test: "what was taken is held until it is released; clearing ends that",
+    },
+  },
+  {
+    id: "half-open-connection-kept",
+    faults: [45],
+    title: "A connection to a peer that says nothing any more is kept for ever",
+    patches: [outgoing(`if (this.#silentBeats >= silentBeatsMax) return this.#drop("silent for too long");`, ``)],
+    finder: { kind: "unit", file: NETWORK, test: "is noticed after the idle timeout, and dialed again" },
+  },
+  {
+    id: "payload-checksum-ignored",
+    faults: [46],
+    title: "A frame whose payload changed on the way is delivered",
+    patches: [
+      framing(`if (crc32(payload) !== this.#view.getUint32(payloadChecksumAt)) {`, `if (payload.length < 0) {`),
+    ],
+    finder: {
+      kind: "unit",
+      file: FRAMING,
+      test: "of any single bit never shows as a frame, and what came before it stays",
+    },
+  },
+  {
+    id: "frame-length-believed",
+    faults: [46],
+    title: "An announced length above the limit is believed",
+    patches: [framing(`if (length > this.frameBytesMax) {`, `if (length > 2 * this.frameBytesMax) {`)],
+    finder: {
+      kind: "unit",
+      file: FRAMING,
+      test: "a length above the limit is refused on the header alone, one at the limit is not",
+    },
+  },
+  {
+    id: "split-header-lost",
+    faults: [46],
+    title: "A header that is cut in two by the network is begun anew",
+    patches: [
+      framing(
+        `    if (end === offset) return 0;`,
+        `    if (end === offset) return 0;
+    if (end - offset < frameHeaderBytes) this.#headerFilled = 0;`,
+      ),
+    ],
+    finder: { kind: "unit", file: FRAMING, test: "gives the same frames wherever the stream is cut in two or three" },
+  },
+  {
+    id: "old-incarnation-greeted",
+    faults: [47, 82],
+    title: "A process with an older boot of a node's store is listened to",
+    patches: [
+      inFile("transport-tcp/src/judge")(
+        `if (latest !== undefined && compareIncarnations(from, latest) === "older") {`,
+        `if (latest !== undefined && from.bootCount < 0) {`,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/transport-tcp/test/handshake.test.ts", test: "stale" },
+  },
+  {
+    id: "control-behind-bulk",
+    faults: [48],
+    title: "Beats and bulk data share one connection, so that beats wait behind values",
+    patches: [
+      inFile("transport-tcp/src/peer")(
+        `return this.#links[lane].send(frame);`,
+        `return this.#links[lane === "bulk" ? "bulk" : "bulk"].send(frame);`,
+      ),
+    ],
+    finder: { kind: "unit", file: NETWORK, test: "in the bulk lane alone holds back no control frame" },
+  },
+  {
+    id: "never-dials-again",
+    faults: [49],
+    title: "A peer that was not there at the first try is never dialed again",
+    patches: [
+      outgoing(
+        `this.#cancelTimer = clock.timer(delayMs, () => this.dial());`,
+        `if (this.#failures > 1) this.#cancelTimer = clock.timer(delayMs, () => this.dial());`,
+      ),
+    ],
+    finder: { kind: "unit", file: NETWORK, test: "a name that cannot be looked up is tried again like any other" },
+  },
+  {
+    id: "newer-message-version-read",
+    faults: [64],
+    title: "A frame of another protocol version is read as if it were of this one",
+    patches: [
+      inFile("codec-msgpack/src/message-codec")(
+        `  if (version === VERSION) return;`,
+        `  if (version !== undefined) return;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/codec-msgpack/test/message-codec.test.ts",
+      test: "another version is told apart from damage, whatever follows it",
+    },
+  },
+  {
+    id: "fields-not-checked",
+    faults: [46, 79],
+    title: "Numbers in a message are not checked to be whole and in range",
+    patches: [
+      inFile("codec-msgpack/src/fields")(
+        `if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) return value;`,
+        `if (typeof value === "number") return value;`,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/codec-msgpack/test/message-codec.test.ts", test: "every field is checked" },
+  },
+  {
+    id: "field-order-swapped",
+    faults: [64],
+    title: "A release reads the fields of a message in another order than it was written",
+    patches: [
+      inFile("codec-msgpack/src/read")(
+        `const [b, chosenUpTo, durableUpTo, applied, slots] = fields(5);`,
+        `const [b, durableUpTo, chosenUpTo, applied, slots] = fields(5);`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/codec-msgpack/test/golden.test.ts",
+      test: "has the bytes of its golden file, both ways",
+    },
+  },
+  {
+    id: "wild-ballot-believed",
+    faults: [13, 79],
+    title: "One huge ballot of a broken peer uses up the rounds for everybody",
+    patches: [
+      inFile("multipaxos/src/replica")(
+        `if (ballotFault(ballot, highestRound) === null) continue;`,
+        `if (ballotFault(ballot, Infinity) === null) continue;`,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/multipaxos/test/replica.test.ts", test: "bad input is dropped and named" },
+  },
+  {
+    id: "vote-above-promise-believed",
+    faults: [79],
+    title: "A promise that reports a vote above its own ballot is believed",
+    patches: [
+      inFile("multipaxos/src/proposer")(
+        `if (page.votes.some((vote) => compareBallots(vote.ballot, page.ballot) > 0)) return nothing;`,
+        ``,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/multipaxos/test/proposer.test.ts", test: "vote" },
+  },
+  {
+    id: "majority-of-even-groups",
+    faults: [11],
+    title: "Half of an even group passes for a majority",
+    patches: [
+      inFile("paxos/src/quorum-sizes")(`return Math.floor(n / 2) + 1;`, `return Math.ceil(n / 2);`),
+      inFile("paxos/src/quorum-sizes")(`q1 > n - q2;`, `q1 >= n - q2;`),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/paxos/test/quorums.test.ts",
+      test: "majority is the smallest size of which any two sets meet",
+    },
+  },
+  {
+    id: "shared-ballot-numbers",
+    faults: [4, "MU-06"],
+    title: "Ballots of two nodes with one round are taken for the same",
+    patches: [inFile("paxos/src/ballots")(`  if (a.node !== b.node) return a.node < b.node ? -1 : 1;`, ``)],
+    finder: { kind: "core", schedules: 100 },
+  },
+  {
+    id: "rounds-overflow",
+    faults: [13],
+    title: "After the last round comes one that no longer grows",
+    patches: [
+      inFile("paxos/src/ballots")(
+        `  if (!isRound(round)) {
+    throw new SynodError(
+      "RoundsExhausted",
+      \`There is no round above`,
+        `  if (round < 0) {
+    throw new SynodError(
+      "RoundsExhausted",
+      \`There is no round above`,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/paxos/test/ballots.test.ts", test: "ends at 2^53 - 1" },
+  },
+  {
+    id: "unknown-outcome-counted-as-failure",
+    faults: [67],
+    title: "The checker of histories takes an operation without an answer for one that did not happen",
+    patches: [
+      inFile("linearizability/src/timeline")(
+        `this.unknown = order.filter((index) => get(index).return === null);`,
+        `this.unknown = order.filter((index) => get(index).return !== null && index < 0);`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/linearizability/test/check.test.ts",
+      test: "may have happened late, or not at all, but not before the call",
+    },
+  },
+];

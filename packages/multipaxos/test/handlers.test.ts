@@ -1,0 +1,216 @@
+import { describe, expect, test } from "vitest";
+import { type BeatFacts, type Message, type Promise1b, Replica, type ReplicaOptions } from "../src/index.js";
+import { configurationOf, valueOf } from "./disk.js";
+import { accept, ballot, promise, vote } from "./support.js";
+
+const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+const ROUND_MS = 32;
+
+const factsOf = (facts: Partial<BeatFacts> = {}): BeatFacts => ({
+  round: 1,
+  candidacy: null,
+  promised: null,
+  leaderBallot: null,
+  content: false,
+  chosenUpTo: 0,
+  durableUpTo: 0,
+  ...facts,
+});
+
+/** Node 1 of three, on a disk that is at once, in a time that moves by rounds. */
+class Node {
+  readonly replica: Replica;
+  #nowMs = 0;
+
+  constructor(alpha = 8, recovered: Partial<ReplicaOptions["recovered"]> = {}) {
+    const configuration = configurationOf(3, alpha);
+    this.replica = new Replica({
+      nodeId: 1,
+      bootId: "1:1",
+      configuration,
+      recovered: { ...nothing, ...recovered },
+    });
+  }
+
+  /** One round passes. */
+  tick(): Message[] {
+    this.#nowMs += ROUND_MS;
+    this.replica.tick(this.#nowMs, 0);
+    return this.#sent();
+  }
+
+  receive(from: number, message: Message): Message[] {
+    this.replica.receive(from, message);
+    return this.#sent();
+  }
+
+  /** What node 2 answers in the present round. */
+  hear(facts: Partial<BeatFacts> = {}): void {
+    const beat = this.tick().find(({ kind }) => kind === "beat");
+    if (beat?.kind === "beat") this.receive(2, { kind: "beatReply", ...factsOf(facts), round: beat.round });
+  }
+
+  /** Until it is a candidate in 1.1, then leads by this promise of node 2. */
+  lead(page: Partial<Promise1b> = {}): this {
+    for (let round = 0; round < 20 && this.replica.status().role !== "candidate"; round++) this.hear();
+    this.receive(2, promise("1.1", page));
+    expect(this.replica.leads).toBe(true);
+    return this;
+  }
+
+  #sent(): Message[] {
+    const sent: Message[] = [];
+    for (;;) {
+      const { sends, chosen } = this.replica.takeEffects();
+      sent.push(...sends.map(({ message }) => message));
+      const last = chosen.at(-1);
+      if (last !== undefined) this.replica.appliedUpTo(last.slot);
+      const write = this.replica.takeWrite();
+      if (write !== null) this.replica.writeDone(write.id);
+      else if (last === undefined) return sent;
+    }
+  }
+}
+
+const kinds = (messages: readonly Message[], ...wanted: Message["kind"][]): Message[] =>
+  messages.filter(({ kind }) => wanted.includes(kind));
+
+const learn = (firstSlot: number, texts: string[], chosenUpTo: number): Message => ({
+  kind: "learn",
+  firstSlot,
+  values: texts.map(valueOf),
+  chosenUpTo,
+});
+
+describe("a leader learns", () => {
+  test("a value at a slot that it has not proposed: a later leader was at work, and nothing more leaves in this ballot", () => {
+    const node = new Node().lead();
+    expect(kinds(node.receive(3, learn(1, ["a"], 0)), "commit", "accept")).toEqual([]);
+    expect(node.replica.status()).toMatchObject({ role: "follower", chosenUpTo: 1 });
+  });
+
+  test("the value that it has open: the slot is settled and announced", () => {
+    const node = new Node().lead();
+    node.replica.propose(valueOf("a"));
+    expect(node.replica.status().openSlots).toBe(1);
+    expect(kinds(node.receive(3, learn(1, ["a"], 1)), "accept")).toMatchObject([{ firstSlot: 1, chosenUpTo: 1 }]);
+    expect(node.replica.status()).toMatchObject({ role: "leader", openSlots: 0, openBytes: 0 });
+  });
+
+  test("what was chosen before it: the window moves, and what phase 1 found leaves at once", () => {
+    const votes = ["c", "d"].map((text, i) => vote(i + 3, "0.3", text));
+    const node = new Node(1).lead({ chosenUpTo: 2, votes });
+    expect(kinds(node.receive(2, learn(1, ["a", "b"], 2)), "accept")).toMatchObject([{ firstSlot: 3 }]);
+  });
+});
+
+describe("what a peer says of its chosen prefix makes it the one to ask", () => {
+  const asked = (messages: readonly Message[]): unknown =>
+    kinds(messages, "fetch").map((message) => message.kind === "fetch" && [message.firstSlot, message.lastSlot]);
+
+  test("in an Accept", () => {
+    const node = new Node();
+    node.receive(2, accept("1.2", 3, ["c"], 2));
+    expect(asked(node.tick())).toEqual([[1, 2]]);
+  });
+
+  test("in a Learn", () => {
+    expect(asked(new Node().receive(2, learn(1, ["a"], 3)))).toEqual([[2, 3]]);
+  });
+
+  test("in a Promise", () => {
+    expect(asked(new Node().lead({ chosenUpTo: 2 }).tick())).toEqual([[1, 2]]);
+  });
+});
+
+describe("a follower hears its leader", () => {
+  test("a Commit is enough to follow it", () => {
+    const node = new Node();
+    node.receive(2, { kind: "commit", ballot: ballot("1.2"), chosenUpTo: 0 });
+    expect(node.replica.status().leader).toBe(2);
+  });
+
+  test("its Beat announces what is chosen", () => {
+    const node = new Node();
+    node.receive(2, accept("1.2", 1, ["a"]));
+    node.receive(2, { kind: "beat", ...factsOf({ leaderBallot: ballot("1.2"), chosenUpTo: 1 }) });
+    expect(node.replica.status().chosenUpTo).toBe(1);
+  });
+});
+
+describe("a Reject by a node without a leader", () => {
+  const reject: Message = {
+    kind: "reject",
+    ballot: ballot("1.1"),
+    promised: ballot("7.2"),
+    content: false,
+    leaderBallot: null,
+  };
+
+  test.each([
+    ["the leader goes on in a higher ballot", {}, "candidate"],
+    [
+      "unless somebody is content under a higher one",
+      { leaderBallot: ballot("7.2"), promised: ballot("7.2"), content: true },
+      "follower",
+    ],
+  ])("%s", (_what, facts, role) => {
+    const node = new Node().lead();
+    node.hear(facts);
+    expect(node.replica.leads).toBe(true);
+    node.receive(3, reject);
+    expect(node.replica.status().role).toBe(role);
+  });
+});
+
+describe("a candidate whose own promise is not on disk", () => {
+  test("asks for nothing more and starts no other candidacy, and is not content after one timeout", () => {
+    const configuration = configurationOf(3, 8);
+    const replica = new Replica({ nodeId: 1, bootId: "1:1", configuration, recovered: nothing });
+    const campaigns: number[] = [];
+    let prepares = 0;
+    let write = 0;
+    for (let ms = 0, n = 0; n < 60; ms += ROUND_MS, n++) {
+      replica.tick(ms, 0);
+      const { sends, notices } = replica.takeEffects();
+      prepares += sends.filter(({ message }) => message.kind === "prepare").length;
+      if (notices.some(({ kind }) => kind === "campaign")) campaigns.push(ms);
+      // The disk hangs with the first write, that of the promise.
+      if (write === 0) write = replica.takeWrite()?.id ?? 0;
+      const beat = sends.find(({ message }) => message.kind === "beat")?.message;
+      if (beat?.kind === "beat") replica.receive(2, { kind: "beatReply", ...factsOf(), round: beat.round });
+    }
+    expect([campaigns.length, prepares, replica.status().content]).toEqual([1, 2, false]);
+    replica.writeDone(write);
+    expect(replica.status()).toMatchObject({ role: "candidate", content: true });
+  });
+});
+
+describe("a broken connection", () => {
+  test("a question that was on the way is asked again", () => {
+    const node = new Node();
+    expect(kinds(node.receive(2, learn(1, ["a"], 3)), "fetch").length).toBe(1);
+    expect(kinds(node.tick(), "fetch")).toEqual([]);
+    node.replica.peerLost(2);
+    expect(kinds(node.tick(), "fetch").length).toBe(1);
+  });
+
+  test("so are open proposals, once they are as old as a vote may take", () => {
+    const node = new Node().lead();
+    node.replica.propose(valueOf("a"));
+    const toWhom = (): number => kinds(node.tick(), "accept").length;
+    node.hear({ promised: ballot("1.1"), leaderBallot: ballot("1.1") });
+    expect([toWhom(), toWhom(), toWhom(), toWhom(), toWhom()]).toEqual([0, 0, 2, 0, 0]);
+    node.replica.peerLost(2);
+    expect(toWhom()).toBe(1);
+  });
+});
+
+test("readers that waited for the answer to an earlier question ask at once when it comes", () => {
+  const node = new Node();
+  node.receive(2, { kind: "commit", ballot: ballot("1.2"), chosenUpTo: 0 });
+  node.replica.read(1);
+  node.replica.read(2);
+  const reply: Message = { kind: "readIndexReply", bootId: "1:1", nonce: 1, index: 0 };
+  expect(kinds(node.receive(2, reply), "readIndexAsk")).toMatchObject([{ nonce: 1 }, { nonce: 2 }]);
+});

@@ -1,0 +1,264 @@
+import type { NodeId, QuorumSpec } from "@synod/interface";
+import { formatBallot } from "@synod/paxos";
+import type { ReplicaSettings } from "../src/index.js";
+import { configurationOf } from "./disk.js";
+import { type Flight, type Matches, ROUND_MS, Stage, TIMEOUT_MS } from "./transcripts-stage.js";
+
+const ELECTION_ROUNDS_MAX = 200;
+
+/**
+ * Runs a transcript and returns it as it should be. Lines that start with `> ` are commands; indented lines are what came of them and are
+ * written anew; all other lines are prose for the reader and stay.
+ */
+export function perform(text: string): string {
+  const script = new Script();
+  const lines: string[] = [];
+  for (const line of text.trimEnd().split("\n")) {
+    if (line.startsWith("  ")) continue;
+    lines.push(line);
+    if (!line.startsWith("> ")) continue;
+    try {
+      lines.push(...script.run(line.slice(2)).map((event) => `  ${event}`));
+    } catch (error) {
+      throw new Error([...lines.slice(-40), ...script.rest(), `${line}: ${String(error)}`].join("\n"), {
+        cause: error,
+      });
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+type Command = (script: Script, words: readonly string[]) => void;
+
+class Script {
+  #stage: Stage | null = null;
+
+  get stage(): Stage {
+    if (this.#stage === null) throw new Error("a transcript begins with `nodes`");
+    return this.#stage;
+  }
+
+  begin(stage: Stage): void {
+    if (this.#stage !== null) throw new Error("`nodes` comes once");
+    this.#stage = stage;
+  }
+
+  /** Runs a command and returns its log. `quietly` leaves only a count and a checksum of it. */
+  run(line: string): string[] {
+    const quiet = line.startsWith("quietly ");
+    const [name = "", ...words] = (quiet ? line.slice("quietly ".length) : line).split(" ");
+    const command = COMMANDS[name];
+    if (command === undefined) throw new Error(`no command ${name}`);
+    command(this, words);
+    if (name !== "expect") this.stage.beats();
+    const events = this.rest();
+    return quiet ? [`(${events.length} events, checksum ${checksum(events.join("\n"))})`] : events;
+  }
+
+  /** What was logged since the last command. */
+  rest(): string[] {
+    return this.#stage?.log.splice(0) ?? [];
+  }
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  nodes,
+  /** `tick`, `tick 3`: that many election rounds, with nothing but beats arriving. */
+  tick: ({ stage }, [times = "1"]) => {
+    for (let i = 0; i < Number(times); i++) stage.tick();
+  },
+  /** `pass 100ms`: as ticks. */
+  pass: ({ stage }, [time]) => {
+    for (let i = 0; i < rounds(time); i++) stage.tick();
+  },
+  /** `run 100ms`: time passes, and everything that is not clogged arrives at once. */
+  run: ({ stage }, [time]) => {
+    for (let i = 0; i < rounds(time); i++) step(stage);
+  },
+  /** `elect 2`: runs until node 2, now the first to lose patience, leads, and two more rounds in which the others say that they follow. */
+  elect: ({ stage }, [name]) => {
+    const id = node(name);
+    stage.impatience = [id, ...stage.impatience.filter((other) => other !== id)];
+    for (let i = 0; i < ELECTION_ROUNDS_MAX && !stage.leaders.includes(id); i++) step(stage);
+    if (!stage.leaders.includes(id)) throw new Error(`node ${id} does not come to lead`);
+    step(stage);
+    step(stage);
+  },
+  /** `impatient 3 1 2`: who campaigns first if all may. */
+  impatient: ({ stage }, names) => {
+    stage.impatience = names.map(node);
+  },
+  propose: ({ stage }, [name, ...texts]) => stage.propose(node(name), texts),
+  forward: ({ stage }, [name, text = ""]) => stage.forward(node(name), text),
+  read: ({ stage }, [name]) => stage.read(node(name)),
+  /** `deliver`: all, and what follows. `deliver 1>2 accept`: what is under way on this link now, of this kind. */
+  deliver: ({ stage }, words) => {
+    if (words.length === 0) stage.deliverAll(({ message }) => !message.kind.startsWith("beat"));
+    else some(stage.deliver(matches(words)));
+  },
+  drop: ({ stage }, words) => some(stage.drop(matches(words))),
+  /** `dup 1>2 accept`: a copy of what is under way. */
+  dup: ({ stage }, words) => {
+    const flights = stage.network.filter(matches(words));
+    some(flights.length);
+    for (const flight of flights) stage.copy(flight);
+  },
+  /** `again 1>2 accept`: a copy of the last such message that was ever sent, arrived or not. */
+  again: ({ stage }, words) => {
+    const flight = stage.sent.filter(matches(words)).at(-1);
+    some(flight === undefined ? 0 : 1);
+    if (flight !== undefined) stage.copy(flight);
+  },
+  /** `cut 1>2 1-3`: what is sent there from now on is lost, in one direction or both; with a kind at the end only that. */
+  cut: ({ stage }, words) => {
+    const [before, more] = [stage.loses, matches(words)];
+    stage.loses = (flight) => before(flight) || more(flight);
+  },
+  /** `links 1-2 1-3`: everything else is cut. */
+  links: ({ stage }, words) => {
+    const open = words.length === 0 ? () => false : matches(words);
+    stage.loses = (flight) => !open(flight);
+  },
+  /** `groups 1,2 3,4,5`: only within a group messages pass. */
+  groups: ({ stage }, words) => {
+    const groups = words.map((word) => word.split(",").map(node));
+    stage.loses = ({ from, to }) => !groups.some((group) => group.includes(from) && group.includes(to));
+  },
+  heal: ({ stage }) => {
+    stage.loses = () => false;
+  },
+  /** `clog 1>2`: what is sent there waits, beats too. */
+  clog: ({ stage }, words) => {
+    const [before, more] = [stage.clogs, matches(words)];
+    stage.clogs = (flight) => before(flight) || more(flight);
+  },
+  unclog: ({ stage }) => {
+    stage.clogs = () => false;
+  },
+  "hold-disk": ({ stage }, [name]) => {
+    stage.actor(node(name)).holdsDisk = true;
+  },
+  "free-disk": ({ stage }, [name]) => {
+    stage.actor(node(name)).holdsDisk = false;
+    if (stage.actor(node(name)).underWay !== null) stage.flush(node(name));
+  },
+  flush: ({ stage }, [name]) => stage.flush(node(name)),
+  crash: ({ stage }, names) => {
+    for (const name of names) stage.crash(node(name), false);
+  },
+  "power-cut": ({ stage }, names) => {
+    for (const name of names) stage.crash(node(name), true);
+  },
+  restart: ({ stage }, names) => {
+    for (const name of names) stage.start(node(name));
+  },
+  /** `pause 2`: the process stands still and does not know it. */
+  pause: ({ stage }, [name]) => {
+    stage.actor(node(name)).paused = true;
+  },
+  resume: ({ stage }, [name]) => {
+    stage.actor(node(name)).paused = false;
+    stage.act(node(name), () => {});
+  },
+  /** `beats on`: beats are logged, and `deliver` lines show them. */
+  beats: ({ stage }, [word]) => {
+    stage.showsBeats = word === "on";
+  },
+  status: ({ stage }) => {
+    for (const { id } of stage.actors) stage.log.push(statusOf(stage, id));
+  },
+  expect: ({ stage }, [what, ...words]) => expectation(stage, what, words),
+};
+
+function nodes(script: Script, [count = "", ...options]: readonly string[]): void {
+  let quorum: QuorumSpec = { kind: "majority" };
+  let alpha = 64;
+  const settings: Partial<Record<keyof ReplicaSettings, number>> = {};
+  for (const option of options) {
+    const [name = "", value = ""] = option.split("=");
+    const [phase1 = 0, phase2 = 0] = value.split("/").map(Number);
+    if (name === "quorum") quorum = { kind: "sizes", phase1, phase2 };
+    else if (name === "grid") quorum = { kind: "grid", rows: value.split("/").map((row) => row.split(",").map(node)) };
+    else if (name === "alpha") alpha = Number(value);
+    else settings[name as keyof ReplicaSettings] = Number(value);
+  }
+  script.begin(new Stage(configurationOf(Number(count), alpha, quorum), settings));
+}
+
+/** `leader 2`, `leader none`, `executed 1 2 3: a b`, `waiting` (messages under way) `0`. */
+function expectation(stage: Stage, what: string | undefined, words: readonly string[]): void {
+  const fail = (is: string): never => {
+    throw new Error(`expected ${what} ${words.join(" ")}, but it is ${is}`);
+  };
+  if (what === "leader") {
+    const leaders = stage.leaders.join(" ") || "none";
+    if (leaders !== words.join(" ")) fail(leaders);
+  } else if (what === "executed") {
+    const [names = "", texts = ""] = words.join(" ").split(":");
+    for (const name of names.trim().split(" ")) {
+      const executed = stage.actor(node(name)).executed.join(" ");
+      if (executed !== texts.trim()) fail(`${executed} at node ${name}`);
+    }
+  } else if (what === "reads") {
+    const open = stage.actors.flatMap(({ reads }) => reads.map(({ token }) => token)).join(" ") || "none";
+    if (open !== words.join(" ")) fail(open);
+  } else fail("not known to this test");
+}
+
+function statusOf(stage: Stage, id: NodeId): string {
+  const { replica, executed, paused } = stage.actor(id);
+  if (replica === null) return `${id} is down`;
+  const { role, ballot, promised, leader, content, chosenUpTo } = replica.status();
+  const follows = role === "follower" ? ` of ${leader ?? "nobody"}` : "";
+  const mood = `${content ? "content" : "not content"}${paused ? ", paused" : ""}`;
+  const state = `${role}${follows} ${formatBallot(ballot)}, promised ${formatBallot(promised)}, ${mood}`;
+  return `${id} ${state}, chosen ${chosenUpTo}: [${executed.join(" ")}]`;
+}
+
+/** `1>2 1-3 accept 2.1 s5`: links, kinds, ballots, first slots. What is not named may be any. */
+function matches(words: readonly string[]): Matches {
+  const links = new Set<string>();
+  const kinds: string[] = [];
+  const ballots: string[] = [];
+  const slots: string[] = [];
+  for (const word of words) {
+    const [, from, way, to] = /^(\d)([->])(\d)$/.exec(word) ?? [];
+    if (from === undefined) (/^s\d+$/.test(word) ? slots : /^\d+\.\d+$/.test(word) ? ballots : kinds).push(word);
+    else links.add(`${from}>${to}`);
+    if (way === "-") links.add(`${to}>${from}`);
+  }
+  return ({ from, to, message }: Flight) =>
+    (links.size === 0 || links.has(`${from}>${to}`)) &&
+    (kinds.length === 0 || kinds.includes(message.kind)) &&
+    (ballots.length === 0 || ("ballot" in message && ballots.includes(formatBallot(message.ballot)))) &&
+    (slots.length === 0 || ("firstSlot" in message && slots.includes(`s${message.firstSlot}`)));
+}
+
+function step(stage: Stage): void {
+  stage.tick();
+  stage.deliverAll();
+}
+
+function node(name: string | undefined): NodeId {
+  const id = Number(name);
+  if (!Number.isSafeInteger(id) || id < 1) throw new Error(`${name} is no node`);
+  return id;
+}
+
+function rounds(time: string | undefined): number {
+  const [, amount, unit] = /^(\d+)(ms|timeouts?)$/.exec(time ?? "") ?? [];
+  const count = (Number(amount) * (unit === "ms" ? 1 : TIMEOUT_MS)) / ROUND_MS;
+  if (!Number.isInteger(count)) throw new Error(`${time} is no number of rounds of ${ROUND_MS} ms`);
+  return count;
+}
+
+function some(count: number): void {
+  if (count === 0) throw new Error("there is no such message");
+}
+
+/** FNV-1a. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}

@@ -1,0 +1,125 @@
+import type { Logger, NodeId, Slot } from "@synod/interface";
+import type { ForwardedBody, Replica } from "@synod/multipaxos";
+import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
+import { LeaderQueue, type Queued } from "./leader-queue.js";
+import { LoggedTime } from "./logged-time.js";
+import type { Proposal } from "./proposal.js";
+import type { Buggify, NodeLimits } from "./types.js";
+
+export interface LeadingOptions {
+  readonly self: NodeId;
+  readonly replica: Replica;
+  readonly machine: Pick<ReplicatedMachine<never, unknown>, "timeMs" | "applied" | "nextDeadline">;
+  readonly limits: NodeLimits;
+  readonly logger: Logger;
+  readonly buggify: Buggify;
+}
+
+/** What a leader does for all callers of the cluster: it takes their commands in, forms batches and logs the time. */
+export class Leading {
+  readonly #o: LeadingOptions;
+  readonly #queue: LeaderQueue = new LeaderQueue();
+  readonly #time = new LoggedTime();
+  #leads = false;
+  #tickProposedAt: Slot = 0;
+
+  constructor(options: LeadingOptions) {
+    this.#o = options;
+  }
+
+  /** To be called before anything is proposed: a clock that goes on from elsewhere would end every session. */
+  watch(nowMs: number): void {
+    const { replica, machine } = this.#o;
+    if (replica.leads && !this.#leads) this.#time.begin(machine.timeMs, nowMs);
+    this.#leads = replica.leads;
+  }
+
+  /** The leadership is over, or the node. */
+  stop(): void {
+    this.#queue.clear();
+  }
+
+  /** A command of a caller of this node. */
+  enqueue(proposal: Proposal, entry: BatchEntry): void {
+    proposal.withdraw = this.#queue.add(this.#o.self, {
+      entry,
+      bytes: entrySize(entry),
+      proposed: () => {
+        proposal.withdraw = null;
+      },
+      dropped: () => {
+        proposal.withdraw = null;
+        proposal.copies--;
+        proposal.sentTo = null;
+      },
+    });
+  }
+
+  /** A peer wants commands proposed. They join the queue under its name. Every answer but "queued" is final. */
+  onForwarded({ from, bootId, sequence, body }: ForwardedBody): void {
+    const { replica, limits } = this.#o;
+    const answer = (outcome: "queued" | "notProposed" | "busy"): void =>
+      replica.replyForward(from, bootId, sequence, outcome);
+    if (!replica.leads) return answer("notProposed");
+    const entries = this.#read(from, body);
+    // Busy, so that what no leader would take is not sent again at once.
+    if (entries === null || !this.#queue.hasRoom(entries.length, body.length, limits.queueBytesMax)) {
+      return answer("busy");
+    }
+    let proposed = 0;
+    let dropped = 0;
+    const part: Pick<Queued, "proposed" | "dropped"> = {
+      proposed: () => {
+        proposed++;
+      },
+      // Only a batch of which nothing was proposed is surely without effect.
+      dropped: () => {
+        dropped++;
+        if (proposed === 0 && dropped === entries.length) answer("notProposed");
+      },
+    };
+    for (const entry of entries) this.#queue.add(from, { entry, bytes: entrySize(entry), ...part });
+    answer("queued");
+  }
+
+  /** Null if a value or frame could not carry what the peer sent: the codec was tried with the limits of this node only. */
+  #read(from: NodeId, body: Uint8Array): readonly BatchEntry[] | null {
+    const { limits, logger } = this.#o;
+    try {
+      const { entries } = decodeBatch(body);
+      const tooLarge = entries.find((e) => e.kind === "command" && e.body.length > limits.commandBytesMax);
+      if (tooLarge === undefined) return entries;
+      const text = "a forwarded command is above limits.commandBytesMax: give all nodes the same limits";
+      logger.warn(text, { from, bytes: entrySize(tooLarge), commandBytesMax: limits.commandBytesMax });
+    } catch (cause) {
+      logger.warn("a forwarded batch was refused", { from, cause });
+    }
+    return null;
+  }
+
+  /** Forms batches of what waits, as far as the window allows: an idle leader proposes at once. */
+  propose(nowMs: number, applyBytes: number): void {
+    const { replica, machine, limits, buggify } = this.#o;
+    while (this.#queue.count > 0 && replica.capacity() > 0 && applyBytes < limits.applyBytesMax) {
+      const batch = this.#queue.take(buggify("one entry a batch") ? 1 : limits.batchBytesMax);
+      const timeMs = this.#time.now(machine.timeMs, nowMs);
+      replica.propose(
+        encodeBatch(
+          timeMs,
+          batch.map((queued) => queued.entry),
+        ),
+      );
+      for (const queued of batch) queued.proposed();
+    }
+  }
+
+  /** An idle leader logs the time where a session or the state machine waits for it. One tick at a time. */
+  proposeTick(nowMs: number): void {
+    const { replica, machine } = this.#o;
+    if (replica.capacity() === 0 || this.#queue.count > 0 || this.#tickProposedAt > machine.applied) return;
+    const deadline = machine.nextDeadline();
+    const timeMs = this.#time.now(machine.timeMs, nowMs);
+    if (deadline === null || timeMs < deadline || machine.timeMs >= deadline) return;
+    this.#tickProposedAt = replica.propose(encodeBatch(timeMs, [])) ?? 0;
+  }
+}

@@ -1,0 +1,21 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** Counts which of the things that it watches are still held by somebody. */
+export class Held {
+  readonly #watched: WeakRef<object>[] = [];
+
+  watch<T extends object>(thing: T): T {
+    this.#watched.push(new WeakRef(thing));
+    return thing;
+  }
+
+  async count(): Promise<number> {
+    setFlagsFromString("--expose_gc");
+    const collect = runInNewContext("gc") as () => void;
+    // A weak reference holds until the job in which it was made or read is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    return this.#watched.filter((ref) => ref.deref() !== undefined).length;
+  }
+}
