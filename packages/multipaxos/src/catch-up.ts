@@ -7,8 +7,6 @@ interface Question {
   readonly firstSlot: Slot;
   /** When it was asked last. */
   readonly atMs: number;
-  /** When it was asked first. */
-  readonly sinceMs: number;
   /** An answer came, and did not hold the slot. */
   empty: boolean;
 }
@@ -19,14 +17,16 @@ interface Source {
   question: Question | null;
   /** Its last answer did not help or did not come. */
   failed: boolean;
-  /** After this another peer is asked: twice what its last answer took. */
+  /** When its last answer came, to whatever question. As long as answers come the way is busy, not broken. */
+  heardMs: number;
+  /** After this another peer is asked: twice what its last answer took, since the question or since the answer before it. */
   patienceMs: number;
   /** After this it may be asked again; doubles with each question that it left unanswered, as copies queue up before a slow link. */
   waitMs: number;
 }
 
-/** A peer is asked again at least once in this many of the shortest waits. */
-const WAITS_MAX = 32;
+/** A silent peer is asked again after this many of the shortest waits at most: a link may lose and heal without a word. */
+const WAITS_MAX = 16;
 
 /** Asks peers for chosen values that are missing here: one question at a time, another peer when one does not help. */
 export class CatchUp {
@@ -79,8 +79,8 @@ export class CatchUp {
       return null;
     }
     if (this.#asked !== null) {
-      const { question, patienceMs } = this.#source(this.#asked);
-      if (question !== null && nowMs - question.atMs < patienceMs) return null;
+      const { question, patienceMs, heardMs } = this.#source(this.#asked);
+      if (question !== null && nowMs - Math.max(question.atMs, heardMs) < patienceMs) return null;
       this.#source(this.#asked).failed = true;
       this.#asked = null;
     }
@@ -90,8 +90,7 @@ export class CatchUp {
     const source = this.#source(to);
     const { question: old } = source;
     if (old?.empty === false) source.waitMs = Math.min(2 * source.waitMs, WAITS_MAX * this.#patienceMs);
-    const sinceMs = old?.firstSlot === firstSlot ? old.sinceMs : nowMs;
-    source.question = { firstSlot, atMs: nowMs, sinceMs, empty: false };
+    source.question = { firstSlot, atMs: nowMs, empty: false };
     this.#asked = to;
     return { to, fetch: { kind: "fetch", firstSlot, lastSlot } };
   }
@@ -103,16 +102,18 @@ export class CatchUp {
       this.#lastProgressMs = nowMs;
       source.failed = false;
     }
-    const { question } = source;
-    if (question?.firstSlot !== firstSlot) return;
+    const { question, heardMs } = source;
+    source.heardMs = nowMs;
+    if (question === null || question.empty) return;
+    const tookMs = nowMs - Math.max(question.atMs, heardMs);
+    source.patienceMs = Math.min(Math.max(2 * tookMs, this.#patienceMs), WAITS_MAX * this.#patienceMs);
+    source.waitMs = source.patienceMs;
+    if (question.firstSlot !== firstSlot) return;
     // A peer without news is left alone until its question would have been late, so that two replicas never ask in a circle.
     if (!this.#log.isKnown(firstSlot)) {
       question.empty = true;
       return;
     }
-    const tookMs = nowMs - question.sinceMs;
-    source.patienceMs = Math.min(Math.max(2 * tookMs, this.#patienceMs), WAITS_MAX * this.#patienceMs);
-    source.waitMs = source.patienceMs;
     source.question = null;
     if (this.#asked === from) this.#asked = null;
   }
@@ -123,8 +124,9 @@ export class CatchUp {
     if (sources.every(([, { failed }]) => failed)) for (const [, source] of sources) source.failed = false;
     let best: NodeId | null = null;
     let bestUpTo = 0;
-    for (const [peer, { upTo, failed, question, patienceMs, waitMs }] of sources) {
-      const waits = question !== null && nowMs - question.atMs < (question.empty ? patienceMs : waitMs);
+    for (const [peer, { upTo, failed, question, heardMs, patienceMs, waitMs }] of sources) {
+      const sinceMs = nowMs - Math.max(question?.atMs ?? 0, heardMs);
+      const waits = question !== null && sinceMs < (question.empty ? patienceMs : waitMs);
       if (upTo > bestUpTo && !failed && !waits) [best, bestUpTo] = [peer, upTo];
     }
     return best;
@@ -134,7 +136,8 @@ export class CatchUp {
     let source = this.#sources.get(peer);
     if (source === undefined) {
       const patienceMs = this.#patienceMs;
-      source = { upTo: 0, question: null, failed: false, patienceMs, waitMs: patienceMs };
+      const heardMs = Number.NEGATIVE_INFINITY;
+      source = { upTo: 0, question: null, failed: false, heardMs, patienceMs, waitMs: patienceMs };
       this.#sources.set(peer, source);
     }
     return source;

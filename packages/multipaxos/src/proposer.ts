@@ -27,10 +27,12 @@ interface Open {
 
 /** What a member's votes say of the way to it and back. */
 interface Member {
-  /** How long its latest vote took, from when the value was first sent. */
+  /** How long its latest vote took, of those for values that were sent to it once (Karn, Partridge: Round-Trip Time Estimates). */
   voteMs: number;
-  /** Resends without a vote in between. */
+  /** Resends since then. */
   unanswered: number;
+  /** Highest slot that was ever sent to it again: a vote up to there may answer any of the copies. */
+  resentUpTo: Slot;
   /** When something was last sent again, and the last slot of it, until that slot's vote is there. */
   resent: { atMs: number; upTo: Slot } | null;
 }
@@ -286,8 +288,10 @@ export class Proposer {
         const open = this.#open.get(slot);
         if (open === undefined || open.voters.has(from)) continue;
         open.voters.add(from);
-        member.voteMs = nowMs - open.sentAtMs;
-        member.unanswered = 0;
+        if (slot > member.resentUpTo) {
+          member.voteMs = nowMs - open.sentAtMs;
+          member.unanswered = 0;
+        }
         if (!this.#options.quorums.phase2(open.voters)) continue;
         this.settled(slot);
         chosen.push({ slot, value: open.value });
@@ -329,6 +333,7 @@ export class Proposer {
       const last = proposals.at(-1);
       if (last === undefined) continue;
       member.resent = { atMs: nowMs, upTo: last.slot };
+      member.resentUpTo = Math.max(member.resentUpTo, last.slot);
       member.unanswered++;
       resends.push({ to: [id], proposals });
     }
@@ -359,7 +364,8 @@ export class Proposer {
 
   #member(id: NodeId): Member {
     let member = this.#members.get(id);
-    if (member === undefined) this.#members.set(id, (member = { voteMs: 0, unanswered: 0, resent: null }));
+    if (member === undefined)
+      this.#members.set(id, (member = { voteMs: 0, unanswered: 0, resentUpTo: 0, resent: null }));
     return member;
   }
 }

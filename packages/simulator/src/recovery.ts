@@ -118,7 +118,7 @@ export class Recovery {
     const { cluster, config } = this.#p;
     return this.#expect(
       "convergence after healing",
-      8 * config.limits.electionTimeoutMs,
+      12 * config.limits.electionTimeoutMs,
       () => this.#converged(),
       () => this.core.map((id) => `node ${id} at slot ${cluster.running.get(id)?.node.status().applied}`).join(", "),
     );
