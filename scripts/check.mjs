@@ -27,6 +27,12 @@ if (flags.has("--ci")) {
     long("simulate nodes", "sim", "--profile", "nodes", "--start", "1000", "--seeds", "1250"),
     long("simulate core", "sim", "--profile", "core", "--start", "1000", "--seeds", "3000"),
     long("speed of the core", "sim", "--bench"),
+    long("explore paxos", "explore", "--starts", "4", "--crashes", "0"),
+    long("explore paxos, three proposers", "explore", "--proposers", "3", "--crashes", "0"),
+    ...["gaps", "rival", "restart", "slowDisk", "late", "twice"].map((scenario) =>
+      long(`explore multipaxos: ${scenario}`, "explore", "--model", "multipaxos", "--scenario", scenario),
+    ),
+    long("mutants", "mutants"),
   );
   steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
 }

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import type { Patch } from "./mutant.js";
+import type { Patch, SearchingFinder } from "./mutant.js";
 import { patchedSources, StalePatch } from "./patch.js";
 import { SOURCES } from "./root.js";
 
 /** What runs in the child, from the sources of all packages. */
-export type Entry = "core" | "sim" | "paxos" | "control";
+export type Entry = SearchingFinder["kind"] | "control";
 
 /**
  * Bundles a child with the patches applied to the sources as they are loaded; nothing is written but the bundle.

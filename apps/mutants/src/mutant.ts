@@ -1,5 +1,7 @@
+import type { MultipaxosScenario, ReferenceBug } from "@synod/explorer";
 import type { Profile } from "@synod/simulator";
 import type { CoreProfile } from "./children/core-runs.js";
+import type { LinksLeft } from "./children/topology-runs.js";
 
 /** A change of the source text of one file. `find` must occur in it exactly once. */
 export interface Patch {
@@ -51,7 +53,39 @@ export interface PaxosFinder {
   readonly states: number;
 }
 
-export type Finder = CoreFinder | SimFinder | PaxosFinder | UnitFinder;
+/** Every state of a few replicas of the log with a network and disks, nearest first: one of the explorer's scenarios. */
+export interface MultipaxosFinder {
+  readonly kind: "multipaxos";
+  readonly scenario: MultipaxosScenario;
+  /** Distinct states, at most. */
+  readonly states: number;
+}
+
+/** Every state of the explorer's textbook model of one decision. The mistake is built into it: there is no patch. */
+export interface ReferenceFinder {
+  readonly kind: "reference";
+  readonly bug: ReferenceBug | null;
+  /** Distinct states, at most. */
+  readonly states: number;
+}
+
+/** Replicas of the bare core that lose all but some of their links while they work. */
+export interface TopologyFinder {
+  readonly kind: "topology";
+  readonly links: LinksLeft;
+  readonly runs: number;
+}
+
+/** Looks by itself at many schedules or states, and knows nothing of the mistake. */
+export type SearchingFinder =
+  | CoreFinder
+  | SimFinder
+  | TopologyFinder
+  | PaxosFinder
+  | MultipaxosFinder
+  | ReferenceFinder;
+
+export type Finder = SearchingFinder | UnitFinder;
 
 /** What broke in the way of a program rather than of the protocol. Counts as found only where the mutant declares it. */
 type Accident = "crash" | "timeout";
@@ -64,6 +98,7 @@ export interface Mutant {
   readonly faults: readonly (number | `MU-${string}`)[];
   /** What is wrong, in plain words. */
   readonly title: string;
+  /** None where the mistake is built into a model. */
   readonly patches: readonly Patch[];
   readonly finder: Finder;
   readonly expected?: Accident;

@@ -37,8 +37,13 @@ function finderText(finder: Finder): string {
       return `core ${finder.profile ?? "short"}, ${finder.schedules} schedules`;
     case "sim":
       return `sim ${finder.profile}, ${finder.seeds} seeds`;
+    case "topology":
+      return `sim ${finder.links} links, ${finder.runs} runs`;
     case "paxos":
-      return `explorer, ${finder.states} states`;
+    case "reference":
+      return `explorer ${finder.kind}, ${finder.states} states`;
+    case "multipaxos":
+      return `explorer ${finder.scenario}, ${finder.states} states`;
     case "unit":
       return `test ${finder.file.split("/").slice(1).join("/").replace("/test/", "/").replace(".test.ts", "")}`;
   }

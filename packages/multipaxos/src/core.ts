@@ -204,9 +204,12 @@ export class Core {
   }
 
   takeEffects(): Effects {
+    const chosen = this.log.takeReady();
+    // What an earlier leader's announcement made known needs no votes in this ballot.
+    for (const { slot } of chosen) this.proposer.settled(slot);
     const effects: Effects = {
       sends: this.sends,
-      chosen: this.log.takeReady(),
+      chosen,
       reads: this.readsReady,
       forwarded: this.forwarded,
       forwardOutcomes: this.forwardOutcomes,

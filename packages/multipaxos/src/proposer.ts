@@ -37,8 +37,8 @@ interface Member {
   resent: { atMs: number; upTo: Slot } | null;
 }
 
-/** A member's votes are waited for this many times `resendMs` at most. */
-const RESEND_WAITS_MAX = 32;
+/** A member's votes are waited for this many times `resendMs` at most: a link may lose and heal without a word. */
+const RESEND_WAITS_MAX = 8;
 
 export interface ProposerOptions {
   readonly me: NodeId;

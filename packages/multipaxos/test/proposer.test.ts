@@ -270,20 +270,20 @@ describe("phase 2", () => {
     proposer.propose(valueOf("c"), 110);
     expect([late(145), late(146)]).toEqual([[], ["3=c"]]);
     voted(3, 150);
-    // Ten times slower: its next votes are waited for accordingly.
+    // Three times slower: its next votes are waited for accordingly.
     proposer.propose(valueOf("d"), 150);
-    voted(4, 250);
+    voted(4, 180);
     proposer.propose(valueOf("e"), 250);
-    expect([late(449), late(450)]).toEqual([[], ["5=e"]]);
-    expect(late(460)).toEqual([]);
+    expect([late(309), late(310)]).toEqual([[], ["5=e"]]);
+    expect(late(320)).toEqual([]);
     proposer.lost(2);
-    expect(late(460)).toEqual(["5=e"]);
+    expect(late(320)).toEqual(["5=e"]);
     voted(5, 470);
-    // However slow it was, it is asked again after 32 waits.
+    // However slow it was, it is asked again after eight waits.
     proposer.propose(valueOf("f"), 500);
     voted(6, 99_999);
     proposer.propose(valueOf("g"), 100_000);
-    expect([late(100_319), late(100_320)]).toEqual([[], ["7=g"]]);
+    expect([late(100_079), late(100_080)]).toEqual([[], ["7=g"]]);
   });
 
   test("the window ends at alpha above the contiguous chosen prefix", () => {

@@ -41,8 +41,7 @@ export class Sight {
   #checkBounds(id: NodeId, { openSlots, queuedBytes, configuration }: NodeStatus): void {
     const { alpha, epoch, members } = this.#configuration;
     const { queueBytesMax = Number.POSITIVE_INFINITY } = this.#config.limits;
-    // A leader that hears of an earlier leader's announcement goes on from there, with what it had proposed again still open.
-    const within = openSlots <= 2 * alpha && queuedBytes <= queueBytesMax;
+    const within = openSlots <= alpha && queuedBytes <= queueBytesMax;
     this.#judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
     this.#judge.check(
       configuration.epoch === epoch && configuration.members.length === members.length,

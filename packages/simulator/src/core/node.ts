@@ -253,8 +253,7 @@ export class CoreNode {
     life.promised = promised;
     const { openSlots, openBytes } = status;
     check(
-      // What the announcement of an earlier leader made known stays open until its votes come.
-      openSlots <= 2 * alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
+      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
       "memory bounds",
       () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
     );

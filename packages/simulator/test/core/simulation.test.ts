@@ -73,3 +73,13 @@ test("a seed or a profile that is none is refused", () => {
   expect(() => simulateCore({ seed: 0.5 })).toThrow("a seed is a safe integer, not 0.5");
   expect(() => simulateCore({ seed: 1, profile: "calm" as CoreProfile })).toThrow('no profile "calm"');
 });
+
+// Each of these found a fault that was there once.
+test.each<[profile: CoreProfile, seed: number, what: string]>([
+  ["network", 3003355, "slots that an earlier leader's announcement made known stayed open above the window"],
+  ["short", 1088334, "resends waited for as long as one vote had taken over a link that lost most of them"],
+  ["swarm", 21055, "a node that had asked in vain did not ask again for sixteen timeouts"],
+  ["network", 20776, "the time from the first copy of a question passed for what its answer takes"],
+])("%s, seed %i: %s", (profile, seed) => {
+  expect(simulateCore({ seed, profile }).failure).toBeNull();
+});
