@@ -16,7 +16,7 @@ const rules: [pattern: RegExp, mayImport: string[]][] = [
   [/^client$/, ["interface", "codec-msgpack", "transport-tcp/framing"]],
   [/^server$/, ["client", "interface"]],
   [/^coordination$/, ["interface", "rsm"]],
-  [/^simulator$/, ["multipaxos", "rsm", "node", "linearizability", "interface"]],
+  [/^simulator$/, ["multipaxos", "rsm", "node", "linearizability", "conformance", "interface"]],
   [/^explorer$/, ["paxos", "multipaxos", "interface"]],
 ];
 

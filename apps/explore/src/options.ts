@@ -25,6 +25,9 @@ export interface Options {
 /** A command line that makes no sense. The message says what would. */
 export class UsageError extends Error {}
 
+/** What the marks of a diagram mean. */
+export const LEGEND = "p promises, v votes, C a value is chosen with this vote, * a step of its own";
+
 const MODELS = ["paxos", "multipaxos", "reference"] as const;
 const BUGS = Object.keys(REFERENCE_BUGS) as ReferenceBug[];
 const SCENARIOS = Object.keys(MULTIPAXOS_SCENARIOS) as MultipaxosScenario[];
@@ -40,6 +43,8 @@ const OTHERS = {
   paxos: ["rejects", "one-by-one", "late", "no-symmetry", "rule"],
   multipaxos: ["scenario", "campaigns", "rounds", "slow-disk", "rule"],
 } as const;
+
+const list = (names: readonly string[]): string => names.map((name) => `                      ${name}`).join("\n");
 
 export const HELP: string = `explore [--model ${MODELS.join("|")}] [options]
 
@@ -58,20 +63,25 @@ The exit code is 0 if they hold, 1 if one is broken, 2 for a bad command line, 3
   --one-by-one      promises and votes reach a proposer one by one
   --late            messages arrive however late
   --no-symmetry     acceptors are told apart
-  --rule NAME       check this rule alone
+  --rule NAME       check this rule alone, of
+${list(PAXOS_RULES)}
 
 --model multipaxos, the shipped @synod/multipaxos
   --scenario NAME   ${SCENARIOS.join(", ")} (gaps)
   --nodes N --campaigns 1,2,3 --rounds 1 --proposals N --crashes N --repeats N --lost-disks N --alpha N --slow-disk
                     change the scenario
-  --rule NAME       check this rule alone
+  --rule NAME       check this rule alone, of
+${list(MULTIPAXOS_RULES)}
 
 --model reference, the message-set model
   --acceptors N     (3)          --values N      (2)
   --ballots N       ballots 0 to N-1 (2)
   --q1 N --q2 N     sizes of quorums (majorities); they need not meet
-  --bug ID          ${BUGS.join(", ")}
-  --symmetry        acceptors and values are not told apart`;
+  --bug ID          build in a fault, to see it found:
+${list(BUGS.map((bug) => `${bug}  ${REFERENCE_BUGS[bug]}`))}
+  --symmetry        acceptors and values are not told apart
+
+In a diagram time goes down, an arrow shows where a message comes from, and the marks are: ${LEGEND}.`;
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === value);

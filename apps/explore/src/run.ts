@@ -4,11 +4,12 @@ import {
   type Model,
   multipaxosModel,
   paxosModel,
+  REFERENCE_BUGS,
   referenceModel,
   type Report,
 } from "@synod/explorer";
 import { SynodError } from "@synod/interface";
-import { type Choice, type Options, UsageError } from "./options.js";
+import { type Choice, LEGEND, type Options, UsageError } from "./options.js";
 
 export interface Host {
   /** One line of the result. */
@@ -22,15 +23,26 @@ export interface Host {
 const EXIT_CODES = { holds: 0, found: 0, violated: 1, unfinished: 3 } as const;
 const SLICE = 2000;
 
+/** A model, and what to say about the state in which a rule is broken; null for nothing. */
+interface Explored<State, Action> {
+  readonly model: Model<State, Action>;
+  readonly conclude: (state: State) => string | null;
+}
+
+function nameOf(choice: Choice): string {
+  if (choice.model === "multipaxos") return `multipaxos, scenario ${choice.scenario}`;
+  const bug = choice.model === "reference" ? (choice.options.bug ?? null) : null;
+  return bug === null ? choice.model : `${choice.model}, ${bug}: ${REFERENCE_BUGS[bug]}`;
+}
+
 function describeReport<State, Action>(
   choice: Choice,
-  model: Model<State, Action>,
+  { model, conclude }: Explored<State, Action>,
   report: Report<State, Action>,
 ): string[] {
   const { verdict, violation, path } = report;
-  const name = choice.model === "multipaxos" ? `${choice.model}, scenario ${choice.scenario}` : choice.model;
   const lines = [
-    `model:     ${name}`,
+    `model:     ${nameOf(choice)}`,
     `distinct:  ${report.states} states`,
     `generated: ${report.generated} states`,
     `depth:     ${report.depth}`,
@@ -39,11 +51,26 @@ function describeReport<State, Action>(
   if (verdict === "unfinished")
     lines.push(`open:      ${report.open} states were not followed; --states sets the limit`);
   if (path === null) return lines;
-  return [...lines, "", `Shortest counterexample, ${path.actions.length} actions:`, "", ...diagram(model, path)];
+  const conclusion = conclude(path.states.at(-1) as State);
+  return [
+    ...lines,
+    "",
+    `Shortest counterexample, ${path.actions.length} actions:`,
+    "",
+    ...diagram(model, path),
+    "",
+    `(${LEGEND})`,
+    ...(conclusion === null ? [] : [`${conclusion}.`]),
+  ];
 }
 
-function search<State, Action>(choice: Choice, model: Model<State, Action>, statesMax: number, host: Host): number {
-  const searching = createSearch(model, { statesMax });
+function search<State, Action>(
+  choice: Choice,
+  explored: Explored<State, Action>,
+  statesMax: number,
+  host: Host,
+): number {
+  const searching = createSearch(explored.model, { statesMax });
   const startedMs = host.now();
   for (;;) {
     const report = searching.run(SLICE);
@@ -54,19 +81,22 @@ function search<State, Action>(choice: Choice, model: Model<State, Action>, stat
       );
       continue;
     }
-    for (const line of describeReport(choice, model, report)) host.print(line);
+    for (const line of describeReport(choice, explored, report)) host.print(line);
     return EXIT_CODES[report.verdict];
   }
 }
 
 function explore(choice: Choice, statesMax: number, host: Host): number {
+  const conclude = (): null => null;
   switch (choice.model) {
     case "reference":
-      return search(choice, referenceModel(choice.options), statesMax, host);
-    case "paxos":
-      return search(choice, paxosModel(choice.options), statesMax, host);
+      return search(choice, { model: referenceModel(choice.options), conclude }, statesMax, host);
+    case "paxos": {
+      const model = paxosModel(choice.options);
+      return search(choice, { model, conclude: (state) => model.contradiction(state) }, statesMax, host);
+    }
     case "multipaxos":
-      return search(choice, multipaxosModel(choice.options), statesMax, host);
+      return search(choice, { model: multipaxosModel(choice.options), conclude }, statesMax, host);
   }
 }
 

@@ -1,3 +1,4 @@
+import { MULTIPAXOS_RULES, PAXOS_RULES, REFERENCE_BUGS } from "@synod/explorer";
 import { describe, expect, it } from "vitest";
 import { HELP, parseOptions, UsageError } from "../src/options.js";
 import { run } from "../src/run.js";
@@ -38,8 +39,26 @@ describe("explore", () => {
       "verdict:   violated: agreement",
       `Shortest counterexample, ${actions} actions:`,
     ]);
-    expect(lines).toHaveLength(9 + actions);
-    expect(lines.at(-1)).toContain("C");
+    expect(lines[8 + actions]).toContain("C");
+    expect(lines[10 + actions]).toMatch(/^\(p promises, v votes, C a value is chosen/);
+  });
+
+  it("shows what was proposed, and what contradicts what", () => {
+    const { lines } = explore("--lost-disks 1 --starts 2");
+    expect(lines[4]).toBe("verdict:   violated: proposals above a chosen one have its value");
+    expect(lines.some((line) => line.endsWith("promise 1.2 by 2, no vote: 1.2 proposes v2"))).toBe(true);
+    expect(lines.at(-1)).toBe("v1 is chosen in 1.1, but 1.2 proposes v2.");
+    expect(explore("--starts 2 --crashes 0 --lost-disks 1 --rule agreement").lines.at(-1)).toMatch(
+      /^v\d is chosen in 1\.\d, and v\d in 1\.\d\.$/,
+    );
+    const log = explore("--model multipaxos --scenario lostDisk").lines;
+    expect(log.some((line) => line.endsWith("propose: 1.2 proposes B for slot 1"))).toBe(true);
+  });
+
+  it("says which fault is built in", () => {
+    expect(explore("--model reference --bug MU-06").lines[0]).toBe(
+      "model:     reference, MU-06: two proposers share a ballot number",
+    );
   });
 
   it("explores the shipped code by default", () => {
@@ -78,5 +97,8 @@ describe("explore", () => {
     expect(parseOptions(["--help"])).toBeNull();
     for (const name of ["--late", "--rounds", "--symmetry", "--one-by-one", "--slow-disk"])
       expect(HELP).toContain(name);
+    for (const [bug, text] of Object.entries(REFERENCE_BUGS)) expect(HELP).toMatch(new RegExp(`${bug}  ${text}\n`));
+    for (const rule of [...PAXOS_RULES, ...MULTIPAXOS_RULES]) expect(HELP).toContain(rule);
+    expect(HELP).toContain("v votes");
   });
 });

@@ -1,4 +1,4 @@
-import type { CoreFinder, Mutant, PaxosFinder, SimFinder } from "./mutant.js";
+import type { Mutant, SearchingFinder } from "./mutant.js";
 import { type Outcome, runEntry } from "./run-mutant.js";
 
 /** What is run besides the mutants, to see that red means broken and green means whole. */
@@ -8,6 +8,8 @@ export interface Control {
   readonly mustBe: "red" | "green";
   readonly run: () => Promise<Outcome>;
 }
+
+const EXPLORED_STATES = 100_000;
 
 /** Targets that are broken for ever. If a checker calls one of them fine, nothing that it says counts. */
 const RED: readonly Control[] = [
@@ -23,31 +25,80 @@ const RED: readonly Control[] = [
     mustBe: "red",
     run: () => runEntry("control", [], { target: "lying disk" }),
   },
+  {
+    id: "disk-that-is-lost",
+    title: "A node that forgets its disk and goes on, under the explorer",
+    mustBe: "red",
+    run: () => runEntry("multipaxos", [], { scenario: "lostDisk", states: EXPLORED_STATES }),
+  },
 ];
 
-const lastSeed = (finder: CoreFinder | SimFinder): number =>
-  (finder.start ?? 1) + (finder.kind === "core" ? finder.schedules : finder.seeds) - 1;
+/** How far a finder looks, in its own unit, counted from its first seed or state. */
+function reachOf(finder: SearchingFinder): number {
+  switch (finder.kind) {
+    case "core":
+      return (finder.start ?? 1) + finder.schedules - 1;
+    case "sim":
+      return (finder.start ?? 1) + finder.seeds - 1;
+    case "topology":
+    case "noise":
+      return finder.runs;
+    case "paxos":
+    case "multipaxos":
+    case "reference":
+      return finder.states;
+  }
+}
 
-const nameOf = (finder: CoreFinder | SimFinder): string => `${finder.kind}-${finder.profile ?? "short"}`;
+/** The same look at the unchanged sources. Quorums that need not meet and built-in mistakes are left out. */
+function lookAtUnchanged(finder: SearchingFinder, reach: number): SearchingFinder {
+  switch (finder.kind) {
+    case "core":
+      return { ...finder, start: 1, schedules: reach };
+    case "sim":
+      return { ...finder, start: 1, seeds: reach };
+    case "topology":
+    case "noise":
+      return { ...finder, runs: reach };
+    case "multipaxos":
+      return { ...finder, states: reach };
+    case "paxos":
+      return { kind: "paxos", states: Math.min(reach, EXPLORED_STATES) };
+    case "reference":
+      return { kind: "reference", bug: null, states: reach };
+  }
+}
+
+function nameOf(finder: SearchingFinder): string {
+  switch (finder.kind) {
+    case "core":
+    case "sim":
+      return `${finder.kind}-${finder.profile ?? "short"}`;
+    case "topology":
+      return `topology-${finder.links}`;
+    case "noise":
+      return "noise";
+    case "multipaxos":
+      return `explorer-${finder.scenario}`;
+    case "paxos":
+    case "reference":
+      return `explorer-${finder.kind}`;
+  }
+}
 
 /** What the mutants' finders look at, on sources that nobody changed: there nothing may be found. */
 function unchanged(mutants: readonly Mutant[]): Control[] {
-  const jobs = new Map<string, CoreFinder | SimFinder | PaxosFinder>([
-    ["explorer", { kind: "paxos", states: 100_000 }],
-  ]);
+  const widest = new Map<string, SearchingFinder>();
   for (const { finder } of mutants) {
-    if (finder.kind !== "core" && finder.kind !== "sim") continue;
-    const name = nameOf(finder);
-    const known = jobs.get(name);
-    const last = Math.max(lastSeed(finder), known === undefined || known.kind === "paxos" ? 0 : lastSeed(known));
-    const range = { ...finder, start: 1 };
-    jobs.set(name, range.kind === "core" ? { ...range, schedules: last } : { ...range, seeds: last });
+    if (finder.kind === "unit") continue;
+    const known = widest.get(nameOf(finder));
+    if (known === undefined || reachOf(finder) > reachOf(known)) widest.set(nameOf(finder), finder);
   }
-  return [...jobs].map(([name, job]) => ({
+  return [...widest].map(([name, finder]) => ({
     id: `unchanged-${name}`,
     title: "The sources as they are",
     mustBe: "green",
-    run: () => runEntry(job.kind, [], job),
+    run: () => runEntry(finder.kind, [], lookAtUnchanged(finder, reachOf(finder))),
   }));
 }
 

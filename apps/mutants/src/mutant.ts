@@ -76,11 +76,18 @@ export interface TopologyFinder {
   readonly runs: number;
 }
 
+/** Replicas of the bare core beside one that sends ballots which no working node has. */
+export interface NoiseFinder {
+  readonly kind: "noise";
+  readonly runs: number;
+}
+
 /** Looks by itself at many schedules or states, and knows nothing of the mistake. */
 export type SearchingFinder =
   | CoreFinder
   | SimFinder
   | TopologyFinder
+  | NoiseFinder
   | PaxosFinder
   | MultipaxosFinder
   | ReferenceFinder;

@@ -9,7 +9,7 @@ import { patchedSources, StalePatch } from "./patch.js";
 import { ROOT, SOURCES } from "./root.js";
 
 /** Far above what any finder needs: only a mutant that hangs comes here. */
-const TIME_LIMIT_MS = 120_000;
+const TIME_LIMIT_MS = 300_000;
 
 /** What became of one mutant, or of one control. */
 export type Outcome =

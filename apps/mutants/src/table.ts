@@ -39,6 +39,8 @@ function finderText(finder: Finder): string {
       return `sim ${finder.profile}, ${finder.seeds} seeds`;
     case "topology":
       return `sim ${finder.links} links, ${finder.runs} runs`;
+    case "noise":
+      return `sim noise, ${finder.runs} runs`;
     case "paxos":
     case "reference":
       return `explorer ${finder.kind}, ${finder.states} states`;
@@ -78,9 +80,14 @@ export function controlRow(control: Control, outcome: Outcome): Row {
   return [verdict, "control", control.id, cut(control.title, TITLE_LENGTH), tookText(outcome), sawText(outcome)];
 }
 
-/** How many classes the mutants stand for. */
+/** How many classes the mutants stand for, and how many of them a search shows without the help of a named test. */
 export function classesOf(mutants: readonly Mutant[]): string {
-  const faults = new Set(mutants.flatMap((mutant) => mutant.faults));
-  const numbers = [...faults].filter((fault) => typeof fault === "number").length;
-  return `${numbers} classes of bugs and ${faults.size - numbers} seeded bugs`;
+  const classes = (some: readonly Mutant[]): number =>
+    new Set(some.flatMap(({ faults }) => faults.filter((fault) => typeof fault === "number"))).size;
+  const seeded = new Set(mutants.flatMap(({ faults }) => faults.filter((fault) => typeof fault === "string")));
+  const searched = classes(mutants.filter(({ finder }) => finder.kind !== "unit"));
+  return (
+    `${classes(mutants)} classes of bugs and ${seeded.size} seeded bugs, ` +
+    `${searched} classes by the explorer and the simulators alone`
+  );
 }

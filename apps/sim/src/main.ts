@@ -10,6 +10,9 @@ import { onThreads, serveThread } from "./threads.js";
 const terminal = process.stderr.isTTY === true;
 let lastProgressMs = 0;
 
+/** What the user named cannot be written. */
+class UnwritableError extends Error {}
+
 const host: Host = {
   print(line) {
     if (terminal) process.stderr.write("\r\u001b[K");
@@ -22,7 +25,13 @@ const host: Host = {
     lastProgressMs = nowMs;
     process.stderr.write(terminal ? `\r\u001b[K${line}` : `${line}\n`);
   },
-  write: (file, text) => writeFileSync(file, text),
+  write(file, text) {
+    try {
+      writeFileSync(file, text);
+    } catch (error) {
+      throw new UnwritableError(`The trace cannot be written to ${file}: ${(error as Error).message}`);
+    }
+  },
   now: () => performance.now(),
   threads: (threads, work, onResult) => onThreads(fileURLToPath(import.meta.url), threads, work, onResult),
 };
@@ -40,18 +49,23 @@ function read(): Options | null | undefined {
   }
 }
 
+const BENCH_STARTS = "Measures one core on short schedules of the bare core, for some seconds ...";
+
 function main(): void {
   const options = read();
   if (options === undefined) process.exitCode = 2;
-  else if (options?.bench === true) measureCore();
-  else if (options !== null) {
+  else if (options?.bench === true) {
+    console.log(BENCH_STARTS);
+    measureCore();
+  } else if (options !== null) {
     runAll(options, host).then(
       (code) => {
         process.exitCode = code;
       },
       (error: unknown) => {
-        console.error(error);
-        process.exitCode = 1;
+        const isUsage = error instanceof UnwritableError;
+        console.error(isUsage ? error.message : error);
+        process.exitCode = isUsage ? 2 : 1;
       },
     );
   }

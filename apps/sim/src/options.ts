@@ -38,6 +38,37 @@ function reduction(text: string): Reduction {
   throw new InvalidArgumentError("It must be the JSON object that --shrink printed.");
 }
 
+interface Given {
+  readonly seeds?: number;
+  readonly start?: number;
+  readonly profile?: ProfileName | keyof typeof GROUPS;
+  readonly seed?: number;
+  readonly trace?: string;
+  readonly jobs?: number;
+  readonly shrink?: boolean;
+  readonly reduce?: Reduction;
+  readonly bench?: boolean;
+}
+
+const SEEDS = 100;
+
+/** What is wrong with options that are fine one by one; null if nothing is. */
+function contradictionIn(given: Given): string | null {
+  const { profile, seed } = given;
+  const other = Object.keys(given).find((name) => name !== "bench");
+  if (given.bench === true && other !== undefined)
+    return `--bench takes no other option, so --${other} would do nothing`;
+  for (const name of ["seeds", "start"] as const) {
+    if (seed !== undefined && given[name] !== undefined) return `--seed is one seed alone: leave out --${name}`;
+  }
+  const about = (["trace", "shrink", "reduce"] as const).find((name) => given[name] !== undefined);
+  if (about === undefined) return null;
+  if (profile === undefined || seed === undefined) return `--${about} needs --seed and --profile: it is about one run`;
+  if (!(profile in GROUPS)) return null;
+  const names = GROUPS[profile as keyof typeof GROUPS].join(", ");
+  return `--${about} needs one profile, not a group: instead of ${profile} name one of ${names}`;
+}
+
 const HELP_AFTER = `
 Each seed is run once in each profile; "nodes" stands for those of whole nodes, "core" for those of the bare core. The exit code is 1 if a run breaks an invariant, 2 for a bad command line.
 A trace is JSON, or a space-time diagram if its name ends in .txt.`;
@@ -49,8 +80,8 @@ A trace is JSON, or a space-time diagram if its name ends in .txt.`;
 export function parseOptions(argv: readonly string[], directory: string): Options | null {
   const command = new Command("sim")
     .description("Runs whole clusters in virtual time, one for each seed, and checks that nothing breaks.")
-    .option("--seeds <number>", "how many seeds", wholeNumber(1), 100)
-    .option("--start <seed>", "the first seed", wholeNumber(0), 1)
+    .option("--seeds <number>", `how many seeds; default: ${SEEDS}`, wholeNumber(1))
+    .option("--start <seed>", "the first seed; default: 1", wholeNumber(0))
     .addOption(
       new Option("--profile <name>", "what fails; default: each in turn").choices([
         ...PROFILE_NAMES,
@@ -62,7 +93,7 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     .option("--jobs <number>", "runs at a time; default: one for each core", wholeNumber(1))
     .option("--shrink", "look for a smaller run that fails as well; needs --seed and --profile")
     .option("--reduce <json>", "leave out what --shrink found superfluous; needs --seed and --profile", reduction)
-    .option("--bench", "measure how many schedules of the bare core a minute one core can do")
+    .option("--bench", "measure how many schedules of the bare core a minute one core can do; takes no other option")
     .addHelpText("after", HELP_AFTER)
     .allowExcessArguments(false)
     .exitOverride()
@@ -73,17 +104,9 @@ export function parseOptions(argv: readonly string[], directory: string): Option
     if (error instanceof CommanderError && error.exitCode === 0) return null;
     throw error;
   }
-  const given = command.opts<{
-    seeds: number;
-    start: number;
-    profile?: ProfileName | keyof typeof GROUPS;
-    seed?: number;
-    trace?: string;
-    jobs?: number;
-    shrink?: boolean;
-    reduce?: Reduction;
-    bench?: boolean;
-  }>();
+  const given = command.opts<Given>();
+  const contradiction = contradictionIn(given);
+  if (contradiction !== null) command.error(`error: ${contradiction}`);
   const { profile } = given;
   const profiles =
     profile === undefined
@@ -92,13 +115,9 @@ export function parseOptions(argv: readonly string[], directory: string): Option
         ? GROUPS[profile as keyof typeof GROUPS]
         : [profile as ProfileName];
   const one = given.seed !== undefined && profiles.length === 1;
-  for (const name of ["trace", "shrink", "reduce"] as const) {
-    if (given[name] === undefined || one) continue;
-    command.error(`error: --${name} needs --seed and --profile: it is about one run`);
-  }
   return {
-    seeds: given.seed === undefined ? given.seeds : 1,
-    start: given.seed ?? given.start,
+    seeds: given.seed === undefined ? (given.seeds ?? SEEDS) : 1,
+    start: given.seed ?? given.start ?? 1,
     profiles,
     trace: given.trace === undefined ? null : resolve(directory, given.trace),
     jobs: given.jobs ?? (one ? 1 : availableParallelism()),

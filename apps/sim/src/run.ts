@@ -41,14 +41,28 @@ export function traceFile(file: string, report: Outcome, events: readonly TraceE
   return `${JSON.stringify({ version: 1, report, events }, null, 1)}\n`;
 }
 
-/** One run, told in some lines, with its trace if that is wanted. */
-async function runSingle(options: Options, profile: ProfileName, host: Host): Promise<number> {
-  const { start: seed, trace, reduce } = options;
+/** One run, told by `tell`, then its trace if that is wanted. */
+async function runTraced(
+  { start: seed, trace, reduce }: Options,
+  profile: ProfileName,
+  host: Host,
+  tell: (outcome: Outcome) => void,
+): Promise<Outcome> {
   const events: TraceEvent[] = [];
   const tracing = trace === null ? {} : { trace: (event: TraceEvent) => void events.push(event) };
   const outcome = await runOne(seed, profile, { ...tracing, reduce });
-  if (trace !== null) host.write(trace, traceFile(trace, outcome, events));
-  for (const line of [...describeOne(outcome), ...describeFailure(outcome, reduce)]) host.print(line);
+  tell(outcome);
+  if (trace === null) return outcome;
+  host.write(trace, traceFile(trace, outcome, events));
+  host.print(`trace written to ${trace}`);
+  return outcome;
+}
+
+async function runSingle(options: Options, profile: ProfileName, host: Host): Promise<number> {
+  const outcome = await runTraced(options, profile, host, (told) => {
+    for (const line of [...describeOne(told), ...describeFailure(told, options.reduce)]) host.print(line);
+  });
+  if (outcome.failure === null) host.print("no failure");
   return outcome.failure === null ? 0 : 1;
 }
 
@@ -74,8 +88,11 @@ async function runShrink(options: Options, profile: ProfileName, host: Host): Pr
     `${shrunk.runs} runs; ${shrunk.strikes} faults, ${report.clients} clients and ${report.events} events are left`,
   );
   for (const line of describeFailure(report, reduction)) host.print(line);
-  return runSingle({ ...options, reduce: reduction }, profile, { ...host, print: () => undefined });
+  if (options.trace !== null) await runTraced({ ...options, reduce: reduction }, profile, host, () => undefined);
+  return 1;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 async function runMany(options: Options, host: Host): Promise<number> {
   const { seeds, start, profiles, jobs } = options;
@@ -100,11 +117,15 @@ async function runMany(options: Options, host: Host): Promise<number> {
     for (const line of describeFailure(failed)) host.print(line);
     return 1;
   }
+  host.print("How often rare paths were taken:");
   for (const [name, count] of [...sometimes].sort(([a], [b]) => (a < b ? -1 : 1))) {
     host.print(`${String(count).padStart(9)}  ${name}`);
   }
   const seconds = (host.now() - startedMs) / 1000;
-  host.print(`${done} runs without a failure in ${seconds.toFixed(1)} s, ${(done / seconds).toFixed(1)} a second`);
+  const what = `${counted(seeds, "seed")} in ${counted(profiles.length, "profile")}`;
+  host.print(
+    `${what}: ${counted(done, "run")} without a failure in ${seconds.toFixed(1)} s, ${(done / seconds).toFixed(1)} a second`,
+  );
   return 0;
 }
 

@@ -72,11 +72,26 @@ describe("the command line", () => {
     [["--seed", "1", "--trace", "x.json"]],
     [["--shrink"]],
     [["--seed", "1", "--profile", "disk", "--reduce", "[]"]],
+    [["--seed", "1", "--seeds", "2"]],
+    [["--seed", "1", "--start", "2"]],
+    [["--bench", "--seeds", "2"]],
     [["--jobs", "0"]],
     [["--fast"]],
     [["seeds"]],
   ])("%j is refused", (argv) => {
     expect(() => parse(...argv)).toThrow(CommanderError);
+  });
+
+  test.each([
+    [["--seed", "1", "--seeds", "2"], "--seed is one seed alone: leave out --seeds"],
+    [["--bench", "--profile", "core"], "--bench takes no other option, so --profile would do nothing"],
+    [
+      ["--profile", "core", "--seed", "3", "--trace", "x.txt"],
+      "--trace needs one profile, not a group: instead of core name one of core-short, ",
+    ],
+    [["--trace", "x.txt"], "--trace needs --seed and --profile: it is about one run"],
+  ])("%j is told why", (argv, message) => {
+    expect(() => parse(...argv)).toThrow(message);
   });
 });
 
@@ -85,7 +100,8 @@ test("many seeds: progress, rare paths, a count", async () => {
   expect(code).toBe(0);
   expect(lines[0]).toBe("[#######.......................] 2 of 8 runs, 4.0 a second");
   expect(lines.some((line) => /^ +\d+ {2}leader elected$/.test(line))).toBe(true);
-  expect(lines.at(-1)).toMatch(/^8 runs without a failure in \d+\.\d s, \d+\.\d a second$/);
+  expect(lines.filter((line) => !/^ +\d/.test(line)).at(-2)).toBe("How often rare paths were taken:");
+  expect(lines.at(-1)).toMatch(/^4 seeds in 2 profiles: 8 runs without a failure in \d+\.\d s, \d+\.\d a second$/);
 });
 
 test("one seed: what it was, and its trace", async () => {
@@ -99,8 +115,11 @@ test("one seed: what it was, and its trace", async () => {
   };
   expect(version).toBe(1);
   expect(lines).toContain(`trace hash ${report.traceHash}`);
+  expect(lines.slice(-2)).toEqual(["trace written to /t.json", "no failure"]);
   expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(["node", "world", "send", "deliver", "drop"]));
-  expect(traceFile("t.txt", report, events).split("\n")).toHaveLength(events.length + 2);
+  // The diagram leaves out the beats of the election, which are many.
+  const drawn = events.filter((event) => !("message" in event && event.message.startsWith("beat")));
+  expect(traceFile("t.txt", report, events).split("\n")).toHaveLength(drawn.length + 2);
 });
 
 test("a failure says what broke and how to see it again", () => {
@@ -144,7 +163,16 @@ describe("as processes of their own", () => {
     const outputs = [];
     for (const jobs of ["1", "2"]) outputs.push((await sim([...argv, "--jobs", jobs], {})).stdout.split("\n"));
     expect(outputs[1]?.slice(0, -2)).toEqual(outputs[0]?.slice(0, -2));
-    expect(outputs[1]?.at(-2)).toMatch(/^250 runs without a failure/);
+    expect(outputs[1]?.at(-2)).toMatch(/^250 seeds in 1 profile: 250 runs without a failure/);
+  });
+
+  test("a trace that cannot be written is one line and code 2", async () => {
+    const argv = ["--profile", "core-short", "--seed", "3", "--trace", "/no/such/folder/t.txt"];
+    await expect(sim(argv, {})).rejects.toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/^seed 3, profile core-short: /) as string,
+      stderr: expect.stringMatching(/^The trace cannot be written to \/no\/such\/folder\/t.txt: ENOENT.*\n$/) as string,
+    });
   });
 
   test("a bad command line is one line and code 2", async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from "@synod/interface";
 import { check, equal } from "./assert.js";
+import { shaped } from "./shape.js";
 import { caseRunner, type Scope, signal, type SuiteOptions } from "./suite.js";
 
 export interface ClockWorld {
@@ -10,8 +11,11 @@ export interface ClockWorld {
 }
 
 export interface ClockSuiteOptions extends SuiteOptions {
+  /** A clock in its world: `{ clock, advance?(), dispose?() }`. Called anew for each case. */
   readonly create: () => ClockWorld | Promise<ClockWorld>;
 }
+
+const HINT = "If you have myClock(), return { clock: myClock() }. ";
 
 type AddCase = (name: string, body: (clock: Clock, scope: Scope) => Promise<void>) => void;
 
@@ -27,6 +31,7 @@ export function clockSuite(options: ClockSuiteOptions): void {
   const add: AddCase = (name, body) =>
     register(name, async (scope) => {
       const world = await options.create();
+      shaped(world?.clock, ["now", "timer", "soon"], "{ clock } with a Clock in it", HINT);
       scope.defer("dispose() of the world", () => world.dispose?.());
       scope.advanceWith(world.advance && (() => world.advance?.()));
       await body(world.clock, scope);

@@ -1,5 +1,6 @@
 import type { Codec, SynodErrorCode } from "@synod/interface";
 import { check, equal, fullText, hasCode, isEqual, numbers, sameBytes, show } from "./assert.js";
+import { shaped } from "./shape.js";
 import { caseRunner, type SuiteOptions } from "./suite.js";
 
 export interface CodecSuiteOptions<T> extends SuiteOptions {
@@ -21,6 +22,7 @@ const CODES: readonly SynodErrorCode[] = ["Malformed", "VersionUnsupported", "To
 /** Up to this length every position of an encoding is tried; of a longer one its head, its end and some in between. */
 const EVERY_POSITION_BYTES = 512;
 const RANDOM_INPUTS = 2000;
+const SAMPLES_MIN = 2;
 
 interface Bench<T> {
   readonly codec: Codec<T>;
@@ -41,12 +43,15 @@ type AddCase<T> = (name: string, body: (bench: Bench<T>) => void) => void;
 export function codecSuite<T>(options: CodecSuiteOptions<T>): void {
   const { create, samples, equal: same = isEqual, selfDelimiting = true, bytesMax } = options;
   const register = caseRunner(options);
+  if (!Array.isArray(samples) || samples.length < SAMPLES_MIN) {
+    const given = Array.isArray(samples) ? `${samples.length} of them` : show(samples);
+    const rule = `codecSuite needs samples: an array of at least ${SAMPLES_MIN} different values, not ${given}`;
+    return register("there are enough samples", async () => check(false, rule));
+  }
   const texts = samples.map(fullText);
+  const made = async (): Promise<Codec<T>> => shaped(await create(), ["encode", "decode"], "a Codec");
   const add: AddCase<T> = (name, body) =>
-    register(name, async () => {
-      check(samples.length >= 2, "the suite needs at least two samples");
-      body({ codec: await create(), other: await create(), samples, texts, same });
-    });
+    register(name, async () => body({ codec: await made(), other: await made(), samples, texts, same }));
   valueCases(add);
   ownershipCases(add);
   malformedCases(add, selfDelimiting);

@@ -1,6 +1,7 @@
 import type { ApplyContext, StateMachine } from "@synod/interface";
 import { check, equal, fullText, show } from "./assert.js";
 import { watched } from "./impurities.js";
+import { shaped } from "./shape.js";
 import { caseRunner, type SuiteOptions } from "./suite.js";
 
 export interface StateMachineSuiteOptions<Command, Query, Result, Answer = Result> extends SuiteOptions {
@@ -10,7 +11,7 @@ export interface StateMachineSuiteOptions<Command, Query, Result, Answer = Resul
     | Promise<StateMachine<Command, Query, Result, Answer>>;
   /** A log that reaches every kind of command and of outcome; 20 to 200 commands, at least 4. */
   readonly commands: readonly Command[];
-  /** Questions whose answers, taken together, show the whole state. */
+  /** Questions whose answers, taken together, show the whole state; at least one. */
   readonly queries: readonly Query[];
 }
 
@@ -30,6 +31,7 @@ interface Seen {
 }
 
 const CUTS_MAX = 24;
+const COMMANDS_MIN = 4;
 
 /**
  * What every `StateMachine` must do: the same log gives the same results and state, whatever happened before, beside or in between;
@@ -42,11 +44,17 @@ export function stateMachineSuite<Command, Query, Result, Answer = Result>(
 ): void {
   const { commands, queries } = options;
   const register = caseRunner(options);
+  if (!Array.isArray(commands) || commands.length < COMMANDS_MIN || !Array.isArray(queries) || queries.length === 0) {
+    const [one, other] = [commands, queries].map((list: unknown) => (Array.isArray(list) ? list.length : show(list)));
+    const rule =
+      `stateMachineSuite needs commands, an array of at least ${COMMANDS_MIN} (20 to 200 are good), ` +
+      `and queries, an array of at least one; not ${one} and ${other}`;
+    return register("there are enough commands and queries", async () => check(false, rule));
+  }
+  const create = async (): Promise<StateMachine<Command, Query, Result, Answer>> =>
+    shaped(await options.create(), ["apply", "query", "snapshot", "restore"], "a StateMachine at its start");
   const add: AddCase<Command, Query, Result, Answer> = (name, body) =>
-    register(name, async () => {
-      check(commands.length >= 4, "the suite needs at least four commands");
-      await body({ create: async () => options.create(), commands, queries });
-    });
+    register(name, () => body({ create, commands, queries }));
   determinismCases(add);
   queryCases(add);
   snapshotCases(add);

@@ -3,11 +3,13 @@ import { StorageBench, type AddCase, type StorageMedium } from "./storage-bench.
 import { lifeCases } from "./storage-life.js";
 import { snapshotCases } from "./storage-snapshots.js";
 import { writingCases } from "./storage-writing.js";
+import { shaped } from "./shape.js";
 import { caseRunner, type SuiteOptions } from "./suite.js";
 
 export type { StorageMedium };
 
 export interface StorageSuiteOptions<M extends StorageMedium = StorageMedium> extends SuiteOptions {
+  /** One disk, blank, and storage objects on it: `{ storage(), advance?(), dispose?() }`. Called anew for each case. */
   readonly create: () => M | Promise<M>;
   /**
    * Ends the running storage object without its `close` and loses all that is not durable, as a power cut does.
@@ -18,6 +20,8 @@ export interface StorageSuiteOptions<M extends StorageMedium = StorageMedium> ex
   readonly fail?: (medium: M) => void | Promise<void>;
 }
 
+const HINT = "If you have myStorage(disk), return { storage: () => myStorage(disk) }. ";
+
 /**
  * What every `Storage` must do: identity, order, atomicity, durability, ownership, snapshots, and that each call settles.
  * Damage, full disks and locks between processes are each adapter's own matter.
@@ -27,7 +31,7 @@ export function storageSuite<M extends StorageMedium>(options: StorageSuiteOptio
   const { create, crash, fail } = options;
   const add: AddCase = (name, body) =>
     register(name, async (scope) => {
-      const medium = await create();
+      const medium = shaped(await create(), ["storage"], "{ storage() }: one disk, and storage objects on it", HINT);
       scope.defer("dispose() of the medium", () => medium.dispose?.());
       scope.advanceWith(medium.advance && (() => medium.advance?.()));
       await body(new StorageBench({ scope, medium, crash: () => crash?.(medium), fail: () => fail?.(medium) }));

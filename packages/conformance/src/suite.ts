@@ -1,5 +1,6 @@
 import type { SynodErrorCode } from "@synod/interface";
 import { hasCode, show } from "./assert.js";
+import { WrongShape } from "./shape.js";
 
 /** Registers a test with a runner: `test` of Vitest or node:test, `it` of Mocha or Jest. */
 export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
@@ -124,9 +125,13 @@ export class Scope {
   }
 }
 
-/** Registers cases; each runs in a scope of its own, which is cleaned up whatever happens. */
+/**
+ * Registers cases; each runs in a scope of its own, which is cleaned up whatever happens. What is wrong with `create` is
+ * wrong in every case, and told by the first one that runs.
+ */
 export function caseRunner(options: SuiteOptions): (name: string, body: (scope: Scope) => Promise<void>) => void {
   const { test, guardMs = 10_000 } = options;
+  let teller: string | null = null;
   return (name, body) => {
     test(name, async () => {
       const scope = new Scope(guardMs);
@@ -135,6 +140,8 @@ export function caseRunner(options: SuiteOptions): (name: string, body: (scope: 
       } catch (error) {
         // What went wrong first is what to tell; after it, cleaning up may fail as well.
         await scope.cleanUp().catch(() => {});
+        if (error instanceof WrongShape) teller ??= name;
+        if (error instanceof WrongShape && teller !== name) return;
         throw error;
       }
       await scope.cleanUp();

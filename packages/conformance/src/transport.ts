@@ -1,3 +1,4 @@
+import { shaped } from "./shape.js";
 import { caseRunner, type SuiteOptions } from "./suite.js";
 import { type AddCase, TransportBench, type TransportWorld } from "./transport-bench.js";
 import { deliveryCases } from "./transport-delivery.js";
@@ -7,8 +8,12 @@ import { limitCases } from "./transport-limits.js";
 export type { TransportWorld };
 
 export interface TransportSuiteOptions extends SuiteOptions {
+  /** One network, and transports on it. Called anew for each case. */
   readonly create: () => TransportWorld | Promise<TransportWorld>;
 }
+
+const WANTED = "{ transport(), tooLongBytes, queueBytesMax }: one network, and transports on it";
+const HINT = "If you have myTransport(network), return { transport: () => myTransport(network), ... }. ";
 
 /**
  * What every `Transport` must do on a healthy network: deliver whole frames, own them once, drop at its limits without a
@@ -19,7 +24,7 @@ export function transportSuite(options: TransportSuiteOptions): void {
   const register = caseRunner(options);
   const add: AddCase = (name, body) =>
     register(name, async (scope) => {
-      const world = await options.create();
+      const world = shaped(await options.create(), ["transport"], WANTED, HINT);
       scope.defer("dispose() of the world", () => world.dispose?.());
       scope.advanceWith(world.advance && (() => world.advance?.()));
       await body(new TransportBench(world, scope));

@@ -1,3 +1,4 @@
+import { SynodError } from "@synod/interface";
 import type { Event, Model, Path } from "./model.js";
 
 const MARKS = { promised: "p", voted: "v", chosen: "C" } as const;
@@ -29,14 +30,23 @@ function row({ at, from, mark }: Event, widths: readonly number[]): string {
 /**
  * A space-time diagram: a column for each process, time from top to bottom, one step a row. `*` marks a step of a process
  * by itself; `p` a promise, `v` a vote, `C` the step with which a value is chosen.
+ *
+ * @throws SynodError `InvalidArgument` if the model has no `processes` or `describe`.
  */
 export function diagram<State, Action>(model: Model<State, Action>, path: Path<State, Action>): string[] {
-  const widths = model.processes.map((name) => Math.max(name.length + 2, 8));
+  const { processes } = model;
+  if (processes === undefined || model.describe === undefined) {
+    throw new SynodError(
+      "InvalidArgument",
+      `A diagram needs ${processes === undefined ? "processes (the names of the columns)" : "describe(action, before, after)"} in the model.`,
+    );
+  }
+  const widths = processes.map((name) => Math.max(name.length + 2, 8));
   const digits = String(path.actions.length).length;
   const margin = " ".repeat(digits + 2);
   const lines = [
     margin +
-      model.processes
+      processes
         .map((name, index) => name.padEnd(widths[index] ?? 0))
         .join("")
         .trimEnd(),

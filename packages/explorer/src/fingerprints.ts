@@ -18,9 +18,10 @@ function finish(h: number): number {
  * Writes the 128-bit fingerprint of a key to `out`. Two of 10^9 different states share one with a probability below 10^-20,
  * which is why the search keeps fingerprints instead of states.
  *
- * @throws SynodError `InvalidArgument` if the key holds a number that is no 32-bit integer.
+ * @throws SynodError `InvalidArgument` if it is no key, or holds a number that is no 32-bit integer.
  */
 export function fingerprint(key: Key, out: Uint32Array): void {
+  if (typeof key !== "string" && !Array.isArray(key) && !(key instanceof Int32Array)) refuseKey(key);
   const [m1, m2, m3, m4] = MULTIPLIERS;
   let [a, b, c, d] = [m1 ^ key.length, m2 ^ key.length, m3 ^ key.length, m4 ^ key.length];
   for (let i = 0; i < key.length; i++) {
@@ -36,9 +37,18 @@ export function fingerprint(key: Key, out: Uint32Array): void {
   out[3] = finish(d);
 }
 
+function refuseKey(value: unknown): never {
+  const given = typeof value === "object" && value !== null ? "an object" : String(value);
+  throw new SynodError(
+    "InvalidArgument",
+    `key(state) must return text, or an Int32Array or array of 32-bit integers, not ${given}. ` +
+      "JSON.stringify(state) will do for plain data.",
+  );
+}
+
 function wordOf(value: number): number {
   if ((value | 0) === value) return value;
-  throw new SynodError("InvalidArgument", `A key of numbers holds 32-bit integers, not ${value}.`);
+  throw new SynodError("InvalidArgument", `A key of numbers holds 32-bit integers, not ${String(value)}.`);
 }
 
 /** Whether the fingerprint `a` comes before `b`. */

@@ -1,5 +1,5 @@
 /** What identifies a state: text, or 32-bit integers. Equal keys mean the same state. */
-export type Key = string | readonly number[];
+export type Key = string | readonly number[] | Int32Array;
 
 /** One row of a space-time diagram. */
 export interface Event {
@@ -13,17 +13,24 @@ export interface Event {
 }
 
 /**
- * A system of states and actions. Everything in it must be a pure function of its arguments, and states must never be
- * changed: the search keeps them, and replays the way to a violation.
+ * A system of states and actions. Everything in it must be a pure function of its arguments, and must never mutate a
+ * state it was given, parts of it included: the search keeps states, and replays the way to a violation. The first few
+ * thousand states are watched for that.
+ *
+ * Needed are `initial`, `actions`, `next` and `key`; the others may be left out.
  */
 export interface Model<State, Action> {
-  /** Names of the processes, as columns of a diagram. */
-  readonly processes: readonly string[];
+  /** Names of the processes, as columns of a diagram. Needed for diagrams alone. */
+  readonly processes?: readonly string[];
   initial(): readonly State[];
   /** What may happen next, always in the same order for the same state. */
   actions(state: State): readonly Action[];
-  /** The state afterwards. May be the same one as before; null if nothing happens (the action is then not counted). */
+  /**
+   * The state afterwards, a new one: never mutate `state`. May be the same one as before if nothing in it changes; null if
+   * nothing happens (the action is then not counted).
+   */
   next(state: State, action: Action): State | null;
+  /** Text (`JSON.stringify(state)` will do) or 32-bit integers. Whatever makes two states differ must be part of it. */
   key(state: State): Key;
   /**
    * The name of a rule that this state breaks, or null.
@@ -38,8 +45,8 @@ export interface Model<State, Action> {
    * whose ids are part of ballots are ordered by them, so they must not be permuted.
    */
   alike?(state: State): Iterable<State>;
-  /** The row of the diagram for one step. */
-  describe(action: Action, before: State, after: State): Event;
+  /** The row of the diagram for one step. Needed for diagrams alone. */
+  describe?(action: Action, before: State, after: State): Event;
 }
 
 /** A way from an initial state. `states` has one element more than `actions`. */

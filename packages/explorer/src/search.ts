@@ -2,6 +2,7 @@ import { SynodError } from "@synod/interface";
 import { fingerprint, isBelow, WORDS } from "./fingerprints.js";
 import type { Model, Path } from "./model.js";
 import { StateTable } from "./state-table.js";
+import { Watch } from "./watch.js";
 
 /**
  * - `holds`: every state within the bounds was visited, and none breaks a rule.
@@ -45,6 +46,9 @@ export interface Search<State, Action> {
 
 const STATES_MAX = 20_000_000;
 
+/** So many states are watched while they are followed: a model that mutates one does so early, and each look costs a key. */
+const WATCHED_MAX = 2_000;
+
 class BreadthFirst<State, Action> implements Search<State, Action> {
   readonly #model: Model<State, Action>;
   readonly #goal: (state: State) => boolean;
@@ -59,16 +63,20 @@ class BreadthFirst<State, Action> implements Search<State, Action> {
   #generated = 0;
   /** How it ended, and the way there: an initial state, then a step from each state to the next. */
   #end: { verdict: "violated" | "found"; rule: string | null; way: readonly number[] } | null = null;
+  readonly #followed: Watch<State>;
+  readonly #reached: Watch<State>;
   readonly #mine = new Uint32Array(WORDS);
   readonly #other = new Uint32Array(WORDS);
 
   constructor(model: Model<State, Action>, { goal = () => false, statesMax = STATES_MAX }: SearchOptions<State>) {
     if (!Number.isSafeInteger(statesMax) || statesMax < 1) {
-      throw new SynodError("InvalidArgument", `statesMax must be an integer from 1, not ${String(statesMax)}.`);
+      refuse(`statesMax must be an integer from 1, not ${String(statesMax)}.`);
     }
     this.#model = model;
     this.#goal = goal;
     this.#statesMax = statesMax;
+    this.#followed = new Watch((state) => model.key(state));
+    this.#reached = new Watch((state) => model.key(state));
     for (const [index, state] of model.initial().entries()) this.#reach(state, null, -1, index);
     this.#descend();
   }
@@ -95,9 +103,16 @@ class BreadthFirst<State, Action> implements Search<State, Action> {
   }
 
   #follow(state: State, number: number): void {
-    for (const [index, action] of this.#model.actions(state).entries()) {
+    const isWatched = number < WATCHED_MAX;
+    if (isWatched) this.#followed.remember(state);
+    const actions = this.#model.actions(state);
+    if (isWatched) this.#followed.verify(state, "actions");
+    for (const [index, action] of actions.entries()) {
       const after = this.#model.next(state, action);
+      if (isWatched) this.#followed.verify(state, "next");
+      if (after === undefined) refuse("next(state, action) must return a state, or null where nothing happens.");
       if (after !== null) this.#reach(after, state, number, index);
+      if (isWatched) this.#followed.verify(state, "check");
       if (this.#end !== null) return;
     }
   }
@@ -110,7 +125,10 @@ class BreadthFirst<State, Action> implements Search<State, Action> {
     if (state === before) return;
     this.#fingerprint(state);
     // Rules about steps must see every step, not only the first one to a state.
+    const isWatched = parent < WATCHED_MAX && model.check !== undefined;
+    if (isWatched) this.#reached.remember(state);
     const rule = model.check?.(state, before) ?? null;
+    if (isWatched) this.#reached.verify(state, "check");
     const isNew = this.#table.add(this.#mine, parent, step);
     if (isNew) this.#deeper.push(state);
     if (rule !== null) this.#finish("violated", rule, parent, step, isNew);
@@ -165,10 +183,15 @@ class BreadthFirst<State, Action> implements Search<State, Action> {
   }
 }
 
+function refuse(message: string): never {
+  throw new SynodError("InvalidArgument", message);
+}
+
 /**
  * Prepares a breadth-first search of all states of a model. Nothing is visited before `run`.
  *
- * @throws SynodError `InvalidArgument` for a bad option, and while running for a key that is none.
+ * @throws SynodError `InvalidArgument` for a bad option, and while running for a key that is none and for a model that
+ * mutates a state it was given.
  */
 export function createSearch<State, Action>(
   model: Model<State, Action>,
@@ -177,7 +200,11 @@ export function createSearch<State, Action>(
   return new BreadthFirst(model, options);
 }
 
-/** Visits every state of a model, and reports. */
+/**
+ * Visits every state of a model, and reports.
+ *
+ * @throws SynodError as `createSearch` and its `run` do.
+ */
 export function explore<State, Action>(
   model: Model<State, Action>,
   options: SearchOptions<State> = {},
@@ -188,7 +215,7 @@ export function explore<State, Action>(
 /** The same model, begun in other states: to go on from where a search has ended. */
 export function startingAt<State, Action>(model: Model<State, Action>, states: readonly State[]): Model<State, Action> {
   return {
-    processes: model.processes,
+    ...(model.processes === undefined ? {} : { processes: model.processes }),
     initial: () => states,
     actions: (state) => model.actions(state),
     next: (state, action) => model.next(state, action),
@@ -196,7 +223,7 @@ export function startingAt<State, Action>(model: Model<State, Action>, states: r
     check: (state, before) => model.check?.(state, before) ?? null,
     within: (state) => model.within?.(state) ?? true,
     alike: (state) => model.alike?.(state) ?? [],
-    describe: (action, before, after) => model.describe(action, before, after),
+    ...(model.describe === undefined ? {} : { describe: model.describe.bind(model) }),
   };
 }
 

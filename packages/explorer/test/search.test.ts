@@ -1,3 +1,4 @@
+import { SynodError } from "@synod/interface";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createSearch, diagram, explore, find, type Model, startingAt } from "../src/index.js";
@@ -141,5 +142,62 @@ describe("the search", () => {
 
   it("refuses a key that is none", () => {
     expect(() => createSearch({ ...numbers(9), key: () => [0.5] })).toThrow(/32-bit integers, not 0.5/);
+  });
+
+  it.each([
+    [7, "7"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [{ n: 1 }, "an object"],
+    [new Uint8Array(3), "an object"],
+  ])("refuses the key %j, which would merge states", (key, text) => {
+    const run = () => explore({ ...numbers(9), key: () => key as never });
+    expect(run).toThrow(`key(state) must return text, or an Int32Array or array of 32-bit integers, not ${text}.`);
+    expect(run).toThrow(SynodError);
+  });
+
+  it("takes an Int32Array as a key", () => {
+    expect(explore({ ...numbers(10), key: (n) => Int32Array.of(n) })).toEqual(explore(numbers(10)));
+  });
+});
+
+describe("a model that mutates what it was given", () => {
+  type Box = { n: number };
+  const boxes: Model<Box, "up"> = {
+    initial: () => [{ n: 0 }],
+    actions: () => ["up"],
+    next: ({ n }) => (n < 5 ? { n: n + 1 } : null),
+    key: ({ n }) => String(n),
+    check: () => null,
+  };
+  const spoilt = (box: Box | null): void => {
+    if (box?.n === 3) box.n = 9;
+  };
+
+  it.each<[string, Partial<Model<Box, "up">>]>([
+    ["actions", { actions: (box) => (spoilt(box), ["up"]) }],
+    ["next", { next: (box) => ((box.n += box.n < 5 ? 1 : 0), box) }],
+    ["next", { next: (box) => (spoilt(box), box.n < 5 ? { n: box.n + 1 } : null) }],
+    ["check", { check: (box) => (spoilt(box), null) }],
+    ["check", { check: (_, before) => (spoilt(before), null) }],
+  ])("in %s is told", (name, part) => {
+    expect(explore(boxes).verdict).toBe("holds");
+    expect(() => explore({ ...boxes, ...part })).toThrow(`${name} changed the state it was given. Never mutate`);
+    expect(() => explore({ ...boxes, ...part })).toThrow(SynodError);
+  });
+
+  it("or forgets to return it is told", () => {
+    expect(() => explore({ ...boxes, next: () => undefined as never })).toThrow(
+      /next\(state, action\) must return a state/,
+    );
+  });
+
+  it("needs processes and describe for a diagram alone", () => {
+    const { path } = find(boxes, ({ n }) => n === 2);
+    if (path === null) throw new Error("not found");
+    expect(find(startingAt(boxes, [{ n: 4 }]), ({ n }) => n === 5).verdict).toBe("found");
+    expect(() => diagram(boxes, path)).toThrow("A diagram needs processes (the names of the columns) in the model.");
+    expect(() => diagram({ ...boxes, processes: ["box"] }, path)).toThrow(/^A diagram needs describe\(action, before/);
+    expect(diagram({ ...boxes, processes: ["box"], describe: () => ({ at: 0, text: "up" }) }, path)).toHaveLength(3);
   });
 });

@@ -194,22 +194,36 @@ function textOf<Input, Output>(
     return JSON.stringify(input) + (returned === null || output === undefined ? "" : ` -> ${JSON.stringify(output)}`);
   };
   const named = (operation: Operation<Input, Output>): string => `${label(operation)} (client ${operation.client})`;
+  // Not by identity: what returned only after the fault is drawn without its return.
+  const isDrawn = ({ client, input }: Operation<Input, Output>): boolean =>
+    drawn.some((one) => one.client === client && one.input === input);
+  const placed = (operation: Operation<Input, Output>): string =>
+    isDrawn(operation) ? named(operation) : `${label(operation)} (client ${operation.client}, not drawn)`;
   const last = <T>(items: readonly T[], max: number): readonly T[] => items.slice(Math.max(0, items.length - max));
-  const nearest = last(attempt, attemptMax).map(named).join(", ");
   const end = operations.filter(({ call }) => call <= Number(stuck.return));
   const drawn = operations.length <= drawnMax ? operations : [...new Set([...last(end, drawnMax), stuck])];
+  const nearest = last(attempt, attemptMax).map(placed).join(", ");
+  const alone = operations.length === 1;
   const sentences = [
     nearest
       ? `The nearest attempt: ${attempt.length > attemptMax ? "..., " : ""}${nearest}; then nothing fits.`
-      : "None of them can come first.",
+      : alone
+        ? "It is impossible by itself."
+        : "None of them can come first.",
+    stuck.output === undefined
+      ? "It returned, but has no output: record what the client was told (null for nothing), or return: null if nobody knows."
+      : "",
     drawn.length < operations.length
       ? `Only the last ${drawn.length} of ${operations.length} operations are drawn.`
       : "",
-    others > 0 ? `The other ${others} operations make no difference, whenever they happened.` : "",
+    others > 0
+      ? `That stays so whenever the other ${others === 1 ? "operation" : `${others} operations`} happened, or if not at all.`
+      : "",
     smallest ? "" : "There may be fewer: the search for them ended at its limit.",
   ];
   const picture = ["", ...drawHistory(drawn, label), ""];
-  return [`No order of these operations explains ${named(stuck)}:`, ...picture, ...sentences.filter(Boolean)].join(
-    "\n",
-  );
+  const heading = alone
+    ? `Nothing explains ${named(stuck)}:`
+    : `No order of these operations explains ${named(stuck)}:`;
+  return [heading, ...picture, ...sentences.filter(Boolean)].join("\n");
 }

@@ -41,7 +41,7 @@ it("shows the fewest operations that are at fault, as a picture", () => {
       "  client dee                            |- read -> 1 -|",
       "",
       "The nearest attempt: write 1 (client ann), write 2 (client ann); then nothing fits.",
-      "The other 4 operations make no difference, whenever they happened.",
+      "That stays so whenever the other 4 operations happened, or if not at all.",
     ].join("\n"),
   );
   expect(explanation.operations).toEqual([history[0], history[3], history[5]]);
@@ -107,4 +107,45 @@ it("has the whole partition where no steps may be spent on it", () => {
   expect(explanation.operations).toHaveLength(history.length);
   expect(explanation).toMatchObject({ smallest: false, stuck: history[5] });
   expect(explanation.text).toContain("There may be fewer");
+});
+
+it("says of one operation that it is one", () => {
+  const incr = { client: "b", call: 0, return: 1, input: { type: "incr" as const } };
+  const get = { client: "c", call: 2, return: 3, input: { type: "get" as const }, output: 6 };
+  expect(explanationOf(counter(), [incr, get]).text).toBe(
+    [
+      "Nothing explains get -> 6 (client c):",
+      "",
+      "  client c  |- get -> 6 -|",
+      "",
+      "It is impossible by itself.",
+      "That stays so whenever the other operation happened, or if not at all.",
+    ].join("\n"),
+  );
+});
+
+it("says which of the operations that it names are not drawn", () => {
+  const incr = { client: "b", call: 0, return: 1, input: { type: "incr" as const } };
+  const gets = [1, 0].map((output, index) => {
+    return { client: "c", call: 10 * index + 8, return: 10 * index + 9, input: { type: "get" as const }, output };
+  });
+  expect(explanationOf(counter(), [incr, ...gets]).text.split("\n")).toEqual([
+    "No order of these operations explains get -> 0 (client c):",
+    "",
+    "  client c  |- get -> 1 -||- get -> 0 -|",
+    "",
+    "The nearest attempt: incr 1 (client b, not drawn), get -> 1 (client c); then nothing fits.",
+    "That stays so whenever the other operation happened, or if not at all.",
+  ]);
+});
+
+it("hints at an output that was not recorded", () => {
+  const balance: Model<number, { do: string }, number> = {
+    init: () => 0,
+    step: (state, _, output) => (output === state ? { ok: true, state } : { ok: false }),
+  };
+  const told = { client: "ann", call: 0, return: 1, input: { do: "balance" }, output: 7 };
+  const { output: _, ...untold } = told;
+  expect(explanationOf(balance, [untold]).text).toContain("It returned, but has no output: record what the client");
+  expect(explanationOf(balance, [told]).text).not.toContain("no output");
 });

@@ -66,8 +66,11 @@ export class CatchUp {
   askAnew(): void {
     for (const source of this.#sources.values()) {
       source.question = null;
-      source.waitMs = source.patienceMs;
+      source.patienceMs = this.#patienceMs;
+      source.waitMs = this.#patienceMs;
     }
+    // It had its chance.
+    if (this.#asked !== null) this.#source(this.#asked).failed = true;
     this.#asked = null;
   }
 

@@ -11,7 +11,7 @@ import type { Message } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
-import { sameValue } from "./values.js";
+import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
 export interface CoreStart {
@@ -68,6 +68,8 @@ export class Core {
   forwarded: ForwardedBody[] = [];
   forwardOutcomes: ForwardOutcome[] = [];
   notices: Notice[] = [];
+
+  #approachedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(start: CoreStart) {
     const { me, configuration, recovered, settings } = start;
@@ -138,6 +140,17 @@ export class Core {
 
   saw(ballot: Ballot | null): void {
     this.highestSeen = highestBallot(this.highestSeen, ballot);
+  }
+
+  /**
+   * Somebody speaks of a round that is too far ahead to believe. Another node may have been led there step by step: each timeout
+   * brings this one closer, so that they meet. Not beyond all measure, or one sick peer could use the rounds of all up.
+   */
+  approach({ round }: Ballot): void {
+    const { electionTimeoutMs } = this.settings;
+    if (round > ROUND_FOLLOWED_MAX || this.nowMs - this.#approachedAtMs < electionTimeoutMs) return;
+    this.#approachedAtMs = this.nowMs;
+    this.saw({ round: (this.highestSeen?.round ?? 0) + ROUND_STEP, node: this.me });
   }
 
   view(): ElectionView {

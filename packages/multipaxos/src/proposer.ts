@@ -27,18 +27,18 @@ interface Open {
 
 /** What a member's votes say of the way to it and back. */
 interface Member {
-  /** How long its latest vote took, of those for values that were sent to it once (Karn, Partridge: Round-Trip Time Estimates). */
+  /** How long the vote for its timed slot took, from when the value was first sent. */
   voteMs: number;
-  /** Resends since then. */
+  /** The slot whose vote is timed, whether or not others make it chosen before. */
+  timed: { readonly slot: Slot; readonly sentAtMs: number } | null;
+  /** Resends since that vote. */
   unanswered: number;
-  /** Highest slot that was ever sent to it again: a vote up to there may answer any of the copies. */
-  resentUpTo: Slot;
   /** When something was last sent again, and the last slot of it, until that slot's vote is there. */
   resent: { atMs: number; upTo: Slot } | null;
 }
 
 /** A member's votes are waited for this many times `resendMs` at most: a link may lose and heal without a word. */
-const RESEND_WAITS_MAX = 8;
+const RESEND_WAITS_MAX = 16;
 
 export interface ProposerOptions {
   readonly me: NodeId;
@@ -270,6 +270,7 @@ export class Proposer {
     }));
     this.#next++;
     this.#open.set(slot, { value, voters: new Set(), sentAtMs: nowMs });
+    for (const id of this.#options.quorums.members) this.#member(id).timed ??= { slot, sentAtMs: nowMs };
     this.#openBytes += value.length;
     return { slot, value };
   }
@@ -284,14 +285,11 @@ export class Proposer {
     let slot = this.#lowestOpen();
     for (const [first, last] of ranges) {
       if (member.resent !== null && first <= member.resent.upTo && member.resent.upTo <= last) member.resent = null;
+      this.#timeVote(member, first, last, nowMs);
       for (slot = Math.max(slot, first); slot <= last && slot < this.#next; slot++) {
         const open = this.#open.get(slot);
         if (open === undefined || open.voters.has(from)) continue;
         open.voters.add(from);
-        if (slot > member.resentUpTo) {
-          member.voteMs = nowMs - open.sentAtMs;
-          member.unanswered = 0;
-        }
         if (!this.#options.quorums.phase2(open.voters)) continue;
         this.settled(slot);
         chosen.push({ slot, value: open.value });
@@ -333,16 +331,27 @@ export class Proposer {
       const last = proposals.at(-1);
       if (last === undefined) continue;
       member.resent = { atMs: nowMs, upTo: last.slot };
-      member.resentUpTo = Math.max(member.resentUpTo, last.slot);
       member.unanswered++;
       resends.push({ to: [id], proposals });
     }
     return resends;
   }
 
+  /** One slot at a time is timed: also where copies were sent, so that the time may be too long and never too short. */
+  #timeVote(member: Member, first: Slot, last: Slot, nowMs: number): void {
+    const { timed } = member;
+    if (timed === null || timed.slot > last) return;
+    // Voted past: the member learned the slot in another way.
+    if (timed.slot >= first) {
+      member.voteMs = nowMs - timed.sentAtMs;
+      member.unanswered = 0;
+    }
+    member.timed = null;
+  }
+
   #waitMs({ voteMs, unanswered }: Member): number {
     const { resendMs } = this.#options;
-    return Math.min(Math.max(2 * voteMs, resendMs) * Math.min(2 ** unanswered, 4), RESEND_WAITS_MAX * resendMs);
+    return Math.min(Math.max(2 * voteMs, resendMs) * 2 ** Math.min(unanswered, 10), RESEND_WAITS_MAX * resendMs);
   }
 
   #unvoted(id: NodeId, sentUpToMs: number, bytesMax: number): Proposal[] {
@@ -364,8 +373,7 @@ export class Proposer {
 
   #member(id: NodeId): Member {
     let member = this.#members.get(id);
-    if (member === undefined)
-      this.#members.set(id, (member = { voteMs: 0, unanswered: 0, resentUpTo: 0, resent: null }));
+    if (member === undefined) this.#members.set(id, (member = { voteMs: 0, timed: null, unanswered: 0, resent: null }));
     return member;
   }
 }

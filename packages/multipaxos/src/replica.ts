@@ -27,7 +27,6 @@ import {
   startReads,
 } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
-import { ROUND_STEP } from "./values.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {
@@ -113,8 +112,7 @@ export class Replica {
     for (const ballot of ballotsOf(message)) {
       if (ballot === null) continue;
       if (ballotFault(ballot, highestRound) === null) continue;
-      // Another node may have been led so far step by step: each of its messages brings this one closer, so that they meet.
-      if (isBallot(ballot)) core.saw({ round: highestRound + ROUND_STEP, node: core.me });
+      if (isBallot(ballot)) core.approach(ballot);
       return core.ignore(from, "bad ballot");
     }
     for (const ballot of ballotsOf(message)) core.saw(ballot);

@@ -22,8 +22,11 @@ export const PAGE_BYTES_MAX: number = 128 * 1024;
 /** Values this far above the own chosen prefix are not taken: no window is that wide, and work must stay bounded. */
 export const SLOTS_AHEAD_MAX: number = 2 ** 24;
 
-/** One message, however wild, makes the rounds grow by this at most. */
+/** Messages, however wild, make the rounds grow by this at most, and once in an election timeout. */
 export const ROUND_STEP: number = 2 ** 32;
+
+/** Beyond it no round is approached: no two nodes are led that far apart, and there must be rounds left. */
+export const ROUND_FOLLOWED_MAX: number = 2 ** 48;
 
 /** Same bytes. */
 export function sameValue(a: Uint8Array, b: Uint8Array): boolean {

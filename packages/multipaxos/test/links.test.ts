@@ -49,20 +49,29 @@ describe("a candidate that lags and whose disk hangs", () => {
 });
 
 describe("resends", () => {
-  test("a busy link is not made busier", () => {
-    const value = new Uint8Array(64 * KIB).fill(3);
-    const settings = { inFlightBytesMax: 4 * MIB };
-    const links = new Links({ nodes: [{}, { random: 0.5 }, null], bytesPerMs: mbit(100), settings, alpha: 1000 });
-    links.run(4 * TIMEOUT_MS, () => links.replica(1).leads);
-    const fromMs = links.nowMs;
-    const propose = (): void => {
-      while (links.replica(1).capacity() > 0) links.replica(1).propose(value);
-    };
-    links.run(20_000, undefined, propose);
-    const bytes = links.replica(1).status().chosenUpTo * value.length;
-    const idealBytes = (links.nowMs - fromMs) * mbit(100);
-    expect({ done: bytes / idealBytes, sent: (links.bulkBytes.get(2) ?? 0) / bytes }).toSatisfy(
-      (ratio: { done: number; sent: number }) => ratio.done > 0.9 && ratio.sent < 1.15,
-    );
-  });
+  test.each([
+    // Mbit/s, value, bytes in flight; seconds
+    [100, 64 * KIB, 4 * MIB, 20],
+    // A value alone takes longer than four of the shortest waits.
+    [10, MIB, MIB, 120],
+    [10, 256 * KIB, MIB, 120],
+  ])(
+    "%i Mbit/s, values of %i, %i in flight: a busy link is not made busier",
+    (speed, size, inFlightBytesMax, seconds) => {
+      const value = new Uint8Array(size).fill(3);
+      const settings = { inFlightBytesMax };
+      const links = new Links({ nodes: [{}, { random: 0.5 }, null], bytesPerMs: mbit(speed), settings, alpha: 1000 });
+      links.run(4 * TIMEOUT_MS, () => links.replica(1).leads);
+      const fromMs = links.nowMs;
+      const propose = (): void => {
+        while (links.replica(1).capacity() > 0) links.replica(1).propose(value);
+      };
+      links.run(seconds * 1_000, undefined, propose);
+      const bytes = links.replica(1).status().chosenUpTo * value.length;
+      const idealBytes = (links.nowMs - fromMs) * mbit(speed);
+      expect({ done: bytes / idealBytes, sent: (links.bulkBytes.get(2) ?? 0) / bytes }).toSatisfy(
+        (ratio: { done: number; sent: number }) => ratio.done > 0.9 && ratio.sent < 1.15,
+      );
+    },
+  );
 });

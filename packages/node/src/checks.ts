@@ -1,4 +1,4 @@
-import { type Configuration, type NodeId, type SessionTicket, SynodError } from "@synod/interface";
+import { type Configuration, type NodeId, type QuorumSpec, type SessionTicket, SynodError } from "@synod/interface";
 import { entrySize } from "@synod/rsm";
 import type { NodeLimits, NodeOptions } from "./types.js";
 
@@ -7,6 +7,22 @@ const ALPHA = 1024;
 
 function invalid(text: string): SynodError {
   return new SynodError("InvalidArgument", text);
+}
+
+/** The same text for the same quorums, in whatever order they are written down. */
+function quorumText(quorum: QuorumSpec): string {
+  switch (quorum.kind) {
+    case "majority":
+      return JSON.stringify({ kind: quorum.kind });
+    case "sizes":
+      return JSON.stringify({ kind: quorum.kind, phase1: quorum.phase1, phase2: quorum.phase2 });
+    case "weights": {
+      const weights = [...quorum.weights].sort(([a], [b]) => a - b);
+      return JSON.stringify({ kind: quorum.kind, weights, phase1: quorum.phase1, phase2: quorum.phase2 });
+    }
+    case "grid":
+      return JSON.stringify({ kind: quorum.kind, rows: quorum.rows });
+  }
 }
 
 export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
@@ -69,8 +85,8 @@ export function checkMembers(
   if (kept !== given) refuse(`the store was formatted for members ${kept}, but cluster.members lists ${given}`);
   if (alpha !== undefined && alpha !== stored.alpha)
     refuse(`the store was formatted with alpha ${stored.alpha}, not ${alpha}`);
-  if (quorum !== undefined && JSON.stringify(quorum) !== JSON.stringify(stored.quorum)) {
-    refuse(`the store was formatted with quorum ${JSON.stringify(stored.quorum)}, not ${JSON.stringify(quorum)}`);
+  if (quorum !== undefined && quorumText(quorum) !== quorumText(stored.quorum)) {
+    refuse(`the store was formatted with quorum ${quorumText(stored.quorum)}, not ${quorumText(quorum)}`);
   }
 }
 
@@ -79,7 +95,7 @@ export function checkMembers(
  * were formatted with different members, quorums or windows could choose two values for one slot, so they must never talk.
  */
 export function wireName(clusterId: string, stored: Configuration): string {
-  const agreed = JSON.stringify([idsOf(stored), stored.quorum, stored.alpha]);
+  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha]);
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;

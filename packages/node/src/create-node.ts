@@ -315,7 +315,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       this.#driver.proposals.giveUpAll(why, cause);
       this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));
       this.#driver.events.close();
-      const results = await Promise.allSettled([transport.close(), storage.close()]);
+      const closing = [transport, storage].map(async (port) => port.close());
+      const results = await Promise.allSettled(closing);
       for (const result of results) {
         if (result.status === "rejected")
           this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });

@@ -133,7 +133,7 @@ export class Driver {
   /** No turn runs after this. */
   stop(): void {
     this.#stopped = true;
-    this.#cancelTimer?.();
+    this.#guarded(() => this.#cancelTimer?.());
     this.#inbox = [];
     this.#leading.stop();
   }
@@ -273,7 +273,8 @@ export class Driver {
   }
 
   #startWrite(nowMs: number): void {
-    if (this.#writing) return;
+    // A port may have failed in the middle of this turn.
+    if (this.#writing || this.#stopped) return;
     const { replica, storage, buggify } = this.#o;
     if (buggify("no write this turn")) return this.wake();
     const next = replica.takeWrite();
@@ -301,7 +302,7 @@ export class Driver {
 
   #transmit(sends: readonly Send[]): void {
     for (const { to, message, lane } of sends) {
-      const frame = this.#wire.encode(message);
+      const frame = this.#stopped ? null : this.#wire.encode(message);
       if (frame !== null) this.#o.transport.send(to, frame, lane);
     }
   }

@@ -53,7 +53,7 @@ export class Proposals {
   /** Have an entry and are to be sent as soon as a leader is known. */
   readonly #fresh = new Set<Proposal>();
   readonly #sent = new Set<Proposal>();
-  readonly #byTicket = new Map<string, Proposal[]>();
+  readonly #byTicket = new Map<string, Set<Proposal>>();
   readonly #byNonce = new Map<string, Proposal>();
   readonly #byClosing = new Map<string, Proposal>();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
@@ -374,8 +374,8 @@ export class Proposals {
     proposal.entry = entry;
     const key = keyOf(entry.ticket);
     const others = this.#byTicket.get(key);
-    if (others === undefined) this.#byTicket.set(key, [proposal]);
-    else others.push(proposal);
+    if (others === undefined) this.#byTicket.set(key, new Set([proposal]));
+    else others.add(proposal);
     this.#fresh.add(proposal);
   }
 
@@ -395,9 +395,9 @@ export class Proposals {
     const { entry } = proposal;
     if (entry?.kind !== "command") return;
     const key = keyOf(entry.ticket);
-    const rest = this.#byTicket.get(key)?.filter((other) => other !== proposal) ?? [];
-    if (rest.length === 0) this.#byTicket.delete(key);
-    else this.#byTicket.set(key, rest);
+    const others = this.#byTicket.get(key);
+    others?.delete(proposal);
+    if (others?.size === 0) this.#byTicket.delete(key);
     if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
   }
 }

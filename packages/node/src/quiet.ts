@@ -1,11 +1,15 @@
 import type { Fields, Logger, Metrics } from "@synod/interface";
 
-/** Says nothing, like the one below that throws. */
-function quietly(call: () => void): void {
+const nothing = (): void => undefined;
+
+/** A line that cannot be written is not worth a node. */
+function quietly(call: () => unknown): void {
   try {
-    call();
+    const result = call();
+    // Not what the contract allows, and done all the same.
+    if (result instanceof Promise) result.catch(nothing);
   } catch {
-    // A line that cannot be written is not worth a node.
+    nothing();
   }
 }
 

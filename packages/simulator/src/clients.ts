@@ -6,6 +6,7 @@ import type { Judge } from "./judge.js";
 import type { Ledger } from "./ledger.js";
 import type { SeededRandom } from "./random.js";
 import type { Timeline } from "./timeline.js";
+import { shown } from "./trace.js";
 import type { Request } from "./workload.js";
 
 interface Call {
@@ -71,7 +72,7 @@ export class Client {
     const call = this.#call;
     return call === null
       ? `client ${this.#p.id} is idle`
-      : `client ${this.#p.id} waits since ${call.startedMs.toFixed(1)} ms for ${JSON.stringify(call.request)}`;
+      : `client ${this.#p.id} waits since ${call.startedMs.toFixed(1)} ms for ${shown(call.request)}`;
   }
 
   #think(): void {
@@ -136,7 +137,8 @@ export class Client {
     const attempt = ++call.attempt;
     const isCurrent = (): boolean => this.#call === call && call.attempt === attempt;
     const { request, tag } = call;
-    cluster.note(node.id, `client ${this.#p.id} ${request.kind} ${tag}, attempt ${attempt}`);
+    const text = shown(request.kind === "command" ? request.command : request.query);
+    cluster.note(node.id, `client ${this.#p.id} ${request.kind} ${tag}, attempt ${attempt}: ${text}`);
     const over = (): boolean => {
       life.onCrash.delete(crashed);
       return isCurrent();
@@ -175,7 +177,7 @@ export class Client {
     if (request.kind === "command") ledger.onAnswer(tag);
     if (call.attempt > 1) judge.sometimes("answered after a retry");
     this.answered++;
-    this.#end(call, "answered");
+    this.#end(call, `answered ${shown(output)}`);
   }
 
   /** `error` is null if the node went away without a word. */

@@ -19,7 +19,7 @@ import { messageText } from "./messages.js";
 import { SimulatedNetwork } from "./network.js";
 import { ballotText, type Oracle } from "./oracle.js";
 import { isQuorum } from "./quorums.js";
-import { faultyPorts, type Ports } from "./ports.js";
+import { FATAL_CALLS, faultyPorts, type Ports } from "./ports.js";
 import { type Life, Process } from "./process.js";
 import type { SeededRandom } from "./random.js";
 import { Sight } from "./sight.js";
@@ -234,9 +234,12 @@ export class Cluster {
     const place = { nodeId: id, directory: DIRECTORY, fileSystem, random: random.fork(), segmentBytes };
     const clock = process.clock(life, config.clock(random));
     const members: readonly Member[] = configuration.members;
-    const machine = watchedMachine(workload.stateMachine(), (tag, context, result) =>
-      ledger.onApply({ node: id, life, tag, context, result }),
-    );
+    const own = workload.stateMachine();
+    if (own.digest === undefined) judge.sometimes("states not compared: the state machine has no digest");
+    const machine = watchedMachine(own, {
+      applied: (tag, context, result) => ledger.onApply({ node: id, life, tag, context, result }),
+      impure: (call, used) => judge.fail("deterministic apply", `${call} uses ${used.join(", ")}`),
+    });
     const rare = random.fork();
     const ports: Ports = {
       transport: this.network.transport(id, life),
@@ -280,7 +283,8 @@ export class Cluster {
   #onBootFailed(id: NodeId, life: Life, error: unknown): void {
     const code = error instanceof SynodError ? error.code : String(error);
     this.note(id, `does not start: ${code}`);
-    const excused = this.#excused(id, code);
+    // At its start a node may refuse any port that does not work.
+    const excused = this.process(id).ports.struck !== null || this.#excused(id, code);
     this.#p.judge.check(excused, "stores open again", () => `node ${id}: ${String(error)}`);
     if (code === "StoreDamaged") this.#p.judge.sometimes("damage refused");
     if (code === "NotFormatted") this.#p.judge.sometimes("lost disk refused");
@@ -291,7 +295,7 @@ export class Cluster {
   /** Whether something that was done to the node explains why it stopped with this code. */
   #excused(id: NodeId, code: string): boolean {
     const { disk, ports } = this.process(id);
-    if (ports.struck) return true;
+    if (ports.struck !== null && FATAL_CALLS.includes(ports.struck)) return true;
     if (disk.faulty) return code === "StoreFailed" || code === "StoreFull";
     if (disk.state === "lost") return code === "NotFormatted";
     // A wrong bit may hit the very bytes that tell the format or the owner.

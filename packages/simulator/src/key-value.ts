@@ -79,7 +79,11 @@ const model: Model<number | null, KeyValueCommand | KeyValueQuery, KeyValueResul
 export function jsonCodec<T>(): Codec<T> {
   const encoder = new TextEncoder();
   return {
-    encode: (value) => encoder.encode(JSON.stringify(value)),
+    encode: (value) => {
+      const text = JSON.stringify(value) as string | undefined;
+      if (text === undefined) throw new SynodError("InvalidArgument", `${typeof value} has no JSON text: use null`);
+      return encoder.encode(text);
+    },
     decode: (bytes) => {
       try {
         return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as T;

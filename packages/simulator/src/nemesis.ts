@@ -222,7 +222,8 @@ export class Nemesis {
     this.#timeline.after(
       muteMs,
       () => {
-        for (const other of others) cluster.network.open(id, other);
+        // What is healed is no longer its to open.
+        if (!this.#stopped) for (const other of others) cluster.network.open(id, other);
       },
       true,
     );

@@ -18,6 +18,11 @@ export const PORT_CALLS = [
 
 export type PortCall = (typeof PORT_CALLS)[number];
 
+/** What a node need not survive: without a clock, chance, a way to its peers or its store it has to stop. */
+export const FATAL_CALLS: readonly PortCall[] = PORT_CALLS.filter(
+  (call) => !["codec.encode", "codec.decode", "logger", "metrics"].includes(call),
+);
+
 /** Everything that is injected into one life of a node. */
 export interface Ports {
   readonly transport: Transport;
@@ -33,8 +38,8 @@ export interface Ports {
 export class PortFaults {
   /** The call after so many others of its kind. */
   armed: { readonly call: PortCall; after: number } | null = null;
-  /** Whether a call of the present life threw. */
-  struck = false;
+  /** The call of the present life that threw. */
+  struck: PortCall | null = null;
   readonly #onStrike: (call: PortCall) => void;
 
   constructor(onStrike: (call: PortCall) => void) {
@@ -46,7 +51,7 @@ export class PortFaults {
     const { armed } = this;
     if (armed === null || armed.call !== call || armed.after-- > 0) return;
     this.armed = null;
-    this.struck = true;
+    this.struck = call;
     this.#onStrike(call);
     throw new Error(`a bug behind ${call}`);
   }

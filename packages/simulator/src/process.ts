@@ -61,7 +61,7 @@ export class Process {
 
   begin(): Life {
     this.life = new Life(this, ++this.#lives);
-    this.ports.struck = false;
+    this.ports.struck = null;
     this.#aheadMs = 0;
     return this.life;
   }

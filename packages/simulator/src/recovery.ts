@@ -102,7 +102,7 @@ export class Recovery {
     const done = (): boolean =>
       this.#ragged ? probes.some(({ answered }) => answered) : probes.every(({ answered }) => answered);
     const open = (): string => `no answer at ${this.core.filter((_, i) => probes[i]?.answered !== true).join(", ")}`;
-    await this.#expect("progress after healing", 8 * electionTimeoutMs, done, open);
+    await this.#expect("progress after healing", 12 * electionTimeoutMs, done, open);
     for (const client of clients) client.stop();
     const settleMs = Math.max(proposeTimeoutMs, readTimeoutMs) + 2 * electionTimeoutMs;
     const busy = (): string => clients.find((client) => client.busy)?.text ?? "";

@@ -1,3 +1,4 @@
+import { impurities } from "@synod/conformance";
 import type { Codec, StateMachine, ApplyContext, Applied } from "@synod/interface";
 
 const TAG_BYTES = 4;
@@ -26,20 +27,43 @@ export function taggedCodec<Command>(inner: Codec<Command>): Codec<Tagged<Comman
   };
 }
 
-/** The user's state machine, watched: told of each execution with its place in the log and its result. */
+/** The first calls of each machine are watched for impurities, and then one in so many. */
+const WATCHED_CALLS = 10;
+
+/** What a user's state machine does, call by call. */
+export interface MachineWatch {
+  /** A command was executed at its place in the log, with this result. */
+  applied(tag: number, context: ApplyContext, result: unknown): void;
+  /** A call used something that differs between replicas, such as `Date.now()`. */
+  impure(call: string, used: readonly string[]): void;
+}
+
+/** The user's state machine, watched. */
 export function watchedMachine<Command, Query, Result, Answer>(
   inner: StateMachine<Command, Query, Result, Answer>,
-  onApply: (tag: number, context: ApplyContext, result: Result) => void,
+  watch: MachineWatch,
 ): StateMachine<Tagged<Command>, Query, Result, Answer> {
+  let calls = 0;
+  const pure = <T>(call: string, run: () => T): T => {
+    // Each look costs much more than most calls.
+    if (++calls > WATCHED_CALLS && calls % WATCHED_CALLS !== 0) return run();
+    let result: { readonly value: T } | null = null;
+    const used = impurities(() => {
+      result = { value: run() };
+    });
+    if (used.length > 0) watch.impure(call, used);
+    // Only an error, which came through, leaves it empty.
+    return (result as unknown as { readonly value: T }).value;
+  };
   return {
     apply: ({ tag, command }: Tagged<Command>, context: ApplyContext): Applied<Result> => {
-      const applied = inner.apply(command, context);
-      onApply(tag, context, applied.result);
+      const applied = pure("apply", () => inner.apply(command, context));
+      watch.applied(tag, context, applied.result);
       return applied;
     },
-    query: (query: Query) => inner.query(query),
+    query: (query: Query) => pure("query", () => inner.query(query)),
     snapshot: () => inner.snapshot(),
-    restore: (chunks: Iterable<Uint8Array>) => inner.restore(chunks),
+    restore: (chunks: Iterable<Uint8Array>) => pure("restore", () => inner.restore(chunks)),
     ...(inner.digest === undefined ? {} : { digest: () => inner.digest?.() ?? "" }),
     ...(inner.nextDeadline === undefined ? {} : { nextDeadline: () => inner.nextDeadline?.() ?? null }),
   };

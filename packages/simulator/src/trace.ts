@@ -56,6 +56,15 @@ export class TraceHash {
   }
 }
 
+/** A value in a line of the trace. */
+export function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
 const COLUMN = 9;
 
 function arrow(event: TraceEvent & { from: NodeId; to: NodeId }, ids: readonly NodeId[]): string {
@@ -77,8 +86,14 @@ function arrow(event: TraceEvent & { from: NodeId; to: NodeId }, ids: readonly N
 
 /**
  * A space-time diagram in text: a column for each node, time from top to bottom; `...>` leaves, `--->` arrives, `x` is lost.
+ * @param options `beats`: with the beats of the election, which are many; left out by default.
  */
-export function diagram(events: readonly TraceEvent[], ids: readonly NodeId[]): string[] {
+export function diagram(
+  all: readonly TraceEvent[],
+  ids: readonly NodeId[],
+  { beats = false }: { readonly beats?: boolean } = {},
+): string[] {
+  const events = beats ? all : all.filter((event) => !("message" in event && event.message.startsWith("beat")));
   const head = `${"ms".padStart(11)}  ${ids.map((id) => String(id).padEnd(COLUMN)).join("")}`;
   const rows = events.map((event) => {
     const time = event.atMs.toFixed(3).padStart(11);

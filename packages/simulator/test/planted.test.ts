@@ -114,6 +114,12 @@ class BrokenCas extends KeyValueMachine {
   }
 }
 
+class ReadsTheClock extends KeyValueMachine {
+  override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
+    return Date.now() < 0 ? { result: null } : super.apply(command, context);
+  }
+}
+
 class Throws extends KeyValueMachine {
   override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
     if (context.slot > 10) throw new Error("a bug in apply");
@@ -147,6 +153,7 @@ describe("what is broken on purpose is found", () => {
       20,
     ],
     ["an apply that is not deterministic", "calm", workload(() => new NotDeterministic()), /^deterministic apply$/, 20],
+    ["an apply that reads the clock", "calm", workload(() => new ReadsTheClock()), /^deterministic apply$/, 1],
     ["states that differ in silence", "calm", workload(() => new DiffersInSilence()), /^deterministic apply$/, 20],
     ["a compare-and-set that swaps and says no", "calm", workload(() => new BrokenCas()), /^linearizable$/, 20],
     ["an apply that throws", "calm", workload(() => new Throws()), /^no node stops itself$/, 20],

@@ -6,8 +6,6 @@ const inFile =
 const election = inFile("election");
 const handlers = inFile("election-handlers");
 
-const TOPOLOGY = "packages/simulator/test/core/topology.test.ts";
-
 /** Who leads. */
 export const electionMutants: readonly Mutant[] = [
   {
@@ -37,11 +35,7 @@ export const electionMutants: readonly Mutant[] = [
         `  return followers.length >= 0;`,
       ),
     ],
-    finder: {
-      kind: "unit",
-      file: "packages/simulator/test/core/topology.test.ts",
-      test: "quorum-loss star: the hub leads within four timeouts",
-    },
+    finder: { kind: "topology", links: "star", runs: 10 },
   },
   {
     id: "longest-log-leads",
@@ -53,14 +47,14 @@ export const electionMutants: readonly Mutant[] = [
         `if (lag > 0) return 1000 * this.#timeoutMs;\n    const rounds = lag === 0 ? 0 :`,
       ),
     ],
-    finder: { kind: "core", schedules: 1000 },
+    finder: { kind: "core", schedules: 2600 },
   },
   {
     id: "campaigns-beside-a-good-leader",
     faults: [42, 89],
     title: "A node that misses its leader campaigns although a peer in sight is content",
     patches: [election(`if (view.heard.some((p) => p.content)) return "wait";`, ``)],
-    finder: { kind: "unit", file: TOPOLOGY, test: "few changes of leader" },
+    finder: { kind: "topology", links: "chain", runs: 24 },
   },
   {
     id: "heard-is-enough",
@@ -72,7 +66,7 @@ export const electionMutants: readonly Mutant[] = [
         `(p) => p.id === leaderBallot.node,`,
       ),
     ],
-    finder: { kind: "unit", file: TOPOLOGY, test: "every node that can talk to a quorum is enough" },
+    finder: { kind: "topology", links: "any", runs: 80 },
   },
   {
     id: "beat-counts-as-reply",
@@ -87,18 +81,14 @@ export const electionMutants: readonly Mutant[] = [
   core.send(from, { kind: "beatReply"`,
       ),
     ],
-    finder: { kind: "unit", file: TOPOLOGY, test: "every node that can talk to a quorum is enough" },
+    finder: { kind: "topology", links: "any", runs: 80 },
   },
   {
     id: "campaigns-in-a-minority",
     faults: [44, 80],
     title: "A cut-off node raises its ballot for ever and deposes the leader when it is back",
     patches: [election(`return hearsQuorums(view) ? "campaign" : "wait";`, `return "campaign";`)],
-    finder: {
-      kind: "unit",
-      file: "packages/multipaxos/test/leadership.test.ts",
-      test: "a minority makes no progress, and its ballots do not grow",
-    },
+    finder: { kind: "topology", links: "any", runs: 80 },
   },
   {
     id: "candidate-has-no-patience",

@@ -1,6 +1,7 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { electionMutants } from "./election.js";
+import { exploredMutants } from "./explored.js";
 import { logMutants } from "./log.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
@@ -13,6 +14,7 @@ import { wireMutants } from "./wire.js";
 /** All of them, by area. */
 export const MUTANTS: readonly Mutant[] = [
   ...paxosMutants,
+  ...exploredMutants,
   ...acceptorMutants,
   ...proposerMutants,
   ...logMutants,

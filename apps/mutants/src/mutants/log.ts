@@ -18,7 +18,7 @@ export const logMutants: readonly Mutant[] = [
         `if (vote !== undefined) this.learn(slot, vote.value);`,
       ),
     ],
-    finder: { kind: "core", schedules: 400 },
+    finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
     id: "late-vote-believed-without-ballot",
@@ -170,6 +170,6 @@ export const logMutants: readonly Mutant[] = [
     faults: [19],
     title: "A replica asks for ever the one peer that does not answer",
     patches: [inFile("catch-up")(`      this.#source(this.#asked).failed = true;`, `      return null;`)],
-    finder: { kind: "core", schedules: 100 },
+    finder: { kind: "core", schedules: 500 },
   },
 ];

@@ -23,6 +23,21 @@ export const nodeMutants: readonly Mutant[] = [
     finder: { kind: "sim", profile: "disk", seeds: 40 },
   },
   {
+    id: "full-disk-ignored",
+    faults: [32, 36],
+    title: "A write for which the disk has no room is taken for done",
+    patches: [
+      driver(
+        `      (cause: unknown) => this.#fail(cause),`,
+        `      (cause: unknown) => {
+        if (!(cause instanceof SynodError) || cause.code !== "StoreFull") return this.#fail(cause);
+        return this.input({ kind: "written", id: next.id });
+      },`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+  {
     id: "turn-survives-its-exception",
     faults: [65],
     title: "The node goes on after an exception in the middle of a turn",
@@ -59,7 +74,7 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [66],
     title: "Reads that are open when the node closes are never settled",
     patches: [inFile("create-node")(`      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));`, ``)],
-    finder: { kind: "sim", profile: "disk", seeds: 40 },
+    finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
     id: "effects-before-write-settles",
@@ -112,14 +127,14 @@ export const nodeMutants: readonly Mutant[] = [
     }`,
       ),
     ],
-    finder: { kind: "sim", profile: "network", seeds: 40 },
+    finder: { kind: "sim", profile: "network", seeds: 150 },
   },
   {
     id: "possible-effect-called-none",
     faults: [66],
     title: "A caller that gives up is told that its command was not proposed although a copy is on its way",
     patches: [inFile("proposal")(`this.copies === (this.withdraw === null ? 0 : 1)`, `this.copies <= 1`)],
-    finder: { kind: "sim", profile: "network", seeds: 20 },
+    finder: { kind: "sim", profile: "network", seeds: 150 },
   },
   {
     id: "read-before-applied",

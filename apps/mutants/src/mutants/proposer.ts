@@ -26,7 +26,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [5],
     title: "Of several votes for a slot the one that arrived first is proposed again",
     patches: [proposer(`if (order > 0) this.#reported.set(`, `if (best === undefined) this.#reported.set(`)],
-    finder: { kind: "core", schedules: 1000 },
+    finder: { kind: "core", profile: "network", schedules: 1000 },
   },
   {
     id: "gap-filled-over-last-vote",
@@ -113,14 +113,14 @@ export const proposerMutants: readonly Mutant[] = [
     patches: [
       proposer(`    this.#reported = new Map();\n    this.#open = new Map();`, `    this.#reported = new Map();`),
     ],
-    finder: { kind: "core", schedules: 400 },
+    finder: { kind: "core", profile: "network", schedules: 2500 },
   },
   {
     id: "page-taken-as-complete",
     faults: [16],
     title: "The first page of a promise is taken for the whole promise",
     patches: [proposer(`const lastSlot = page.lastSlot ?? Infinity;`, `const lastSlot = Infinity;`)],
-    finder: { kind: "core", schedules: 200 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "pages-with-a-hole",
@@ -143,7 +143,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [15],
     title: "A new leader fills slots with no-ops that a member of its quorum reported as chosen",
     patches: [proposer(`this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);`, ``)],
-    finder: { kind: "core", schedules: 400 },
+    finder: { kind: "core", profile: "network", schedules: 2000 },
   },
   {
     id: "window-one-too-wide",
@@ -168,6 +168,13 @@ export const proposerMutants: readonly Mutant[] = [
       ),
     ],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
+  },
+  {
+    id: "window-of-its-own",
+    faults: [22, 71],
+    title: "A node's window is its own and not that of the configuration",
+    patches: [core(`alpha: configuration.alpha,`, `alpha: configuration.alpha + me,`)],
+    finder: { kind: "core", schedules: 100 },
   },
   {
     id: "recovery-stalls-at-the-window",
@@ -242,6 +249,18 @@ export const proposerMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "same-value-taken-for-another",
+    faults: [92],
+    title: "Values are compared as objects: a second copy of what is known as chosen breaks an assertion",
+    patches: [
+      inFile("log")(
+        `invariant(sameValue(known, value), "a chosen value never changes"`,
+        `invariant(known === value, "a chosen value never changes"`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "network", seeds: 100 },
+  },
+  {
     id: "deposed-leader-goes-on",
     faults: [20],
     title: "A leader that promised a higher ballot goes on in its own",
@@ -252,7 +271,7 @@ export const proposerMutants: readonly Mutant[] = [
         replace: `if (core.proposer.ballot !== null && core.proposer.phase !== "lead") {`,
       },
     ],
-    finder: { kind: "core", schedules: 200 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "flexible-quorums-swapped",

@@ -13,11 +13,7 @@ export const readMutants: readonly Mutant[] = [
     faults: [50],
     title: "A leader reads without asking whether it still leads",
     patches: [reads(`if (!this.#quorums.phase2(round.confirmed)) return null;`, ``)],
-    finder: {
-      kind: "unit",
-      file: "packages/multipaxos/test/leadership.test.ts",
-      test: "a follower asks the leader, which asks a quorum",
-    },
+    finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
     id: "confirms-a-deposed-leader",
@@ -45,7 +41,7 @@ export const readMutants: readonly Mutant[] = [
         `if (round === null || nonce < 0) return null;`,
       ),
     ],
-    finder: { kind: "core", schedules: 2000 },
+    finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
     id: "read-joins-the-round-under-way",
@@ -64,7 +60,7 @@ export const readMutants: readonly Mutant[] = [
     faults: [21],
     title: "A new leader reads before it has proposed again what phase 1 found",
     patches: [handlers(`if (core.proposer.recovering || core.applied < barrier) return;`, `if (barrier < 0) return;`)],
-    finder: { kind: "core", schedules: 200 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "read-before-barrier-applied",
@@ -80,7 +76,7 @@ export const readMutants: readonly Mutant[] = [
   },
   {
     id: "index-reply-for-an-earlier-life",
-    faults: [73],
+    faults: [47, 73],
     title: "A replayed answer to a question of an earlier life gives a read its index",
     patches: [
       handlers(`if (message.bootId !== core.bootId) return core.ignore(from, "read index for an earlier life");`, ``),
@@ -109,7 +105,7 @@ export const readMutants: readonly Mutant[] = [
         `core.readsReady.push({ tokens, index: Math.min(message.index, core.log.chosenUpTo) });`,
       ),
     ],
-    finder: { kind: "core", schedules: 100 },
+    finder: { kind: "core", schedules: 500 },
   },
   {
     id: "reads-lost-with-the-leader",
@@ -121,7 +117,7 @@ export const readMutants: readonly Mutant[] = [
         `const readers = [...this.#waiting.values()];`,
       ),
     ],
-    finder: { kind: "core", schedules: 400 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "late-question-never-repeated",

@@ -65,7 +65,7 @@ export const serviceMutants: readonly Mutant[] = [
     faults: [25],
     title: "A command that is sent again after a change of leader is executed again",
     patches: [sessions(`if (reply !== undefined) return { kind: "cached", reply };`, ``)],
-    finder: { kind: "sim", profile: "network", seeds: 20 },
+    finder: { kind: "sim", profile: "network", seeds: 100 },
   },
   {
     id: "reply-not-kept",
@@ -137,7 +137,7 @@ export const serviceMutants: readonly Mutant[] = [
     faults: [27],
     title: "Sessions opened in one batch are taken for one",
     patches: [sessions("return `${id.slot}.${id.index}`;", "return `${id.slot}`;")],
-    finder: { kind: "unit", file: SESSIONS_TEST, test: "two sessions never share sequences" },
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
   },
   {
     id: "copied-open-revives-session",
@@ -155,11 +155,7 @@ export const serviceMutants: readonly Mutant[] = [
   readonly #opens = new Map<string, SessionId>();`,
       ),
     ],
-    finder: {
-      kind: "unit",
-      file: SESSIONS_TEST,
-      test: "a repeated OPEN after expiry is another session: nothing comes back to life",
-    },
+    finder: { kind: "sim", profile: "network", seeds: 300 },
   },
   {
     id: "refused-sequence-is-answered",

@@ -33,11 +33,7 @@ export const storageMutants: readonly Mutant[] = [
     faults: [29],
     title: "The body of a record is read without looking at its checksum",
     patches: [reader(`if (crc32(body) !== header.bodyChecksum) break;`, ``)],
-    finder: {
-      kind: "unit",
-      file: "packages/storage-file/test/refusal.test.ts",
-      test: "in any batch but the last of the last segment are damage",
-    },
+    finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
     id: "half-record-is-fatal",
@@ -49,11 +45,7 @@ export const storageMutants: readonly Mutant[] = [
         `if (crc32(body) !== header.bodyChecksum) throw damaged(this.#file(segment), at, "the checksum is wrong");`,
       ),
     ],
-    finder: {
-      kind: "unit",
-      file: "packages/storage-file/test/power-cut.test.ts",
-      test: "keeps every acknowledged write and refuses nothing falsely",
-    },
+    finder: { kind: "sim", profile: "disk", seeds: 400 },
   },
   {
     id: "damage-taken-for-the-end",
@@ -65,15 +57,31 @@ export const storageMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: REFUSAL, test: "in any batch but the last of the last segment are damage" },
   },
   {
+    id: "damage-rolls-the-log-back",
+    faults: [30, 82],
+    title: "A damaged log is taken back to its last whole batch before the damage, and votes from there",
+    patches: [
+      reader(
+        `      this.#checkHeader(header, segment, at);
+      const from`,
+        `      try {
+        this.#checkHeader(header, segment, at);
+      } catch {
+        break;
+      }
+      const from`,
+      ),
+      reader(`for (const stop of this.#stops.slice(Math.max(kept - 1, 0))) await this.#refuseLaterFrames(stop);`, ``),
+      store(`  if (boots < identity.bootCount) {`, `  if (boots < 0) {`),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
+  },
+  {
     id: "gap-between-segments-accepted",
     faults: [30],
     title: "A segment is read although batches are missing before it",
     patches: [reader(`if (follows || replaces) return;`, `if (header.sequence > 0) return;`)],
-    finder: {
-      kind: "unit",
-      file: REFUSAL,
-      test: "a segment of a copy of this very store, which went on in another way",
-    },
+    finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
     id: "blank-disk-votes",
@@ -95,6 +103,24 @@ export const storageMutants: readonly Mutant[] = [
       file: "packages/storage-file/test/directory-lock.test.ts",
       test: "keeps a second storage out of the store, and a failed opening gives it back",
     },
+  },
+  {
+    id: "blank-disk-formatted",
+    faults: [31, 70],
+    title: "A node whose disk was replaced by a blank one formats it and goes on under its old id",
+    patches: [
+      {
+        file: "packages/node/src/create-node.ts",
+        find: `...(options.bootstrap === true ? { create:`,
+        replace: `...(options.bootstrap !== undefined ? { create:`,
+      },
+      store(`options.create === undefined ? listing : { ...listing, temporaries: [] }`, `listing`),
+      store(
+        `if (!blank) throw alreadyFormatted(directory);`,
+        `if (!blank) return readIdentity(fileSystem, directory);`,
+      ),
+    ],
+    finder: { kind: "sim", profile: "disk", seeds: 150 },
   },
   {
     id: "formatted-over",
@@ -334,6 +360,6 @@ export const storageMutants: readonly Mutant[] = [
         `  } finally {`,
       ),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 100 },
+    finder: { kind: "sim", profile: "disk", seeds: 400 },
   },
 ];

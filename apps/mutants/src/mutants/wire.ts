@@ -156,7 +156,7 @@ export const wireMutants: readonly Mutant[] = [
         `if (ballotFault(ballot, Infinity) === null) continue;`,
       ),
     ],
-    finder: { kind: "unit", file: "packages/multipaxos/test/replica.test.ts", test: "bad input is dropped and named" },
+    finder: { kind: "noise", runs: 50 },
   },
   {
     id: "vote-above-promise-believed",
@@ -192,6 +192,18 @@ export const wireMutants: readonly Mutant[] = [
     finder: { kind: "core", schedules: 100 },
   },
   {
+    id: "rounds-jump",
+    faults: [13],
+    title: "Each ballot multiplies the round, so that soon peers refuse it and no round is left",
+    patches: [
+      inFile("paxos/src/ballots")(
+        `const round = (highestSeen?.round ?? 0) + 1;`,
+        `const round = ((highestSeen?.round ?? 0) + 1) * 2 ** 20;`,
+      ),
+    ],
+    finder: { kind: "core", schedules: 100 },
+  },
+  {
     id: "rounds-overflow",
     faults: [13],
     title: "After the last round comes one that no longer grows",
@@ -219,10 +231,6 @@ export const wireMutants: readonly Mutant[] = [
         `this.unknown = order.filter((index) => get(index).return !== null && index < 0);`,
       ),
     ],
-    finder: {
-      kind: "unit",
-      file: "packages/linearizability/test/check.test.ts",
-      test: "may have happened late, or not at all, but not before the call",
-    },
+    finder: { kind: "sim", profile: "network", seeds: 40 },
   },
 ];

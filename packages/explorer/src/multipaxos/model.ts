@@ -1,4 +1,4 @@
-import type { Configuration, NodeId, Slot } from "@synod/interface";
+import type { Configuration, NodeId, Slot, Vote } from "@synod/interface";
 import { type Message, type ReplicaSettings, VALUE_BATCH } from "@synod/multipaxos";
 import { ballotsEqual, compareBallots, formatBallot, type QuorumSystem, quorumSystem } from "@synod/paxos";
 import { count } from "../counts.js";
@@ -78,6 +78,8 @@ export interface MultipaxosModel extends Model<MultipaxosState, MultipaxosAction
   silence(state: MultipaxosState): MultipaxosState;
   /** The packet of a `deliver`. */
   packet(action: MultipaxosAction): Packet | null;
+  readonly processes: readonly string[];
+  describe(action: MultipaxosAction, before: MultipaxosState, after: MultipaxosState): Event;
 }
 
 const CAMPAIGNS = 0;
@@ -332,6 +334,7 @@ class ShippedMultipaxos implements MultipaxosModel {
     const [was, is] = [old.nodes[at] as Seen, now.nodes[at] as Seen];
     const decided = this.#newQuorums(before, after);
     const notes = [
+      ...(action.type === "propose" ? newVotes(was, is) : []),
       ...decided,
       ...(is.phase === "lead" && was.phase !== "lead" ? [`leads in ${formatBallot(is.ballot)}`] : []),
       ...(now.objection === null ? [] : [now.objection]),
@@ -358,6 +361,15 @@ class ShippedMultipaxos implements MultipaxosModel {
     if (votes(was) !== votes(is)) return { mark: "voted" };
     return compareBallots(was.disk.promised, is.disk.promised) === 0 ? {} : { mark: "promised" };
   }
+}
+
+/** What a leader has just voted for itself, as it proposed it. */
+function newVotes(was: Seen, is: Seen): string[] {
+  const isNew = (vote: Vote): boolean =>
+    !was.disk.votes.some(({ slot, ballot }) => slot === vote.slot && compareBallots(ballot, vote.ballot) === 0);
+  return is.disk.votes
+    .filter(isNew)
+    .map(({ slot, ballot, value }) => `${formatBallot(ballot)} proposes ${valueText(value)} for slot ${slot}`);
 }
 
 /**

@@ -18,7 +18,7 @@ import type { Event, Model } from "../model.js";
 import { permutations, subsets } from "../permutations.js";
 import { messageText, type PaxosMessage } from "./messages.js";
 import type { PaxosAction, PaxosModelOptions } from "./options.js";
-import { brokenRule, chosenIn, PAXOS_RULES, type PaxosRule } from "./rules.js";
+import { brokenRule, chosenIn, contradictionIn, PAXOS_RULES, type PaxosRule } from "./rules.js";
 import {
   CRASHES,
   LOST_DISKS,
@@ -34,6 +34,10 @@ import {
 export interface PaxosModel extends Model<PaxosState, PaxosAction> {
   /** A state in full, for goals of one's own. */
   view(state: PaxosState): PaxosView;
+  /** What contradicts what is chosen, as `v1 is chosen in 1.1, but 1.2 proposes v2`; null if nothing does. */
+  contradiction(state: PaxosState): string | null;
+  readonly processes: readonly string[];
+  describe(action: PaxosAction, before: PaxosState, after: PaxosState): Event;
 }
 
 /** What one process does with one input: its new number, the messages that leave, and what it objects to (0: nothing). */
@@ -113,6 +117,10 @@ class ShippedPaxos implements PaxosModel {
 
   view(state: PaxosState): PaxosView {
     return this.#numbers.view(state);
+  }
+
+  contradiction(state: PaxosState): string | null {
+    return contradictionIn(this.view(state).sent, this.#quorums);
   }
 
   *alike(state: PaxosState): Generator<PaxosState> {
@@ -359,7 +367,13 @@ class ShippedPaxos implements PaxosModel {
       case "toProposer": {
         const messages = action.messages.map((number) => this.#numbers.messageOf(number));
         const senders = messages.flatMap((message) => ("from" in message ? [columnOf(message.from)] : []));
-        const text = `${messages.map(messageText).join("; ")}${suffix}`;
+        const proposals = this.view(after).sent.filter(
+          (m) => m.type === "accept" && !this.view(before).sent.includes(m),
+        );
+        const proposed = proposals.map((m) =>
+          m.type === "accept" ? `: ${formatBallot(m.ballot)} proposes ${m.value}` : "",
+        );
+        const text = `${messages.map(messageText).join("; ")}${proposed.join("")}${suffix}`;
         return { at: action.proposer - 1, ...(senders.length > 0 ? { from: Math.max(...senders) } : {}), text };
       }
       case "loseDisk":

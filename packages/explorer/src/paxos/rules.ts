@@ -53,6 +53,21 @@ export function chosenIn(sent: readonly PaxosMessage[], quorums: QuorumSystem): 
   return [...votes.values()].filter(({ voters }) => quorums.phase2(voters));
 }
 
+/** The first that contradicts what is chosen: another proposal above it, or another value that is chosen too. */
+export function contradictionIn(sent: readonly PaxosMessage[], quorums: QuorumSystem): string | null {
+  const chosen = chosenIn(sent, quorums);
+  for (const { ballot, value } of chosen) {
+    const here = `${value} is chosen in ${formatBallot(ballot)}`;
+    const other = chosen.find((each) => each.value !== value);
+    if (other !== undefined) return `${here}, and ${other.value} in ${formatBallot(other.ballot)}`;
+    const above = messagesOf(sent, "accept").find(
+      (each) => each.value !== value && compareBallots(each.ballot, ballot) > 0,
+    );
+    if (above !== undefined) return `${here}, but ${formatBallot(above.ballot)} proposes ${above.value}`;
+  }
+  return null;
+}
+
 function learnersAreRight(
   votes: readonly Accepted<string>[],
   chosen: readonly Voted<string>[],

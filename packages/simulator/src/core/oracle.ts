@@ -37,8 +37,6 @@ export class CoreOracle {
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
-  /** The highest Prepare that each node has answered to the end, and where the answer begins. Votes may wait until then. */
-  readonly #answered: { readonly rank: number; readonly fromSlot: Slot }[] = [];
   /** Whether the nodes of a set of bits are a quorum; undefined if not yet asked. */
   readonly #quorums: { readonly phase1: (boolean | undefined)[]; readonly phase2: (boolean | undefined)[] } = {
     phase1: [],
@@ -106,7 +104,7 @@ export class CoreOracle {
     this.#promised[node] = promised;
     for (const vote of write.votes) {
       bytes += vote.value.length;
-      this.#voted(node, vote, disk, promised);
+      this.#voted(node, vote, disk, { before, promised });
     }
     for (const { slot, value } of write.chosen) {
       bytes += value.length;
@@ -129,17 +127,17 @@ export class CoreOracle {
     }
   }
 
-  #voted(node: NodeId, vote: Vote, disk: Disk, promised: number): void {
+  #voted(
+    node: NodeId,
+    vote: Vote,
+    disk: Disk,
+    { before, promised }: { readonly before: number; readonly promised: number },
+  ): void {
     const { slot, value } = vote;
     const rank = rankOf(vote.ballot);
     const old = disk.votes.get(slot);
     const where = (): string => `node ${node}, slot ${slot}, ballot ${rankText(rank)}`;
-    const answered = this.#answered[node];
-    check(
-      answered === undefined || rank >= answered.rank || slot < answered.fromSlot,
-      "P1a",
-      () => `${where()}: a vote after the answer to Prepare ${rankText(answered?.rank ?? 0)}`,
-    );
+    check(rank >= before, "P1a", () => `${where()}: a vote below the promise ${rankText(before)}`);
     check(rank <= promised, "vote never falls", () => `${where()}: above the promise`);
     check(
       old === undefined || rankOf(old.ballot) <= rank,
@@ -233,10 +231,6 @@ export class CoreOracle {
       check((this.#promised[from] ?? 0) >= rank, "durable before sent", () => sends(`promise ${rankText(rank)}`));
     }
     if (kind === "promise") {
-      const rank = rankOf(message.ballot);
-      if (message.lastSlot === null && rank > (this.#answered[from]?.rank ?? 0)) {
-        this.#answered[from] = { rank, fromSlot: Math.max(message.firstSlot, message.chosenUpTo + 1) };
-      }
       for (const { slot, ballot } of message.votes) this.#isCast(from, slot, rankOf(ballot));
       this.#isSmall(from, kind, message.votes);
     } else if (kind === "accepted") {

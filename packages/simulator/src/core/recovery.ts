@@ -129,8 +129,8 @@ export class CoreRecovery {
     const { slotsMin, configuration } = this.#config;
     const first = oracle.prefix;
     const wanted = Math.max(first + 1, slotsMin);
-    // What was sent in vain is sent again within four timeouts, and an election may come before that.
-    const patienceMs = 8 * TIMEOUT_MS + this.#slackMs();
+    // What was sent in vain is sent again within eight timeouts, and an election may come before that.
+    const patienceMs = 12 * TIMEOUT_MS + this.#slackMs();
     let lastMs = world.nowMs;
     for (let prefix = first; prefix < wanted; ) {
       const leader = this.#leader();

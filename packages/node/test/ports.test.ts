@@ -1,0 +1,88 @@
+import type { Clock, Configuration, QuorumSpec } from "@synod/interface";
+import { memoryStorage } from "@synod/storage-memory";
+import { memoryNetwork } from "@synod/transport-memory";
+import { describe, expect, it } from "vitest";
+import { wireName } from "../src/checks.js";
+import { createNode, systemClock } from "../src/index.js";
+import { quietLogger } from "../src/quiet.js";
+import { Counter, type CounterCommand, json, tableCodec } from "./world.js";
+
+const NOTHING = (): void => undefined;
+
+function options(clock: Clock) {
+  return {
+    id: 1,
+    cluster: { id: "t", members: [{ id: 1 }] },
+    stateMachine: new Counter(),
+    transport: memoryNetwork().transport(),
+    storage: memoryStorage(),
+    codec: tableCodec(),
+    commandCodec: json<CounterCommand>(),
+    resultCodec: json<number>(),
+    bootstrap: true,
+    clock,
+  };
+}
+
+describe("ports that do what they must not", () => {
+  it("a timer that cannot be cancelled leaves no call open", async () => {
+    const clock: Clock = {
+      ...systemClock(),
+      timer: (delayMs, callback) => {
+        const cancel = systemClock().timer(delayMs, callback);
+        return () => {
+          cancel();
+          throw new Error("no such timer");
+        };
+      },
+    };
+    const node = await createNode(options(clock));
+    const calls = [node.propose({ add: 1 }), node.read("total")].map((call) => call.then(NOTHING, NOTHING));
+    await node.close();
+    await Promise.all(calls);
+  });
+
+  it("a transport that throws at its end does not keep the store locked", async () => {
+    const given = options(systemClock());
+    const ended: string[] = [];
+    const storage = Object.assign(given.storage, { close: async () => void ended.push("storage") });
+    const transport = Object.assign(given.transport, {
+      close: () => {
+        ended.push("transport");
+        throw new Error("never opened");
+      },
+    });
+    const node = await createNode({ ...given, storage, transport });
+    await node.close();
+    expect(ended).toEqual(["transport", "storage"]);
+  });
+
+  it("a logger that fails later is a logger that fails", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const fail = async (): Promise<void> => Promise.reject(new Error("disk full"));
+    quietLogger({ debug: fail, info: fail, warn: fail, error: fail }).info("a line");
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe("the name of a cluster on the wire", () => {
+  const named = (quorum: QuorumSpec): string =>
+    wireName("c", { epoch: 1, members: [{ id: 1 }, { id: 2 }, { id: 3 }], alpha: 8, quorum } satisfies Configuration);
+
+  it("is the same in whatever order the quorums are written down", () => {
+    const sizes = { phase2: 1, phase1: 3, kind: "sizes" } as const;
+    expect(named(sizes)).toBe(named({ kind: "sizes", phase1: 3, phase2: 1 }));
+    const weights = (...order: readonly (readonly [number, number])[]): QuorumSpec => ({
+      kind: "weights",
+      weights: order,
+      phase1: 3,
+      phase2: 2,
+    });
+    expect(named(weights([1, 2], [2, 1], [3, 1]))).toBe(named(weights([3, 1], [1, 2], [2, 1])));
+    expect(named(weights([1, 2], [2, 1], [3, 1]))).not.toBe(named(weights([1, 1], [2, 2], [3, 1])));
+  });
+});
