@@ -19,7 +19,9 @@ test("a trace changes nothing, and the diagram has a line for each event", async
   expect(traced).toEqual(await run(31, "swarm"));
   const times = events.map(({ atMs }) => atMs);
   expect(times).toEqual([...times].sort((a, b) => a - b));
-  expect(diagram(events, traced.nodes)).toHaveLength(events.length + 1);
+  expect(diagram(events, traced.nodes, { beats: true })).toHaveLength(events.length + 1);
+  const work = events.filter((event) => !("message" in event && event.message.startsWith("beat")));
+  expect(diagram(events, traced.nodes)).toHaveLength(work.length + 1);
 });
 
 test("the diagram draws who tells whom what", () => {
@@ -30,7 +32,7 @@ test("the diagram draws who tells whom what", () => {
     { atMs: 4, kind: "drop", from: 2, to: 3, message: "beat", why: "cut" },
     { atMs: 5, kind: "world", text: "links heal" },
   ];
-  expect(diagram(events, [1, 2, 3]).map((line) => line.trimEnd())).toEqual([
+  expect(diagram(events, [1, 2, 3], { beats: true }).map((line) => line.trimEnd())).toEqual([
     "         ms  1        2        3",
     "      1.000  |        *        |         2 leads in 1.2",
     "      2.000  |<.......|        |         2>1 commit 1.2",

@@ -44,6 +44,11 @@ export interface MultipaxosModelOptions {
    * lost, which leaves far fewer states.
    */
   readonly late?: boolean;
+  /**
+   * Whether requests arrive that the receiver's promise forbids, although `late` is false. Without them nothing shows that they are
+   * refused.
+   */
+  readonly forbidden?: boolean;
   /** Window of the configuration. Default 2. */
   readonly alpha?: number;
   readonly settings?: Partial<ReplicaSettings>;
@@ -105,6 +110,7 @@ class ShippedMultipaxos implements MultipaxosModel {
   readonly #slots: number;
   readonly #carries: ReadonlySet<Kind>;
   readonly #late: boolean;
+  readonly #forbidden: boolean;
   readonly #lonelyLeader: boolean;
   readonly #rules: readonly MultipaxosRule[];
   readonly #quorums: QuorumSystem;
@@ -128,6 +134,7 @@ class ShippedMultipaxos implements MultipaxosModel {
     this.#slots = slotsOf(proposals, this.#campaigns.length);
     this.#carries = new Set(options.carries ?? LOG_KINDS);
     this.#late = options.late ?? true;
+    this.#forbidden = options.forbidden ?? this.#carries.has("reject");
     this.#lonelyLeader = options.lonelyLeader ?? false;
     this.#rules = options.rules ?? MULTIPAXOS_RULES;
     const configuration: Configuration = {
@@ -292,7 +299,7 @@ class ShippedMultipaxos implements MultipaxosModel {
         return phase !== "lead" || !ballotsEqual(message.ballot, ballot);
       case "prepare":
       case "accept":
-        return !this.#carries.has("reject") && compareBallots(message.ballot, promised) < 0;
+        return !this.#forbidden && compareBallots(message.ballot, promised) < 0;
       default:
         return false;
     }

@@ -22,13 +22,13 @@ export const MULTIPAXOS_SCENARIOS: Readonly<Record<MultipaxosScenario, Multipaxo
     rounds: [1],
   },
   /** A node crashes at any moment, and comes back with its disk. */
-  restart: { ...SMALL, carries: WITHOUT_VOTES_HEARD, crashes: 1 },
+  restart: { ...SMALL, forbidden: true, carries: WITHOUT_VOTES_HEARD, crashes: 1 },
   /** Writes take time; a node crashes before or after. */
-  slowDisk: { ...SMALL, proposals: 1, carries: WITHOUT_VOTES_HEARD, slowDisk: true, crashes: 1 },
+  slowDisk: { ...SMALL, forbidden: true, proposals: 1, carries: WITHOUT_VOTES_HEARD, slowDisk: true, crashes: 1 },
   /** Messages arrive however late, and refusals are heard. */
   late: { campaigns: [1, 2], proposals: 1, carries: [...WITHOUT_VOTES_HEARD, "reject"] },
   /** One message arrives twice. */
-  twice: { ...SMALL, proposals: 1, repeats: 1 },
+  twice: { ...SMALL, forbidden: true, proposals: 1, repeats: 1 },
   /** Broken on purpose: a node forgets its disk and goes on. */
   lostDisk: { ...SMALL, carries: WITHOUT_VOTES_HEARD, lostDisks: 1 },
 };
