@@ -1,3 +1,5 @@
+import { Agenda } from "./agenda.js";
+
 /** Waits until every promise that can settle by itself has settled. */
 export type Drain = () => Promise<void>;
 
@@ -29,22 +31,17 @@ export function hostDrain(): Drain {
     });
 }
 
-interface Entry {
-  readonly atMs: number;
-  readonly order: number;
+interface Event {
   /** Null once cancelled. */
   action: (() => void) | null;
   /** Nothing in it starts or settles a promise, so that no draining is needed after it. */
   readonly quiet: boolean;
 }
 
-const isBefore = (a: Entry, b: Entry): boolean => (a.atMs === b.atMs ? a.order < b.order : a.atMs < b.atMs);
-
 /** Virtual time: events by time; events of the same time in the order in which they were added. */
 export class Timeline {
-  readonly #heap: Entry[] = [];
+  readonly #agenda = new Agenda<Event>();
   readonly #drain: Drain;
-  #added = 0;
   nowMs = 0;
   /** Events so far. */
   events = 0;
@@ -55,10 +52,10 @@ export class Timeline {
 
   /** Runs the action after so many milliseconds. Returns the cancelling function. */
   after(delayMs: number, action: () => void, quiet = false): () => void {
-    const entry: Entry = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#added++, action, quiet };
-    this.#push(entry);
+    const event: Event = { action, quiet };
+    this.#agenda.add(this.nowMs + Math.max(0, delayMs), event);
     return () => {
-      entry.action = null;
+      event.action = null;
     };
   }
 
@@ -67,50 +64,17 @@ export class Timeline {
     // The caller may have started something.
     await this.#drain();
     while (!condition()) {
-      const next = this.#heap[0];
-      if (next === undefined || next.atMs > untilMs) {
+      const atMs = this.#agenda.nextAtMs;
+      const next = atMs > untilMs ? undefined : this.#agenda.take();
+      if (next === undefined) {
         this.nowMs = untilMs;
         return;
       }
-      this.#pop();
       if (next.action === null) continue;
-      this.nowMs = next.atMs;
+      this.nowMs = atMs;
       this.events++;
       next.action();
       if (!next.quiet) await this.#drain();
     }
-  }
-
-  #push(entry: Entry): void {
-    const heap = this.#heap;
-    let i = heap.length;
-    heap.push(entry);
-    while (i > 0) {
-      const above = (i - 1) >> 1;
-      const parent = heap[above] as Entry;
-      if (!isBefore(entry, parent)) break;
-      heap[i] = parent;
-      i = above;
-    }
-    heap[i] = entry;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
-    for (;;) {
-      let least = 2 * i + 1;
-      const left = heap[least];
-      if (left === undefined) break;
-      const right = heap[least + 1];
-      if (right !== undefined && isBefore(right, left)) least++;
-      const child = heap[least] as Entry;
-      if (!isBefore(child, last)) break;
-      heap[i] = child;
-      i = least;
-    }
-    heap[i] = last;
   }
 }

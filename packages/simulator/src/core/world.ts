@@ -1,14 +1,7 @@
 import type { NodeId } from "@synod/interface";
+import { Agenda } from "../agenda.js";
 import type { SeededRandom } from "../random.js";
 import { type TraceEvent, TraceHash } from "../trace.js";
-
-interface Entry {
-  readonly atMs: number;
-  readonly order: number;
-  readonly action: () => void;
-}
-
-const isBefore = (a: Entry, b: Entry): boolean => (a.atMs === b.atMs ? a.order < b.order : a.atMs < b.atMs);
 
 /**
  * What all parts of a run share: virtual time, random numbers, the trace. Unlike the timeline of whole nodes it never waits
@@ -21,8 +14,7 @@ export class World {
   readonly counts: Map<string, number> = new Map();
   readonly trace: ((event: TraceEvent) => void) | undefined;
   nowMs = 0;
-  readonly #heap: Entry[] = [];
-  #added = 0;
+  readonly #agenda = new Agenda<() => void>();
 
   constructor(random: SeededRandom, trace?: (event: TraceEvent) => void) {
     this.random = random;
@@ -43,18 +35,7 @@ export class World {
 
   /** Runs the action after so many milliseconds; those of the same time in the order in which they were added. */
   after(delayMs: number, action: () => void): void {
-    const heap = this.#heap;
-    const entry: Entry = { atMs: this.nowMs + delayMs, order: this.#added++, action };
-    let i = heap.length;
-    heap.push(entry);
-    while (i > 0) {
-      const above = (i - 1) >> 1;
-      const parent = heap[above] as Entry;
-      if (!isBefore(entry, parent)) break;
-      heap[i] = parent;
-      i = above;
-    }
-    heap[i] = entry;
+    this.#agenda.add(this.nowMs + delayMs, action);
   }
 
   /** Repeats an action at random times, until the time has come or the action returns false. */
@@ -69,30 +50,10 @@ export class World {
 
   /** Runs everything that is due until then. */
   run(untilMs: number): void {
-    for (let next = this.#heap[0]; next !== undefined && next.atMs <= untilMs; next = this.#heap[0]) {
-      this.#pop();
-      this.nowMs = next.atMs;
-      next.action();
+    for (let atMs = this.#agenda.nextAtMs; atMs <= untilMs; atMs = this.#agenda.nextAtMs) {
+      this.nowMs = atMs;
+      this.#agenda.take()?.();
     }
     this.nowMs = untilMs;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
-    for (;;) {
-      let least = 2 * i + 1;
-      const left = heap[least];
-      if (left === undefined) break;
-      const right = heap[least + 1];
-      if (right !== undefined && isBefore(right, left)) least++;
-      const child = heap[least] as Entry;
-      if (!isBefore(child, last)) break;
-      heap[i] = child;
-      i = least;
-    }
-    heap[i] = last;
   }
 }
