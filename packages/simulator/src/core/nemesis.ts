@@ -154,7 +154,9 @@ export class CoreNemesis {
       network.open();
       cluster.propose(id, random.int(1, 3));
       world.after(random.between(0, 10), () => {
-        if (!this.#stopped) node.crash();
+        // Healing has given it a quick disk.
+        if (this.#stopped) return;
+        node.crash();
         node.healDisk(this.#config.diskMs);
       });
     });

@@ -36,6 +36,8 @@ export class CoreNetwork {
   sent = 0;
   sentForWork = 0;
   delivered = 0;
+  /** When the last packet that is under way arrives. */
+  lastArrivalMs = 0;
   /** Kinds of messages that are all lost. */
   readonly lostKinds: Set<Message["kind"]> = new Set();
   readonly #world: World;
@@ -74,6 +76,7 @@ export class CoreNetwork {
   /** Everything under way, and every old packet, is gone. */
   forget(): void {
     this.#era++;
+    this.lastArrivalMs = this.#world.nowMs;
     this.#clogs.clear();
     this.#old.clear();
   }
@@ -121,7 +124,9 @@ export class CoreNetwork {
 
   #carry(packet: Packet): void {
     const era = this.#era;
-    this.#world.after(this.#delayMs(packet.message), () => {
+    const delayMs = this.#delayMs(packet.message);
+    this.lastArrivalMs = Math.max(this.lastArrivalMs, this.#world.nowMs + delayMs);
+    this.#world.after(delayMs, () => {
       if (era !== this.#era) return;
       this.delivered++;
       const { trace } = this.#world;

@@ -29,7 +29,9 @@ export class CoreRecovery {
 
   run(): void {
     this.#heal();
-    const start = this.#cluster.world.nowMs;
+    const { world, network } = this.#cluster;
+    // Until then packets of the bad times may still win promises.
+    const start = Math.max(world.nowMs, network.lastArrivalMs);
     const slackMs = this.#slackMs();
     for (const { id } of this.#core) this.#cluster.read(id);
     const leads = (): boolean => this.#leader() !== undefined;
