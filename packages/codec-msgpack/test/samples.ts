@@ -62,6 +62,7 @@ export const messages: Readonly<Record<string, Message>> = {
     chosenUpTo: 300,
     durableUpTo: 299,
     applied: 298,
+    creditBytes: 16 * 1024 * 1024,
   },
   reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null },
   commit: { kind: "commit", ballot, chosenUpTo: 310 },
@@ -162,6 +163,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
     chosenUpTo: count,
     durableUpTo: count,
     applied: count,
+    creditBytes: count,
   }),
   reject: record("reject", {
     ballot: ballots,

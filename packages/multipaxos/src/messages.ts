@@ -41,6 +41,8 @@ export interface Accepted {
   /** Values and chosen mark flushed up to here. */
   readonly durableUpTo: Slot;
   readonly applied: Slot;
+  /** Values that may be on the way to the sender unanswered; 0: it cannot take more now, and will say when it can. */
+  readonly creditBytes: number;
 }
 
 /** A Prepare or Accept was refused because of a higher promise. */

@@ -8,7 +8,7 @@ import {
   type Slot,
   type StorageWrite,
 } from "@synod/interface";
-import { onAccept, onCommit, onPrepare } from "./acceptor-handlers.js";
+import { onAccept, onCommit, onPrepare, tellCredit } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
 import type { Effects, ForwardOutcome } from "./effects.js";
@@ -162,6 +162,7 @@ export class Replica {
     this.#core.election.forget(peer);
     this.#core.catchUp.lost(peer);
     this.#core.proposer.lost(peer);
+    this.#core.flow.lost(peer);
   }
 
   /** Whether values may be proposed here. */
@@ -208,8 +209,8 @@ export class Replica {
     this.#core.reads.cancel(token);
   }
 
-  /** The state machine has executed everything up to this slot. */
-  appliedUpTo(slot: Slot): void {
+  /** The state machine has executed everything up to this slot; values of so many bytes wait for their turn. */
+  appliedUpTo(slot: Slot, waitingBytes: number = 0): void {
     const core = this.#core;
     if (slot < core.applied || slot > core.log.chosenUpTo) {
       throw new SynodError(
@@ -218,6 +219,8 @@ export class Replica {
       );
     }
     core.applied = slot;
+    core.applyBytes = waitingBytes;
+    tellCredit(core);
     startReads(core);
   }
 
@@ -230,6 +233,7 @@ export class Replica {
   writeDone(id: WriteId): void {
     const core = this.#core;
     core.writes.done(id);
+    tellCredit(core);
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
