@@ -112,6 +112,15 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         index: orNull(uint, index, "index"),
       };
     }
+    case "stateDigest": {
+      const [slot, chainHash, digest] = fields(3);
+      return {
+        kind,
+        slot: positive(slot, "slot"),
+        chainHash: text(chainHash, "chainHash"),
+        digest: orNull(text, digest, "digest"),
+      };
+    }
   }
 }
 

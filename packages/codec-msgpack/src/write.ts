@@ -68,6 +68,9 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "readIndexReply":
       to.push(m.bootId, m.nonce, m.index);
+      return;
+    case "stateDigest":
+      to.push(m.slot, m.chainHash, m.digest);
   }
 }
 

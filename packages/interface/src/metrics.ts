@@ -55,7 +55,7 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_peer_lag_slots: gauge("slots", "Chosen slots that this leader knows and the peer has not reported", "peer"),
   synod_peer_lag_bytes: gauge("bytes", "Values on the way to the peer that it has not answered", "peer"),
   synod_peer_credit_bytes: gauge("bytes", "What may still be sent to the peer before it answers", "peer"),
-  synod_withheld_bytes_total: counter("bytes", "Values not sent to a peer for lack of credit: it fetches them", "peer"),
+  synod_peer_withheld_bytes: gauge("bytes", "Values not sent at once, for lack of credit, in this leadership", "peer"),
   // Queues and limits.
   synod_queue_commands: gauge("commands", "Commands that wait: of own callers, at the leader", "queue"),
   synod_queue_bytes: gauge("bytes", "What these commands hold; and values that wait for execution", "queue"),

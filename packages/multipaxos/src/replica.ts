@@ -12,6 +12,7 @@ import { onAccept, onCommit, onPrepare, tellCredit } from "./acceptor-handlers.j
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
 import type { Effects, ForwardOutcome } from "./effects.js";
+import { isContent, judge, type Verdict } from "./election.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
 import type { Message } from "./messages.js";
@@ -54,8 +55,26 @@ export interface ReplicaStatus {
   readonly applied: Slot;
   readonly openSlots: number;
   readonly openBytes: number;
+  /** Values that may be open at most, in slots. */
+  readonly windowSlots: number;
+  /** What the election rule says now. */
+  readonly verdict: Verdict;
   /** Peers that answered within the last election timeout. */
   readonly heard: readonly NodeId[];
+  readonly peers: readonly ReplicaPeerStatus[];
+}
+
+/** What is known of a peer. The bytes are those of a leader: 0 elsewhere. */
+export interface ReplicaPeerStatus {
+  readonly id: NodeId;
+  /** Chosen prefix that it reported last. */
+  readonly chosenUpTo: Slot;
+  /** Values sent to it that it has not answered. */
+  readonly sentBytes: number;
+  /** Values that may be sent to it before it answers. */
+  readonly creditBytes: number;
+  /** Values that were not sent to it at once, for lack of credit, in this leadership. */
+  readonly withheldBytes: number;
 }
 
 /** Every ballot of a message, so that none is trusted unchecked. */
@@ -154,6 +173,8 @@ export class Replica {
         return onReadIndexAsk(core, from, message);
       case "readIndexReply":
         return onReadIndexReply(core, from, message);
+      case "stateDigest":
+        return; // Says nothing of the log.
     }
   }
 
@@ -249,6 +270,7 @@ export class Replica {
   status(): ReplicaStatus {
     const core = this.#core;
     const { phase } = core.proposer;
+    const view = core.view();
     return {
       nodeId: core.me,
       role: phase === "lead" ? "leader" : phase === "prepare" ? "candidate" : "follower",
@@ -256,13 +278,16 @@ export class Replica {
       ballot: core.proposer.ballot ?? core.leaderBallot,
       promised: core.acceptor.promised,
       leader: core.leader,
-      content: core.content(),
+      content: isContent(view),
+      verdict: judge(view),
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
-      heard: core.election.heard(core.nowMs),
+      windowSlots: core.configuration.alpha,
+      heard: view.heard.map((peer) => peer.id),
+      peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),
     };
   }
 }
