@@ -24,6 +24,7 @@ export const KINDS: readonly Message["kind"][] = [
   "confirmReply",
   "readIndexAsk",
   "readIndexReply",
+  "stateDigest",
 ];
 
 /** Outcome number on the wire = index. */

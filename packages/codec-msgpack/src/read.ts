@@ -39,7 +39,7 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
       };
     }
     case "accepted": {
-      const [b, chosenUpTo, durableUpTo, applied, slots] = fields(5);
+      const [b, chosenUpTo, durableUpTo, applied, slots, creditBytes] = fields(6);
       return {
         kind,
         ballot: ballot(b, "ballot"),
@@ -47,6 +47,7 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
         durableUpTo: uint(durableUpTo, "durableUpTo"),
         applied: uint(applied, "applied"),
+        creditBytes: uint(creditBytes, "creditBytes"),
       };
     }
     case "reject": {
@@ -109,6 +110,15 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         bootId: text(bootId, "bootId"),
         nonce: uint(nonce, "nonce"),
         index: orNull(uint, index, "index"),
+      };
+    }
+    case "stateDigest": {
+      const [slot, chainHash, digest] = fields(3);
+      return {
+        kind,
+        slot: positive(slot, "slot"),
+        chainHash: text(chainHash, "chainHash"),
+        digest: orNull(text, digest, "digest"),
       };
     }
   }

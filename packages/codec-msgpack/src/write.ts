@@ -35,7 +35,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(pair(m.ballot), m.firstSlot, m.chosenUpTo, NONE);
       return;
     case "accepted":
-      to.push(pair(m.ballot), m.chosenUpTo, m.durableUpTo, m.applied, m.slots);
+      to.push(pair(m.ballot), m.chosenUpTo, m.durableUpTo, m.applied, m.slots, m.creditBytes);
       return;
     case "reject":
       to.push(pair(m.ballot), pair(m.promised), m.content, pairOrNull(m.leaderBallot));
@@ -68,6 +68,9 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "readIndexReply":
       to.push(m.bootId, m.nonce, m.index);
+      return;
+    case "stateDigest":
+      to.push(m.slot, m.chainHash, m.digest);
   }
 }
 

@@ -156,6 +156,7 @@ describe("every field is checked", () => {
         [5, 6],
         [8, 8],
       ],
+      1024,
     ],
     reject: [...head, 5, b, b, true, b],
     commit: [...head, 6, b, 0],
@@ -169,6 +170,7 @@ describe("every field is checked", () => {
     confirmReply: [...head, 14, b, 0],
     readIndexAsk: [...head, 15, "boot", 0],
     readIndexReply: [...head, 16, "boot", 0, null],
+    stateDigest: [...head, 17, 5, "chain", null],
   };
   // Right in no position: wrong types, extensions, maps, and numbers that are no count.
   const never: unknown[] = [

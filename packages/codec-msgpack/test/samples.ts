@@ -62,6 +62,7 @@ export const messages: Readonly<Record<string, Message>> = {
     chosenUpTo: 300,
     durableUpTo: 299,
     applied: 298,
+    creditBytes: 16 * 1024 * 1024,
   },
   reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null },
   commit: { kind: "commit", ballot, chosenUpTo: 310 },
@@ -76,6 +77,8 @@ export const messages: Readonly<Record<string, Message>> = {
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
+  stateDigest: { kind: "stateDigest", slot: 1024, chainHash: "00112233445566ff", digest: "state" },
+  "stateDigest-null": { kind: "stateDigest", slot: 2048, chainHash: "ff66554433221100", digest: null },
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
@@ -162,6 +165,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
     chosenUpTo: count,
     durableUpTo: count,
     applied: count,
+    creditBytes: count,
   }),
   reject: record("reject", {
     ballot: ballots,
@@ -188,6 +192,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   confirmReply: record("confirmReply", { ballot: ballots, nonce: count }),
   readIndexAsk: record("readIndexAsk", { bootId: text, nonce: count }),
   readIndexReply: record("readIndexReply", { bootId: text, nonce: count, index: fc.option(count) }),
+  stateDigest: record("stateDigest", { slot: id, chainHash: text, digest: fc.option(text) }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

@@ -30,7 +30,8 @@ export type SynodErrorCode =
   // The node stops rather than go on.
   | "InvariantViolated"
   | "RoundsExhausted"
-  | "ApplyFailed";
+  | "ApplyFailed"
+  | "StateDiverged"; // the state differs from that of a majority of the members: start again, from log and snapshot
 
 const brand = Symbol.for("@synod/SynodError");
 

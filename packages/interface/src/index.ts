@@ -2,6 +2,7 @@ export type * from "./configuration.js";
 export * from "./error.js";
 export type * from "./filesystem.js";
 export type * from "./ids.js";
+export * from "./metrics.js";
 export type * from "./ports.js";
 export type * from "./service.js";
 export type * from "./state-machine.js";

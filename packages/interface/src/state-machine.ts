@@ -32,7 +32,10 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
   snapshot(): Iterable<Uint8Array>;
   /** Replaces the state by that of a snapshot. */
   restore(chunks: Iterable<Uint8Array>): void;
-  /** Short text that is equal where the states are equal. */
+  /**
+   * Short text that is equal where the states are equal; its first 255 characters count. Nodes hold these texts against each other
+   * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date.
+   */
   digest?(): string;
   /** Logged time at which the machine wants to be called even if no command comes, or null. */
   nextDeadline?(): number | null;

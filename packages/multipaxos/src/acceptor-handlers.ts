@@ -96,9 +96,20 @@ function extend(ranges: [Slot, Slot][], slot: Slot): void {
 }
 
 function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly SlotRange[], after: WriteId): void {
+  const { creditBytes, applied } = core;
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  core.send(to, { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied: core.applied }, "control", after);
+  core.creditTold = creditBytes;
+  const message = { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes } as const;
+  core.send(to, message, "control", after);
+}
+
+/** A leader that was told that nothing more can be taken in waits for this word. */
+export function tellCredit(core: Core): void {
+  const { leaderBallot, creditBytes, settings } = core;
+  if (core.creditTold > 0 || creditBytes < settings.creditBytesMax / 2) return;
+  if (leaderBallot === null || leaderBallot.node === core.me) return;
+  sendAccepted(core, leaderBallot.node, leaderBallot, [], 0);
 }
 
 export function onCommit(core: Core, from: NodeId, message: Commit): void {

@@ -25,8 +25,9 @@ export function onLearn(core: Core, from: NodeId, message: Learn): void {
   fetchMissing(core);
 }
 
-/** Asks for what is missing, if anything is. */
+/** Asks for what is missing, if anything is and there is room for it. A leader's own proposals wait for what it fetches. */
 export function fetchMissing(core: Core): void {
+  if (core.creditBytes === 0 && core.proposer.phase === "idle") return;
   const next = core.catchUp.next(core.nowMs);
   if (next !== null) core.send(next.to, next.fetch, "control");
 }

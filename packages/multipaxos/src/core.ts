@@ -4,6 +4,7 @@ import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
 import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
 import { Election, isContent, type ElectionView } from "./election.js";
+import { creditOf, Flow } from "./flow.js";
 import { ForwardFilter } from "./forwards.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
@@ -41,6 +42,7 @@ export class Core {
   readonly asks: ReadAsks = new ReadAsks();
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
+  readonly flow: Flow;
 
   nowMs = 0;
   /** Ballot of the leader that this node follows or is. Set only by what the owner of the ballot sent. */
@@ -55,6 +57,10 @@ export class Core {
   basePatienceMs: number;
   highestSeen: Ballot | null;
   applied: Slot;
+  /** Chosen values that wait for execution. */
+  applyBytes = 0;
+  /** The credit that the leader was told last. */
+  creditTold: number;
   forwardSequence = 0;
   /** Something was chosen or a leadership began that the followers were not told of. */
   announcementDue = false;
@@ -92,6 +98,8 @@ export class Core {
     this.reads = new ReadRounds(this.quorums);
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
+    this.creditTold = settings.creditBytesMax;
+    this.flow = new Flow(settings);
     this.proposer = new Proposer({
       me,
       quorums: this.quorums,
@@ -153,6 +161,12 @@ export class Core {
     this.saw({ round: (this.highestSeen?.round ?? 0) + ROUND_STEP, node: this.me });
   }
 
+  /** What this replica can still take in. */
+  get creditBytes(): number {
+    const { creditBytesMax, applyBytesMax } = this.settings;
+    return creditOf({ creditBytesMax, applyBytesMax, writeBytes: this.writes.bytes, applyBytes: this.applyBytes });
+  }
+
   view(): ElectionView {
     // One whose ballot this node has to refuse is no leader of it, however well the leader does elsewhere.
     const refused = compareBallots(this.leaderBallot, this.acceptor.promised) < 0;
@@ -175,6 +189,7 @@ export class Core {
     if (ballot === null) return;
     const led = this.leads;
     this.proposer.stop();
+    this.flow.reset();
     this.outgoing = [];
     this.announcementDue = false;
     this.election.endGrace();
@@ -193,6 +208,7 @@ export class Core {
   /** A peer's chosen prefix. It may show that another leader was at work. */
   reported(from: NodeId, chosenUpTo: Slot): void {
     this.catchUp.reported(from, chosenUpTo);
+    this.flow.answered(from, chosenUpTo);
     if (this.proposer.endsWith(chosenUpTo)) {
       this.stopProposing(`node ${from} knows slot ${chosenUpTo} as chosen, which this leader has not proposed`);
     }

@@ -12,7 +12,7 @@ export {
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
 export { Proposer, type Proposal, type ProposerOptions, type ProposerPhase, type Resend } from "./proposer.js";
-export { Replica, type ReplicaOptions, type ReplicaStatus } from "./replica.js";
+export { Replica, type ReplicaOptions, type ReplicaPeerStatus, type ReplicaStatus } from "./replica.js";
 export { DEFAULT_SETTINGS, type ReplicaSettings } from "./settings.js";
 export { NOOP, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "./values.js";
 export { WriteBuffer, type WriteId } from "./writes.js";

@@ -41,6 +41,8 @@ export interface Accepted {
   /** Values and chosen mark flushed up to here. */
   readonly durableUpTo: Slot;
   readonly applied: Slot;
+  /** Values that may be on the way to the sender unanswered; 0: it cannot take more now, and will say when it can. */
+  readonly creditBytes: number;
 }
 
 /** A Prepare or Accept was refused because of a higher promise. */
@@ -150,6 +152,19 @@ export interface ReadIndexReply {
   readonly index: Slot | null;
 }
 
+/**
+ * What the sender's service looks like after it executed everything up to `slot`. Not part of the protocol of the log: the drivers
+ * of replicas hold these words against each other.
+ */
+export interface StateDigest {
+  readonly kind: "stateDigest";
+  readonly slot: Slot;
+  /** Over all executed values: 16 hexadecimal digits. */
+  readonly chainHash: string;
+  /** What the state machine says of its state; null if it says nothing. */
+  readonly digest: string | null;
+}
+
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
 export type Message =
   | Prepare
@@ -167,7 +182,8 @@ export type Message =
   | Confirm
   | ConfirmReply
   | ReadIndexAsk
-  | ReadIndexReply;
+  | ReadIndexReply
+  | StateDigest;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

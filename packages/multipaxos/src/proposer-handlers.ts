@@ -89,7 +89,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
   const { chosenUpTo } = core.log;
   const slots = [[first.slot, last.slot]] as const;
   core.toSelf.push({
-    message: { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo: 0, applied: core.applied },
+    message: { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo: 0, applied: core.applied, creditBytes: 0 },
     after,
   });
 }
@@ -98,6 +98,10 @@ export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) core.reported(from, message.chosenUpTo);
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
 
+  if (from !== core.me) {
+    core.flow.answered(from, message.slots.at(-1)?.[1] ?? 0);
+    core.flow.credit(from, message.creditBytes, core.nowMs);
+  }
   chosen(core, core.proposer.onAccepted(from, message.ballot, message.slots, core.nowMs));
 }
 
@@ -146,17 +150,54 @@ function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
   return accepts;
 }
 
-/** What a turn of a leader sends: new proposals with the announcement in them, else the announcement alone. */
+/** What a turn of a leader sends: proposals with the announcement in them, else the announcement alone. */
 export function flushLeader(core: Core): void {
   const { ballot } = core.proposer;
   if (ballot === null || !core.leads) return;
-  if (core.outgoing.length > 0) {
-    for (const accept of acceptsFor(core, core.outgoing)) core.send(core.others, accept, "bulk");
-    core.outgoing = [];
-  } else if (core.announcementDue) {
-    core.send(core.others, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
-  }
+  const news = core.outgoing.length > 0 || core.announcementDue;
+  const told = new Set<NodeId>();
+  for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
+  for (const peer of sendOutgoing(core)) told.add(peer);
+  const rest = core.others.filter((peer) => !told.has(peer));
+  if (news) core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   core.announcementDue = false;
+}
+
+/** New proposals, to all that have credit for them in the same messages. Returns who got them. */
+function sendOutgoing(core: Core): readonly NodeId[] {
+  const { flow, outgoing } = core;
+  const [first] = outgoing;
+  if (first === undefined) return [];
+  core.outgoing = [];
+  const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
+  const able: NodeId[] = [];
+  for (const peer of core.others) {
+    if (flow.withheldFrom(peer) === null && flow.admits(peer, bytes)) able.push(peer);
+    else flow.withhold(peer, first.slot, bytes);
+  }
+  if (able.length === 0) return able;
+  for (const accept of acceptsFor(core, outgoing)) core.send(able, accept, "bulk");
+  for (const { slot, value } of outgoing) for (const peer of able) flow.sent(peer, slot, value.length);
+  return able;
+}
+
+/** What a peer had no credit for, as far as it has some now. What is chosen by now it fetches. */
+function sendWithheld(core: Core, peer: NodeId): boolean {
+  const { flow, proposer } = core;
+  const from = flow.withheldFrom(peer);
+  if (from === null) return false;
+  const proposals: Proposal[] = [];
+  let slot = Math.max(from, proposer.lowestOpen());
+  for (; slot < proposer.next; slot++) {
+    const value = proposer.openValue(slot);
+    if (value === undefined) continue;
+    if (!flow.admits(peer, value.length)) break;
+    flow.sent(peer, slot, value.length);
+    proposals.push({ slot, value });
+  }
+  flow.goOnFrom(peer, slot < proposer.next ? slot : null);
+  for (const accept of acceptsFor(core, proposals)) core.send(peer, accept, "bulk");
+  return proposals.length > 0;
 }
 
 /** Goes on with what phase 1 found, and sends overdue proposals again to those that have not voted. */
@@ -164,7 +205,8 @@ export function resendOverdue(core: Core): void {
   if (!core.leads) return;
   // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
   queueProposals(core, core.proposer.recover(core.nowMs));
-  for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax)) {
+  const may = (id: NodeId): boolean => core.flow.mayProbe(id, core.nowMs);
+  for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
     const others = to.filter((id) => id !== core.me);
     for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");
   }

@@ -282,7 +282,7 @@ export class Proposer {
     const chosen: ChosenValue[] = [];
     const member = this.#member(from);
     // Ranges come in ascending order, so that all of them together walk over the open slots once, whatever they name.
-    let slot = this.#lowestOpen();
+    let slot = this.lowestOpen();
     for (const [first, last] of ranges) {
       if (member.resent !== null && first <= member.resent.upTo && member.resent.upTo <= last) member.resent = null;
       this.#timeVote(member, first, last, nowMs);
@@ -321,12 +321,12 @@ export class Proposer {
    * order. The wait follows what the votes of that member take: over a busy link the first copy still waits to be sent, and
    * each one more would make it worse.
    */
-  overdue(nowMs: number, bytesMax: number): Resend[] {
+  overdue(nowMs: number, bytesMax: number, may: (id: NodeId) => boolean = () => true): Resend[] {
     const resends: Resend[] = [];
     for (const id of this.#options.quorums.members) {
       const member = this.#member(id);
       const waitMs = this.#waitMs(member);
-      if (member.resent !== null && nowMs - member.resent.atMs < waitMs) continue;
+      if ((member.resent !== null && nowMs - member.resent.atMs < waitMs) || !may(id)) continue;
       const proposals = this.#unvoted(id, nowMs - waitMs, bytesMax);
       const last = proposals.at(-1);
       if (last === undefined) continue;
@@ -366,7 +366,8 @@ export class Proposer {
     return proposals;
   }
 
-  #lowestOpen(): Slot {
+  /** First slot that is open; `next` if none is. */
+  lowestOpen(): Slot {
     for (const slot of this.#open.keys()) return slot;
     return this.#next;
   }

@@ -8,10 +8,11 @@ import {
   type Slot,
   type StorageWrite,
 } from "@synod/interface";
-import { onAccept, onCommit, onPrepare } from "./acceptor-handlers.js";
+import { onAccept, onCommit, onPrepare, tellCredit } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
 import type { Effects, ForwardOutcome } from "./effects.js";
+import { isContent, judge, type Verdict } from "./election.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
 import type { Message } from "./messages.js";
@@ -54,8 +55,26 @@ export interface ReplicaStatus {
   readonly applied: Slot;
   readonly openSlots: number;
   readonly openBytes: number;
+  /** Values that may be open at most, in slots. */
+  readonly windowSlots: number;
+  /** What the election rule says now. */
+  readonly verdict: Verdict;
   /** Peers that answered within the last election timeout. */
   readonly heard: readonly NodeId[];
+  readonly peers: readonly ReplicaPeerStatus[];
+}
+
+/** What is known of a peer. The bytes are those of a leader: 0 elsewhere. */
+export interface ReplicaPeerStatus {
+  readonly id: NodeId;
+  /** Chosen prefix that it reported last. */
+  readonly chosenUpTo: Slot;
+  /** Values sent to it that it has not answered. */
+  readonly sentBytes: number;
+  /** Values that may be sent to it before it answers. */
+  readonly creditBytes: number;
+  /** Values that were not sent to it at once, for lack of credit, in this leadership. */
+  readonly withheldBytes: number;
 }
 
 /** Every ballot of a message, so that none is trusted unchecked. */
@@ -154,6 +173,8 @@ export class Replica {
         return onReadIndexAsk(core, from, message);
       case "readIndexReply":
         return onReadIndexReply(core, from, message);
+      case "stateDigest":
+        return; // Says nothing of the log.
     }
   }
 
@@ -162,6 +183,7 @@ export class Replica {
     this.#core.election.forget(peer);
     this.#core.catchUp.lost(peer);
     this.#core.proposer.lost(peer);
+    this.#core.flow.lost(peer);
   }
 
   /** Whether values may be proposed here. */
@@ -208,8 +230,8 @@ export class Replica {
     this.#core.reads.cancel(token);
   }
 
-  /** The state machine has executed everything up to this slot. */
-  appliedUpTo(slot: Slot): void {
+  /** The state machine has executed everything up to this slot; values of so many bytes wait for their turn. */
+  appliedUpTo(slot: Slot, waitingBytes: number = 0): void {
     const core = this.#core;
     if (slot < core.applied || slot > core.log.chosenUpTo) {
       throw new SynodError(
@@ -218,6 +240,8 @@ export class Replica {
       );
     }
     core.applied = slot;
+    core.applyBytes = waitingBytes;
+    tellCredit(core);
     startReads(core);
   }
 
@@ -230,6 +254,7 @@ export class Replica {
   writeDone(id: WriteId): void {
     const core = this.#core;
     core.writes.done(id);
+    tellCredit(core);
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
@@ -245,6 +270,7 @@ export class Replica {
   status(): ReplicaStatus {
     const core = this.#core;
     const { phase } = core.proposer;
+    const view = core.view();
     return {
       nodeId: core.me,
       role: phase === "lead" ? "leader" : phase === "prepare" ? "candidate" : "follower",
@@ -252,13 +278,16 @@ export class Replica {
       ballot: core.proposer.ballot ?? core.leaderBallot,
       promised: core.acceptor.promised,
       leader: core.leader,
-      content: core.content(),
+      content: isContent(view),
+      verdict: judge(view),
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
-      heard: core.election.heard(core.nowMs),
+      windowSlots: core.configuration.alpha,
+      heard: view.heard.map((peer) => peer.id),
+      peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),
     };
   }
 }

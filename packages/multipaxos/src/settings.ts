@@ -13,6 +13,10 @@ export interface ReplicaSettings {
   readonly inFlightBytesMax: number;
   /** Values in one Accept; in one Learn, or votes in one page of a promise, 128 KiB at most. One value alone may be larger. */
   readonly frameValueBytesMax: number;
+  /** Values that may be on the way to a member that has not answered them, and what it may have waiting for its disk. */
+  readonly creditBytesMax: number;
+  /** Chosen values that wait for execution: above it this replica takes no more in, from the leader or from others. */
+  readonly applyBytesMax: number;
   /** What one write to storage gathers, about. One value alone may be larger. */
   readonly writeBytesMax: number;
 }
@@ -22,6 +26,8 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   resendMs: 125,
   inFlightBytesMax: 64 * 1024 * 1024,
   frameValueBytesMax: 1024 * 1024,
+  creditBytesMax: 16 * 1024 * 1024,
+  applyBytesMax: 64 * 1024 * 1024,
   writeBytesMax: 16 * 1024 * 1024,
 };
 

@@ -34,6 +34,9 @@ export class WriteBuffer {
   #durable: WriteId = 0;
   #markUnderWay: Slot;
   #durableMark: Slot;
+  /** In all writes that wait, and in the one under way. */
+  #bytes = 0;
+  #underWayBytes = 0;
 
   constructor(durableUpTo: Slot, bytesMax: number = Infinity) {
     this.#markUnderWay = durableUpTo;
@@ -66,8 +69,14 @@ export class WriteBuffer {
       this.#gathering++;
     }
     this.#last.bytes += bytes;
+    this.#bytes += bytes;
     this.#last.lowest = Math.min(this.#last.lowest, slot);
     return this.#last;
+  }
+
+  /** Of what is not durable yet. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** What a message that depends on this write still waits for. */
@@ -97,6 +106,7 @@ export class WriteBuffer {
       ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),
     };
     this.#markUnderWay = Math.max(this.#durableMark, mark);
+    this.#underWayBytes = next.bytes;
     const id = ++this.#taken;
     const [first, ...rest] = later;
     if (first === undefined) {
@@ -110,6 +120,7 @@ export class WriteBuffer {
   done(id: WriteId): void {
     invariant(id === this.#durable + 1 && id <= this.#taken, "writes finish in order", () => ({ id }));
     this.#durable = id;
+    this.#bytes -= this.#underWayBytes;
     this.#durableMark = this.#markUnderWay;
   }
 }

@@ -45,6 +45,8 @@ export function describe(message: Message): string {
       return `readIndexAsk #${message.nonce}`;
     case "readIndexReply":
       return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
+    case "stateDigest":
+      return `stateDigest ${message.slot} ${message.chainHash}`;
   }
 }
 

@@ -55,6 +55,7 @@ describe("what a leader may announce", () => {
       chosenUpTo: 2,
       durableUpTo: 0,
       applied: 0,
+      creditBytes: 1,
     });
     expect(story.replica(1).status().role).toBe("follower");
   });

@@ -1,4 +1,4 @@
-import type { ChosenValue } from "@synod/interface";
+import type { ChosenValue, Metrics, Slot } from "@synod/interface";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Proposals } from "./proposals.js";
 import type { Buggify } from "./types.js";
@@ -9,7 +9,10 @@ const SLICE_MS = 5;
 export interface ApplierOptions {
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "apply" | "timeMs">;
   readonly proposals: Proposals;
+  readonly metrics: Metrics;
   readonly now: () => number;
+  /** After each slot. */
+  readonly onApplied: (slot: Slot) => void;
   readonly buggify: Buggify;
 }
 
@@ -19,6 +22,8 @@ export class Applier {
   #queue: ChosenValue[] = [];
   #head = 0;
   #bytes = 0;
+  /** One value at a time is timed until it is executed. */
+  #timed: { readonly slot: Slot; readonly atMs: number } | null = null;
   /** Commands executed, repeats not counted. */
   commands = 0;
 
@@ -35,7 +40,13 @@ export class Applier {
     return this.#head >= this.#queue.length;
   }
 
+  /** Values that wait. */
+  get count(): number {
+    return this.#queue.length - this.#head;
+  }
+
   add(value: ChosenValue): void {
+    this.#timed ??= { slot: value.slot, atMs: this.#o.now() };
     this.#queue.push(value);
     this.#bytes += value.value.length;
   }
@@ -43,6 +54,8 @@ export class Applier {
   /** Executes for a while. Returns whether anything was executed. */
   slice(): boolean {
     if (this.idle) return false;
+    const { metrics } = this.#o;
+    const before = this.commands;
     const startedMs = this.#o.now();
     let nowMs = startedMs;
     do {
@@ -53,6 +66,8 @@ export class Applier {
       this.#apply(next, nowMs);
       nowMs = this.#o.now();
     } while (nowMs - startedMs < SLICE_MS && !this.#o.buggify("one value executed a turn"));
+    metrics.observe("synod_apply_ms", nowMs - startedMs);
+    if (this.commands > before) metrics.count("synod_commands_applied_total", this.commands - before);
     if (this.idle || this.#head > 1024) {
       this.#queue.splice(0, this.#head);
       this.#head = 0;
@@ -66,5 +81,10 @@ export class Applier {
       if (outcome.kind === "result" && !outcome.cached) this.commands++;
       proposals.onOutcome(outcome, nowMs, machine.timeMs);
     }
+    if (this.#timed?.slot === slot) {
+      this.#o.metrics.observe("synod_apply_wait_ms", this.#o.now() - this.#timed.atMs);
+      this.#timed = null;
+    }
+    this.#o.onApplied(slot);
   }
 }

@@ -16,9 +16,11 @@ import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, checkTicket, founders, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { Driver } from "./driver.js";
+import { publish } from "./gauges.js";
 import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
+import { reasonOf } from "./sight.js";
 import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
 
 async function restoreSnapshot(
@@ -117,7 +119,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       bootId,
       configuration: identity.founders,
       recovered,
-      settings: { electionTimeoutMs: limits.electionTimeoutMs },
+      settings: {
+        electionTimeoutMs: limits.electionTimeoutMs,
+        creditBytesMax: limits.peerBytesMax,
+        applyBytesMax: limits.applyBytesMax,
+      },
     });
     this.#driver = new Driver({
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
@@ -134,6 +140,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       limits,
       buggify: options.buggify ?? (() => false),
       onFailure: (error) => this.#fail(error),
+      publish: () => publish(this.#metrics, this.status()),
     });
   }
 
@@ -178,7 +185,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       }
       const { proposals } = this.#driver;
       if (session !== undefined) checkTicket(session, body);
-      if (!proposals.hasRoom(body.length)) throw this.#busy("commands");
+      const refusal = proposals.refusal(session?.session ?? null, body.length);
+      if (refusal !== null) throw this.#driver.busy("commands", refusal);
       const onAbort = (): void => proposal.giveUp("the signal was aborted", { cause: signal?.reason });
       const proposal = proposals.add({
         body,
@@ -205,7 +213,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       const aborted = (): SynodError =>
         new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause: signal?.reason });
       if (signal?.aborted === true) throw aborted();
-      if (reads.count >= READS_MAX) throw this.#busy("reads");
+      if (reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
       const onAbort = (): void => {
         this.#driver.cancelRead(token);
         reads.fail(token, aborted());
@@ -245,11 +253,6 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     );
   }
 
-  #busy(what: string): SynodError {
-    const retryAfterMs = this.#limits.electionTimeoutMs;
-    return new SynodError("Busy", `too many ${what} wait at this node: try again later`, { details: { retryAfterMs } });
-  }
-
   status(): NodeStatus {
     const replica = this.#replica.status();
     const driver = this.#driver;
@@ -264,6 +267,9 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       ballot: replica.ballot,
       promised: replica.promised,
       configuration: this.#configuration,
+      reason: this.#state === "running" ? reasonOf(replica, this.#configuration) : this.#state,
+      verdict: replica.verdict,
+      elections: { campaigns: driver.campaigns, won: driver.electionsWon },
       content: replica.content,
       chosenUpTo: replica.chosenUpTo,
       durableUpTo: replica.durableUpTo,
@@ -271,16 +277,26 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       commandsApplied: driver.commandsApplied,
       chainHash: this.#machine.chainHash,
       openSlots: replica.openSlots,
+      openBytes: replica.openBytes,
+      windowSlots: replica.windowSlots,
       queuedCommands: driver.proposals.count,
       queuedBytes: driver.proposals.bytes,
+      queues: driver.queues,
+      readsWaiting: driver.reads.count,
       sessions: this.#machine.sessionCount,
+      loopLagMs: driver.loopLagMs,
       peers: members
         .filter((member) => member.id !== this.id)
-        .map((member) => ({
+        .map((member) => ({ member, peer: replica.peers.find(({ id }) => id === member.id) }))
+        .map(({ member, peer }) => ({
           id: member.id,
           ...(member.address === undefined ? {} : { address: member.address }),
           connected: driver.peers.isConnected(member.id),
           heard: replica.heard.includes(member.id),
+          lagSlots: Math.max(0, replica.chosenUpTo - (peer?.chosenUpTo ?? 0)),
+          sentBytes: peer?.sentBytes ?? 0,
+          creditBytes: peer?.creditBytes ?? 0,
+          withheldBytes: peer?.withheldBytes ?? 0,
           refused: driver.refused.get(member.id) ?? null,
         })),
       storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },

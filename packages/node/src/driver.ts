@@ -7,20 +7,23 @@ import {
   type Metrics,
   type NodeId,
   type Random,
+  type Slot,
   type Storage,
+  type StorageWrite,
   SynodError,
   type Transport,
 } from "@synod/interface";
 import { type Effects, type Envelope, Outbox, type Replica, type Send } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { Applier } from "./applier.js";
+import { type DigestFinding, Digests, divergedError } from "./digests.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
-import type { Buggify, NodeLimits } from "./types.js";
+import type { Buggify, NodeLimits, NodeQueues } from "./types.js";
 import { Wire } from "./wire.js";
 
 type Input =
@@ -45,7 +48,12 @@ export interface DriverOptions {
   readonly buggify: Buggify;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
+  /** Gives the metrics what goes up and down. */
+  readonly publish: () => void;
 }
+
+/** Rounds of the election clock between two looks at what goes up and down. */
+const PUBLISH_ROUNDS = 8;
 
 /** A third of the least time for which the cluster remembers an unused session. */
 const SESSION_IDLE_MS = 200_000;
@@ -64,6 +72,7 @@ export class Driver {
   readonly #outbox = new Outbox();
   readonly #wire: Wire;
   readonly #leading: Leading;
+  readonly #digests: Digests;
   readonly #applier: Applier;
   readonly #roundMs: number;
 
@@ -75,7 +84,12 @@ export class Driver {
   #stopped = false;
   #cancelTimer: (() => void) | null = null;
 
+  #rounds = 0;
+
   /** Counters for status. */
+  campaigns = 0;
+  electionsWon = 0;
+  loopLagMs = 0;
   writes = 0;
   lastWriteMs = 0;
 
@@ -90,12 +104,23 @@ export class Driver {
       random: { uint32: () => this.#orFail(() => random.uint32()) },
       batchBytesMax: limits.batchBytesMax,
       queueBytesMax: limits.queueBytesMax,
+      queueWaitMs: limits.queueWaitMs,
       sessionLimit: limits.inFlightCommandsMax,
       resendMs: limits.electionTimeoutMs * 2,
       sessionIdleMs: SESSION_IDLE_MS,
       buggify,
     });
-    this.#applier = new Applier({ ...options, proposals: this.proposals, now: () => this.nowMs });
+    const now = (): number => this.nowMs;
+    this.#digests = new Digests({
+      self: self.nodeId,
+      members: configuration.members.map((member) => member.id),
+      machine: options.machine,
+      everySlots: limits.digestEverySlots,
+      patienceMs: limits.electionTimeoutMs,
+      now,
+    });
+    const onApplied = (slot: Slot): void => this.#exchangeDigests(slot);
+    this.#applier = new Applier({ ...options, proposals: this.proposals, now, onApplied });
   }
 
   get nowMs(): number {
@@ -104,6 +129,22 @@ export class Driver {
 
   get commandsApplied(): number {
     return this.#applier.commands;
+  }
+
+  /** Commands and values that wait, by where. */
+  get queues(): NodeQueues {
+    return {
+      own: { count: this.proposals.count, bytes: this.proposals.bytes },
+      leader: { count: this.#leading.queuedCommands, bytes: this.#leading.queuedBytes },
+      apply: { count: this.#applier.count, bytes: this.#applier.bytes },
+    };
+  }
+
+  /** The error for a call that found no room. */
+  busy(what: "commands" | "reads" | "calls", details: { readonly retryAfterMs: number }): SynodError {
+    this.#o.metrics.count("synod_busy_total", 1, { what });
+    const text = `too many ${what} wait at this node: try again in about ${details.retryAfterMs} ms`;
+    return new SynodError("Busy", text, { details });
   }
 
   /** Peers whose frames are refused, and why. */
@@ -154,12 +195,19 @@ export class Driver {
 
   #armTimer(): void {
     this.#guarded(() => {
+      const dueMs = this.#o.clock.now() + this.#roundMs;
       this.#cancelTimer = this.#o.clock.timer(this.#roundMs, () => {
         if (this.#stopped) return;
+        this.#guarded(() => this.#late(this.#o.clock.now() - dueMs));
         this.#armTimer();
         this.wake();
       });
     });
+  }
+
+  #late(byMs: number): void {
+    this.loopLagMs = Math.max(0, byMs);
+    this.#o.metrics.observe("synod_loop_lag_ms", this.loopLagMs);
   }
 
   #guardedTurn(): void {
@@ -207,7 +255,8 @@ export class Driver {
     this.#startWrite(nowMs);
     this.#carryOut(replica.takeEffects());
     if (this.#applier.slice()) {
-      replica.appliedUpTo(this.#o.machine.applied);
+      replica.appliedUpTo(this.#o.machine.applied, this.#applier.bytes);
+      this.#leading.applied(this.#o.machine.applied, nowMs);
       // What became possible by executing: reads at the leader, most of all.
       this.#carryOut(replica.takeEffects());
     }
@@ -222,11 +271,13 @@ export class Driver {
         return this.#receive(input.from, input.frame);
       case "peerUp":
         this.peers.up(input.peer);
+        this.#o.logger.info("a peer is connected", { peer: input.peer.nodeId, bootCount: input.peer.bootCount });
         replica.peerLost(input.peer.nodeId);
         this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
         return;
       case "peerDown":
         this.peers.down(input.id);
+        this.#o.logger.info("a peer is disconnected", { peer: input.id });
         replica.peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
@@ -243,7 +294,10 @@ export class Driver {
     const envelope = this.#wire.decode(from, frame);
     if (envelope === null) return;
     if (this.peers.isFormer(from, envelope.bootId)) this.#o.metrics.count("synod_frames_refused_total");
-    else this.#o.replica.receive(from, envelope.message);
+    else if (envelope.message.kind === "stateDigest") {
+      this.#digests.received(from, envelope.message);
+      this.#report(this.#digests.compare(envelope.message.slot));
+    } else this.#o.replica.receive(from, envelope.message);
   }
 
   /** Once per round of the election clock: what needs no quick reaction. */
@@ -253,6 +307,32 @@ export class Driver {
     this.proposals.tick(this.#route(), nowMs, sight);
     for (const token of this.reads.expire(nowMs, sight)) this.cancelRead(token);
     this.#leading.proposeTick(nowMs);
+    for (const finding of this.#digests.overdue()) this.#report(finding);
+    if (++this.#rounds % PUBLISH_ROUNDS === 0) this.#o.publish();
+  }
+
+  #exchangeDigests(slot: Slot): void {
+    const message = this.#digests.applied(slot);
+    if (message === null) return;
+    const { self, configuration } = this.#o;
+    const to = configuration.members.map((member) => member.id).filter((id) => id !== self.nodeId);
+    if (to.length > 0) this.#transmit([{ to, message, lane: "control", after: 0 }]);
+    this.#report(this.#digests.compare(slot));
+  }
+
+  #report(finding: DigestFinding | null): void {
+    if (finding === null) return;
+    const { logger, metrics } = this.#o;
+    metrics.count("synod_state_digests_total", 1, { outcome: finding.kind });
+    if (finding.kind === "agree") return;
+    const { kind, slot, after, peers } = finding;
+    this.events.emit({ kind: "statesDiffer", firstSlot: after + 1, lastSlot: slot, peers, outcome: kind });
+    if (kind === "ownDiffers") throw divergedError(finding);
+    const text =
+      kind === "othersDiffer"
+        ? "a peer has another state than a majority"
+        : "states differ, and no majority says which is right";
+    logger.error(text, { firstSlot: after + 1, lastSlot: slot, peers });
   }
 
   /** For as many calls as end in one round. */
@@ -282,6 +362,7 @@ export class Driver {
     this.#writing = true;
     this.#writeStartedMs = nowMs;
     this.writes++;
+    this.#o.metrics.observe("synod_storage_write_bytes", bytesOf(next.write));
     storage.write(next.write).then(
       () => this.input({ kind: "written", id: next.id }),
       (cause: unknown) => this.#fail(cause),
@@ -311,19 +392,30 @@ export class Driver {
     const { logger, metrics } = this.#o;
     switch (notice.kind) {
       case "elected":
+        this.electionsWon++;
+        metrics.count("synod_elections_won_total");
         logger.info("this node leads", { ballot: notice.ballot, barrier: notice.barrier });
         this.events.emit({ kind: "elected", ballot: notice.ballot });
         return;
       case "leadershipEnded":
         this.#leading.stop();
+        metrics.count("synod_leaderships_ended_total");
         logger.info("this node no longer leads", { ballot: notice.ballot, reason: notice.reason });
         this.events.emit({ kind: "leadershipEnded", ballot: notice.ballot, reason: notice.reason });
         return;
       case "campaign":
+        this.campaigns++;
         metrics.count("synod_campaigns_total");
+        logger.info("this node asks for promises to lead", { ballot: notice.ballot });
         this.events.emit({ kind: "campaign", ballot: notice.ballot });
         return;
       case "leader":
+        metrics.count("synod_leader_changes_total");
+        if (notice.ballot?.node !== this.#o.self.nodeId) {
+          logger.info(notice.ballot === null ? "this node has no leader" : "this node follows a leader", {
+            ballot: notice.ballot,
+          });
+        }
         this.events.emit({ kind: "leader", leader: notice.ballot?.node ?? null, ballot: notice.ballot });
         return;
       case "ignored":
@@ -331,4 +423,11 @@ export class Driver {
         logger.debug("a message was ignored", { from: notice.from, reason: notice.reason });
     }
   }
+}
+
+function bytesOf({ votes, chosen }: StorageWrite): number {
+  let bytes = 0;
+  for (const { value } of votes) bytes += value.length;
+  for (const { value } of chosen) bytes += value.length;
+  return bytes;
 }

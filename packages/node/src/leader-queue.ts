@@ -15,6 +15,13 @@ export interface Queued {
 /** What an entry costs besides its bytes: small commands must not take more memory than they count. */
 const ENTRY_BYTES = 512;
 
+/** Whose turn it is among the clients of one origin: each session for itself, all that opens one together. */
+function clientOf(entry: BatchEntry): string {
+  if (entry.kind === "open") return "open";
+  const { slot, index } = entry.kind === "command" ? entry.ticket.session : entry.session;
+  return `${slot}.${index}`;
+}
+
 /** Places are emptied at once, and cleared away when most of a lane is empty. */
 class Lane {
   #places: { queued: Queued | null }[] = [];
@@ -63,13 +70,56 @@ class Lane {
   }
 }
 
+/** The first of a map, which keeps the order of turns: whoever had one is put at the end. */
+function firstOf<Key, Value>(turns: ReadonlyMap<Key, Value>): readonly [Key, Value] | undefined {
+  for (const entry of turns) return entry;
+  return undefined;
+}
+
+/** The clients of one origin, in turn. None of them is empty. */
+class Origin {
+  readonly #turns = new Map<string, Lane>();
+
+  get isEmpty(): boolean {
+    return this.#turns.size === 0;
+  }
+
+  add(queued: Queued): () => boolean {
+    const client = clientOf(queued.entry);
+    let lane = this.#turns.get(client);
+    if (lane === undefined) this.#turns.set(client, (lane = new Lane()));
+    const [remove, from] = [lane.add(queued), lane];
+    return () => {
+      const removed = remove();
+      if (from.count === 0 && this.#turns.get(client) === from) this.#turns.delete(client);
+      return removed;
+    };
+  }
+
+  first(): Queued | undefined {
+    return firstOf(this.#turns)?.[1].first();
+  }
+
+  removeFirst(): void {
+    const [client, lane] = firstOf(this.#turns) ?? [];
+    if (client === undefined || lane === undefined) return;
+    lane.removeFirst();
+    this.#turns.delete(client);
+    if (lane.count > 0) this.#turns.set(client, lane);
+  }
+
+  *all(): Generator<Queued> {
+    for (const lane of this.#turns.values()) yield* lane.all();
+  }
+}
+
 /**
- * What a leader has to propose, per origin: own callers and each node that forwards. Batches take from the origins in turn, so
- * that none can starve another.
+ * What a leader has to propose. Batches take from the origins in turn (the own callers and each node that forwards), and from the
+ * sessions of an origin in turn, so that none can starve another.
  */
 export class LeaderQueue {
-  readonly #lanes = new Map<NodeId, Lane>();
-  #order: NodeId[] = [];
+  /** None of them is empty. */
+  readonly #turns = new Map<NodeId, Origin>();
   #bytes = 0;
   #count = 0;
 
@@ -88,20 +138,17 @@ export class LeaderQueue {
   }
 
   /** Returns what takes it out again once nobody wants it any more. */
-  add(origin: NodeId, queued: Queued): () => void {
-    let lane = this.#lanes.get(origin);
-    if (lane === undefined) {
-      lane = new Lane();
-      this.#lanes.set(origin, lane);
-      this.#order.push(origin);
-    }
-    const remove = lane.add(queued);
-    const from = lane;
+  add(id: NodeId, queued: Queued): () => void {
+    let origin = this.#turns.get(id);
+    if (origin === undefined) this.#turns.set(id, (origin = new Origin()));
+    const [remove, from] = [origin.add(queued), origin];
     this.#bytes += queued.bytes;
     this.#count++;
     return () => {
-      // Where the leadership ended meanwhile, the lane is no longer counted.
-      if (this.#lanes.get(origin) === from && remove()) this.#forget(queued);
+      // Where the leadership ended meanwhile, the origin is no longer counted.
+      if (this.#turns.get(id) !== from || !remove()) return;
+      this.#forget(queued);
+      if (from.isEmpty) this.#turns.delete(id);
     };
   }
 
@@ -109,38 +156,28 @@ export class LeaderQueue {
   take(bytesMax: number): Queued[] {
     const batch: Queued[] = [];
     let bytes = 0;
-    let idle = 0;
-    while (this.#count > 0 && idle < this.#order.length) {
-      const origin = this.#order.shift();
-      if (origin === undefined) break;
-      this.#order.push(origin);
-      const lane = this.#lanes.get(origin);
-      const queued = lane?.first();
-      if (lane === undefined || queued === undefined) {
-        idle++;
-        continue;
-      }
-      idle = 0;
-      if (batch.length > 0 && bytes + queued.bytes > bytesMax) {
-        this.#order.unshift(...this.#order.splice(-1));
-        break;
-      }
-      lane.removeFirst();
+    for (;;) {
+      const [id, origin] = firstOf(this.#turns) ?? [];
+      const queued = origin?.first();
+      if (id === undefined || origin === undefined || queued === undefined) return batch;
+      // Its turn comes with the next batch.
+      if (batch.length > 0 && bytes + queued.bytes > bytesMax) return batch;
+      origin.removeFirst();
+      this.#turns.delete(id);
+      if (!origin.isEmpty) this.#turns.set(id, origin);
       this.#forget(queued);
       batch.push(queued);
       bytes += queued.bytes;
     }
-    return batch;
   }
 
   /** The leadership is over: gives everything back. */
   clear(): void {
-    const lanes = [...this.#lanes.values()];
-    this.#lanes.clear();
-    this.#order = [];
+    const origins = [...this.#turns.values()];
+    this.#turns.clear();
     this.#bytes = 0;
     this.#count = 0;
-    for (const lane of lanes) for (const queued of lane.all()) queued.dropped();
+    for (const origin of origins) for (const queued of [...origin.all()]) queued.dropped();
   }
 
   #forget(queued: Queued): void {

@@ -1,4 +1,4 @@
-import type { Logger, NodeId, Slot } from "@synod/interface";
+import type { Logger, Metrics, NodeId, Slot } from "@synod/interface";
 import type { ForwardedBody, Replica } from "@synod/multipaxos";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
 import { LeaderQueue, type Queued } from "./leader-queue.js";
@@ -12,6 +12,7 @@ export interface LeadingOptions {
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "timeMs" | "applied" | "nextDeadline">;
   readonly limits: NodeLimits;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly buggify: Buggify;
 }
 
@@ -22,9 +23,26 @@ export class Leading {
   readonly #time = new LoggedTime();
   #leads = false;
   #tickProposedAt: Slot = 0;
+  /** One batch at a time is timed until it is executed. */
+  #timed: { readonly slot: Slot; readonly atMs: number } | null = null;
 
   constructor(options: LeadingOptions) {
     this.#o = options;
+  }
+
+  get queuedCommands(): number {
+    return this.#queue.count;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Everything up to this slot is executed. */
+  applied(slot: Slot, nowMs: number): void {
+    if (this.#timed === null || this.#timed.slot > slot) return;
+    this.#o.metrics.observe("synod_commit_ms", nowMs - this.#timed.atMs);
+    this.#timed = null;
   }
 
   /** To be called before anything is proposed: a clock that goes on from elsewhere would end every session. */
@@ -37,6 +55,7 @@ export class Leading {
   /** The leadership is over, or the node. */
   stop(): void {
     this.#queue.clear();
+    this.#timed = null;
   }
 
   /** A command of a caller of this node. */
@@ -64,6 +83,7 @@ export class Leading {
     const entries = this.#read(from, body);
     // Busy, so that what no leader would take is not sent again at once.
     if (entries === null || !this.#queue.hasRoom(entries.length, body.length, limits.queueBytesMax)) {
+      this.#o.metrics.count("synod_busy_total", 1, { what: "forwards" });
       return answer("busy");
     }
     let proposed = 0;
@@ -99,16 +119,16 @@ export class Leading {
 
   /** Forms batches of what waits, as far as the window allows: an idle leader proposes at once. */
   propose(nowMs: number, applyBytes: number): void {
-    const { replica, machine, limits, buggify } = this.#o;
+    const { replica, machine, limits, buggify, metrics } = this.#o;
     while (this.#queue.count > 0 && replica.capacity() > 0 && applyBytes < limits.applyBytesMax) {
       const batch = this.#queue.take(buggify("one entry a batch") ? 1 : limits.batchBytesMax);
       const timeMs = this.#time.now(machine.timeMs, nowMs);
-      replica.propose(
-        encodeBatch(
-          timeMs,
-          batch.map((queued) => queued.entry),
-        ),
-      );
+      const entries = batch.map((queued) => queued.entry);
+      const value = encodeBatch(timeMs, entries);
+      const slot = replica.propose(value);
+      metrics.observe("synod_batch_commands", batch.length);
+      metrics.observe("synod_batch_bytes", value.length);
+      if (slot !== null) this.#timed ??= { slot, atMs: nowMs };
       for (const queued of batch) queued.proposed();
     }
   }

@@ -5,12 +5,15 @@ import type { NodeLimits } from "./types.js";
 const DEFAULTS: NodeLimits = {
   electionTimeoutMs: 250,
   queueBytesMax: 64 * 1024 * 1024,
+  queueWaitMs: 5_000,
   inFlightCommandsMax: 4096,
   batchBytesMax: 64 * 1024,
   commandBytesMax: 1024 * 1024,
   proposeTimeoutMs: 10_000,
   readTimeoutMs: 10_000,
   applyBytesMax: 64 * 1024 * 1024,
+  peerBytesMax: 16 * 1024 * 1024,
+  digestEverySlots: 1024,
 };
 
 /** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
@@ -27,6 +30,9 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
   }
   if (!Number.isInteger(limits.inFlightCommandsMax) || limits.inFlightCommandsMax > SESSION_LIMIT_MAX) {
     throw new SynodError("InvalidArgument", `limits.inFlightCommandsMax must be an integer up to ${SESSION_LIMIT_MAX}`);
+  }
+  if (!Number.isInteger(Math.log2(limits.digestEverySlots))) {
+    throw new SynodError("InvalidArgument", "limits.digestEverySlots must be a power of two, so that all nodes meet");
   }
   for (const name of ["commandBytesMax", "batchBytesMax"] as const) {
     if (limits[name] > VALUE_BYTES_MAX) {

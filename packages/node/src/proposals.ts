@@ -1,5 +1,6 @@
 import { SynodError, type Ballot, type Random, type SessionId, type SessionTicket } from "@synod/interface";
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
+import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
 import { Proposal } from "./proposal.js";
 import { SequenceBook } from "./sequences.js";
@@ -21,6 +22,8 @@ export interface ProposalsOptions {
   readonly batchBytesMax: number;
   /** Calls under way, with what each costs besides its bytes. */
   readonly queueBytesMax: number;
+  /** How long a call may have to wait. */
+  readonly queueWaitMs: number;
   /** Requests that one session may have open. */
   readonly sessionLimit: number;
   /** A forwarded command that the leader did not acknowledge is sent again after this. */
@@ -33,12 +36,16 @@ export interface ProposalsOptions {
 const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
   a === b || (a !== null && b !== null && a.round === b.round && a.node === b.node);
 
-/** What a call costs besides its bytes: small commands must not take more memory than they count. */
-const CALL_BYTES = 1024;
 /** Pause before a session is asked for again when there were too many. */
 const OPEN_AGAIN_MS = 1_000;
 
 const sessionKey = ({ slot, index }: SessionId): string => `${slot}.${index}`;
+const clientOf = (session: SessionId | null): string => (session === null ? "" : sessionKey(session));
+/** Null for what belongs to no session of a caller. */
+function sessionOf({ source }: Proposal): SessionId | null {
+  if (source.kind === "given") return source.ticket.session;
+  return source.kind === "close" ? source.session : null;
+}
 const keyOf = ({ session, sequence }: SessionTicket): string => `${session.slot}.${session.index}.${sequence}`;
 
 /**
@@ -57,7 +64,7 @@ export class Proposals {
   readonly #byNonce = new Map<string, Proposal>();
   readonly #byClosing = new Map<string, Proposal>();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
-  #bytes = 0;
+  readonly #admission: Admission;
   #own: SequenceBook | null = null;
   #opening = false;
   #openNotBeforeMs = 0;
@@ -66,6 +73,8 @@ export class Proposals {
 
   constructor(options: ProposalsOptions) {
     this.#options = options;
+    const { queueBytesMax, queueWaitMs, resendMs } = options;
+    this.#admission = new Admission({ queueBytesMax, queueWaitMs, retryMs: resendMs / 2 });
   }
 
   get count(): number {
@@ -73,12 +82,12 @@ export class Proposals {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#admission.bytes;
   }
 
-  /** Whether one more call with so many bytes stays within the limit. */
-  hasRoom(bodyBytes: number): boolean {
-    return this.#bytes + bodyBytes + CALL_BYTES <= this.#options.queueBytesMax;
+  /** Null if a call of this client (a session; null: without one) may come in now; else when to try again. */
+  refusal(session: SessionId | null, bodyBytes: number): { readonly retryAfterMs: number } | null {
+    return this.#admission.refusal(clientOf(session), bodyBytes);
   }
 
   /** Takes a command in. Its caller is settled exactly once, whatever happens. */
@@ -241,6 +250,7 @@ export class Proposals {
     const proposals = this.#byTicket.get(keyOf(outcome.ticket));
     if (proposals === undefined) return;
     for (const proposal of proposals) {
+      if (outcome.kind !== "beyondLimit") this.#admission.answered();
       if (proposal.source.kind === "own") {
         this.#ownUsedAtMs = nowMs;
         this.#ownUsedLoggedMs = loggedMs;
@@ -269,15 +279,32 @@ export class Proposals {
         );
         return;
       case "stale":
-        proposal.reject(new SynodError("SessionStale", "the session has given up the reply to this ticket"));
+        proposal.reject(
+          new SynodError(
+            "SessionStale",
+            "the reply to this ticket was given up by done() or a later floor: the command took effect before or never will; " +
+              "keep a ticket open until its outcome is known",
+            { details: { ticket: outcome.ticket } },
+          ),
+        );
         return;
       case "unknownSession":
         if (proposal.source.kind === "own") {
           // An answer to a ticket of an earlier session says nothing of the present one.
           if (this.#isOfOwnSession(proposal)) this.#own = null;
-          const text = "this node's session expired meanwhile; the command may or may not have taken effect";
+          const text =
+            "this node's session expired meanwhile; the command may or may not have taken effect: look at the state " +
+            "before you try again, or use a session of your own";
           proposal.reject(new SynodError("OutcomeUnknown", text));
-        } else proposal.reject(new SynodError("SessionUnknown", "no such session: it expired or was never opened"));
+        } else
+          proposal.reject(
+            new SynodError(
+              "SessionUnknown",
+              "no such session: it was never opened, was closed, or expired unused. This copy was not executed; whether an " +
+                "earlier one was is forgotten: look at the state, then go on in a new session",
+              { details: { session: outcome.ticket.session } },
+            ),
+          );
         return;
       case "beyondLimit":
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.
@@ -304,6 +331,7 @@ export class Proposals {
 
   /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
   tick(route: Route, nowMs: number, sight: () => Sight): void {
+    this.#admission.round(nowMs);
     for (const proposal of this.#all) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
       if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
@@ -381,7 +409,7 @@ export class Proposals {
 
   #track(proposal: Proposal): void {
     this.#all.add(proposal);
-    this.#bytes += proposal.body.length + CALL_BYTES;
+    this.#admission.began(clientOf(sessionOf(proposal)), proposal.body.length);
   }
 
   #release(proposal: Proposal): void {
@@ -389,7 +417,7 @@ export class Proposals {
     this.#waiting.delete(proposal);
     this.#fresh.delete(proposal);
     this.#sent.delete(proposal);
-    this.#bytes -= proposal.body.length + CALL_BYTES;
+    this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
     if (proposal.source.kind === "close") this.#byClosing.delete(sessionKey(proposal.source.session));
     const { entry } = proposal;

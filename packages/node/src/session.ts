@@ -31,7 +31,8 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
 }
 
 function checkRoom(driver: Driver): void {
-  if (!driver.proposals.hasRoom(0)) throw new SynodError("Busy", "too many calls wait at this node: try again later");
+  const refusal = driver.proposals.refusal(null, 0);
+  if (refusal !== null) throw driver.busy("calls", refusal);
 }
 
 class OpenedSession implements NodeSession {

@@ -1,4 +1,5 @@
 import type { Configuration, NodeId } from "@synod/interface";
+import type { ReplicaStatus } from "@synod/multipaxos";
 
 /** Whom a node hears: what a caller should know whose time is over. */
 export interface Sight {
@@ -31,4 +32,21 @@ function needed(members: number, quorum: Configuration["quorum"]): string {
     case "weights":
       return `a weight of ${quorum.phase1} is needed to elect a leader, of ${quorum.phase2} to decide`;
   }
+}
+
+/** Why this node leads or not, in words. */
+export function reasonOf(
+  status: Pick<ReplicaStatus, "nodeId" | "phase" | "verdict" | "leader" | "heard" | "content">,
+  configuration: Configuration,
+): string {
+  const { phase, verdict, leader, heard, content } = status;
+  const { members, quorum } = configuration;
+  const seen = `${heard.length + 1} of ${members.length} members heard, ${needed(members.length, quorum)}`;
+  if (phase === "prepare") return `asks for promises to lead: ${seen}`;
+  if (phase === "lead") return content ? `leads: ${seen}` : `leads, but no quorum was heard to follow lately: ${seen}`;
+  if (verdict === "follow" && leader !== null) return `follows leader ${leader}`;
+  if (verdict === "follow") return `gives a candidate or a new leader time to show itself: ${seen}`;
+  if (verdict === "campaign") return `sees no working leader and will ask for promises: ${seen}`;
+  if (heard.length + 1 === members.length || verdict === "yield") return `waits: a peer has a working leader; ${seen}`;
+  return `waits: no quorum in sight, or a peer has a working leader; ${seen}`;
 }

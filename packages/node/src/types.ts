@@ -37,6 +37,11 @@ export interface NodeLimits {
   readonly electionTimeoutMs: number;
   /** Calls under way at this node, in bytes, 1 KiB added for each; 64 MiB by default. Beyond it `propose` rejects with `Busy`. */
   readonly queueBytesMax: number;
+  /**
+   * A call that would have to wait longer than this, as fast as calls end lately, is refused with `Busy` at once; 5,000 by default. Small
+   * values keep those that are let in fast under overload: a few times of what a call takes.
+   */
+  readonly queueWaitMs: number;
   /** Commands without a session ticket that this node may have under way, 4,096 by default. Further ones wait. */
   readonly inFlightCommandsMax: number;
   /** A batch is cut at this size; 64 KiB by default. */
@@ -47,8 +52,12 @@ export interface NodeLimits {
   readonly proposeTimeoutMs: number;
   /** `read` gives up after this; 10,000 by default. */
   readonly readTimeoutMs: number;
-  /** Values that are chosen but not yet executed; 64 MiB by default. */
+  /** Values that are chosen but not yet executed; 64 MiB by default. Beyond it nothing new is proposed, or taken from the leader. */
   readonly applyBytesMax: number;
+  /** Values on the way to one peer that it has not answered, and values that wait for the disk of this node; 16 MiB by default. */
+  readonly peerBytesMax: number;
+  /** Nodes hold their states against each other after each so many slots, or fewer where that takes long; 1,024 by default. A power of two. */
+  readonly digestEverySlots: number;
 }
 
 export interface NodeOptions<Command, Query, Result, Answer = Result> {
@@ -97,6 +106,12 @@ export interface NodeStatus {
   readonly ballot: Ballot | null;
   readonly promised: Ballot | null;
   readonly configuration: Configuration;
+  /** Why this node leads or not, in words. */
+  readonly reason: string;
+  /** What the election rule says now: docs/PROTOCOL.md, "Leader election". */
+  readonly verdict: "leading" | "follow" | "yield" | "wait" | "campaign";
+  /** Candidacies and leaderships of this process. */
+  readonly elections: { readonly campaigns: number; readonly won: number };
   /** Whether this node sees a working leader. */
   readonly content: boolean;
   readonly chosenUpTo: Slot;
@@ -106,14 +121,26 @@ export interface NodeStatus {
   readonly commandsApplied: number;
   /** Hash over all executed values: equal at equal `applied`. */
   readonly chainHash: string;
+  /** Slots that this leader has proposed and not yet seen chosen, the values in them, and how many slots there may be. */
   readonly openSlots: number;
+  readonly openBytes: number;
+  readonly windowSlots: number;
   readonly queuedCommands: number;
   readonly queuedBytes: number;
+  readonly queues: NodeQueues;
+  readonly readsWaiting: number;
   readonly sessions: number;
+  /** How late the timer of the node fired last. */
+  readonly loopLagMs: number;
   readonly peers: readonly NodePeerStatus[];
   /** Syncs and writes to storage so far, and the time of the last one. */
   readonly storage: { readonly writes: number; readonly lastWriteMs: number };
 }
+
+/** What waits at a node: own callers, what it is to propose as the leader, chosen values to be executed. */
+export type NodeQueues = Readonly<
+  Record<"own" | "leader" | "apply", { readonly count: number; readonly bytes: number }>
+>;
 
 export interface NodePeerStatus {
   readonly id: NodeId;
@@ -121,6 +148,12 @@ export interface NodePeerStatus {
   readonly connected: boolean;
   /** Answered within the last election timeout. */
   readonly heard: boolean;
+  /** Slots that this node knows as chosen and the peer has not reported yet. */
+  readonly lagSlots: number;
+  /** As leader: values sent to it and not answered, values that may be sent before it answers, and what was held back so far. */
+  readonly sentBytes: number;
+  readonly creditBytes: number;
+  readonly withheldBytes: number;
   /** Why its frames are refused, e.g. that it was formatted with other founders; null if they are not. */
   readonly refused: string | null;
 }
@@ -133,6 +166,15 @@ export type NodeEvent =
   | { readonly kind: "campaign"; readonly ballot: Ballot }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
+  /** States were held against each other after `lastSlot`; up to before `firstSlot` they were seen to be equal. */
+  | {
+      readonly kind: "statesDiffer";
+      readonly firstSlot: Slot;
+      readonly lastSlot: Slot;
+      readonly peers: readonly NodeId[];
+      /** `ownDiffers`: this node stops. `undecided`: no majority says who is right. */
+      readonly outcome: "othersDiffer" | "ownDiffers" | "undecided";
+    }
   | { readonly kind: "failed"; readonly error: SynodError };
 
 /** A session opened through the log: gives out tickets, each for one request. */

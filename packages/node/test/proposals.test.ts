@@ -4,7 +4,7 @@ import { type BatchEntry, encodeBatch } from "@synod/rsm";
 import { describe, expect, it } from "vitest";
 import { Leading } from "../src/leading.js";
 import { nodeLimits } from "../src/limits.js";
-import { quietLogger } from "../src/quiet.js";
+import { quietLogger, quietMetrics } from "../src/quiet.js";
 import { Proposals, type Route } from "../src/proposals.js";
 import { Held } from "./memory.js";
 import { seeded } from "./world.js";
@@ -22,6 +22,7 @@ function make(): Proposals {
     random: seeded(1),
     batchBytesMax: 65_536,
     queueBytesMax: 1024 * 1024,
+    queueWaitMs: 5_000,
     sessionLimit: 100,
     resendMs: 500,
     sessionIdleMs: 200_000,
@@ -62,7 +63,15 @@ function leading(queueBytesMax = 64 * 1024 * 1024, capacity = 0) {
   return {
     answers,
     proposed,
-    it: new Leading({ self: 1, replica, machine, limits, logger: quietLogger(undefined), buggify: () => false }),
+    it: new Leading({
+      self: 1,
+      replica,
+      machine,
+      limits,
+      logger: quietLogger(undefined),
+      metrics: quietMetrics(undefined),
+      buggify: () => false,
+    }),
   };
 }
 
@@ -75,12 +84,12 @@ describe("calls that ended", () => {
     const calls = new Calls();
     const held = new Held();
     for (let i = 1; i <= 9; i++) calls.add(proposals, held.watch(new Uint8Array(100_000)), ticket(1, i));
-    expect(proposals.hasRoom(100_000)).toBe(true);
-    expect(proposals.hasRoom(200_000)).toBe(false);
+    expect(proposals.refusal(null, 100_000)).toBe(null);
+    expect(proposals.refusal(null, 200_000)).toEqual({ retryAfterMs: 250 });
     proposals.dispatch(nowhere, 0, 0);
     proposals.tick(nowhere, 1_000, sight);
     expect(calls.ends).toEqual(Array(9).fill("NotProposed"));
-    expect(proposals.hasRoom(200_000)).toBe(true);
+    expect(proposals.refusal(null, 200_000)).toBe(null);
     expect(await held.count()).toBe(0);
     // As long as this is used, it is not collected as a whole.
     expect(proposals.bytes).toBeLessThan(100_000);

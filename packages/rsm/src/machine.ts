@@ -64,6 +64,8 @@ export interface ReplicatedMachine<Query, Answer> {
    * led there. Takes time in proportion to the stored replies.
    */
   digest(): string;
+  /** What the state machine says of its own state; null if it offers no `digest`. Its cost is that of the state machine's. */
+  machineDigest(): string | null;
   /** Earliest logged time at which a session expires or the state machine wants to be called; null if never. */
   nextDeadline(): number | null;
   /** The state as of this call; `apply` may go on while the chunks are pulled. */
@@ -158,6 +160,11 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     this.#checkUsable();
     const own = hex64(hashSessions(this.#timeMs, this.#limits, this.#sessions.values()));
     return this.#machine.digest ? `${own}.${this.#machine.digest()}` : own;
+  }
+
+  machineDigest(): string | null {
+    this.#checkUsable();
+    return this.#machine.digest?.() ?? null;
   }
 
   nextDeadline(): number | null {

@@ -38,5 +38,7 @@ export function messageText(message: Message): string {
       return `${head} ${message.nonce}`;
     case "readIndexReply":
       return `${head} ${message.nonce}, index ${message.index}`;
+    case "stateDigest":
+      return `${head} at slot ${message.slot}: ${message.chainHash} ${message.digest}`;
   }
 }

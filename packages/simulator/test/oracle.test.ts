@@ -159,13 +159,29 @@ describe("each check bites", () => {
       "durable before sent",
       "a vote",
       ({ oracle }) =>
-        oracle.onSend(3, { kind: "accepted", ballot: A, slots: [[1, 1]], chosenUpTo: 0, durableUpTo: 0, applied: 0 }),
+        oracle.onSend(3, {
+          kind: "accepted",
+          ballot: A,
+          slots: [[1, 1]],
+          chosenUpTo: 0,
+          durableUpTo: 0,
+          applied: 0,
+          creditBytes: 1,
+        }),
     ],
     [
       "durable before sent",
       "a mark",
       ({ oracle }) =>
-        oracle.onSend(1, { kind: "accepted", ballot: A, slots: [], chosenUpTo: 1, durableUpTo: 1, applied: 0 }),
+        oracle.onSend(1, {
+          kind: "accepted",
+          ballot: A,
+          slots: [],
+          chosenUpTo: 1,
+          durableUpTo: 1,
+          applied: 0,
+          creditBytes: 1,
+        }),
     ],
     ["durable before sent", "a mark without its value", ({ written }) => written(3, { chosenUpTo: 1 })],
     ["acknowledged writes survive", "a lost vote", ({ oracle }) => oracle.onRecovered(1, { ...EMPTY, promised: A })],

@@ -135,7 +135,7 @@ class Leader {
     for (const event of this.#history) event(twin);
     const others = this.#voices.filter((id) => id !== ballot.node);
     for (const from of others.slice(0, this.#start.sizes().phase2 - 1)) {
-      const facts = { slots: [[slot, slot]], chosenUpTo: 0, durableUpTo: 0, applied: 0 } as const;
+      const facts = { slots: [[slot, slot]], chosenUpTo: 0, durableUpTo: 0, applied: 0, creditBytes: 2 ** 24 } as const;
       twin.receive(from, { kind: "accepted", ballot, ...facts });
     }
     return twin.knowsChosen(slot, this.#observer);

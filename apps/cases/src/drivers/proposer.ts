@@ -101,7 +101,7 @@ class ProposingNode {
   }
 
   accepted(from: NodeId, ballot: Ballot, slot: Slot): Given {
-    const facts = { slots: [[slot, slot]], chosenUpTo: 0, durableUpTo: 0, applied: 0 } as const;
+    const facts = { slots: [[slot, slot]], chosenUpTo: 0, durableUpTo: 0, applied: 0, creditBytes: 2 ** 24 } as const;
     return this.#outputs(this.#receive(from, { kind: "accepted", ballot, ...facts }));
   }
 

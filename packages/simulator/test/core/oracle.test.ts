@@ -89,6 +89,7 @@ describe("what the oracle finds broken", () => {
     chosenUpTo: 0,
     durableUpTo: 0,
     applied: 0,
+    creditBytes: 1,
   };
   const accept: Message = { kind: "accept", ballot: b(1, 1), firstSlot: 1, values: [X], chosenUpTo: 0 };
 
