@@ -24,6 +24,11 @@ export const KINDS: readonly Message["kind"][] = [
   "confirmReply",
   "readIndexAsk",
   "readIndexReply",
+  "quorumReadAsk",
+  "quorumReadReply",
+  "leaseAsk",
+  "leaseGrant",
+  "leaseRelease",
 ];
 
 /** Outcome number on the wire = index. */

@@ -63,7 +63,7 @@ export const messages: Readonly<Record<string, Message>> = {
     durableUpTo: 299,
     applied: 298,
   },
-  reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null },
+  reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null, leaseLeftMs: 0 },
   commit: { kind: "commit", ballot, chosenUpTo: 310 },
   fetch: { kind: "fetch", firstSlot: 10, lastSlot: 20 },
   learn: { kind: "learn", firstSlot: 10, values: [body], chosenUpTo: 310 },
@@ -76,6 +76,26 @@ export const messages: Readonly<Record<string, Message>> = {
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
+  "reject-leased": {
+    kind: "reject",
+    ballot,
+    promised: null,
+    content: true,
+    leaderBallot: { round: 6, node: 1 },
+    leaseLeftMs: 250,
+  },
+  quorumReadAsk: { kind: "quorumReadAsk", bootId: BOOT, nonce: 6 },
+  quorumReadReply: {
+    kind: "quorumReadReply",
+    bootId: BOOT,
+    nonce: 6,
+    highestVote: 312,
+    chosenUpTo: 310,
+    snapshotIndex: 250,
+  },
+  leaseAsk: { kind: "leaseAsk", ballot, nonce: 9, durationMs: 500 },
+  leaseGrant: { kind: "leaseGrant", ballot, nonce: 9, durationMs: 500 },
+  leaseRelease: { kind: "leaseRelease", ballot, nonce: 9 },
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
@@ -165,9 +185,10 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   }),
   reject: record("reject", {
     ballot: ballots,
-    promised: ballots,
+    promised: maybeBallot,
     content: fc.boolean(),
     leaderBallot: maybeBallot,
+    leaseLeftMs: count,
   }),
   commit: record("commit", { ballot: ballots, chosenUpTo: count }),
   fetch: fc.tuple(id, id).map(([a, b]) => ({ kind: "fetch", firstSlot: Math.min(a, b), lastSlot: Math.max(a, b) })),
@@ -188,6 +209,17 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   confirmReply: record("confirmReply", { ballot: ballots, nonce: count }),
   readIndexAsk: record("readIndexAsk", { bootId: text, nonce: count }),
   readIndexReply: record("readIndexReply", { bootId: text, nonce: count, index: fc.option(count) }),
+  quorumReadAsk: record("quorumReadAsk", { bootId: text, nonce: count }),
+  quorumReadReply: record("quorumReadReply", {
+    bootId: text,
+    nonce: count,
+    highestVote: count,
+    chosenUpTo: count,
+    snapshotIndex: count,
+  }),
+  leaseAsk: record("leaseAsk", { ballot: ballots, nonce: count, durationMs: id }),
+  leaseGrant: record("leaseGrant", { ballot: ballots, nonce: count, durationMs: id }),
+  leaseRelease: record("leaseRelease", { ballot: ballots, nonce: count }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

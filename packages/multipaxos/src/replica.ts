@@ -11,9 +11,10 @@ import {
 import { onAccept, onCommit, onPrepare } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
-import type { Effects, ForwardOutcome } from "./effects.js";
+import type { Effects, ForwardOutcome, ReadVia } from "./effects.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
+import { leaseTick, leaseUntilMs, onLeaseAsk, onLeaseGrant, onLeaseRelease, watchClock } from "./lease-handlers.js";
 import type { Message } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import type { ProposerPhase } from "./proposer.js";
@@ -26,6 +27,7 @@ import {
   readsTick,
   startReads,
 } from "./read-handlers.js";
+import { onQuorumRead, onQuorumReadAsk, onQuorumReadReply, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import type { WriteId } from "./writes.js";
 
@@ -35,7 +37,7 @@ export interface ReplicaOptions {
   readonly bootId: string;
   readonly configuration: Configuration;
   /** What storage remembers, flushed. */
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
+  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot">;
   readonly settings?: Partial<ReplicaSettings>;
 }
 
@@ -52,6 +54,8 @@ export interface ReplicaStatus {
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
+  /** When the lease of this leader ends, on the clock of `tick`; null if it has none. */
+  readonly leaseUntilMs: number | null;
   readonly openSlots: number;
   readonly openBytes: number;
   /** Peers that answered within the last election timeout. */
@@ -73,6 +77,7 @@ function* ballotsOf(message: Message): Generator<Ballot | null> {
  */
 export class Replica {
   readonly #core: Core;
+  #ticked = false;
 
   constructor(options: ReplicaOptions) {
     const { nodeId, configuration } = options;
@@ -96,12 +101,17 @@ export class Replica {
    */
   tick(nowMs: number, random: number): void {
     const core = this.#core;
+    watchClock(core, nowMs);
     core.nowMs = Math.max(core.nowMs, nowMs);
+    if (!this.#ticked) core.grantor.started(core.nowMs);
+    this.#ticked = true;
     const { round } = core.election;
     electionTick(core, random);
     if (core.election.round === round) return;
     resendOverdue(core);
     readsTick(core);
+    quorumReadsTick(core);
+    leaseTick(core);
   }
 
   /** A message arrived. Nothing that a peer sends makes this throw, unless it proves that a rule was broken here. */
@@ -154,6 +164,16 @@ export class Replica {
         return onReadIndexAsk(core, from, message);
       case "readIndexReply":
         return onReadIndexReply(core, from, message);
+      case "quorumReadAsk":
+        return onQuorumReadAsk(core, from, message);
+      case "quorumReadReply":
+        return onQuorumReadReply(core, from, message);
+      case "leaseAsk":
+        return onLeaseAsk(core, from, message);
+      case "leaseGrant":
+        return onLeaseGrant(core, from, message);
+      case "leaseRelease":
+        return onLeaseRelease(core, from, message);
     }
   }
 
@@ -198,14 +218,16 @@ export class Replica {
   }
 
   /** Asks for an index for a linearizable read; the answer comes among the effects, however long a leader is missing. */
-  read(token: number): void {
-    onLocalRead(this.#core, token);
+  read(token: number, via: ReadVia = "leader"): void {
+    if (via === "quorum") onQuorumRead(this.#core, token);
+    else onLocalRead(this.#core, token, via);
   }
 
   /** The reader is no longer interested. An answer may still come. */
   cancelRead(token: number): void {
     this.#core.asks.cancel(token);
     this.#core.reads.cancel(token);
+    this.#core.quorumReads.cancel(token);
   }
 
   /** The state machine has executed everything up to this slot. */
@@ -219,6 +241,7 @@ export class Replica {
     }
     core.applied = slot;
     startReads(core);
+    settleQuorumReads(core);
   }
 
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
@@ -256,6 +279,7 @@ export class Replica {
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
+      leaseUntilMs: leaseUntilMs(core),
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
       heard: core.election.heard(core.nowMs),
