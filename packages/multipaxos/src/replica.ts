@@ -194,6 +194,11 @@ export class Replica {
     return this.#core.leaderBallot;
   }
 
+  /** When the lease of this leader ends, on the clock of `tick`; null if it had none at the last tick. */
+  get leaseUntilMs(): number | null {
+    return leaseUntilMs(this.#core);
+  }
+
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
     return this.#core.proposer.capacity();
@@ -217,7 +222,10 @@ export class Replica {
     this.#core.send(to, { kind: "forwardReply", bootId, sequence, outcome }, "control");
   }
 
-  /** Asks for an index for a linearizable read; the answer comes among the effects, however long a leader is missing. */
+  /**
+   * Asks for an index for a linearizable read; the answer comes among the effects, however long a leader is missing.
+   * @param via by default the leader decides: its lease, if it has one, else a round
+   */
   read(token: number, via: ReadVia = "leader"): void {
     if (via === "quorum") onQuorumRead(this.#core, token);
     else onLocalRead(this.#core, token, via);
