@@ -53,12 +53,13 @@ export class Disk {
     return [...this.#votes.values()].sort((a, b) => a.slot - b.slot);
   }
 
-  recovered(): Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot"> {
+  recovered(): Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot"> {
     return {
       promised: this.promised,
       votes: this.votes,
       chosen: [...this.#chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
       chosenUpTo: this.#chosenUpTo,
+      leaseMs: 0,
       snapshot: this.#snapshot > 0 ? { index: this.#snapshot, bytes: 0 } : null,
     };
   }

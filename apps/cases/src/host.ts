@@ -210,7 +210,7 @@ export class Host {
 
 /** A refusal by a member that follows the owner of `promised`. */
 export function refusal(ballot: Ballot, promised: Ballot): Message {
-  return { kind: "reject", ballot, promised, content: true, leaderBallot: promised };
+  return { kind: "reject", ballot, promised, content: true, leaderBallot: promised, leaseLeftMs: 0 };
 }
 
 function together(outputs: readonly Output[]): Output {

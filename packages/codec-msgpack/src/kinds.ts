@@ -25,6 +25,11 @@ export const KINDS: readonly Message["kind"][] = [
   "readIndexAsk",
   "readIndexReply",
   "stateDigest",
+  "quorumReadAsk",
+  "quorumReadReply",
+  "leaseAsk",
+  "leaseGrant",
+  "leaseRelease",
 ];
 
 /** Outcome number on the wire = index. */

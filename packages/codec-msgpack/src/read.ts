@@ -51,13 +51,14 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
       };
     }
     case "reject": {
-      const [b, promised, content, leaderBallot] = fields(4);
+      const [b, promised, content, leaderBallot, leaseLeftMs] = fields(5);
       return {
         kind,
         ballot: ballot(b, "ballot"),
-        promised: ballot(promised, "promised"),
+        promised: orNull(ballot, promised, "promised"),
         content: flag(content, "content"),
         leaderBallot: orNull(ballot, leaderBallot, "leaderBallot"),
+        leaseLeftMs: uint(leaseLeftMs, "leaseLeftMs"),
       };
     }
     case "commit": {
@@ -95,11 +96,13 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
       return { kind, bootId: text(bootId, "bootId"), sequence: uint(sequence, "sequence"), outcome };
     }
     case "confirm":
-    case "confirmReply": {
+    case "confirmReply":
+    case "leaseRelease": {
       const [b, nonce] = fields(2);
       return { kind, ballot: ballot(b, "ballot"), nonce: uint(nonce, "nonce") };
     }
-    case "readIndexAsk": {
+    case "readIndexAsk":
+    case "quorumReadAsk": {
       const [bootId, nonce] = fields(2);
       return { kind, bootId: text(bootId, "bootId"), nonce: uint(nonce, "nonce") };
     }
@@ -121,6 +124,18 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         digest: orNull(text, digest, "digest"),
       };
     }
+    case "quorumReadReply":
+      return readQuorumReadReply(fields(5));
+    case "leaseAsk":
+    case "leaseGrant": {
+      const [b, nonce, durationMs] = fields(3);
+      return {
+        kind,
+        ballot: ballot(b, "ballot"),
+        nonce: uint(nonce, "nonce"),
+        durationMs: positive(durationMs, "durationMs"),
+      };
+    }
   }
 }
 
@@ -135,6 +150,18 @@ function readPromise(fields: readonly unknown[]): Message {
     firstSlot,
     lastSlot,
     votes: votes(all, firstSlot, lastSlot),
+    chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
+    snapshotIndex: uint(snapshotIndex, "snapshotIndex"),
+  };
+}
+
+function readQuorumReadReply(fields: readonly unknown[]): Message {
+  const [bootId, nonce, highestVote, chosenUpTo, snapshotIndex] = fields;
+  return {
+    kind: "quorumReadReply",
+    bootId: text(bootId, "bootId"),
+    nonce: uint(nonce, "nonce"),
+    highestVote: uint(highestVote, "highestVote"),
     chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
     snapshotIndex: uint(snapshotIndex, "snapshotIndex"),
   };

@@ -38,7 +38,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(pair(m.ballot), m.chosenUpTo, m.durableUpTo, m.applied, m.slots, m.creditBytes);
       return;
     case "reject":
-      to.push(pair(m.ballot), pair(m.promised), m.content, pairOrNull(m.leaderBallot));
+      to.push(pair(m.ballot), pairOrNull(m.promised), m.content, pairOrNull(m.leaderBallot), m.leaseLeftMs);
       return;
     case "commit":
       to.push(pair(m.ballot), m.chosenUpTo);
@@ -64,6 +64,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(pair(m.ballot), m.nonce);
       return;
     case "readIndexAsk":
+    case "quorumReadAsk":
       to.push(m.bootId, m.nonce);
       return;
     case "readIndexReply":
@@ -71,6 +72,16 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "stateDigest":
       to.push(m.slot, m.chainHash, m.digest);
+      return;
+    case "quorumReadReply":
+      to.push(m.bootId, m.nonce, m.highestVote, m.chosenUpTo, m.snapshotIndex);
+      return;
+    case "leaseAsk":
+    case "leaseGrant":
+      to.push(pair(m.ballot), m.nonce, m.durationMs);
+      return;
+    case "leaseRelease":
+      to.push(pair(m.ballot), m.nonce);
   }
 }
 

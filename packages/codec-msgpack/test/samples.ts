@@ -64,7 +64,7 @@ export const messages: Readonly<Record<string, Message>> = {
     applied: 298,
     creditBytes: 16 * 1024 * 1024,
   },
-  reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null },
+  reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null, leaseLeftMs: 0 },
   commit: { kind: "commit", ballot, chosenUpTo: 310 },
   fetch: { kind: "fetch", firstSlot: 10, lastSlot: 20 },
   learn: { kind: "learn", firstSlot: 10, values: [body], chosenUpTo: 310 },
@@ -79,6 +79,26 @@ export const messages: Readonly<Record<string, Message>> = {
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
   stateDigest: { kind: "stateDigest", slot: 1024, chainHash: "00112233445566ff", digest: "state" },
   "stateDigest-null": { kind: "stateDigest", slot: 2048, chainHash: "ff66554433221100", digest: null },
+  "reject-leased": {
+    kind: "reject",
+    ballot,
+    promised: null,
+    content: true,
+    leaderBallot: { round: 6, node: 1 },
+    leaseLeftMs: 250,
+  },
+  quorumReadAsk: { kind: "quorumReadAsk", bootId: BOOT, nonce: 6 },
+  quorumReadReply: {
+    kind: "quorumReadReply",
+    bootId: BOOT,
+    nonce: 6,
+    highestVote: 312,
+    chosenUpTo: 310,
+    snapshotIndex: 250,
+  },
+  leaseAsk: { kind: "leaseAsk", ballot, nonce: 9, durationMs: 500 },
+  leaseGrant: { kind: "leaseGrant", ballot, nonce: 9, durationMs: 500 },
+  leaseRelease: { kind: "leaseRelease", ballot, nonce: 9 },
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
@@ -169,9 +189,10 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   }),
   reject: record("reject", {
     ballot: ballots,
-    promised: ballots,
+    promised: maybeBallot,
     content: fc.boolean(),
     leaderBallot: maybeBallot,
+    leaseLeftMs: count,
   }),
   commit: record("commit", { ballot: ballots, chosenUpTo: count }),
   fetch: fc.tuple(id, id).map(([a, b]) => ({ kind: "fetch", firstSlot: Math.min(a, b), lastSlot: Math.max(a, b) })),
@@ -193,6 +214,17 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   readIndexAsk: record("readIndexAsk", { bootId: text, nonce: count }),
   readIndexReply: record("readIndexReply", { bootId: text, nonce: count, index: fc.option(count) }),
   stateDigest: record("stateDigest", { slot: id, chainHash: text, digest: fc.option(text) }),
+  quorumReadAsk: record("quorumReadAsk", { bootId: text, nonce: count }),
+  quorumReadReply: record("quorumReadReply", {
+    bootId: text,
+    nonce: count,
+    highestVote: count,
+    chosenUpTo: count,
+    snapshotIndex: count,
+  }),
+  leaseAsk: record("leaseAsk", { ballot: ballots, nonce: count, durationMs: id }),
+  leaseGrant: record("leaseGrant", { ballot: ballots, nonce: count, durationMs: id }),
+  leaseRelease: record("leaseRelease", { ballot: ballots, nonce: count }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

@@ -26,7 +26,7 @@ function identityCases(add: AddCase): void {
     const { storeId, bootId, ...named } = identity;
     equal(named, { ...format, bootCount: 1 }, "the identity");
     check(HEX.test(storeId) && HEX.test(bootId), `ids have 32 hexadecimal digits, not ${show([storeId, bootId])}`);
-    const nothing = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+    const nothing = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
     equal(rest, nothing, "what a new store holds");
   });
 

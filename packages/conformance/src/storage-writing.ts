@@ -19,6 +19,19 @@ function orderCases(add: AddCase): void {
     equal([recovered.promised, recovered.chosenUpTo], [ballot(5, 2), 9], "promise and mark after lower ones");
   });
 
+  add("the longest lease does not fall, and is 0 before there was one", async (bench) => {
+    const storage = await bench.formatted();
+    const first = await bench.restart(storage);
+    equal(first.recovered.leaseMs, 0, "the longest lease of a new store");
+    await bench.write(first.storage, { leaseMs: 505 });
+    await bench.write(first.storage, { leaseMs: 102 });
+    await bench.write(first.storage, { promised: ballot(5, 2) });
+    const second = await bench.restart(first.storage);
+    equal(second.recovered.leaseMs, 505, "the longest lease after a shorter one");
+    const third = await bench.restart(second.storage);
+    equal(third.recovered.leaseMs, 505, "the longest lease after one more restart");
+  });
+
   add("the promise rises by round, then by node", async (bench) => {
     let storage = await bench.formatted();
     for (const promised of [ballot(0, 7), ballot(1, 1), ballot(1, 3), ballot(10, 2)]) {
@@ -150,6 +163,7 @@ function refusalCases(add: AddCase): void {
     ["NaN as round", { promised: { round: Number.NaN, node: 1 } }],
     ["an unsafe round", { votes: [vote(1, 2 ** 53, "a")] }],
     ["a negative mark", { chosenUpTo: -1 }],
+    ["a fraction as longest lease", { leaseMs: 0.5 }],
   ];
   for (const [what, part] of bad) {
     add(`${what} is refused, and nothing of that write stays`, async (bench) => {
@@ -157,9 +171,9 @@ function refusalCases(add: AddCase): void {
       const mixed = write({ ...part, votes: [vote(8, 1, "half"), ...(part.votes ?? [])] });
       await bench.scope.refused(`write() with ${what}`, storage.write(mixed), "InvalidArgument");
       await bench.write(storage, { votes: [vote(1, 1, "good")] });
-      const { promised, votes, chosen, chosenUpTo } = (await bench.restart(storage)).recovered;
-      const expected = { promised: null, votes: [vote(1, 1, "good")], chosen: [], chosenUpTo: 0 };
-      equal({ promised, votes, chosen, chosenUpTo }, expected, "the store after a refused write");
+      const { promised, votes, chosen, chosenUpTo, leaseMs } = (await bench.restart(storage)).recovered;
+      const expected = { promised: null, votes: [vote(1, 1, "good")], chosen: [], chosenUpTo: 0, leaseMs: 0 };
+      equal({ promised, votes, chosen, chosenUpTo, leaseMs }, expected, "the store after a refused write");
     });
   }
 }

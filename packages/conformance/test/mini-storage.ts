@@ -64,6 +64,7 @@ interface State {
   votes: Map<number, Vote>;
   chosen: Map<number, ChosenValue>;
   chosenUpTo: number;
+  leaseMs: number;
   snapshot: { index: number; chunks: Uint8Array[] } | null;
 }
 
@@ -80,6 +81,7 @@ export class MiniDisk {
     votes: new Map(),
     chosen: new Map(),
     chosenUpTo: 0,
+    leaseMs: 0,
     snapshot: null,
   };
   seen: State = structuredClone(this.durable);
@@ -193,7 +195,7 @@ class MiniStorage implements Storage {
   }
 
   #recovered(): Recovered {
-    const { identity, promised, votes, chosen, chosenUpTo, snapshot } = this.#state;
+    const { identity, promised, votes, chosen, chosenUpTo, leaseMs, snapshot } = this.#state;
     if (identity === null) throw refuse("NotFormatted");
     const index = snapshot?.index ?? 0;
     const from = this.#has("recovers what a snapshot covers") ? 0 : index;
@@ -208,6 +210,7 @@ class MiniStorage implements Storage {
       votes: above(votes),
       chosen: above(chosen),
       chosenUpTo: Math.max(chosenUpTo, mark),
+      leaseMs,
       snapshot: snapshot && { index, bytes: snapshot.chunks.reduce((sum, { length }) => sum + length, 0) },
     };
     return this.#has("gives out its own objects") ? recovered : structuredClone(recovered);
@@ -242,7 +245,7 @@ class MiniStorage implements Storage {
     return this.#queued(() => this.#apply(copy));
   }
 
-  #apply({ promised, votes, chosen, chosenUpTo = 0 }: StorageWrite): void {
+  #apply({ promised, votes, chosen, chosenUpTo = 0, leaseMs = 0 }: StorageWrite): void {
     const state = this.#state;
     const before = state.promised;
     const rises =
@@ -261,6 +264,7 @@ class MiniStorage implements Storage {
     }
     for (const one of chosen) state.chosen.set(one.slot, one);
     state.chosenUpTo = Math.max(state.chosenUpTo, chosenUpTo);
+    state.leaseMs = Math.max(state.leaseMs, leaseMs);
   }
 
   async saveSnapshot(index: number, source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
@@ -356,9 +360,9 @@ class MiniStorage implements Storage {
   }
 }
 
-function checkWrite({ promised, votes, chosen, chosenUpTo = 0 }: StorageWrite): void {
+function checkWrite({ promised, votes, chosen, chosenUpTo = 0, leaseMs = 0 }: StorageWrite): void {
   const ballots = [...votes.map(({ ballot }) => ballot), ...(promised === undefined ? [] : [promised])];
-  const numbers = [chosenUpTo, ...ballots.flatMap(({ round, node }) => [round, node])];
+  const numbers = [chosenUpTo, leaseMs, ...ballots.flatMap(({ round, node }) => [round, node])];
   const slots = [...votes, ...chosen].map(({ slot }) => slot);
   const isRight = [...numbers, ...slots].every((n) => Number.isSafeInteger(n) && n >= 0) && !slots.includes(0);
   if (!isRight) throw refuse("InvalidArgument");

@@ -27,6 +27,15 @@ export type QuorumSpec =
       readonly phase2: number;
     };
 
+/**
+ * Leader leases: for `durationMs` the members that granted one promise nothing to another ballot, and the leader answers reads alone.
+ * Safe as long as no clock runs faster or slower than true time by more than `driftPercent`, and none stands still or jumps.
+ */
+export interface LeaseTerms {
+  readonly durationMs: number;
+  readonly driftPercent: number;
+}
+
 /** Who votes on a range of slots. Part of the replicated state: no node sets it for itself. */
 export interface Configuration {
   /** 1 for the founders; grows by one with each change. */
@@ -35,4 +44,6 @@ export interface Configuration {
   /** Window: at most this many slots above the contiguous chosen prefix are open. */
   readonly alpha: number;
   readonly quorum: QuorumSpec;
+  /** Leader leases; off if left out. */
+  readonly lease?: LeaseTerms;
 }

@@ -45,6 +45,8 @@ export interface Recovered {
   readonly chosen: readonly ChosenValue[];
   /** Every slot up to here was known as chosen; its value is in `chosen`, else in `votes`, else in the snapshot. */
   readonly chosenUpTo: Slot;
+  /** Longest time for which this node ever bound itself by a lease, in milliseconds; 0 if it never did. It may still be bound. */
+  readonly leaseMs: number;
   readonly snapshot: SnapshotInfo | null;
 }
 
@@ -58,6 +60,8 @@ export interface StorageWrite {
   readonly chosen: readonly ChosenValue[];
   /** Raises the chosen mark. */
   readonly chosenUpTo?: Slot;
+  /** Raises the longest lease: whole milliseconds. */
+  readonly leaseMs?: number;
 }
 
 /**

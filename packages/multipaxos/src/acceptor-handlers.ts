@@ -23,12 +23,13 @@ export function followLeader(core: Core, ballot: Ballot): void {
   core.election.leaderFound(core.nowMs);
 }
 
-/** Refuses what came in a ballot below the promise. */
+/** Refuses what came in a ballot below the promise, or while another ballot has a lease. */
 export function reject(core: Core, to: NodeId, ballot: Ballot): void {
   const { promised } = core.acceptor;
-  if (promised === null) return;
   const { leaderBallot } = core;
-  core.send(to, { kind: "reject", ballot, promised, content: core.content(), leaderBallot }, "control");
+  const leaseLeftMs = Math.ceil(core.grantor.leftMs(ballot, core.nowMs));
+  if (promised === null && leaseLeftMs === 0) return;
+  core.send(to, { kind: "reject", ballot, promised, content: core.content(), leaderBallot, leaseLeftMs }, "control");
 }
 
 export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
@@ -36,6 +37,7 @@ export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
   if (ballot.node !== from) return core.ignore(from, "prepare in a ballot of another node");
 
   const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
+  if (isNew && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
   const outcome = core.acceptor.prepare(ballot);
   if (outcome.kind === "rejected") return reject(core, from, ballot);
   if (isNew) {
@@ -63,7 +65,10 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   if (firstSlot + values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
     return core.ignore(from, "accept far above the chosen prefix");
   }
-  if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
+  const order = compareBallots(ballot, core.acceptor.promised);
+  if (order < 0) return reject(core, from, ballot);
+  // A vote in a higher ballot promises it.
+  if (order > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
 
   followLeader(core, ballot);
   const slots: [Slot, Slot][] = [];

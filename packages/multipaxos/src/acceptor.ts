@@ -69,6 +69,11 @@ export class Acceptor {
     return this.#snapshotIndex;
   }
 
+  /** Highest slot with a vote, flushed or not; 0 if there is none. */
+  get highestVote(): Slot {
+    return this.#highestVote;
+  }
+
   vote(slot: Slot): Vote | undefined {
     return this.#votes.get(slot);
   }

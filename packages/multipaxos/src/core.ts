@@ -1,15 +1,18 @@
 import { compareBallots, highestBallot, quorumSystem, type QuorumSystem } from "@synod/paxos";
-import type { Ballot, ChosenValue, Configuration, Lane, NodeId, Recovered, Slot } from "@synod/interface";
+import type { Ballot, ChosenValue, Configuration, Lane, LeaseTerms, NodeId, Recovered, Slot } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
 import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
 import { Election, isContent, type ElectionView } from "./election.js";
 import { creditOf, Flow } from "./flow.js";
 import { ForwardFilter } from "./forwards.js";
+import { releaseLease } from "./lease-handlers.js";
+import { Grantor, Lease } from "./leases.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
 import type { Message } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
+import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
@@ -19,7 +22,7 @@ export interface CoreStart {
   readonly me: NodeId;
   readonly bootId: string;
   readonly configuration: Configuration;
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
+  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot">;
   readonly settings: ReplicaSettings;
 }
 
@@ -38,8 +41,15 @@ export class Core {
   readonly log: ChosenLog;
   readonly proposer: Proposer;
   readonly election: Election;
-  readonly reads: ReadRounds;
+  readonly reads: ReadRounds = new ReadRounds();
   readonly asks: ReadAsks = new ReadAsks();
+  readonly quorumReads: QuorumReads = new QuorumReads();
+  /** The lease of this node as a leader, and what it granted to leaders. */
+  readonly lease: Lease = new Lease();
+  readonly grantor: Grantor;
+  /** Longest time for which this node ever bound itself, and the write that it is part of. */
+  boundMsMax: number;
+  boundWrite: WriteId = 0;
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
   readonly flow: Flow;
@@ -92,10 +102,11 @@ export class Core {
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
     this.log = new ChosenLog(snapshotIndex, this.acceptor);
     this.applied = snapshotIndex;
+    this.grantor = new Grantor(recovered.leaseMs);
+    this.boundMsMax = recovered.leaseMs;
     this.highestSeen = recovered.promised;
     this.#relearn(recovered, snapshotIndex);
     this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
-    this.reads = new ReadRounds(this.quorums);
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
     this.creditTold = settings.creditBytesMax;
@@ -122,6 +133,16 @@ export class Core {
       mark: recovered.chosenUpTo,
       missing: chosenUpTo + 1,
     }));
+  }
+
+  /** Quorums of the configuration that governs this slot: the same object for the same configuration. */
+  quorumsAt(_slot: Slot): QuorumSystem {
+    return this.quorums;
+  }
+
+  /** Null: leases are off. */
+  get leaseTerms(): LeaseTerms | null {
+    return this.configuration.lease ?? null;
   }
 
   get leads(): boolean {
@@ -194,6 +215,7 @@ export class Core {
     this.announcementDue = false;
     this.election.endGrace();
     if (!led) return;
+    releaseLease(this, ballot);
     if (compareBallots(this.leaderBallot, ballot) === 0) this.setLeader(null);
     this.notice({ kind: "leadershipEnded", ballot, reason });
     for (const reader of this.reads.stop()) {

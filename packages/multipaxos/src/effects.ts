@@ -15,7 +15,17 @@ export interface Send {
 export interface ReadReady {
   readonly tokens: readonly number[];
   readonly index: Slot;
+  /** What vouches for the index: a round of the leader, a quorum that was asked directly, or the leader's lease. */
+  readonly via: "leader" | "quorum" | "lease";
+  /**
+   * For a lease, when it ends on the clock that `tick` is given; else Infinity. The core knows the time of its last tick only: the
+   * driver looks again once it has the result, and asks for another index if the lease is over.
+   */
+  readonly untilMs: number;
 }
+
+/** How a reader gets its index: from the leader (its lease, if it has one), by a round of the leader, or from a quorum without a leader. */
+export type ReadVia = "leader" | "round" | "quorum";
 
 /** Commands that a peer wants this leader to propose; to be answered with `replyForward`. */
 export interface ForwardedBody {
@@ -37,6 +47,10 @@ export type Notice =
   | { readonly kind: "elected"; readonly ballot: Ballot; readonly barrier: Slot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
+  /** A read without a leader found no quorum, or waits for a slot that nobody settles: the leader is asked. */
+  | { readonly kind: "quorumReadFellBack" }
+  /** This leader no longer trusts its lease, or gave it back. */
+  | { readonly kind: "leaseDropped"; readonly reason: string }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

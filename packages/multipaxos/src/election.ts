@@ -146,6 +146,11 @@ export class Election {
     this.#graceUntilMs = nowMs + this.#patienceMs;
   }
 
+  /** Promises may come after this moment. */
+  campaignHeld(untilMs: number): void {
+    this.#graceUntilMs = Math.max(this.#graceUntilMs, untilMs + this.#timeoutMs);
+  }
+
   /** There is a leader, this node or another. It deserves one timeout to show itself. */
   leaderFound(nowMs: number): void {
     this.#campaigns = 0;

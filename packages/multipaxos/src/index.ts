@@ -9,6 +9,7 @@ export {
   type PeerFacts,
   type Verdict,
 } from "./election.js";
+export { boundMs, heldMs } from "./leases.js";
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
 export { Proposer, type Proposal, type ProposerOptions, type ProposerPhase, type Resend } from "./proposer.js";

@@ -45,15 +45,18 @@ export interface Accepted {
   readonly creditBytes: number;
 }
 
-/** A Prepare or Accept was refused because of a higher promise. */
+/** A Prepare or Accept was refused because of a higher promise, or of a lease that another ballot has. */
 export interface Reject {
   readonly kind: "reject";
   /** The ballot that was refused. */
   readonly ballot: Ballot;
-  readonly promised: Ballot;
+  /** Null: nothing yet, only a lease forbids it. */
+  readonly promised: Ballot | null;
   /** Whether the sender has a working leader. */
   readonly content: boolean;
   readonly leaderBallot: Ballot | null;
+  /** Milliseconds for which a lease forbids the sender to promise; 0 if it was refused for the promise alone. */
+  readonly leaseLeftMs: number;
 }
 
 /** The leader of `ballot` announces the chosen prefix. */
@@ -164,6 +167,45 @@ export interface StateDigest {
   /** What the state machine says of its state; null if it says nothing. */
   readonly digest: string | null;
 }
+/** A read without a leader: "which slots can have been chosen by now?" */
+export interface QuorumReadAsk {
+  readonly kind: "quorumReadAsk";
+  readonly bootId: string;
+  readonly nonce: number;
+}
+
+/** All that the sender knows of, as of after the question arrived: no command above the largest of the three has its vote. */
+export interface QuorumReadReply {
+  readonly kind: "quorumReadReply";
+  readonly bootId: string;
+  readonly nonce: number;
+  readonly highestVote: Slot;
+  readonly chosenUpTo: Slot;
+  readonly snapshotIndex: Slot;
+}
+
+/** The leader of `ballot` asks for a lease. `nonce` is never used twice in one ballot. */
+export interface LeaseAsk {
+  readonly kind: "leaseAsk";
+  readonly ballot: Ballot;
+  readonly nonce: number;
+  readonly durationMs: number;
+}
+
+/** "For `durationMs` and the drift, since your question arrived, I promise nothing to another ballot." */
+export interface LeaseGrant {
+  readonly kind: "leaseGrant";
+  readonly ballot: Ballot;
+  readonly nonce: number;
+  readonly durationMs: number;
+}
+
+/** The leadership of `ballot` is over and uses no lease any more, also none that it asked for up to `nonce`. */
+export interface LeaseRelease {
+  readonly kind: "leaseRelease";
+  readonly ballot: Ballot;
+  readonly nonce: number;
+}
 
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
 export type Message =
@@ -183,7 +225,12 @@ export type Message =
   | ConfirmReply
   | ReadIndexAsk
   | ReadIndexReply
-  | StateDigest;
+  | StateDigest
+  | QuorumReadAsk
+  | QuorumReadReply
+  | LeaseAsk
+  | LeaseGrant
+  | LeaseRelease;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

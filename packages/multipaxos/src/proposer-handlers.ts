@@ -3,6 +3,7 @@ import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
 import { invariant } from "./invariant.js";
+import { boundMs } from "./leases.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
@@ -116,13 +117,25 @@ function chosen(core: Core, values: readonly ChosenValue[]): void {
 export function onReject(core: Core, from: NodeId, message: Reject): void {
   const { ballot, promised } = message;
   if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;
-  if (compareBallots(promised, ballot) <= 0) return core.ignore(from, "reject without a higher promise");
+  if (compareBallots(promised, ballot) <= 0) {
+    if (message.leaseLeftMs <= 0) return core.ignore(from, "reject without a higher promise");
+    awaitLease(core, message.leaseLeftMs);
+    return;
+  }
 
   const led = core.leads;
   core.stopProposing(`node ${from} promised a higher ballot`);
   // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
   const view = core.view();
-  if (led && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) campaign(core);
+  const free = core.grantor.leftMs(null, core.nowMs) === 0;
+  if (led && free && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) campaign(core);
+}
+
+/** A member would promise, but for a lease. A new ballot would not be served sooner: the candidate waits, and goes on asking. */
+function awaitLease(core: Core, leftMs: number): void {
+  const { leaseTerms: terms } = core;
+  if (terms === null || core.leads) return;
+  core.election.campaignHeld(core.nowMs + Math.min(leftMs, boundMs(terms)));
 }
 
 /** Accepts for consecutive slots, cut where a frame would grow too large. */

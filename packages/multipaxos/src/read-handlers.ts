@@ -2,10 +2,17 @@ import { ballotsEqual, compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
 import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
+import type { ReadVia } from "./effects.js";
+import { leaseUntilMs } from "./lease-handlers.js";
 import type { Confirm, ConfirmReply, ReadIndexAsk, ReadIndexReply } from "./messages.js";
 
 /** A caller of this node wants to read. */
-export function onLocalRead(core: Core, token: number): void {
+export function onLocalRead(core: Core, token: number, via: Exclude<ReadVia, "quorum"> = "leader"): void {
+  const untilMs = via === "leader" ? leaseUntilMs(core) : null;
+  if (untilMs !== null) {
+    core.readsReady.push({ tokens: [token], index: core.log.chosenUpTo, via: "lease", untilMs });
+    return;
+  }
   if (core.leads) core.reads.add({ kind: "local", token });
   else core.asks.add(token);
   startReads(core);
@@ -19,9 +26,12 @@ export function startReads(core: Core): void {
   const { ballot, barrier } = core.proposer;
   if (core.leads && ballot !== null) {
     if (core.proposer.recovering || core.applied < barrier) return;
-    const nonce = core.reads.start(core.log.chosenUpTo, core.nowMs);
-    if (nonce === null) return;
-    core.send(core.others, { kind: "confirm", ballot, nonce }, "control");
+    const index = core.log.chosenUpTo;
+    const round = core.reads.start(index, core.quorumsAt(index + 1), core.nowMs);
+    if (round === null) return;
+    const { nonce } = round;
+    const others = round.to.filter((id) => id !== core.me);
+    core.send(others, { kind: "confirm", ballot, nonce }, "control");
     confirmed(core, core.me, nonce);
     return;
   }
@@ -47,7 +57,7 @@ function confirmed(core: Core, from: NodeId, nonce: number): void {
       core.send(asker, { kind: "readIndexReply", bootId, nonce: asked, index }, "control");
     }
   }
-  if (tokens.length > 0) core.readsReady.push({ tokens, index });
+  if (tokens.length > 0) core.readsReady.push({ tokens, index, via: "leader", untilMs: Infinity });
   startReads(core);
 }
 
@@ -81,7 +91,9 @@ export function onReadIndexReply(core: Core, from: NodeId, message: ReadIndexRep
 
   const tokens = core.asks.onReply(from, message.nonce);
   if (tokens === null) return;
-  if (message.index !== null) core.readsReady.push({ tokens, index: message.index });
+  if (message.index !== null) {
+    core.readsReady.push({ tokens, index: message.index, via: "leader", untilMs: Infinity });
+  }
   // Not leading: the readers wait for the next round of the clock, so that two nodes do not ask each other in a loop.
   else for (const token of tokens) core.asks.add(token);
   if (message.index !== null) startReads(core);

@@ -11,10 +11,11 @@ import {
 import { onAccept, onCommit, onPrepare, tellCredit } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
-import type { Effects, ForwardOutcome } from "./effects.js";
+import type { Effects, ForwardOutcome, ReadVia } from "./effects.js";
 import { isContent, judge, type Verdict } from "./election.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
+import { leaseTick, leaseUntilMs, onLeaseAsk, onLeaseGrant, onLeaseRelease, watchClock } from "./lease-handlers.js";
 import type { Message } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import type { ProposerPhase } from "./proposer.js";
@@ -27,6 +28,7 @@ import {
   readsTick,
   startReads,
 } from "./read-handlers.js";
+import { onQuorumRead, onQuorumReadAsk, onQuorumReadReply, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import type { WriteId } from "./writes.js";
 
@@ -36,7 +38,7 @@ export interface ReplicaOptions {
   readonly bootId: string;
   readonly configuration: Configuration;
   /** What storage remembers, flushed. */
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
+  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot">;
   readonly settings?: Partial<ReplicaSettings>;
 }
 
@@ -53,6 +55,8 @@ export interface ReplicaStatus {
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
+  /** When the lease of this leader ends, on the clock of `tick`; null if it has none. */
+  readonly leaseUntilMs: number | null;
   readonly openSlots: number;
   readonly openBytes: number;
   /** Values that may be open at most, in slots. */
@@ -92,6 +96,7 @@ function* ballotsOf(message: Message): Generator<Ballot | null> {
  */
 export class Replica {
   readonly #core: Core;
+  #ticked = false;
 
   constructor(options: ReplicaOptions) {
     const { nodeId, configuration } = options;
@@ -115,12 +120,17 @@ export class Replica {
    */
   tick(nowMs: number, random: number): void {
     const core = this.#core;
+    watchClock(core, nowMs);
     core.nowMs = Math.max(core.nowMs, nowMs);
+    if (!this.#ticked) core.grantor.started(core.nowMs);
+    this.#ticked = true;
     const { round } = core.election;
     electionTick(core, random);
     if (core.election.round === round) return;
     resendOverdue(core);
     readsTick(core);
+    quorumReadsTick(core);
+    leaseTick(core);
   }
 
   /** A message arrived. Nothing that a peer sends makes this throw, unless it proves that a rule was broken here. */
@@ -175,6 +185,16 @@ export class Replica {
         return onReadIndexReply(core, from, message);
       case "stateDigest":
         return; // Says nothing of the log.
+      case "quorumReadAsk":
+        return onQuorumReadAsk(core, from, message);
+      case "quorumReadReply":
+        return onQuorumReadReply(core, from, message);
+      case "leaseAsk":
+        return onLeaseAsk(core, from, message);
+      case "leaseGrant":
+        return onLeaseGrant(core, from, message);
+      case "leaseRelease":
+        return onLeaseRelease(core, from, message);
     }
   }
 
@@ -194,6 +214,11 @@ export class Replica {
   /** Ballot of the leader that this replica follows or is. */
   get leaderBallot(): Ballot | null {
     return this.#core.leaderBallot;
+  }
+
+  /** When the lease of this leader ends, on the clock of `tick`; null if it had none at the last tick. */
+  get leaseUntilMs(): number | null {
+    return leaseUntilMs(this.#core);
   }
 
   /** How many values `propose` would take now; 0 unless this replica leads. */
@@ -219,15 +244,20 @@ export class Replica {
     this.#core.send(to, { kind: "forwardReply", bootId, sequence, outcome }, "control");
   }
 
-  /** Asks for an index for a linearizable read; the answer comes among the effects, however long a leader is missing. */
-  read(token: number): void {
-    onLocalRead(this.#core, token);
+  /**
+   * Asks for an index for a linearizable read; the answer comes among the effects, however long a leader is missing.
+   * @param via by default the leader decides: its lease, if it has one, else a round
+   */
+  read(token: number, via: ReadVia = "leader"): void {
+    if (via === "quorum") onQuorumRead(this.#core, token);
+    else onLocalRead(this.#core, token, via);
   }
 
   /** The reader is no longer interested. An answer may still come. */
   cancelRead(token: number): void {
     this.#core.asks.cancel(token);
     this.#core.reads.cancel(token);
+    this.#core.quorumReads.cancel(token);
   }
 
   /** The state machine has executed everything up to this slot; values of so many bytes wait for their turn. */
@@ -243,6 +273,7 @@ export class Replica {
     core.applyBytes = waitingBytes;
     tellCredit(core);
     startReads(core);
+    settleQuorumReads(core);
   }
 
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
@@ -283,6 +314,7 @@ export class Replica {
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
+      leaseUntilMs: leaseUntilMs(core),
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
       windowSlots: core.configuration.alpha,

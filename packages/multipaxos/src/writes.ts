@@ -9,6 +9,7 @@ const ITEM_BYTES = 64;
 
 interface Gathering {
   promised?: Ballot;
+  leaseMs?: number;
   readonly votes: Vote[];
   readonly chosen: ChosenValue[];
   bytes: number;
@@ -46,6 +47,12 @@ export class WriteBuffer {
 
   addPromise(ballot: Ballot): WriteId {
     this.#last.promised = ballot;
+    return this.#gathering;
+  }
+
+  /** Longest time for which this node binds itself by a lease. */
+  addLease(ms: number): WriteId {
+    this.#last.leaseMs = Math.max(ms, this.#last.leaseMs ?? 0);
     return this.#gathering;
   }
 
@@ -95,12 +102,13 @@ export class WriteBuffer {
    */
   take(chosenUpTo: Slot): { id: WriteId; write: StorageWrite } | null {
     const [next, ...later] = this.#waiting;
-    const { promised, votes, chosen } = next;
-    if (promised === undefined && votes.length === 0 && chosen.length === 0) return null;
+    const { promised, leaseMs, votes, chosen } = next;
+    if (promised === undefined && leaseMs === undefined && votes.length === 0 && chosen.length === 0) return null;
     invariant(this.#taken === this.#durable, "one write at a time", () => ({ underWay: this.#taken }));
     const mark = later.reduce((slot, { lowest }) => Math.min(slot, lowest - 1), chosenUpTo);
     const write: StorageWrite = {
       ...(promised === undefined ? {} : { promised }),
+      ...(leaseMs === undefined ? {} : { leaseMs }),
       votes,
       chosen,
       ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),

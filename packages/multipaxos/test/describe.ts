@@ -22,7 +22,7 @@ export function describe(message: Message): string {
     case "accepted":
       return `accepted ${formatBallot(message.ballot)} [${message.slots.map(range).join(" ")}] upto ${message.chosenUpTo}`;
     case "reject":
-      return `reject ${formatBallot(message.ballot)} promised ${formatBallot(message.promised)}${message.content ? " content" : ""}`;
+      return `reject ${formatBallot(message.ballot)} promised ${formatBallot(message.promised)}${message.content ? " content" : ""}${message.leaseLeftMs > 0 ? ` leased ${message.leaseLeftMs} ms` : ""}`;
     case "commit":
       return `commit ${formatBallot(message.ballot)} upto ${message.chosenUpTo}`;
     case "fetch":
@@ -47,17 +47,29 @@ export function describe(message: Message): string {
       return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
     case "stateDigest":
       return `stateDigest ${message.slot} ${message.chainHash}`;
+    case "quorumReadAsk":
+      return `quorumReadAsk #${message.nonce}`;
+    case "quorumReadReply": {
+      const { nonce, highestVote, chosenUpTo, snapshotIndex } = message;
+      return `quorumReadReply #${nonce} vote ${highestVote} upto ${chosenUpTo} snapshot ${snapshotIndex}`;
+    }
+    case "leaseAsk":
+    case "leaseGrant":
+      return `${message.kind} ${formatBallot(message.ballot)} #${message.nonce} ${message.durationMs} ms`;
+    case "leaseRelease":
+      return `leaseRelease ${formatBallot(message.ballot)} #${message.nonce}`;
   }
 }
 
 /** What a write adds to a disk, e.g. `promise 2.1, vote s5 2.1=a, mark 4`. */
 export function describeWrite(write: StorageWrite, disk: Disk): string {
-  const { promised, votes, chosen, chosenUpTo } = write;
+  const { promised, votes, chosen, chosenUpTo, leaseMs } = write;
   return [
     ...(promised === undefined || ballotsEqual(promised, disk.promised) ? [] : [`promise ${formatBallot(promised)}`]),
     ...votes.map(({ slot, ballot, value }) => `vote s${slot} ${formatBallot(ballot)}=${textOf(value)}`),
     ...chosen.map(({ slot, value }) => `chosen s${slot} ${textOf(value)}`),
     ...(chosenUpTo === undefined ? [] : [`mark ${chosenUpTo}`]),
+    ...(leaseMs === undefined ? [] : [`leases of ${leaseMs} ms`]),
   ].join(", ");
 }
 
@@ -73,5 +85,9 @@ export function describeNotice(notice: Notice): string {
       return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
+    case "quorumReadFellBack":
+      return "asks the leader, since no quorum settled the read";
+    case "leaseDropped":
+      return `drops its lease: ${notice.reason}`;
   }
 }

@@ -3,7 +3,14 @@ import { type BeatFacts, type Message, type Promise1b, Replica, type ReplicaOpti
 import { configurationOf, valueOf } from "./disk.js";
 import { accept, ballot, promise, vote } from "./support.js";
 
-const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+const nothing: ReplicaOptions["recovered"] = {
+  promised: null,
+  votes: [],
+  chosen: [],
+  chosenUpTo: 0,
+  leaseMs: 0,
+  snapshot: null,
+};
 const ROUND_MS = 32;
 
 const factsOf = (facts: Partial<BeatFacts> = {}): BeatFacts => ({
@@ -144,7 +151,7 @@ describe("a Reject by a node without a leader", () => {
     ballot: ballot("1.1"),
     promised: ballot("7.2"),
     content: false,
-    leaderBallot: null,
+    leaderBallot: null, leaseLeftMs: 0,
   };
 
   test.each([

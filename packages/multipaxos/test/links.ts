@@ -55,7 +55,7 @@ export class Links {
     this.#machines = nodes.map((node, i) => {
       if (node === null) return null;
       const { random = 0, chosen = [], hungDisk = false } = node;
-      const recovered = { promised: null, votes: [], chosen, chosenUpTo: chosen.length, snapshot: null };
+      const recovered = { promised: null, votes: [], chosen, chosenUpTo: chosen.length, leaseMs: 0, snapshot: null };
       const id = i + 1;
       const replica = new Replica({ nodeId: id, bootId: `${id}`, configuration, recovered, settings });
       return { id, replica, outbox: new Outbox(), random, hungDisk, notices: [] };

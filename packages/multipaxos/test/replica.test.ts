@@ -3,7 +3,14 @@ import { Replica, type Message, type ReplicaOptions } from "../src/index.js";
 import { configurationOf, valueOf } from "./disk.js";
 import { accept, ballot, promise, vote } from "./support.js";
 
-const nothing: ReplicaOptions["recovered"] = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+const nothing: ReplicaOptions["recovered"] = {
+  promised: null,
+  votes: [],
+  chosen: [],
+  chosenUpTo: 0,
+  leaseMs: 0,
+  snapshot: null,
+};
 
 function replicaOf(options: Partial<ReplicaOptions> = {}): Replica {
   return new Replica({
@@ -48,7 +55,7 @@ describe("bad input is dropped and named", () => {
         ballot: ballot("1.1"),
         promised: { round: 2 ** 40, node: 2 },
         content: false,
-        leaderBallot: null,
+        leaderBallot: null, leaseLeftMs: 0,
       },
     ],
     ["a wild jump in a beat", 2, { ...beat, candidacy: { round: 2 ** 40, node: 2 } }],
@@ -96,6 +103,7 @@ describe("what it starts from", () => {
           { slot: 5, value: valueOf("e") },
         ],
         chosenUpTo: 2,
+        leaseMs: 0,
         snapshot: null,
       },
     });

@@ -161,6 +161,7 @@ export class Disk {
   readonly #votes = new Map<number, Vote>();
   readonly #chosen = new Map<number, Uint8Array>();
   #chosenUpTo = 0;
+  #leaseMs = 0;
   delayMs = 1;
   failure: SynodError | null = null;
   writes = 0;
@@ -190,6 +191,7 @@ export class Disk {
           votes: [...this.#votes.values()].sort((a, b) => a.slot - b.slot),
           chosen: [...this.#chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
           chosenUpTo: this.#chosenUpTo,
+          leaseMs: this.#leaseMs,
           snapshot: null,
         };
         return structuredClone(recovered);
@@ -204,6 +206,7 @@ export class Disk {
             for (const vote of write.votes) this.#votes.set(vote.slot, vote);
             for (const { slot, value } of write.chosen) this.#chosen.set(slot, value);
             this.#chosenUpTo = write.chosenUpTo ?? this.#chosenUpTo;
+            this.#leaseMs = write.leaseMs ?? this.#leaseMs;
             resolve();
           });
         }),

@@ -19,7 +19,7 @@ export function messageText(message: Message): string {
     case "accepted":
       return `${head} slots ${message.slots.map(([first, last]) => range(first, last)).join(",")}`;
     case "reject":
-      return `${head}, promised ${ballotText(message.promised)}`;
+      return `${head}, promised ${ballotText(message.promised)}${message.leaseLeftMs > 0 ? `, leased for ${message.leaseLeftMs} ms` : ""}`;
     case "commit":
       return `${head} chosen ${message.chosenUpTo}`;
     case "fetch":
@@ -35,10 +35,16 @@ export function messageText(message: Message): string {
     case "confirm":
     case "confirmReply":
     case "readIndexAsk":
+    case "quorumReadAsk":
+    case "leaseAsk":
+    case "leaseGrant":
+    case "leaseRelease":
       return `${head} ${message.nonce}`;
     case "readIndexReply":
       return `${head} ${message.nonce}, index ${message.index}`;
     case "stateDigest":
       return `${head} at slot ${message.slot}: ${message.chainHash} ${message.digest}`;
+    case "quorumReadReply":
+      return `${head} ${message.nonce}, vote ${message.highestVote}, chosen ${message.chosenUpTo}`;
   }
 }

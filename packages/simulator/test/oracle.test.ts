@@ -67,7 +67,7 @@ const identity = {
   bootCount: 1,
   bootId: "",
 };
-const EMPTY = { identity, promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+const EMPTY = { identity, promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
 
 /** Commands 1 and 2 are known; command 1 is chosen in slot 1. */
 function chosenOne(): World {

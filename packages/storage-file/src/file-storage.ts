@@ -103,10 +103,11 @@ class FileStorage implements Storage, AsyncDisposable {
 
   async write(write: StorageWrite): Promise<void> {
     const { log } = this.#usable();
-    const { promised, votes, chosen, chosenUpTo } = write;
+    const { promised, votes, chosen, chosenUpTo, leaseMs } = write;
     const marks = {
       ...(promised === undefined ? {} : { promised: { round: promised.round, node: promised.node } }),
       ...(chosenUpTo === undefined ? {} : { chosenUpTo }),
+      ...(leaseMs === undefined ? {} : { leaseMs }),
     };
     const body = encodeBody({ ...marks, votes, chosen });
     await this.#afterLogCalls(async () => {

@@ -49,7 +49,7 @@ export class LogReader {
   readonly #storeId: string;
   readonly #skipUpTo: Slot;
 
-  readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0 };
+  readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0, leaseMs: 0 };
   readonly #votes = new Map<Slot, Vote>();
   readonly #chosen = new Map<Slot, Uint8Array>();
   readonly #stops: Stop[] = [];

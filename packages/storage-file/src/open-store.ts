@@ -196,6 +196,7 @@ function summarize(identity: StoredIdentity, read: ReadLog, snapshot: SnapshotIn
     votes: [...read.votes.values()].sort((a, b) => a.slot - b.slot),
     chosen: chosen.sort((a, b) => a.slot - b.slot),
     chosenUpTo: Math.max(read.state.chosenUpTo, snapshot?.index ?? 0),
+    leaseMs: read.state.leaseMs,
     snapshot,
   };
 }

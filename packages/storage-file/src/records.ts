@@ -10,6 +10,7 @@ import { getUint64, putUint64 } from "./bytes.js";
  * 3 chosen value: kind (1), slot, length (4), value
  * 4 chosen mark:  kind (1), slot
  * 5 boot:         kind (1), count
+ * 6 longest lease: kind (1), milliseconds
  * ```
  */
 export interface Records {
@@ -18,6 +19,7 @@ export interface Records {
   readonly chosen: readonly ChosenValue[];
   readonly chosenUpTo?: Slot;
   readonly bootCount?: number;
+  readonly leaseMs?: number;
 }
 
 export interface EncodedBody {
@@ -30,7 +32,7 @@ export interface EncodedBody {
 /** A bound far above anything that a node gathers in one write, and below what a length field and a Buffer hold. */
 const BODY_BYTES_MAX: number = 2 ** 30;
 
-const KIND = { promised: 1, vote: 2, chosen: 3, chosenUpTo: 4, boot: 5 } as const;
+const KIND = { promised: 1, vote: 2, chosen: 3, chosenUpTo: 4, boot: 5, lease: 6 } as const;
 const PROMISED_BYTES = 17;
 const VOTE_BYTES = 29;
 const CHOSEN_BYTES = 13;
@@ -61,6 +63,7 @@ export function encodeBody(records: Records): EncodedBody {
   if (records.bootCount !== undefined) at = putNumbers(inline, at, KIND.boot, [records.bootCount]);
   if (records.promised !== undefined) at = putNumbers(inline, at, KIND.promised, ballotNumbers(records.promised));
   if (records.chosenUpTo !== undefined) at = putNumbers(inline, at, KIND.chosenUpTo, [records.chosenUpTo]);
+  if (records.leaseMs !== undefined) at = putNumbers(inline, at, KIND.lease, [records.leaseMs]);
   for (const { slot, ballot, value } of records.votes) {
     at = putNumbers(inline, at, KIND.vote, [slot, ...ballotNumbers(ballot)]);
     putValue(slot, value);
@@ -78,7 +81,8 @@ function measure(records: Records): { bytes: number; inlineBytes: number } {
   let inlineBytes =
     (records.bootCount === undefined ? 0 : MARK_BYTES) +
     (records.promised === undefined ? 0 : PROMISED_BYTES) +
-    (records.chosenUpTo === undefined ? 0 : MARK_BYTES);
+    (records.chosenUpTo === undefined ? 0 : MARK_BYTES) +
+    (records.leaseMs === undefined ? 0 : MARK_BYTES);
   let largeBytes = 0;
   const add = (fixedBytes: number, value: Uint8Array): void => {
     inlineBytes += fixedBytes;
@@ -104,7 +108,7 @@ function putNumbers(into: Buffer, at: number, kind: number, numbers: readonly nu
   let next = into.writeUInt8(kind, at);
   for (const number of numbers) {
     if (!Number.isSafeInteger(number) || number < 0) {
-      throw new SynodError("InvalidArgument", `Slots and ballots are safe integers from 0; got ${number}.`);
+      throw new SynodError("InvalidArgument", `Slots, ballots and times are safe integers from 0; got ${number}.`);
     }
     next = putUint64(into, number, next);
   }
@@ -120,7 +124,7 @@ export interface DecodedBody extends Records {
  * @returns undefined if the bytes, whose checksum was right, are no records.
  */
 export function decodeBody(body: Buffer, skipUpTo: Slot): DecodedBody | undefined {
-  const out: { promised?: Ballot; votes: Vote[]; chosen: ChosenValue[]; chosenUpTo?: Slot; bootCount?: number } = {
+  const out: { promised?: Ballot; votes: Vote[]; chosen: ChosenValue[]; chosenUpTo?: Slot; bootCount?: number; leaseMs?: number } = {
     votes: [],
     chosen: [],
   };
@@ -131,8 +135,9 @@ export function decodeBody(body: Buffer, skipUpTo: Slot): DecodedBody | undefine
     const kind = body.readUInt8(at);
     const first = number(at + 1);
     if (Number.isNaN(first)) return undefined;
-    if (kind === KIND.chosenUpTo || kind === KIND.boot) {
+    if (kind === KIND.chosenUpTo || kind === KIND.boot || kind === KIND.lease) {
       if (kind === KIND.boot) out.bootCount = first;
+      else if (kind === KIND.lease) out.leaseMs = first;
       else out.chosenUpTo = first;
       at += MARK_BYTES;
       continue;
@@ -169,6 +174,7 @@ export interface LogState {
   promised: Ballot | null;
   chosenUpTo: Slot;
   bootCount: number;
+  leaseMs: number;
 }
 
 export function raiseState(state: LogState, records: Records): void {
@@ -178,6 +184,7 @@ export function raiseState(state: LogState, records: Records): void {
   }
   state.chosenUpTo = Math.max(state.chosenUpTo, records.chosenUpTo ?? 0);
   state.bootCount = Math.max(state.bootCount, records.bootCount ?? 0);
+  state.leaseMs = Math.max(state.leaseMs, records.leaseMs ?? 0);
 }
 
 export function stateRecords(state: LogState): Records {
@@ -187,6 +194,8 @@ export function stateRecords(state: LogState): Records {
     chosen: [],
     chosenUpTo: state.chosenUpTo,
     bootCount: state.bootCount,
+    // Left out where it was never granted: such a log is read by versions that know no leases, too.
+    ...(state.leaseMs === 0 ? {} : { leaseMs: state.leaseMs }),
   };
 }
 

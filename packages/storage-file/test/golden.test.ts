@@ -58,3 +58,21 @@ it("keeps the formats of identity, log and snapshot", async () => {
   golden("wal.hex", hex(disk.content("/disk/store/wal-0000000000000001.log")));
   golden("snapshot.hex", hex(disk.content("/disk/store/snapshot-0000000000000004")));
 });
+
+it("keeps the format of the longest lease, which every segment repeats", async () => {
+  const disk = new ForgetfulDisk();
+  let next = 0x01020304;
+  const random = { uint32: () => next++ };
+  const storage = (): ReturnType<typeof fileStorage> =>
+    fileStorage({ directory: "/disk/store", fileSystem: disk.fileSystem(), random, segmentBytes: 1024 });
+  const first = storage();
+  const founders = { epoch: 1, members: [{ id: 2 }], alpha: 16, quorum: { kind: "majority" } } as const;
+  await first.open({ create: { clusterId: "golden", nodeId: 2, founders } });
+  await first.write({ votes: [], chosen: [], leaseMs: 505 });
+  await first.close();
+  golden("wal-lease.hex", hex(disk.content("/disk/store/wal-0000000000000001.log")));
+  const second = storage();
+  expect((await second.open()).leaseMs).toBe(505);
+  await second.close();
+  golden("wal-lease-restated.hex", hex(disk.content("/disk/store/wal-0000000000000002.log")));
+});

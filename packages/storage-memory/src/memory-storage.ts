@@ -43,6 +43,7 @@ class MemoryStorage implements Storage, AsyncDisposable {
   readonly #votes = new Map<Slot, Vote>();
   readonly #chosen = new Map<Slot, ChosenValue>();
   #chosenUpTo: Slot = 0;
+  #leaseMs = 0;
   #snapshot: Snapshot | null = null;
   /** Ends the snapshots that are being taken. */
   readonly #closers = new Set<() => void>();
@@ -97,15 +98,17 @@ class MemoryStorage implements Storage, AsyncDisposable {
       votes: above(this.#votes, index).map((vote) => ({ ...vote, ballot: { ...vote.ballot } })),
       chosen: above(this.#chosen, index).map((chosen) => ({ ...chosen })),
       chosenUpTo: Math.max(this.#chosenUpTo, index),
+      leaseMs: this.#leaseMs,
       snapshot: this.#snapshot === null ? null : { ...this.#snapshot.info },
     };
   }
 
   async write(write: StorageWrite): Promise<void> {
     this.#check();
-    const { promised, votes, chosen, chosenUpTo } = write;
+    const { promised, votes, chosen, chosenUpTo, leaseMs } = write;
     if (promised !== undefined) checkBallot(promised);
     if (chosenUpTo !== undefined) checkInteger(chosenUpTo, 0);
+    if (leaseMs !== undefined) checkInteger(leaseMs, 0);
     for (const vote of votes) {
       checkInteger(vote.slot, 1);
       checkBallot(vote.ballot);
@@ -120,6 +123,7 @@ class MemoryStorage implements Storage, AsyncDisposable {
     }
     for (const { slot, value } of chosen) this.#chosen.set(slot, { slot, value });
     this.#chosenUpTo = Math.max(this.#chosenUpTo, chosenUpTo ?? 0);
+    this.#leaseMs = Math.max(this.#leaseMs, leaseMs ?? 0);
   }
 
   async saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
@@ -231,7 +235,7 @@ function checkBallot({ round, node }: Ballot): void {
 
 function checkInteger(value: number, min: number): void {
   if (Number.isSafeInteger(value) && value >= min) return;
-  throw new SynodError("InvalidArgument", `Slots and ballots are safe integers from ${min}; got ${value}.`);
+  throw new SynodError("InvalidArgument", `Slots, ballots and times are safe integers from ${min}; got ${value}.`);
 }
 
 function isHigher(a: Ballot, b: Ballot): boolean {

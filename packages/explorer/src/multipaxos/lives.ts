@@ -89,7 +89,8 @@ export class Life {
     this.#setup = setup;
     this.#disk = setup.disk;
     const { me, configuration, disk } = setup;
-    const recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot"> = {
+    const recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot"> = {
+      leaseMs: 0,
       ...disk,
       snapshot: null,
     };

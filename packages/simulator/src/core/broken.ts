@@ -34,6 +34,8 @@ export type CoreInvariant =
   | "window"
   /** A read gets an index at or above everything that any replica had handed out when it began, and at its own node. */
   | "linearizable reads"
+  /** At most one node holds a lease at a time, and none answers from one that is over. */
+  | "one lease at a time"
   /** One life takes a forwarded body once, and never after it answered that it does not. */
   | "forward taken once"
   /** Frames, writes, open slots, bytes in flight and messages held back stay within their limits. */

@@ -3,8 +3,9 @@ import type { ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
-import { CoreNode } from "./node.js";
+import { CoreNode, type Life } from "./node.js";
 import { CoreOracle } from "./oracle.js";
+import { Leases } from "./leases.js";
 import { Reads } from "./reads.js";
 import { idOf, valueOf } from "./values.js";
 import { World } from "./world.js";
@@ -21,6 +22,10 @@ export interface CoreClusterOptions {
   readonly freeze: boolean;
   /** Longest value. */
   readonly valueBytesMax: number;
+  /** Part of the reads that ask a quorum. */
+  readonly quorumReads?: number;
+  /** Draws how to read. */
+  readonly reading?: SeededRandom;
   readonly trace?: ((event: TraceEvent) => void) | undefined;
 }
 
@@ -34,6 +39,8 @@ export class CoreCluster {
   readonly nodes: readonly CoreNode[];
   readonly #byId = new Map<NodeId, CoreNode>();
   readonly #valueBytesMax: number;
+  readonly #quorumReads: number;
+  readonly #reading: SeededRandom;
   /** Values that were given to replicas. */
   values = 0;
 
@@ -50,8 +57,19 @@ export class CoreCluster {
     );
     this.reads = new Reads(this.world, this.oracle);
     this.#valueBytesMax = options.valueBytesMax;
+    this.#quorumReads = options.quorumReads ?? 0;
+    this.#reading = options.reading ?? options.random.fork();
     const { world, oracle, network, reads } = this;
-    const parts = { ...options, world, oracle, network, reads };
+    const parts = {
+      ...options,
+      world,
+      oracle,
+      network,
+      reads,
+      // Clients that waited are served first, before the process has looked at the clock.
+      onResume: (id: NodeId) => this.read(id, true),
+      leases: new Leases(this),
+    };
     this.nodes = this.ids.map((id) => new CoreNode(id, parts));
     for (const node of this.nodes) this.#byId.set(node.id, node);
   }
@@ -98,14 +116,19 @@ export class CoreCluster {
     });
   }
 
-  read(id: NodeId): void {
-    this.node(id).turn((life) => {
+  /** `blind`: the process has not looked at the clock since its last turn. */
+  read(id: NodeId, blind: boolean = this.#reading.chance(0.5)): void {
+    const via = this.#reading.chance(this.#quorumReads) ? "quorum" : "leader";
+    const node = this.node(id);
+    const event = (life: Life): void => {
       const token = this.reads.open(life);
-      life.replica.read(token);
+      life.replica.read(token, via);
       if (!this.world.random.chance(0.05)) return;
       life.replica.cancelRead(token);
       this.reads.cancel(token);
-    });
+    };
+    if (blind) node.call(event);
+    else node.turn(event);
   }
 
   #newValue(): Uint8Array {

@@ -1,4 +1,4 @@
-import type { Configuration, QuorumSpec } from "@synod/interface";
+import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
 import type { Message, ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { CoreNetworkOptions } from "./network.js";
@@ -54,6 +54,8 @@ export interface CoreConfig {
   readonly burst: number;
   readonly faultEveryMs: number;
   readonly faults: CoreFaultWeights;
+  /** Part of the reads that ask a quorum, not the leader. */
+  readonly quorumReads: number;
 }
 
 export const TIMEOUT_MS = 100;
@@ -183,8 +185,26 @@ function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
   };
 }
 
-/** Draws a run of the profile. */
-export function drawCoreConfig(profile: CoreProfile, random: SeededRandom): CoreConfig {
+/**
+ * Leases, in a third of the runs: clocks keep their bound, then. A paused process finds that time went on, as it does for one
+ * that the system stopped; a clock that jumps is beyond every bound.
+ */
+function drawLease(config: CoreConfig, random: SeededRandom): CoreConfig {
+  if (!random.chance(0.35)) return config;
+  const durationMs = random.pick([40, 100, 100, 250]);
+  const drift = random.pick([0, 0.01, 0.1]);
+  const lease: LeaseTerms = { durationMs, driftPercent: drift * 100 };
+  const configuration = { ...config.configuration, lease };
+  return { ...config, configuration, drift, faults: { ...config.faults, clockJump: 0 } };
+}
+
+/** Draws a run of the profile. How it reads is drawn from a stream of its own: a seed is otherwise the run that it was. */
+export function drawCoreConfig(profile: CoreProfile, random: SeededRandom, reading: SeededRandom): CoreConfig {
+  const config = drawBasics(profile, random);
+  return drawLease({ ...config, quorumReads: reading.pick([0, 0.3, 1]) }, reading);
+}
+
+function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {
   const either = random.chance(0.5);
   const network = profile === "network" || (profile !== "disk" && (either || random.chance(0.5)));
   const disk = profile === "disk" || (profile !== "network" && (!either || random.chance(0.5)));
@@ -215,5 +235,6 @@ export function drawCoreConfig(profile: CoreProfile, random: SeededRandom): Core
     burst: random.pick(short ? [1, 2, 6] : [1, 4, 10]),
     faultEveryMs: random.pick(short ? [10, 25, 50] : [15, 50, 100, 300]),
     faults: drawFaults(random, { network, disk }),
+    quorumReads: 0,
   };
 }

@@ -7,12 +7,14 @@ export class Disk {
   readonly votes: Map<Slot, Vote> = new Map();
   readonly chosen: Map<Slot, Uint8Array> = new Map();
   chosenUpTo: Slot = 0;
+  leaseMs = 0;
 
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;
     for (const vote of write.votes) this.votes.set(vote.slot, vote);
     for (const { slot, value } of write.chosen) this.chosen.set(slot, value);
     this.chosenUpTo = write.chosenUpTo ?? this.chosenUpTo;
+    this.leaseMs = Math.max(this.leaseMs, write.leaseMs ?? 0);
   }
 
   recovered(): ReplicaOptions["recovered"] {
@@ -21,6 +23,7 @@ export class Disk {
       votes: [...this.votes.values()].sort((a, b) => a.slot - b.slot),
       chosen: [...this.chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
       chosenUpTo: this.chosenUpTo,
+      leaseMs: this.leaseMs,
       snapshot: null,
     };
   }

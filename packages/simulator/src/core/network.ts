@@ -29,6 +29,9 @@ const KEPT = 64;
 
 type Receive = (to: NodeId, from: NodeId, message: Message) => void;
 
+/** What a quiet cluster sends, too. */
+const UPKEEP: ReadonlySet<Message["kind"]> = new Set(["beat", "beatReply", "leaseAsk", "leaseGrant"]);
+
 /** Delays, loses, repeats and reorders. A cut holds for what is sent after it; what is under way arrives. */
 export class CoreNetwork {
   options: CoreNetworkOptions;
@@ -97,7 +100,7 @@ export class CoreNetwork {
     const { random } = world;
     const { options } = this;
     this.sent++;
-    if (message.kind !== "beat" && message.kind !== "beatReply") this.sentForWork++;
+    if (!UPKEEP.has(message.kind)) this.sentForWork++;
     world.hash.add((from * 64 + to) * 256 + message.kind.length * 8 + (message.kind.charCodeAt(1) & 7));
     world.hash.add(Math.floor(world.nowMs * 1024));
     const link = linkOf(from, to);

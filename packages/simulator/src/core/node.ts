@@ -14,6 +14,7 @@ import { check } from "./broken.js";
 import { Disk } from "./disk.js";
 import type { CoreNetwork } from "./network.js";
 import type { CoreOracle } from "./oracle.js";
+import type { Leases } from "./leases.js";
 import type { Reads } from "./reads.js";
 import { rankOf, rankText } from "./values.js";
 import type { World } from "./world.js";
@@ -42,6 +43,9 @@ export interface CoreNodeParts {
   readonly echo: number;
   /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
   readonly freeze: boolean;
+  readonly leases: Leases;
+  /** A process that leads goes on after a pause, and has not looked at the clock. */
+  readonly onResume: (id: NodeId) => void;
 }
 
 interface Writing {
@@ -162,6 +166,7 @@ export class CoreNode {
 
   resume(): void {
     this.#pausedUntilMs = 0;
+    if (this.#p.configuration.lease !== undefined && this.leads) this.#p.onResume(this.id);
     for (const action of this.#deferred.splice(0)) action();
   }
 
@@ -204,9 +209,21 @@ export class CoreNode {
     world.after(world.random.between(0.6 * everyMs, everyMs), () => this.#whenAwake(life, () => this.#tick(life)));
   }
 
+  /** What the clock of this process shows. */
+  get clockMs(): number {
+    return this.#aheadMs + this.#p.world.nowMs * this.#rate;
+  }
+
   #begin(life: Life): void {
-    const { world } = this.#p;
-    life.replica.tick(this.#aheadMs + world.nowMs * this.#rate, world.random.fraction());
+    life.replica.tick(this.clockMs, this.#p.world.random.fraction());
+  }
+
+  /** A call that comes in between two turns: nobody has looked at the clock since the last one. */
+  call(event: (life: Life) => void): void {
+    const { life } = this;
+    if (life === null || this.#pausedUntilMs > this.#p.world.nowMs) return;
+    event(life);
+    this.#settle(life, life.replica.takeEffects());
   }
 
   /** Calls of clients: lost on a process that is paused. */
@@ -277,6 +294,7 @@ export class CoreNode {
       world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));
     }
     for (const { outcome } of effects.forwardOutcomes) world.sometimes(`forward ${outcome}`);
+    this.#p.leases.look(this);
     this.#execute(life);
     this.#startWrite(life);
     if (this.life !== life) return;
@@ -374,7 +392,14 @@ export class CoreNode {
   }
 
   #readReady(life: Life, ready: ReadReady): void {
-    this.#p.reads.onIndex(life, ready);
+    const { reads, leases, world } = this.#p;
+    // The driver looks at the clock once it has the answer, and that is when the index is known to be good.
+    if (ready.via === "lease" && !leases.stillHeld(this, ready)) {
+      world.sometimes("lease refused after a pause");
+      for (const token of ready.tokens) life.replica.read(token, "round");
+      return;
+    }
+    reads.onIndex(life, ready);
     life.waitingReads.push(ready);
     this.#answerReads(life);
   }
@@ -384,7 +409,7 @@ export class CoreNode {
       const ready = life.waitingReads[i] as ReadReady;
       if (ready.index > life.applied) continue;
       life.waitingReads.splice(i, 1);
-      for (const token of ready.tokens) this.#p.reads.answered(token, life);
+      for (const token of ready.tokens) this.#p.reads.answered(token, life, ready.via);
     }
   }
 }

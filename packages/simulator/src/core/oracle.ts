@@ -42,6 +42,8 @@ export class CoreOracle {
     phase1: [],
     phase2: [],
   };
+  /** Whether an acceptor may refuse for a lease. */
+  readonly #leases: boolean;
   #lastId = 0;
   #prefix: Slot = 0;
   noops = 0;
@@ -56,6 +58,7 @@ export class CoreOracle {
     this.#spec = configuration.quorum;
     this.#members = configuration.members.map((member) => member.id);
     this.#alpha = configuration.alpha;
+    this.#leases = configuration.lease !== undefined;
     this.#limits = limits;
     for (const id of this.#members) this.#promised[id] = 0;
   }
@@ -281,6 +284,10 @@ export class CoreOracle {
       `node ${node}, which promised ${rankText(promised)}, and ${message.kind} ${rankText(rank)}`;
     if (rank < promised) {
       check(votes.length === 0, kind === "accepted" ? "P1a" : "promise never falls", text);
+      return;
+    }
+    if (rank > promised && sends.some((send) => send.message.kind === "reject" && send.message.leaseLeftMs > 0)) {
+      check(this.#leases && votes.length === 0, "P1", () => `${text()}: refused for a lease, and voted all the same`);
       return;
     }
     if (message.kind === "prepare") return;

@@ -52,7 +52,9 @@ export class Reads {
     }
   }
 
-  answered(token: number, reader: Reader): void {
-    if (this.#open.delete(token)) this.#world.sometimes(reader.replica.leads ? "read" : "follower read");
+  answered(token: number, reader: Reader, via: ReadReady["via"] = "leader"): void {
+    if (!this.#open.delete(token)) return;
+    if (via === "leader") this.#world.sometimes(reader.replica.leads ? "read" : "follower read");
+    else this.#world.sometimes(`${via} read`);
   }
 }

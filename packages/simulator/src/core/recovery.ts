@@ -105,7 +105,10 @@ export class CoreRecovery {
     const { settings, configuration } = this.#config;
     const small = (settings.frameValueBytesMax ?? Infinity) < 1_000 || configuration.alpha < 8;
     const behind = this.#cluster.oracle.prefix - Math.min(...this.#core.map((node) => node.life?.handedOut ?? 0));
-    return (small ? 12 * (behind + configuration.alpha) : 0) + 20;
+    // A lease that somebody was granted before the healing, or may have been before a restart, is waited for.
+    const { lease } = configuration;
+    const leaseMs = lease === undefined ? 0 : 2 * lease.durationMs + 2 * TIMEOUT_MS;
+    return (small ? 12 * (behind + configuration.alpha) : 0) + 20 + leaseMs;
   }
 
   /** The leader of the healed core. One of the rest may lead it too, where it is whole. */
@@ -172,7 +175,9 @@ export class CoreRecovery {
     const work = network.sentForWork - quiet;
     check(work === 0, "message budget", () => `${work} messages besides the election's while nothing happens`);
     const spent = network.sent - network.sentForWork - beats;
-    const most = 2 * (2 * 8 + 2) * ids.length * (ids.length - 1);
+    // The leader alone renews its lease, once per round at most.
+    const talkers = ids.length + (this.#config.configuration.lease === undefined ? 0 : 1);
+    const most = 2 * (2 * 8 + 2) * talkers * (ids.length - 1);
     check(
       spent <= most,
       "message budget",

@@ -45,6 +45,7 @@ export interface CoreReport {
 
 /** Streams of random numbers from this one up belong to these runs. */
 const STREAM = 100;
+const READING_STREAM = 150;
 
 function clientStep(cluster: CoreCluster, config: CoreConfig, random: SeededRandom): void {
   const up = cluster.nodes.filter((node) => node.life !== null);
@@ -91,8 +92,9 @@ export function simulateCore(options: SimulateCoreOptions): CoreReport {
     throw new SynodError("InvalidArgument", `no profile "${String(profile)}": there are ${CORE_PROFILES.join(", ")}`);
   }
   const random = new SeededRandom(seed, STREAM + CORE_PROFILES.indexOf(profile));
-  const config = drawCoreConfig(profile, random.fork());
-  const cluster = new CoreCluster({ ...config, random: random.fork(), trace });
+  const reading = new SeededRandom(seed, READING_STREAM + CORE_PROFILES.indexOf(profile));
+  const config = drawCoreConfig(profile, random.fork(), reading);
+  const cluster = new CoreCluster({ ...config, random: random.fork(), reading, trace });
   const { world, oracle, network } = cluster;
   let failure: CoreFailure | null = null;
   try {
