@@ -24,6 +24,7 @@ export const KINDS: readonly Message["kind"][] = [
   "confirmReply",
   "readIndexAsk",
   "readIndexReply",
+  "transferTo",
 ];
 
 /** Outcome number on the wire = index. */

@@ -59,7 +59,8 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         leaderBallot: orNull(ballot, leaderBallot, "leaderBallot"),
       };
     }
-    case "commit": {
+    case "commit":
+    case "transferTo": {
       const [b, chosenUpTo] = fields(2);
       return { kind, ballot: ballot(b, "ballot"), chosenUpTo: uint(chosenUpTo, "chosenUpTo") };
     }
@@ -76,7 +77,7 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
     }
     case "beat":
     case "beatReply":
-      return { kind, ...readFacts(fields(7)) };
+      return { kind, ...readFacts(fields(9)) };
     case "forward": {
       const [b, bootId, sequence, body] = fields(4);
       return {
@@ -131,7 +132,7 @@ function readPromise(fields: readonly unknown[]): Message {
 }
 
 function readFacts(fields: readonly unknown[]): BeatFacts {
-  const [round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo] = fields;
+  const [round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo, impaired, priority] = fields;
   return {
     round: uint(round, "round"),
     candidacy: orNull(ballot, candidacy, "candidacy"),
@@ -140,5 +141,7 @@ function readFacts(fields: readonly unknown[]): BeatFacts {
     content: flag(content, "content"),
     chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
     durableUpTo: uint(durableUpTo, "durableUpTo"),
+    impaired: flag(impaired, "impaired"),
+    priority: uint(priority, "priority"),
   };
 }

@@ -53,6 +53,11 @@ export class CatchUp {
     this.#log.reported(chosenUpTo);
   }
 
+  /** Chosen prefix that the peer reported last. */
+  upTo(peer: NodeId): Slot {
+    return this.#sources.get(peer)?.upTo ?? 0;
+  }
+
   /** The connection broke, and with it went what was queued in it. */
   lost(peer: NodeId): void {
     const source = this.#source(peer);

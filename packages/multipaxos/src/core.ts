@@ -5,12 +5,14 @@ import { CatchUp } from "./catch-up.js";
 import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
 import { Election, isContent, type ElectionView } from "./election.js";
 import { ForwardFilter } from "./forwards.js";
+import { Health, type Impairment } from "./health.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
 import type { Message } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
+import { type Summons, type Transfer, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
@@ -41,8 +43,15 @@ export class Core {
   readonly asks: ReadAsks = new ReadAsks();
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
+  readonly health: Health;
 
   nowMs = 0;
+  /** What was last said to be wrong with this node. */
+  impairment: Impairment | null = null;
+  /** The orderly change of leader that this node has begun. */
+  transfer: Transfer | null = null;
+  /** The leader wants this node to take over. */
+  summons: Summons | null = null;
   /** Ballot of the leader that this node follows or is. Set only by what the owner of the ballot sent. */
   leaderBallot: Ballot | null = null;
   /** Ballot of the last own candidacy, and the write that makes it safe to mention. */
@@ -88,6 +97,7 @@ export class Core {
     this.applied = snapshotIndex;
     this.highestSeen = recovered.promised;
     this.#relearn(recovered, snapshotIndex);
+    this.health = new Health(settings.electionTimeoutMs);
     this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
     this.reads = new ReadRounds(this.quorums);
     // Half a timeout, so that a leader can ask a second peer before it must give up.
@@ -167,6 +177,7 @@ export class Core {
     if (compareBallots(this.leaderBallot, ballot) === 0) return;
     this.leaderBallot = ballot;
     this.notice({ kind: "leader", ballot });
+    transferLeader(this, ballot);
   }
 
   /** Ends the own candidacy or leadership at once; nothing of it leaves any more. */

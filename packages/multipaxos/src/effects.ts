@@ -1,4 +1,5 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
+import type { Impairment } from "./health.js";
 import type { Message } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
@@ -37,6 +38,10 @@ export type Notice =
   | { readonly kind: "elected"; readonly ballot: Ballot; readonly barrier: Slot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
+  /** What is wrong with this node's disk or event loop has changed; null: nothing any more. */
+  | { readonly kind: "impaired"; readonly cause: Impairment | null; readonly stillMs: number }
+  /** An orderly change of leader is over. `done`: the target leads. */
+  | { readonly kind: "transferEnded"; readonly to: NodeId; readonly done: boolean; readonly reason: string }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

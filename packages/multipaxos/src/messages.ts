@@ -89,6 +89,10 @@ export interface BeatFacts {
   readonly content: boolean;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
+  /** Its disk or event loop stands still, or did lately: others lead better. */
+  readonly impaired: boolean;
+  /** Of two that could campaign the one with the higher priority goes first. */
+  readonly priority: number;
 }
 
 /** Election round: "what do you see?". From the owner of `leaderBallot` it is also an announcement of `chosenUpTo`. */
@@ -150,6 +154,13 @@ export interface ReadIndexReply {
   readonly index: Slot | null;
 }
 
+/** The leader of `ballot` has stopped proposing, all of its slots up to `chosenUpTo` are chosen, and the receiver is to campaign. */
+export interface TransferTo {
+  readonly kind: "transferTo";
+  readonly ballot: Ballot;
+  readonly chosenUpTo: Slot;
+}
+
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
 export type Message =
   | Prepare
@@ -167,7 +178,8 @@ export type Message =
   | Confirm
   | ConfirmReply
   | ReadIndexAsk
-  | ReadIndexReply;
+  | ReadIndexReply
+  | TransferTo;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

@@ -118,7 +118,8 @@ export function onReject(core: Core, from: NodeId, message: Reject): void {
   core.stopProposing(`node ${from} promised a higher ballot`);
   // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
   const view = core.view();
-  if (led && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) campaign(core);
+  // What peers said before this may be old news, so they are asked once more.
+  if (led && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) core.election.hurry();
 }
 
 /** Accepts for consecutive slots, cut where a frame would grow too large. */

@@ -14,6 +14,8 @@ const factsOf = (facts: Partial<BeatFacts> = {}): BeatFacts => ({
   content: false,
   chosenUpTo: 0,
   durableUpTo: 0,
+  impaired: false,
+  priority: 0,
   ...facts,
 });
 
