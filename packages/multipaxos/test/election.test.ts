@@ -163,8 +163,11 @@ describe("the clock of the rule", () => {
 
   test("the rule must hold over a random part of a timeout without a break", () => {
     const e = election();
-    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean =>
-      e.campaignNow(verdict, own(0), ms, 0.5);
+    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean => {
+      e.startRound(ms);
+      e.onReply(2, facts(e.round), ms);
+      return e.campaignNow(verdict, own(0), ms, 0.5);
+    };
     expect([now("campaign", 0), now("campaign", 39)]).toEqual([false, false]);
     expect(now("wait", 39.5)).toBe(false);
     expect([now("campaign", 40), now("campaign", 79), now("campaign", 80)]).toEqual([false, false, true]);
@@ -207,7 +210,10 @@ describe("the clock of the rule", () => {
     const e = election();
     e.startRound(0);
     e.onReply(2, facts(1, { chosenUpTo: lag }), 0);
-    const waits = [0, 10 * rounds - 1, 10 * rounds].map((now) => e.campaignNow("campaign", own(0), now, 0));
+    const waits = [0, 10 * rounds - 1, 10 * rounds].map((now) => {
+      e.onReply(2, facts(1, { chosenUpTo: lag }), now);
+      return e.campaignNow("campaign", own(0), now, 0);
+    });
     expect(waits).toEqual([false, false, true]);
   });
 

@@ -161,6 +161,10 @@ describe("a Reject by a node without a leader", () => {
     node.hear(facts);
     expect(node.replica.leads).toBe(true);
     node.receive(3, reject);
+    // What node 2 said before is old news: it is asked once more.
+    expect(node.replica.status().role).toBe("follower");
+    node.hear(facts);
+    node.tick();
     expect(node.replica.status().role).toBe(role);
   });
 });
