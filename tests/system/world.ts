@@ -85,7 +85,7 @@ export class World {
 
   async stop(...ids: number[]): Promise<void> {
     for (const id of ids) {
-      await this.node(id).close();
+      await this.node(id).close({ transferTimeoutMs: 0 });
       this.nodes.delete(id);
     }
   }

@@ -164,7 +164,7 @@ export class Host {
 
   /** The peers answer the latest round. */
   answer(peers: readonly PeerView[]): Output {
-    const facts = { round: this.#round, chosenUpTo: 0, durableUpTo: 0 };
+    const facts = { round: this.#round, chosenUpTo: 0, durableUpTo: 0, impaired: false, priority: 0 };
     return together(
       peers.map(({ from, ...view }) => this.receiveFlushed(from, { kind: "beatReply", ...facts, ...view })),
     );

@@ -30,6 +30,7 @@ export const KINDS: readonly Message["kind"][] = [
   "leaseAsk",
   "leaseGrant",
   "leaseRelease",
+  "transferTo",
 ];
 
 /** Outcome number on the wire = index. */

@@ -61,7 +61,8 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         leaseLeftMs: uint(leaseLeftMs, "leaseLeftMs"),
       };
     }
-    case "commit": {
+    case "commit":
+    case "transferTo": {
       const [b, chosenUpTo] = fields(2);
       return { kind, ballot: ballot(b, "ballot"), chosenUpTo: uint(chosenUpTo, "chosenUpTo") };
     }
@@ -78,7 +79,7 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
     }
     case "beat":
     case "beatReply":
-      return { kind, ...readFacts(fields(7)) };
+      return { kind, ...readFacts(fields(9)) };
     case "forward": {
       const [b, bootId, sequence, body] = fields(4);
       return {
@@ -168,7 +169,7 @@ function readQuorumReadReply(fields: readonly unknown[]): Message {
 }
 
 function readFacts(fields: readonly unknown[]): BeatFacts {
-  const [round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo] = fields;
+  const [round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo, impaired, priority] = fields;
   return {
     round: uint(round, "round"),
     candidacy: orNull(ballot, candidacy, "candidacy"),
@@ -177,5 +178,7 @@ function readFacts(fields: readonly unknown[]): BeatFacts {
     content: flag(content, "content"),
     chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
     durableUpTo: uint(durableUpTo, "durableUpTo"),
+    impaired: flag(impaired, "impaired"),
+    priority: uint(priority, "priority"),
   };
 }

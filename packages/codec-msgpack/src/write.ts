@@ -41,6 +41,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(pair(m.ballot), pairOrNull(m.promised), m.content, pairOrNull(m.leaderBallot), m.leaseLeftMs);
       return;
     case "commit":
+    case "transferTo":
       to.push(pair(m.ballot), m.chosenUpTo);
       return;
     case "fetch":
@@ -86,7 +87,7 @@ function writeFields(to: unknown[], m: Message): void {
 }
 
 function writeFacts(to: unknown[], facts: BeatFacts): void {
-  const { round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo } = facts;
+  const { round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo, impaired, priority } = facts;
   to.push(
     round,
     pairOrNull(candidacy),
@@ -95,6 +96,8 @@ function writeFacts(to: unknown[], facts: BeatFacts): void {
     content,
     chosenUpTo,
     durableUpTo,
+    impaired,
+    priority,
   );
 }
 

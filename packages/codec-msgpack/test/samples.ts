@@ -16,6 +16,8 @@ const facts: BeatFacts = {
   content: true,
   chosenUpTo: 300,
   durableUpTo: 299,
+  impaired: true,
+  priority: 3,
 };
 
 /** One message of each kind, and the edges; the golden files bear these names. */
@@ -64,8 +66,16 @@ export const messages: Readonly<Record<string, Message>> = {
     applied: 298,
     creditBytes: 16 * 1024 * 1024,
   },
-  reject: { kind: "reject", ballot, promised: { round: 9, node: 3 }, content: false, leaderBallot: null, leaseLeftMs: 0 },
+  reject: {
+    kind: "reject",
+    ballot,
+    promised: { round: 9, node: 3 },
+    content: false,
+    leaderBallot: null,
+    leaseLeftMs: 0,
+  },
   commit: { kind: "commit", ballot, chosenUpTo: 310 },
+  transferTo: { kind: "transferTo", ballot, chosenUpTo: 310 },
   fetch: { kind: "fetch", firstSlot: 10, lastSlot: 20 },
   learn: { kind: "learn", firstSlot: 10, values: [body], chosenUpTo: 310 },
   beat: { kind: "beat", ...facts },
@@ -161,6 +171,8 @@ const beatFacts = {
   content: fc.boolean(),
   chosenUpTo: count,
   durableUpTo: count,
+  impaired: fc.boolean(),
+  priority: count,
 };
 
 const record = <K extends Message["kind"], T extends object>(
@@ -195,6 +207,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
     leaseLeftMs: count,
   }),
   commit: record("commit", { ballot: ballots, chosenUpTo: count }),
+  transferTo: record("transferTo", { ballot: ballots, chosenUpTo: count }),
   fetch: fc.tuple(id, id).map(([a, b]) => ({ kind: "fetch", firstSlot: Math.min(a, b), lastSlot: Math.max(a, b) })),
   learn: recordOf({ run, chosenUpTo: count }).map(({ run, chosenUpTo }) => ({
     kind: "learn" as const,

@@ -5,6 +5,7 @@ export type SynodErrorCode =
   | "OutcomeUnknown" // may or may not take effect: try again through the same session ticket
   | "Busy" // a limit is reached: try again later
   | "Closed" // the node, transport or storage was closed
+  | "NotTransferred" // the leadership stays, or went, where it was not to go: see the text
   | "NoLeader" // a read found no leader within its deadline
   | "SessionUnknown" // never opened, or expired: this copy was not executed; whether an earlier one was is forgotten
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller

@@ -57,6 +57,10 @@ export class CatchUp {
   reportedBy(peer: NodeId): Slot {
     return this.#sources.get(peer)?.upTo ?? 0;
   }
+  /** Chosen prefix that the peer reported last. */
+  upTo(peer: NodeId): Slot {
+    return this.#sources.get(peer)?.upTo ?? 0;
+  }
 
   /** The connection broke, and with it went what was queued in it. */
   lost(peer: NodeId): void {

@@ -8,6 +8,7 @@ import { creditOf, Flow } from "./flow.js";
 import { ForwardFilter } from "./forwards.js";
 import { releaseLease } from "./lease-handlers.js";
 import { Grantor, Lease } from "./leases.js";
+import { Health, type Impairment } from "./health.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
 import type { Message } from "./messages.js";
@@ -15,6 +16,7 @@ import { Proposer, type Proposal } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
+import { type Summons, type Transfer, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
@@ -53,8 +55,15 @@ export class Core {
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
   readonly flow: Flow;
+  readonly health: Health;
 
   nowMs = 0;
+  /** What was last said to be wrong with this node. */
+  impairment: Impairment | null = null;
+  /** The orderly change of leader that this node has begun. */
+  transfer: Transfer | null = null;
+  /** The leader wants this node to take over. */
+  summons: Summons | null = null;
   /** Ballot of the leader that this node follows or is. Set only by what the owner of the ballot sent. */
   leaderBallot: Ballot | null = null;
   /** Ballot of the last own candidacy, and the write that makes it safe to mention. */
@@ -106,6 +115,7 @@ export class Core {
     this.boundMsMax = recovered.leaseMs;
     this.highestSeen = recovered.promised;
     this.#relearn(recovered, snapshotIndex);
+    this.health = new Health(settings.electionTimeoutMs);
     this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
@@ -202,6 +212,7 @@ export class Core {
     if (compareBallots(this.leaderBallot, ballot) === 0) return;
     this.leaderBallot = ballot;
     this.notice({ kind: "leader", ballot });
+    transferLeader(this, ballot);
   }
 
   /** Ends the own candidacy or leadership at once; nothing of it leaves any more. */
@@ -215,7 +226,8 @@ export class Core {
     this.announcementDue = false;
     this.election.endGrace();
     if (!led) return;
-    releaseLease(this, ballot);
+    releaseLease(this, ballot, "the leadership ended");
+    this.lease.stop();
     if (compareBallots(this.leaderBallot, ballot) === 0) this.setLeader(null);
     this.notice({ kind: "leadershipEnded", ballot, reason });
     for (const reader of this.reads.stop()) {

@@ -1,4 +1,5 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
+import type { Impairment } from "./health.js";
 import type { Message } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
@@ -51,6 +52,10 @@ export type Notice =
   | { readonly kind: "quorumReadFellBack" }
   /** This leader no longer trusts its lease, or gave it back. */
   | { readonly kind: "leaseDropped"; readonly reason: string }
+  /** What is wrong with this node's disk or event loop has changed; null: nothing any more. */
+  | { readonly kind: "impaired"; readonly cause: Impairment | null; readonly stillMs: number }
+  /** An orderly change of leader is over. `done`: the target leads. */
+  | { readonly kind: "transferEnded"; readonly to: NodeId; readonly done: boolean; readonly reason: string }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

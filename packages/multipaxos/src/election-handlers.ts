@@ -1,11 +1,11 @@
 import { compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { followLeader, reject } from "./acceptor-handlers.js";
+import { followLeader } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
-import { askSilent, campaign } from "./proposer-handlers.js";
+import { askSilent, campaign, onReject } from "./proposer-handlers.js";
 
 function facts(core: Core, round: number): BeatFacts {
   return {
@@ -16,6 +16,8 @@ function facts(core: Core, round: number): BeatFacts {
     content: core.content(),
     chosenUpTo: core.log.chosenUpTo,
     durableUpTo: core.writes.durableUpTo,
+    impaired: core.health.impaired(core.nowMs),
+    priority: core.settings.priority,
   };
 }
 
@@ -24,17 +26,32 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
     core.log.announce(leaderBallot, chosenUpTo);
-    // An idle leader sends no Accept that could be refused, and this node would be without a leader until it does.
-    const refused = compareBallots(leaderBallot, core.acceptor.promised) < 0;
-    if (refused && !core.content()) reject(core, from, leaderBallot);
   }
   core.reported(from, chosenUpTo);
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
-  core.election.onReply(from, message, core.nowMs);
+  const isNews = core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
+  // An idle leader sends no Accept that could be refused, and this peer would be without a leader until it does.
+  const { ballot } = core.proposer;
+  const { promised, content, leaderBallot } = message;
+  if (!isNews || content || ballot === null || promised === null || !core.leads) return;
+  if (compareBallots(promised, ballot) > 0)
+    onReject(core, from, { kind: "reject", ballot, promised, content, leaderBallot, leaseLeftMs: 0 });
+}
+
+/** How late this tick is tells of the event loop. */
+export function healthTick(core: Core): void {
+  const { health, nowMs } = core;
+  const lateMs = health.tick(nowMs);
+  const cause = health.cause(nowMs);
+  // Followers had no less time to answer than the loop was awake, unless it slept for so long that they must have given up.
+  if (cause !== "loop") core.contentAtMs += lateMs;
+  if (cause === core.impairment) return;
+  core.impairment = cause;
+  core.notice({ kind: "impaired", cause, stillMs: cause === null ? 0 : health.stillMs });
 }
 
 /** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */
@@ -42,19 +59,36 @@ export function electionTick(core: Core, random: number): void {
   if (!core.election.startRound(core.nowMs)) return;
   giveUpWithoutProgress(core);
 
-  const verdict = judge(core.view());
+  const hindrance = hindranceOf(core);
+  if (hindrance !== null) core.stopProposing(hindrance);
+  const judged = judge(core.view());
+  const verdict = hindrance !== null && judged === "campaign" ? "wait" : judged;
   if (verdict === "leading") core.contentAtMs = core.nowMs;
   if (verdict === "yield") core.stopProposing("a peer follows a leader with a higher ballot");
   // A candidate that went on asking without a quorum in sight would depose a good leader when it is back.
   if (verdict === "wait" && core.proposer.phase === "prepare") core.stopProposing("no quorum is in sight");
   // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
+  const { impaired, chosenUpTo, priority } = facts(core, 0);
+  const own = { impaired, chosenUpTo, priority };
   // The own candidacy is a promise like any other.
   const leased = core.grantor.leftMs(null, core.nowMs) > 0;
-  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise && !leased) campaign(core);
+  if (core.election.campaignNow(verdict, own, core.nowMs, random) && canPromise && !leased) campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
+}
+
+/**
+ * Why this node should neither lead nor campaign, or null. A slow disk is a reason only while others in sight can do without it: where
+ * all disks are slow somebody must lead, and where the own one is needed a new leader would wait for it just the same.
+ */
+function hindranceOf(core: Core): string | null {
+  const { health, election, nowMs } = core;
+  const cause = health.cause(nowMs);
+  if (cause === "disk" && election.canSpareMe(nowMs)) return "the disk stands still: a write does not end";
+  if (cause === "loop" && election.isSpare) return "the event loop stood still";
+  return null;
 }
 
 /** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */

@@ -70,10 +70,22 @@ interface HeardPeer extends PeerFacts {
   readonly atMs: number;
   readonly round: number;
   readonly chosenUpTo: Slot;
+  readonly impaired: boolean;
+  readonly priority: number;
 }
 
 /** Rounds per election timeout. */
 const ROUNDS_PER_TIMEOUT = 8;
+/**
+ * A candidate needs answers of both quorums from within so many rounds. They are forgotten after a timeout only, a leader's and the
+ * others' not at the same instant: one that was cut off would campaign on what it heard before.
+ */
+const FRESH_ROUNDS = 6;
+/** Candidates wait a random part of so many rounds: with what comes before it, a leader is there within two timeouts. */
+const RANDOM_ROUNDS = 8;
+/** How much longer a node waits while a better one is in sight. */
+const PRIORITY_ROUNDS = 2;
+const IMPAIRED_ROUNDS = 4;
 /** A candidate waits for promises up to this many timeouts, and a new leader for what was chosen before it. */
 export const PATIENCE_TIMEOUTS_MAX = 16;
 
@@ -87,6 +99,8 @@ export class Election {
   #nextRoundMs = Number.NEGATIVE_INFINITY;
   #graceUntilMs = Number.NEGATIVE_INFINITY;
   #campaignAtMs: number | null = null;
+  /** With answers to this round or later ones there is no need to wait. */
+  #hurryRound: number | null = null;
   /** Candidacies since a leader was last there. */
   #campaigns = 0;
   #patienceMs: number;
@@ -110,11 +124,11 @@ export class Election {
     return true;
   }
 
-  /** A reply. One of an earlier round than the latest reply of the same peer is old news. */
-  onReply(from: NodeId, facts: BeatFacts, nowMs: number): void {
-    if (facts.round > this.#round || facts.round < this.#round - ROUNDS_PER_TIMEOUT) return;
+  /** A reply. One of an earlier round than the latest reply of the same peer is old news. Returns whether it is none. */
+  onReply(from: NodeId, facts: BeatFacts, nowMs: number): boolean {
+    if (facts.round > this.#round || facts.round < this.#round - ROUNDS_PER_TIMEOUT) return false;
     const old = this.#peers.get(from);
-    if (old !== undefined && old.round > facts.round) return;
+    if (old !== undefined && old.round > facts.round) return false;
     this.#peers.set(from, {
       id: from,
       atMs: nowMs,
@@ -123,7 +137,10 @@ export class Election {
       leaderBallot: facts.leaderBallot,
       content: facts.content,
       chosenUpTo: facts.chosenUpTo,
+      impaired: facts.impaired,
+      priority: facts.priority,
     });
+    return true;
   }
 
   /** Forgets what a peer said: it restarted, or its connection is gone. */
@@ -171,6 +188,47 @@ export class Election {
     return { me: this.#me, quorums: this.#quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
   }
 
+  /** Whether the peers in sight whose disks and event loops work could elect a leader and follow it without this node. */
+  canSpareMe(nowMs: number): boolean {
+    return this.#areQuorums(this.#heard(nowMs).filter((p) => !p.impaired));
+  }
+
+  /** Whether peers alone could, if they were in sight. */
+  get isSpare(): boolean {
+    const others = new Set(this.#quorums.members.filter((id) => id !== this.#me));
+    return this.#quorums.phase1(others) && this.#quorums.phase2(others);
+  }
+
+  /** Whether quorums of both phases, this node included, answered so lately that they must still be there. */
+  quorumsAnswer(nowMs: number): boolean {
+    const lastMs = (this.#timeoutMs * FRESH_ROUNDS) / ROUNDS_PER_TIMEOUT;
+    return this.#areQuorums([{ id: this.#me }, ...this.#heard(nowMs).filter((p) => nowMs - p.atMs <= lastMs)]);
+  }
+
+  #areQuorums(peers: readonly { readonly id: NodeId }[]): boolean {
+    const ids = new Set(peers.map((p) => p.id));
+    return this.#quorums.phase1(ids) && this.#quorums.phase2(ids);
+  }
+
+  /** Nobody is known to lead: once a quorum has answered the next round, and the rule still holds, there is no need to wait. */
+  hurry(): void {
+    this.#hurryRound = this.#round + 1;
+  }
+
+  /**
+   * The peer in sight to lead in place of this node: one whose disk and event loop work, that has (almost) all of the log, with the
+   * highest priority.
+   * @param nearSlots lags up to this are alike
+   */
+  successor(chosenUpTo: Slot, nearSlots: number, nowMs: number): NodeId | null {
+    const lagOf = (p: HeardPeer): number => Math.max(0, chosenUpTo - nearSlots - p.chosenUpTo);
+    const [best] = this.#heard(nowMs).sort(
+      (a, b) =>
+        Number(a.impaired) - Number(b.impaired) || lagOf(a) - lagOf(b) || b.priority - a.priority || a.id - b.id,
+    );
+    return best?.id ?? null;
+  }
+
   /** Peers heard within the last timeout. */
   heard(nowMs: number): NodeId[] {
     return this.#heard(nowMs).map((p) => p.id);
@@ -179,26 +237,46 @@ export class Election {
   /**
    * Whether to campaign now: the rule must hold without a break over a random part of one timeout, so that two nodes that
    * see the same rarely start together. One that has less of the log than a peer in sight lets that one go first: by two rounds,
-   * and one more for each doubling of what it lacks up to a timeout, since the cluster would wait while it fetches that.
+   * and one more for each doubling of what it lacks up to a timeout, since the cluster would wait while it fetches that. One whose
+   * disk or event loop stood still lately, or whose priority is lower than that of a peer in sight, waits longer, too.
    * @param random uniform in [0, 1)
    */
-  campaignNow(verdict: Verdict, chosenUpTo: Slot, nowMs: number, random: number): boolean {
+  campaignNow(
+    verdict: Verdict,
+    own: { readonly chosenUpTo: Slot; readonly impaired: boolean; readonly priority: number },
+    nowMs: number,
+    random: number,
+  ): boolean {
     if (verdict !== "campaign") {
       this.#campaignAtMs = null;
+      this.#hurryRound = null;
       return false;
     }
-    this.#campaignAtMs ??= nowMs + this.#delayMs(chosenUpTo, nowMs, random);
-    if (nowMs < this.#campaignAtMs) return false;
+    this.#campaignAtMs ??= nowMs + this.#delayMs(own, nowMs, random);
+    if (!this.#hurries(nowMs) && (nowMs < this.#campaignAtMs || !this.quorumsAnswer(nowMs))) return false;
     this.#campaignAtMs = null;
+    this.#hurryRound = null;
     return true;
   }
 
-  #delayMs(chosenUpTo: Slot, nowMs: number, random: number): number {
+  #hurries(nowMs: number): boolean {
+    const round = this.#hurryRound;
+    if (round === null) return false;
+    return this.#areQuorums([{ id: this.#me }, ...this.#heard(nowMs).filter((p) => p.round >= round)]);
+  }
+
+  #delayMs(own: Parameters<Election["campaignNow"]>[1], nowMs: number, random: number): number {
     // Alone there is nobody to collide with.
     if (this.#quorums.members.length === 1) return 0;
-    const lag = Math.max(0, ...this.#heard(nowMs).map((p) => p.chosenUpTo - chosenUpTo));
-    const rounds = lag === 0 ? 0 : Math.min(2 + Math.floor(Math.log2(lag)), ROUNDS_PER_TIMEOUT);
-    return ((random * ROUNDS_PER_TIMEOUT + rounds) * this.#timeoutMs) / ROUNDS_PER_TIMEOUT;
+    const heard = this.#heard(nowMs);
+    const lag = Math.max(0, ...heard.map((p) => p.chosenUpTo - own.chosenUpTo));
+    const better = heard.filter((p) => !p.impaired);
+    const rounds = Math.max(
+      lag === 0 ? 0 : Math.min(2 + Math.floor(Math.log2(lag)), ROUNDS_PER_TIMEOUT),
+      own.impaired && better.length > 0 ? IMPAIRED_ROUNDS : 0,
+      better.some((p) => p.priority > own.priority) ? PRIORITY_ROUNDS : 0,
+    );
+    return ((random * RANDOM_ROUNDS + rounds) * this.#timeoutMs) / ROUNDS_PER_TIMEOUT;
   }
 
   #heard(nowMs: number): HeardPeer[] {

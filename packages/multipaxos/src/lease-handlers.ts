@@ -5,6 +5,7 @@ import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
 import { boundMs, heldMs } from "./leases.js";
 import type { LeaseAsk, LeaseGrant, LeaseRelease } from "./messages.js";
+import { isHandingOver } from "./transfer-handlers.js";
 
 /** A lease is renewed after this part of its time. */
 const RENEWALS_PER_TERM = 4;
@@ -27,7 +28,7 @@ export function leaseUntilMs(core: Core): number | null {
 export function leaseTick(core: Core): void {
   const { ballot } = core.proposer;
   const { leaseTerms: terms, lease, nowMs } = core;
-  if (terms === null || !core.leads || ballot === null) return;
+  if (terms === null || !core.leads || ballot === null || isHandingOver(core)) return;
   if (nowMs - lease.lastSentAtMs < terms.durationMs / RENEWALS_PER_TERM) return;
   const nonce = lease.ask(nowMs, heldMs(terms));
   const ask: LeaseAsk = { kind: "leaseAsk", ballot, nonce, durationMs: terms.durationMs };
@@ -48,14 +49,14 @@ export function watchClock(core: Core, nowMs: number): void {
   core.notice({ kind: "leaseDropped", reason: passedMs < 0 ? "the clock went backwards" : "the process stood still" });
 }
 
-/** The leadership of this ballot is over: first it uses its lease no more, then it says so. */
-export function releaseLease(core: Core, ballot: Ballot): void {
-  const nonce = core.lease.lastNonce;
-  if (nonce === 0) return;
-  core.lease.stop();
-  core.grantor.release(ballot, nonce);
-  core.send(core.others, { kind: "leaseRelease", ballot, nonce }, "control");
-  core.notice({ kind: "leaseDropped", reason: "the leadership ended" });
+/** First this leader uses its lease no more, then it says so. */
+export function releaseLease(core: Core, ballot: Ballot, reason: string): void {
+  const { lease } = core;
+  if (lease.lastNonce === 0) return;
+  lease.drop();
+  core.grantor.release(ballot, lease.lastNonce);
+  core.send(core.others, { kind: "leaseRelease", ballot, nonce: lease.lastNonce }, "control");
+  core.notice({ kind: "leaseDropped", reason });
 }
 
 export function onLeaseAsk(core: Core, from: NodeId, message: LeaseAsk): void {
@@ -77,7 +78,7 @@ function grant(core: Core, from: NodeId, { ballot, nonce, durationMs }: LeaseAsk
     core.boundMsMax = forMs;
     core.boundWrite = core.writes.addLease(forMs);
   }
-  core.grantor.grant(ballot, nowMs + forMs);
+  core.grantor.grant(ballot, nonce, nowMs + forMs);
   const message: LeaseGrant = { kind: "leaseGrant", ballot, nonce, durationMs };
   const after = core.writes.wait(core.boundWrite);
   if (from !== core.me) core.send(from, message, "control", after);

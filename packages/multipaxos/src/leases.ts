@@ -12,6 +12,8 @@ export const boundMs = ({ durationMs, driftPercent }: LeaseTerms): number =>
 export class Grantor {
   #ballot: Ballot | null = null;
   #untilMs = Number.NEGATIVE_INFINITY;
+  /** Of the latest question that was granted in the ballot. */
+  #nonce = 0;
   #released: { readonly ballot: Ballot; readonly nonce: number } | null = null;
   /** What an earlier life may have granted, to whomever, ends here. Unknown until the first tick tells the time. */
   #formerUntilMs: number;
@@ -46,15 +48,18 @@ export class Grantor {
     return this.#formerUntilMs <= nowMs || ballotsEqual(ballot, promised);
   }
 
-  grant(ballot: Ballot, untilMs: number): void {
+  grant(ballot: Ballot, nonce: number, untilMs: number): void {
     const again = ballotsEqual(ballot, this.#ballot);
+    this.#nonce = again ? Math.max(this.#nonce, nonce) : nonce;
     this.#ballot = ballot;
     this.#untilMs = again ? Math.max(this.#untilMs, untilMs) : untilMs;
   }
 
+  /** A late copy says nothing of what was granted after it: a leader that hands over in vain asks anew in its ballot. */
   release(ballot: Ballot, nonce: number): void {
-    if (compareBallots(ballot, this.#released?.ballot ?? null) >= 0) this.#released = { ballot, nonce };
-    if (ballotsEqual(ballot, this.#ballot)) this.#untilMs = Number.NEGATIVE_INFINITY;
+    const order = compareBallots(ballot, this.#released?.ballot ?? null);
+    if (order > 0 || (order === 0 && nonce > (this.#released?.nonce ?? 0))) this.#released = { ballot, nonce };
+    if (ballotsEqual(ballot, this.#ballot) && nonce >= this.#nonce) this.#untilMs = Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -94,6 +94,10 @@ export interface BeatFacts {
   readonly content: boolean;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
+  /** Its disk or event loop stands still, or did lately: others lead better. */
+  readonly impaired: boolean;
+  /** Of two that could campaign the one with the higher priority goes first. */
+  readonly priority: number;
 }
 
 /** Election round: "what do you see?". From the owner of `leaderBallot` it is also an announcement of `chosenUpTo`. */
@@ -200,11 +204,17 @@ export interface LeaseGrant {
   readonly durationMs: number;
 }
 
-/** The leadership of `ballot` is over and uses no lease any more, also none that it asked for up to `nonce`. */
+/** The leadership of `ballot` is over, or handed over: it uses no lease that it asked for up to `nonce`. */
 export interface LeaseRelease {
   readonly kind: "leaseRelease";
   readonly ballot: Ballot;
   readonly nonce: number;
+}
+/** The leader of `ballot` has stopped proposing, all of its slots up to `chosenUpTo` are chosen, and the receiver is to campaign. */
+export interface TransferTo {
+  readonly kind: "transferTo";
+  readonly ballot: Ballot;
+  readonly chosenUpTo: Slot;
 }
 
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
@@ -230,7 +240,8 @@ export type Message =
   | QuorumReadReply
   | LeaseAsk
   | LeaseGrant
-  | LeaseRelease;
+  | LeaseRelease
+  | TransferTo;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

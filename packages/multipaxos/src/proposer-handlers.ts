@@ -127,8 +127,9 @@ export function onReject(core: Core, from: NodeId, message: Reject): void {
   core.stopProposing(`node ${from} promised a higher ballot`);
   // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
   const view = core.view();
+  // What peers said before this may be old news, so they are asked once more.
   const free = core.grantor.leftMs(null, core.nowMs) === 0;
-  if (led && free && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) campaign(core);
+  if (led && free && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) core.election.hurry();
 }
 
 /** A member would promise, but for a lease. A new ballot would not be served sooner: the candidate waits, and goes on asking. */

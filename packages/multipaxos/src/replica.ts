@@ -13,9 +13,10 @@ import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
 import type { Effects, ForwardOutcome, ReadVia } from "./effects.js";
 import { isContent, judge, type Verdict } from "./election.js";
-import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
+import { electionTick, healthTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
 import { leaseTick, leaseUntilMs, onLeaseAsk, onLeaseGrant, onLeaseRelease, watchClock } from "./lease-handlers.js";
+import type { Impairment } from "./health.js";
 import type { Message } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import type { ProposerPhase } from "./proposer.js";
@@ -28,8 +29,15 @@ import {
   readsTick,
   startReads,
 } from "./read-handlers.js";
-import { onQuorumRead, onQuorumReadAsk, onQuorumReadReply, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
+import {
+  onQuorumRead,
+  onQuorumReadAsk,
+  onQuorumReadReply,
+  quorumReadsTick,
+  settleQuorumReads,
+} from "./quorum-read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
+import { beginTransfer, isHandingOver, onTransferTo, transferLost, transferStep } from "./transfer-handlers.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {
@@ -66,6 +74,10 @@ export interface ReplicaStatus {
   /** Peers that answered within the last election timeout. */
   readonly heard: readonly NodeId[];
   readonly peers: readonly ReplicaPeerStatus[];
+  /** What keeps this node from leading well, now. */
+  readonly impaired: Impairment | null;
+  /** Whom the leadership is being handed over to. */
+  readonly transferringTo: NodeId | null;
 }
 
 /** What is known of a peer. The bytes are those of a leader: 0 elsewhere. */
@@ -125,6 +137,7 @@ export class Replica {
     if (!this.#ticked) core.grantor.started(core.nowMs);
     this.#ticked = true;
     const { round } = core.election;
+    healthTick(core);
     electionTick(core, random);
     if (core.election.round === round) return;
     resendOverdue(core);
@@ -195,6 +208,8 @@ export class Replica {
         return onLeaseGrant(core, from, message);
       case "leaseRelease":
         return onLeaseRelease(core, from, message);
+      case "transferTo":
+        return onTransferTo(core, from, message);
     }
   }
 
@@ -204,6 +219,7 @@ export class Replica {
     this.#core.catchUp.lost(peer);
     this.#core.proposer.lost(peer);
     this.#core.flow.lost(peer);
+    transferLost(this.#core, peer);
   }
 
   /** Whether values may be proposed here. */
@@ -223,15 +239,28 @@ export class Replica {
 
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
-    return this.#core.proposer.capacity();
+    return isHandingOver(this.#core) ? 0 : this.#core.proposer.capacity();
   }
 
   /** Proposes a value in the next slot. Returns the slot, or null where `capacity` is 0. */
   propose(value: Uint8Array): Slot | null {
+    if (isHandingOver(this.#core)) return null;
     const proposal = this.#core.proposer.propose(value, this.#core.nowMs);
     if (proposal === null) return null;
     queueProposals(this.#core, [proposal]);
     return proposal.slot;
+  }
+
+  /**
+   * Hands the leadership over to `to`, or to the peer that is best prepared: this leader goes on until that peer has almost everything,
+   * stops proposing, and tells it to campaign once all is chosen. If it does not take over in time this leader goes on. The
+   * outcome is the notice `transferEnded`.
+   * @returns the peer that is to lead
+   * @throws SynodError `NotTransferred` if this replica does not lead, is handing over already or hears no peer that could lead;
+   * `InvalidArgument` for a target that is no other member
+   */
+  transferLeadership(options: { readonly to?: NodeId; readonly timeoutMs: number }): NodeId {
+    return beginTransfer(this.#core, options.to ?? null, options.timeoutMs);
   }
 
   /** Sends commands to the leader. Returns the sequence that the outcome will carry, or null if no other leader is known. */
@@ -278,7 +307,10 @@ export class Replica {
 
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
   takeWrite(): { id: WriteId; write: StorageWrite } | null {
-    return this.#core.writes.take(this.#core.log.chosenUpTo);
+    const core = this.#core;
+    const next = core.writes.take(core.log.chosenUpTo);
+    if (next !== null) core.health.writeBegun(core.nowMs);
+    return next;
   }
 
   /** A write is durable. */
@@ -286,6 +318,7 @@ export class Replica {
     const core = this.#core;
     core.writes.done(id);
     tellCredit(core);
+    core.health.writeDone();
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
@@ -295,6 +328,7 @@ export class Replica {
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
     flushLeader(this.#core);
+    transferStep(this.#core);
     return this.#core.takeEffects();
   }
 
@@ -320,6 +354,8 @@ export class Replica {
       windowSlots: core.configuration.alpha,
       heard: view.heard.map((peer) => peer.id),
       peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),
+      impaired: core.health.cause(core.nowMs),
+      transferringTo: core.transfer?.to ?? null,
     };
   }
 }

@@ -19,6 +19,8 @@ export interface ReplicaSettings {
   readonly applyBytesMax: number;
   /** What one write to storage gathers, about. One value alone may be larger. */
   readonly writeBytesMax: number;
+  /** Of the nodes that could lead, one with a higher priority campaigns first, by two rounds. An integer from 0 up; a preference, never a condition. */
+  readonly priority: number;
 }
 
 export const DEFAULT_SETTINGS: ReplicaSettings = {
@@ -29,13 +31,18 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   creditBytesMax: 16 * 1024 * 1024,
   applyBytesMax: 64 * 1024 * 1024,
   writeBytesMax: 16 * 1024 * 1024,
+  priority: 0,
 };
 
 /** Fills in the defaults and refuses what makes no sense. */
 export function replicaSettings(partial: Partial<ReplicaSettings> = {}): ReplicaSettings {
   const electionTimeoutMs = partial.electionTimeoutMs ?? DEFAULT_SETTINGS.electionTimeoutMs;
   const settings = { ...DEFAULT_SETTINGS, resendMs: electionTimeoutMs / 2, ...partial };
-  for (const [name, value] of Object.entries(settings)) {
+  const { priority, ...positive } = settings;
+  if (!Number.isSafeInteger(priority) || priority < 0) {
+    throw new SynodError("InvalidArgument", `priority must be an integer from 0 up, not ${String(priority)}`);
+  }
+  for (const [name, value] of Object.entries(positive)) {
     if (!Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `${name} must be a positive number, not ${String(value)}`);
     }

@@ -25,6 +25,8 @@ export function describe(message: Message): string {
       return `reject ${formatBallot(message.ballot)} promised ${formatBallot(message.promised)}${message.content ? " content" : ""}${message.leaseLeftMs > 0 ? ` leased ${message.leaseLeftMs} ms` : ""}`;
     case "commit":
       return `commit ${formatBallot(message.ballot)} upto ${message.chosenUpTo}`;
+    case "transferTo":
+      return `transferTo ${formatBallot(message.ballot)} upto ${message.chosenUpTo}`;
     case "fetch":
       return `fetch ${message.firstSlot}..${message.lastSlot}`;
     case "learn":
@@ -83,6 +85,10 @@ export function describeNotice(notice: Notice): string {
       return `gives up ${formatBallot(notice.ballot)}: ${notice.reason}`;
     case "leader":
       return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
+    case "impaired":
+      return notice.cause === null ? "is well again" : `is impaired: ${notice.cause}`;
+    case "transferEnded":
+      return `ends the transfer to ${notice.to}${notice.done ? "" : ", in vain"}: ${notice.reason}`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
     case "quorumReadFellBack":

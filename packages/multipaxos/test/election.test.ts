@@ -116,7 +116,15 @@ describe("the clock of the rule", () => {
     content: false,
     chosenUpTo: 0,
     durableUpTo: 0,
+    impaired: false,
+    priority: 0,
     ...rest,
+  });
+
+  const own = (chosenUpTo: number): Parameters<Election["campaignNow"]>[1] => ({
+    chosenUpTo,
+    impaired: false,
+    priority: 0,
   });
 
   test("a round is an eighth of the timeout", () => {
@@ -155,8 +163,11 @@ describe("the clock of the rule", () => {
 
   test("the rule must hold over a random part of a timeout without a break", () => {
     const e = election();
-    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean =>
-      e.campaignNow(verdict, 0, ms, 0.5);
+    const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean => {
+      e.startRound(ms);
+      e.onReply(2, facts(e.round), ms);
+      return e.campaignNow(verdict, own(0), ms, 0.5);
+    };
     expect([now("campaign", 0), now("campaign", 39)]).toEqual([false, false]);
     expect(now("wait", 39.5)).toBe(false);
     expect([now("campaign", 40), now("campaign", 79), now("campaign", 80)]).toEqual([false, false, true]);
@@ -184,8 +195,8 @@ describe("the clock of the rule", () => {
     const e = election();
     e.startRound(0);
     e.onReply(2, facts(1, { chosenUpTo: 7 }), 0);
-    expect([e.campaignNow("campaign", 7, 0, 0), e.campaignNow("campaign", 6, 0, 0)]).toEqual([true, false]);
-    expect([e.campaignNow("campaign", 6, 19, 0), e.campaignNow("campaign", 6, 20, 0)]).toEqual([false, true]);
+    expect([e.campaignNow("campaign", own(7), 0, 0), e.campaignNow("campaign", own(6), 0, 0)]).toEqual([true, false]);
+    expect([e.campaignNow("campaign", own(6), 19, 0), e.campaignNow("campaign", own(6), 20, 0)]).toEqual([false, true]);
   });
 
   test.each([
@@ -199,12 +210,15 @@ describe("the clock of the rule", () => {
     const e = election();
     e.startRound(0);
     e.onReply(2, facts(1, { chosenUpTo: lag }), 0);
-    const waits = [0, 10 * rounds - 1, 10 * rounds].map((now) => e.campaignNow("campaign", 0, now, 0));
+    const waits = [0, 10 * rounds - 1, 10 * rounds].map((now) => {
+      e.onReply(2, facts(1, { chosenUpTo: lag }), now);
+      return e.campaignNow("campaign", own(0), now, 0);
+    });
     expect(waits).toEqual([false, false, true]);
   });
 
   test("alone there is nothing to wait for", () => {
-    expect(election(1).campaignNow("campaign", 0, 0, 0.9)).toBe(true);
+    expect(election(1).campaignNow("campaign", own(0), 0, 0.9)).toBe(true);
   });
 
   test("grace lasts one timeout or until it is ended", () => {

@@ -21,6 +21,8 @@ const factsOf = (facts: Partial<BeatFacts> = {}): BeatFacts => ({
   content: false,
   chosenUpTo: 0,
   durableUpTo: 0,
+  impaired: false,
+  priority: 0,
   ...facts,
 });
 
@@ -151,7 +153,8 @@ describe("a Reject by a node without a leader", () => {
     ballot: ballot("1.1"),
     promised: ballot("7.2"),
     content: false,
-    leaderBallot: null, leaseLeftMs: 0,
+    leaderBallot: null,
+    leaseLeftMs: 0,
   };
 
   test.each([
@@ -166,6 +169,10 @@ describe("a Reject by a node without a leader", () => {
     node.hear(facts);
     expect(node.replica.leads).toBe(true);
     node.receive(3, reject);
+    // What node 2 said before is old news: it is asked once more.
+    expect(node.replica.status().role).toBe("follower");
+    node.hear(facts);
+    node.tick();
     expect(node.replica.status().role).toBe(role);
   });
 });

@@ -139,7 +139,16 @@ describe("who leads", () => {
     story.crash(3);
     for (const factor of [1, 2, 3]) {
       const candidacy = { round: factor * 2 ** 32, node: 3 };
-      const facts = { candidacy, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0 };
+      const facts = {
+        candidacy,
+        promised: null,
+        leaderBallot: null,
+        content: false,
+        chosenUpTo: 0,
+        durableUpTo: 0,
+        impaired: false,
+        priority: 0,
+      };
       story.deliver(3, 1, { kind: "beat", round: 1, ...facts });
     }
     story.only([1, 2]);
@@ -153,7 +162,7 @@ describe("who leads", () => {
     const story = led();
     const newer = { candidacy: ballot("2.2"), promised: ballot("2.2"), leaderBallot: ballot("2.2"), content: true };
     const older = { candidacy: ballot("1.1"), promised: ballot("1.1"), leaderBallot: ballot("1.1"), content: true };
-    const rest = { kind: "beat", round: 1, chosenUpTo: 0, durableUpTo: 0 } as const;
+    const rest = { kind: "beat", round: 1, chosenUpTo: 0, durableUpTo: 0, impaired: false, priority: 0 } as const;
     story.only();
     story.deliver(2, 3, { ...rest, ...newer });
     story.deliver(1, 3, { ...rest, ...older });

@@ -33,6 +33,8 @@ describe("bad input is dropped and named", () => {
     content: false,
     chosenUpTo: 0,
     durableUpTo: 0,
+    impaired: false,
+    priority: 0,
   } as const;
 
   test.each<[string, number, Message]>([
@@ -55,7 +57,8 @@ describe("bad input is dropped and named", () => {
         ballot: ballot("1.1"),
         promised: { round: 2 ** 40, node: 2 },
         content: false,
-        leaderBallot: null, leaseLeftMs: 0,
+        leaderBallot: null,
+        leaseLeftMs: 0,
       },
     ],
     ["a wild jump in a beat", 2, { ...beat, candidacy: { round: 2 ** 40, node: 2 } }],
@@ -193,7 +196,16 @@ test("a leader goes on with what phase 1 found also where an old announcement, n
   const write = (): void => {
     for (let next = replica.takeWrite(); next !== null; next = replica.takeWrite()) replica.writeDone(next.id);
   };
-  const facts = { candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 2, durableUpTo: 0 };
+  const facts = {
+    candidacy: null,
+    promised: null,
+    leaderBallot: null,
+    content: false,
+    chosenUpTo: 2,
+    durableUpTo: 0,
+    impaired: false,
+    priority: 0,
+  };
   let ms = 0;
   for (; ms < 500 && replica.status().role !== "candidate"; ms += 32) {
     replica.tick(ms, 0);

@@ -21,7 +21,16 @@ import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
 import { reasonOf } from "./sight.js";
-import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
+import type {
+  CloseOptions,
+  NodeEvent,
+  NodeLimits,
+  NodeOptions,
+  NodeSession,
+  NodeStatus,
+  SynodNode,
+  TransferOptions,
+} from "./types.js";
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
@@ -94,6 +103,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
   #closing: Promise<void> | null = null;
+  #handingOver: Promise<void> | null = null;
 
   constructor(start: {
     options: NodeOptions<Command, Query, Result, Answer>;
@@ -123,6 +133,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
         electionTimeoutMs: limits.electionTimeoutMs,
         creditBytesMax: limits.peerBytesMax,
         applyBytesMax: limits.applyBytesMax,
+        priority: options.priority ?? 0,
       },
     });
     this.#driver = new Driver({
@@ -271,6 +282,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       verdict: replica.verdict,
       elections: { campaigns: driver.campaigns, won: driver.electionsWon },
       content: replica.content,
+      impaired: replica.impaired,
+      transferringTo: replica.transferringTo,
       chosenUpTo: replica.chosenUpTo,
       durableUpTo: replica.durableUpTo,
       applied: this.#machine.applied,
@@ -341,8 +354,34 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     return this.#closing;
   }
 
-  async close(): Promise<void> {
-    if (this.#state !== "failed") this.#state = "closed";
+  transferLeadership({ to, timeoutMs = TRANSFER_MS }: TransferOptions = {}): Promise<NodeId> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+        throw new SynodError("InvalidArgument", `timeoutMs must be a positive number, not ${String(timeoutMs)}`);
+      }
+      this.#driver.transfers.begin({ to, timeoutMs, settle: { resolve, reject } });
+      this.#driver.wake();
+    });
+  }
+
+  /** A leader that just ended would leave the others to find out, and commands waiting meanwhile. */
+  async #handOver(timeoutMs: number): Promise<void> {
+    if (timeoutMs <= 0 || !this.#replica.leads) return;
+    try {
+      await this.transferLeadership({ timeoutMs });
+    } catch (cause) {
+      this.#logger.info("closing without handing the leadership over", { cause });
+    }
+  }
+
+  async close({ transferTimeoutMs = 4 * this.#limits.electionTimeoutMs }: CloseOptions = {}): Promise<void> {
+    if (this.#state === "running") {
+      const handedOver = this.#handOver(transferTimeoutMs);
+      this.#state = "closed";
+      this.#handingOver = handedOver;
+    }
+    await this.#handingOver;
     await this.#shutDown("the node was closed", new SynodError("Closed", "the node was closed"));
   }
 
@@ -353,3 +392,5 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
 
 /** Reads that may wait at one node. */
 const READS_MAX = 100_000;
+
+const TRANSFER_MS = 5_000;

@@ -19,6 +19,7 @@ import { Applier } from "./applier.js";
 import { type DigestFinding, Digests, divergedError } from "./digests.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
+import { Transfers } from "./transfers.js";
 import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
@@ -69,6 +70,7 @@ export class Driver {
   readonly reads: Reads = new Reads();
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
+  readonly transfers: Transfers;
   readonly #outbox = new Outbox();
   readonly #wire: Wire;
   readonly #leading: Leading;
@@ -98,6 +100,7 @@ export class Driver {
     const { limits, random, configuration, self, buggify } = options;
     this.#wire = new Wire({ ...options, epoch: configuration.epoch });
     this.#leading = new Leading({ ...options, self: self.nodeId });
+    this.transfers = new Transfers(options.replica);
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
     this.proposals = new Proposals({
@@ -177,6 +180,7 @@ export class Driver {
     this.#guarded(() => this.#cancelTimer?.());
     this.#inbox = [];
     this.#leading.stop();
+    this.transfers.stop();
   }
 
   get stopped(): boolean {
@@ -416,8 +420,19 @@ export class Driver {
             ballot: notice.ballot,
           });
         }
+        // What another leader has not proposed goes to this one at once.
+        if (notice.ballot !== null) this.#nextRoundMs = Number.NEGATIVE_INFINITY;
         this.events.emit({ kind: "leader", leader: notice.ballot?.node ?? null, ballot: notice.ballot });
         return;
+      case "impaired":
+        metrics.gauge("synod_impaired", notice.cause === null ? 0 : 1);
+        if (notice.cause === null) logger.info("disk and event loop work again");
+        else logger.warn("this node should not lead now", { cause: notice.cause, stillMs: notice.stillMs });
+        this.events.emit({ kind: "impaired", cause: notice.cause });
+        return;
+      case "transferEnded":
+        logger.info("a transfer of the leadership ended", { to: notice.to, done: notice.done, reason: notice.reason });
+        return this.transfers.ended(notice);
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });
         logger.debug("a message was ignored", { from: notice.from, reason: notice.reason });

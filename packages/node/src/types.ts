@@ -74,6 +74,8 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly resultCodec?: Codec<Result>;
   /** Formats the blank store of a founder. An explicit act: a node whose disk was lost must not be bootstrapped again under the same id. */
   readonly bootstrap?: boolean;
+  /** Of two nodes that could lead, the one with the higher priority goes first; an integer from 0 up, 0 by default. A preference, never a condition. */
+  readonly priority?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -114,6 +116,10 @@ export interface NodeStatus {
   readonly elections: { readonly campaigns: number; readonly won: number };
   /** Whether this node sees a working leader. */
   readonly content: boolean;
+  /** Why this node should not lead now: a write to its disk does not end, or its event loop stood still. */
+  readonly impaired: "disk" | "loop" | null;
+  /** Whom this leader is handing over to. */
+  readonly transferringTo: NodeId | null;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
@@ -164,6 +170,7 @@ export type NodeEvent =
   | { readonly kind: "elected"; readonly ballot: Ballot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "campaign"; readonly ballot: Ballot }
+  | { readonly kind: "impaired"; readonly cause: "disk" | "loop" | null }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
   /** States were held against each other after `lastSlot`; up to before `firstSlot` they were seen to be equal. */
@@ -190,6 +197,15 @@ export interface NodeSession {
   close(): Promise<void>;
 }
 
+export interface TransferOptions {
+  readonly to?: NodeId;
+  readonly timeoutMs?: number;
+}
+
+export interface CloseOptions {
+  readonly transferTimeoutMs?: number;
+}
+
 /** One replica, running. */
 export interface SynodNode<Command, Query, Result, Answer = Result>
   extends Service<Command, Query, Result, Answer>,
@@ -202,6 +218,18 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   digest(): { readonly applied: Slot; readonly digest: string };
   /** Events from now on. A consumer that falls 1,024 events behind loses the oldest. Ends when the node closes. */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<NodeEvent>;
-  /** Settles open calls, waits for the write under way, closes transport and storage. May be called twice. */
-  close(): Promise<void>;
+  /**
+   * Hands the leadership over, without a gap for writers that another election would make: to `to`, or to the member that is best
+   * prepared. This leader goes on until that member has almost everything; commands that come in while the new leader is elected wait.
+   * @returns the new leader
+   * @throws SynodError `NotTransferred` if this node does not lead, or the other does not take over within `timeoutMs` (5,000 by default);
+   * in that case this node goes on leading. `InvalidArgument` for a target that is no other member.
+   */
+  transferLeadership(options?: TransferOptions): Promise<NodeId>;
+  /**
+   * A leader hands over first, for at most `transferTimeoutMs` (four election timeouts by default; 0: not at all), so that a rolling restart
+   * has no visible gap; it takes no new calls meanwhile. Then: settles open calls, waits for the write under way, closes transport and
+   * storage. May be called twice.
+   */
+  close(options?: CloseOptions): Promise<void>;
 }

@@ -73,7 +73,7 @@ describe("a cluster of three", () => {
     // These are on their way through the leader when it ends.
     const underWay = survivors.flatMap((id) => [1, 2, 3].map(() => world.node(id).propose({ add: 1 })));
     await world.clock.run(1.5);
-    await world.node(leader).close();
+    await world.node(leader).close({ transferTimeoutMs: 0 });
     await world.settle(Promise.all(underWay));
     acknowledged += underWay.length;
     expect(await world.settle(world.node(survivors[0] ?? 0).read("total"))).toBe(acknowledged);

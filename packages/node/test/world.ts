@@ -328,7 +328,7 @@ export class World {
 
   /** The process ends between two instructions: what the disk was told before still happens or not, as the disk likes. */
   async crash(id: number): Promise<void> {
-    await this.node(id).close();
+    await this.node(id).close({ transferTimeoutMs: 0 });
     this.nodes.delete(id);
   }
 
@@ -357,6 +357,6 @@ export class World {
   }
 
   async close(): Promise<void> {
-    for (const node of this.nodes.values()) await node.close();
+    for (const node of this.nodes.values()) await node.close({ transferTimeoutMs: 0 });
   }
 }

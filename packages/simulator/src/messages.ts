@@ -21,6 +21,7 @@ export function messageText(message: Message): string {
     case "reject":
       return `${head}, promised ${ballotText(message.promised)}${message.leaseLeftMs > 0 ? `, leased for ${message.leaseLeftMs} ms` : ""}`;
     case "commit":
+    case "transferTo":
       return `${head} chosen ${message.chosenUpTo}`;
     case "fetch":
       return `${head} slots ${range(message.firstSlot, message.lastSlot)}`;

@@ -136,6 +136,11 @@ export class Life {
   #campaign(): void {
     this.#nowMs += LONG_MS;
     this.#replica.tick(this.#nowMs, 0);
+    // A replica that stood still for so long leaves elections to others for one timeout.
+    for (let round = 0; round < 8; round++) {
+      this.#nowMs += TIMEOUT_MS / 8;
+      this.#replica.tick(this.#nowMs, 0);
+    }
     this.#settle();
     for (const { id } of this.#setup.configuration.members) {
       if (id !== this.#setup.me) this.#replica.receive(id, this.#nobodyLeads());
@@ -146,7 +151,14 @@ export class Life {
   }
 
   #nobodyLeads(): Message {
-    const nothing = { candidacy: null, promised: null, leaderBallot: null, content: false };
+    const nothing = {
+      candidacy: null,
+      promised: null,
+      leaderBallot: null,
+      content: false,
+      impaired: true,
+      priority: 0,
+    };
     return { kind: "beatReply", round: this.#round, ...nothing, chosenUpTo: 0, durableUpTo: 0 };
   }
 

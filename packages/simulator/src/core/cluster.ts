@@ -1,4 +1,4 @@
-import type { Configuration, NodeId, Slot } from "@synod/interface";
+import { type Configuration, type NodeId, type Slot, SynodError } from "@synod/interface";
 import type { ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
@@ -14,6 +14,7 @@ export interface CoreClusterOptions {
   readonly random: SeededRandom;
   readonly configuration: Configuration;
   readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
+  readonly priorities?: readonly number[];
   readonly network: CoreNetworkOptions;
   readonly diskMs: readonly [number, number];
   readonly applyMs: number;
@@ -114,6 +115,21 @@ export class CoreCluster {
     this.node(id).turn(({ replica }) => {
       if (replica.forward(this.#newValue()) !== null) this.world.sometimes("forward");
     });
+  }
+
+  /** Every node that leads is told to hand over, to this node or to the best one. */
+  transfer(to: NodeId | null, timeoutMs: number): void {
+    for (const { id } of this.nodes.filter((node) => node.leads)) {
+      this.node(id).turn(({ replica }) => {
+        try {
+          replica.transferLeadership({ timeoutMs, ...(to === null ? {} : { to }) });
+          this.world.sometimes("transfer begun");
+        } catch (error) {
+          if (!(error instanceof SynodError) || error.code === "InvariantViolated") throw error;
+          this.world.sometimes("transfer refused");
+        }
+      });
+    }
   }
 
   /** `blind`: the process has not looked at the clock since its last turn. */

@@ -32,12 +32,18 @@ export interface CoreFaultWeights {
   readonly loseKinds: number;
   readonly replay: number;
   readonly open: number;
+  /** A leader is told to hand over, whatever else happens. */
+  readonly transfer: number;
+  /** The turns of one node come late, time and again. */
+  readonly lag: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
 export interface CoreConfig {
   readonly configuration: Configuration;
   readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
+  /** Of each node, by id. */
+  readonly priorities: readonly number[];
   readonly network: CoreNetworkOptions;
   readonly diskMs: readonly [number, number];
   readonly applyMs: number;
@@ -76,6 +82,7 @@ const LOSABLE: readonly Message["kind"][] = [
   "forward",
   "forwardReply",
   "readIndexReply",
+  "transferTo",
 ];
 
 export const drawKind = (random: SeededRandom): Message["kind"] => random.pick(LOSABLE);
@@ -172,6 +179,8 @@ function drawFaults(random: SeededRandom, hostile: { network: boolean; disk: boo
     loseKinds: drawn(hostile.network, 0.4),
     replay: drawn(hostile.network, 0.4),
     open: hostile.network ? 2 : 0,
+    transfer: drawn(true, 0.5),
+    lag: drawn(true, 0.3),
   };
 }
 
@@ -216,6 +225,7 @@ function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {
       resendMs: random.pick([10, 30, 50]),
       ...drawLimits(random),
     },
+    priorities: random.chance(0.3) ? Array.from({ length: 8 }, () => random.int(0, 2)) : [],
     network: network ? drawNetwork(random) : KIND_NETWORK,
     diskMs: disk
       ? random.pick([

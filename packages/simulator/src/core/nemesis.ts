@@ -20,6 +20,8 @@ const KINDS = [
   "loseKinds",
   "replay",
   "open",
+  "transfer",
+  "lag",
 ] as const satisfies readonly (keyof CoreFaultWeights)[];
 
 const STEPS = ["write begun", "write begun", "write durable", "message sent"] as const;
@@ -103,6 +105,10 @@ export class CoreNemesis {
         return network.replay(node.id, random.int(1, 20));
       case "open":
         return network.open();
+      case "transfer":
+        return this.#cluster.transfer(random.pick([null, ...this.#cluster.ids]), random.between(5, 6 * TIMEOUT_MS));
+      case "lag":
+        return this.#lag(node, random.int(2, 6));
     }
   }
 
@@ -114,6 +120,14 @@ export class CoreNemesis {
     world.after(random.between(20, 5 * TIMEOUT_MS), () => {
       if (!this.#stopped) node.healDisk(this.#config.diskMs);
     });
+  }
+
+  /** Every turn comes late, by less than an election takes or by more. */
+  #lag(node: CoreNode, times: number): void {
+    if (times === 0 || this.#stopped) return;
+    const ms = this.#random.between(0.3 * TIMEOUT_MS, 3.5 * TIMEOUT_MS);
+    node.pause(ms);
+    this.#cluster.world.after(ms + this.#random.between(0, 5), () => this.#lag(node, times - 1));
   }
 
   #cut(node: CoreNode): void {

@@ -32,6 +32,7 @@ export interface CoreNodeParts {
   readonly reads: Reads;
   readonly configuration: Configuration;
   readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
+  readonly priorities?: readonly number[];
   readonly diskMs: readonly [number, number];
   /** Longest value. */
   readonly valueBytesMax: number;
@@ -105,7 +106,8 @@ export class CoreNode {
 
   boot(): void {
     if (this.life !== null) return;
-    const { world, configuration, settings, drift } = this.#p;
+    const { world, configuration, drift } = this.#p;
+    const settings = { ...this.#p.settings, priority: this.#p.priorities?.[this.id] ?? 0 };
     this.#lives++;
     const bootId = `${this.id}:${this.#lives}`;
     const recovered = this.disk.recovered();
@@ -288,7 +290,7 @@ export class CoreNode {
     }
     for (const ready of effects.reads) this.#readReady(life, ready);
     for (const notice of effects.notices) {
-      world.sometimes(notice.kind === "ignored" ? `ignored: ${notice.reason}` : notice.kind);
+      world.sometimes(nameOf(notice));
       // What an earlier leadership of the same node was told.
       if (notice.kind === "elected" && this.#p.echo > 0) network.replay(this.id, this.#p.echo);
       world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));
@@ -411,6 +413,21 @@ export class CoreNode {
       life.waitingReads.splice(i, 1);
       for (const token of ready.tokens) this.#p.reads.answered(token, life, ready.via);
     }
+  }
+}
+
+function nameOf(notice: Effects["notices"][number]): string {
+  switch (notice.kind) {
+    case "ignored":
+      return `ignored: ${notice.reason}`;
+    case "impaired":
+      return `impaired: ${notice.cause ?? "well again"}`;
+    case "transferEnded":
+      return notice.done ? "leadership transferred" : "transfer in vain";
+    case "leadershipEnded":
+      return / stands still|stood still/.test(notice.reason) ? `abdicated: ${notice.reason}` : notice.kind;
+    default:
+      return notice.kind;
   }
 }
 

@@ -8,7 +8,9 @@ import type { CoreNode } from "./node.js";
 
 /** How often progress is looked at. */
 const STEP_MS = 10;
-const STATES = ["down", "cut off", "deaf", "mute", "whole"] as const;
+const STATES = ["down", "cut off", "deaf", "mute", "stalled", "lagging", "whole"] as const;
+/** Longer than any bound. */
+const FOR_EVER_MS = 1e9;
 
 /** A quorum is healed, the rest stays broken: everything must come to its end, in time. */
 export class CoreRecovery {
@@ -16,7 +18,7 @@ export class CoreRecovery {
   readonly #config: CoreConfig;
   readonly #random: SeededRandom;
   readonly #core: readonly CoreNode[];
-  /** A node with some links asks and is not heard, or the other way round. */
+  /** A node with some links asks and is not heard, or the other way round; or one does not do its part. */
   #ragged = false;
 
   constructor(cluster: CoreCluster, config: CoreConfig, random: SeededRandom) {
@@ -90,14 +92,23 @@ export class CoreRecovery {
     const { network, world, ids } = this.#cluster;
     const state = this.#random.pick(STATES);
     world.sometimes(`outside the healed core: ${state}`);
-    this.#ragged ||= state === "deaf" || state === "mute" || state === "cut off";
+    this.#ragged ||= state !== "down" && state !== "whole";
     if (state === "down") node.crash();
-    if (state === "whole") node.boot();
+    if (state === "whole" || state === "stalled" || state === "lagging") node.boot();
+    if (state === "stalled") node.healDisk([FOR_EVER_MS, FOR_EVER_MS]);
+    if (state === "lagging") this.#lag(node);
     for (const id of ids) {
       if (id === node.id) continue;
       if (state === "cut off" || state === "deaf") network.cut(id, node.id);
       if (state === "cut off" || state === "mute") network.cut(node.id, id);
     }
+  }
+
+  /** It never ends: two or three timeouts without a turn, then one. */
+  #lag(node: CoreNode): void {
+    const ms = this.#random.between(2 * TIMEOUT_MS, 3 * TIMEOUT_MS);
+    node.pause(ms);
+    this.#cluster.world.after(ms + 1, () => this.#lag(node));
   }
 
   /** Where a frame or a window holds one value only, each slot costs a round trip. */
