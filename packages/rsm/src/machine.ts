@@ -15,7 +15,14 @@ import type { Outcome } from "./outcome.js";
 import { SectionReader, writeSections } from "./sections.js";
 import { type Reply, type Session, type SessionLimits, Sessions, storeReply } from "./sessions.js";
 import { checkLimits, hashState, type Header, machineChunks, readHead, snapshotSections } from "./snapshot.js";
-import { checkSupported, checkVersions, FIRST_VERSIONS, higherVersions, LOG_VERSION, versionsAbove } from "./versions.js";
+import {
+  checkSupported,
+  checkVersions,
+  FIRST_VERSIONS,
+  higherVersions,
+  LOG_VERSION,
+  versionsAbove,
+} from "./versions.js";
 
 export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Result> {
   /** The automaton, in its start state. From here on it is driven by the replicated machine alone. */

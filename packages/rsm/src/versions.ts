@@ -26,7 +26,10 @@ export function checkVersions(versions: Versions): void {
   for (const field of FIELDS) {
     const version = versions[field];
     if (Number.isSafeInteger(version) && version >= 1) continue;
-    throw new SynodError("InvalidArgument", `The version of the ${NAMES[field]} must be a positive integer, got ${version}.`);
+    throw new SynodError(
+      "InvalidArgument",
+      `The version of the ${NAMES[field]} must be a positive integer, got ${version}.`,
+    );
   }
 }
 
@@ -37,7 +40,9 @@ export function checkVersions(versions: Versions): void {
 export function checkSupported(what: string, needed: Versions, supported: Versions): void {
   const above = versionsAbove(supported, needed);
   if (above.length === 0) return;
-  const list = above.map((field) => `${NAMES[field]} version ${needed[field]} (this node supports ${supported[field]})`);
+  const list = above.map(
+    (field) => `${NAMES[field]} version ${needed[field]} (this node supports ${supported[field]})`,
+  );
   throw new SynodError(
     "VersionUnsupported",
     `${what} needs ${list.join(" and ")}. Nothing of it was applied and nothing is lost: start this node with the release that ` +

@@ -68,7 +68,11 @@ describe("versions in force", () => {
   test.each([
     ["the wire protocol", raise(2, 1, 1), /wire protocol version 2 \(this node supports 1\)/],
     ["the log", raise(1, 2, 1), /log version 2 \(this node supports 1\)/],
-    ["the state machine", raise(1, 1, 5), /Slot 2 .* state machine version 5 \(this node supports 4\).*nothing is lost/],
+    [
+      "the state machine",
+      raise(1, 1, 5),
+      /Slot 2 .* state machine version 5 \(this node supports 4\).*nothing is lost/,
+    ],
   ])("a raise of %s beyond what is supported stops before anything of its batch is applied", (_, entry, text) => {
     const supports = { wire: 1, log: 1, machine: 4 };
     const machine = numbersMachine({ supports });
