@@ -1,4 +1,4 @@
-import type { ChosenValue } from "@synod/interface";
+import type { ChosenValue, Versions } from "@synod/interface";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Proposals } from "./proposals.js";
 import type { Buggify } from "./types.js";
@@ -11,6 +11,7 @@ export interface ApplierOptions {
   readonly proposals: Proposals;
   readonly now: () => number;
   readonly buggify: Buggify;
+  readonly raised: (versions: Versions) => void;
 }
 
 /** Executes chosen values in slot order, some in each turn, and tells the callers of their outcome. */
@@ -61,8 +62,12 @@ export class Applier {
   }
 
   #apply({ slot, value }: ChosenValue, nowMs: number): void {
-    const { machine, proposals } = this.#o;
+    const { machine, proposals, raised } = this.#o;
     for (const outcome of machine.apply(slot, value)) {
+      if (outcome.kind === "raised") {
+        if (outcome.changed) raised(outcome.versions);
+        continue;
+      }
       if (outcome.kind === "result" && !outcome.cached) this.commands++;
       proposals.onOutcome(outcome, nowMs, machine.timeMs);
     }

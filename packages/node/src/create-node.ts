@@ -19,6 +19,7 @@ import { Driver } from "./driver.js";
 import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
+import { supportedVersions } from "./versions.js";
 import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
 
 async function restoreSnapshot(
@@ -43,7 +44,8 @@ export async function createNode<Command, Query, Result, Answer = Result>(
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
   checkOptions(options);
   const limits = nodeLimits(options.limits);
-  checkCodec(options, limits);
+  const supports = supportedVersions(options);
+  checkCodec(options, limits, supports);
   const { id, cluster, storage, transport } = options;
   const given = founders(options);
   const recovered = await storage.open({
@@ -57,6 +59,7 @@ export async function createNode<Command, Query, Result, Answer = Result>(
       stateMachine: options.stateMachine,
       commandCodec: options.commandCodec,
       resultCodec,
+      supports,
     });
     await restoreSnapshot(machine, storage, recovered);
     const node = new Node({ options, limits, recovered, machine, resultCodec });
@@ -133,6 +136,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       metrics: this.#metrics,
       limits,
       buggify: options.buggify ?? (() => false),
+      manualUpgrade: options.upgrade === "manual",
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -235,6 +239,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     return openSession(this.#driver, this.#limits, options.signal);
   }
 
+  raiseVersions(): void {
+    this.#checkRunning();
+    this.#driver.upgrade.allow();
+  }
+
   #checkRunning(): void {
     if (this.#state === "running") return;
     const options = this.#failure === null ? {} : { cause: this.#failure };
@@ -274,6 +283,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       queuedCommands: driver.proposals.count,
       queuedBytes: driver.proposals.bytes,
       sessions: this.#machine.sessionCount,
+      versions: {
+        inForce: this.#machine.versions,
+        supports: this.#machine.supports,
+        heldBackBy: driver.upgrade.heldBackBy(),
+      },
       peers: members
         .filter((member) => member.id !== this.id)
         .map((member) => ({
@@ -281,6 +295,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
           ...(member.address === undefined ? {} : { address: member.address }),
           connected: driver.peers.isConnected(member.id),
           heard: replica.heard.includes(member.id),
+          supports: driver.upgrade.supportsOf(member.id),
           refused: driver.refused.get(member.id) ?? null,
         })),
       storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },

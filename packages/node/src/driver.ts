@@ -21,6 +21,7 @@ import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
 import type { Buggify, NodeLimits } from "./types.js";
+import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 
 type Input =
@@ -43,6 +44,8 @@ export interface DriverOptions {
   readonly metrics: Metrics;
   readonly limits: NodeLimits;
   readonly buggify: Buggify;
+  /** Versions are raised only after `upgrade.allow()`. */
+  readonly manualUpgrade: boolean;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
 }
@@ -61,6 +64,7 @@ export class Driver {
   readonly reads: Reads = new Reads();
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
+  readonly upgrade: Upgrade;
   readonly #outbox = new Outbox();
   readonly #wire: Wire;
   readonly #leading: Leading;
@@ -81,8 +85,17 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#o = options;
-    const { limits, random, configuration, self, buggify } = options;
-    this.#wire = new Wire({ ...options, epoch: configuration.epoch });
+    const { limits, random, configuration, self, buggify, machine } = options;
+    this.upgrade = new Upgrade({
+      self: self.nodeId,
+      machine,
+      members: () => configuration.members.map(({ id }) => id),
+      heard: () => options.replica.status().heard,
+      manual: options.manualUpgrade,
+      logger: options.logger,
+    });
+    const version = (): number => this.upgrade.wire;
+    this.#wire = new Wire({ ...options, epoch: configuration.epoch, supports: machine.supports, version });
     this.#leading = new Leading({ ...options, self: self.nodeId });
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
@@ -95,7 +108,15 @@ export class Driver {
       sessionIdleMs: SESSION_IDLE_MS,
       buggify,
     });
-    this.#applier = new Applier({ ...options, proposals: this.proposals, now: () => this.nowMs });
+    this.#applier = new Applier({
+      ...options,
+      proposals: this.proposals,
+      now: () => this.nowMs,
+      raised: (versions) => {
+        options.logger.info("versions were raised", { ...versions });
+        this.events.emit({ kind: "versionsRaised", versions });
+      },
+    });
   }
 
   get nowMs(): number {
@@ -222,11 +243,13 @@ export class Driver {
         return this.#receive(input.from, input.frame);
       case "peerUp":
         this.peers.up(input.peer);
+        this.upgrade.lost(input.peer.nodeId);
         replica.peerLost(input.peer.nodeId);
         this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
         return;
       case "peerDown":
         this.peers.down(input.id);
+        this.upgrade.lost(input.id);
         replica.peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
@@ -242,8 +265,12 @@ export class Driver {
   #receive(from: NodeId, frame: Uint8Array): void {
     const envelope = this.#wire.decode(from, frame);
     if (envelope === null) return;
-    if (this.peers.isFormer(from, envelope.bootId)) this.#o.metrics.count("synod_frames_refused_total");
-    else this.#o.replica.receive(from, envelope.message);
+    if (this.peers.isFormer(from, envelope.bootId)) {
+      this.#o.metrics.count("synod_frames_refused_total");
+      return;
+    }
+    this.upgrade.onFrame(from, envelope);
+    this.#o.replica.receive(from, envelope.message);
   }
 
   /** Once per round of the election clock: what needs no quick reaction. */
@@ -253,6 +280,7 @@ export class Driver {
     this.proposals.tick(this.#route(), nowMs, sight);
     for (const token of this.reads.expire(nowMs, sight)) this.cancelRead(token);
     this.#leading.proposeTick(nowMs);
+    this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
   }
 
   /** For as many calls as end in one round. */
