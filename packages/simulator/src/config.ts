@@ -241,6 +241,8 @@ export interface Reduction {
   readonly calmNetwork?: boolean;
   readonly calmDisk?: boolean;
   readonly steadyClocks?: boolean;
+  /** One release from the start to the end. */
+  readonly oneRelease?: boolean;
 }
 
 export function reduced(config: Config, reduction: Reduction): Config {
@@ -252,5 +254,6 @@ export function reduced(config: Config, reduction: Reduction): Config {
     ...(reduction.calmNetwork === true ? { network: HEALED.network } : {}),
     ...(reduction.calmDisk === true ? { disk: HEALED.disk } : {}),
     ...(reduction.steadyClocks === true ? { clock: () => ({ rate: 1, stepMs: 0, turnMs: [0, 0] }) } : {}),
+    ...(reduction.oneRelease === true ? { deploy: null } : {}),
   };
 }

@@ -30,7 +30,9 @@ export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQu
     const before = this.#values.get(key) ?? null;
     const { result, after } = step(before, command);
     if (after !== null) this.#values.set(key, after);
-    const counted = machineVersion < 2 ? 0 : machineVersion >= 3 && type === "put" ? 2 : 1;
+    // The code of an older release knows nothing of what came later.
+    const version = Math.min(machineVersion, this.version);
+    const counted = version < 2 ? 0 : version >= 3 && type === "put" ? 2 : 1;
     if (counted > 0) this.#counts.set(key, (this.#counts.get(key) ?? 0) + counted);
     return { result };
   }
