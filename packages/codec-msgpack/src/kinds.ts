@@ -1,9 +1,9 @@
 import type { ForwardReply, Message } from "@synod/multipaxos";
 
-/** First element of every frame. A frame of another version is refused whole. */
+/** First element of every frame. This and the one before are read and written; a frame of another version is refused whole. */
 export const VERSION = 1;
 
-/** Elements in front of the fields of the message: version, clusterId, from, bootId, epoch, kind. */
+/** Elements in front of the fields of the message: version, clusterId, from, bootId, [epoch, supports: wire, log, machine], kind. */
 export const HEADER_LENGTH = 6;
 
 /** Kind number on the wire = index + 1. New kinds go to the end; a number is never used again. */

@@ -1,7 +1,7 @@
 import { type Codec, SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
-import { VERSION } from "./kinds.js";
+import { LAYOUT, type Layout, oldest } from "./layout.js";
 import { packView, unpack } from "./packr.js";
 import { read } from "./read.js";
 import { scan, type ScanLimits } from "./scan.js";
@@ -17,16 +17,24 @@ const LIMITS: ScanLimits = { depthMax: 4, maps: false };
 
 /**
  * What replicas say to each other: one envelope is one MessagePack array, its positions fixed by the version in front.
+ * Frames are written in the envelope's version: this release's or the one before.
  *
  * `encode` trusts the types and gives an array of exactly the frame's size that belongs to the caller. It throws `TooLarge`
  * rather than make a frame that the peers would refuse. `decode` checks every field; its result owns its bytes.
  * @throws SynodError `InvalidArgument` for a limit that is none.
  */
 export function messageCodec(options: MessageCodecOptions = {}): Codec<Envelope> {
+  return codecOf(LAYOUT, options);
+}
+
+/** The codec of a release with this layout. */
+export function codecOf(layout: Layout, options: MessageCodecOptions = {}): Codec<Envelope> {
   const frameBytesMax = checkLimit("frameBytesMax", options.frameBytesMax ?? BYTES_MAX_DEFAULT);
   return {
     encode(envelope: Envelope): Uint8Array {
-      const { array, values } = write(envelope);
+      const { version } = envelope;
+      if (!(version >= oldest(layout) && version <= layout.version)) throw unsupported(`version ${version}`, layout);
+      const { array, values } = write(envelope, layout);
       const view = packView(array);
       const frame = values === null ? new Uint8Array(view) : withValues(view, values);
       checkSize(frame.length, "frameBytesMax", frameBytesMax);
@@ -34,26 +42,31 @@ export function messageCodec(options: MessageCodecOptions = {}): Codec<Envelope>
     },
     decode(bytes: Uint8Array): Envelope {
       checkSize(bytes.length, "frameBytesMax", frameBytesMax);
-      checkVersion(bytes);
+      checkVersion(bytes, layout);
       scan(bytes, LIMITS);
-      return read(unpack(bytes));
+      return read(unpack(bytes), layout);
     },
   };
 }
 
 /** Comes before everything else, since another version may have any other shape behind its number. */
-function checkVersion(bytes: Uint8Array): void {
+function checkVersion(bytes: Uint8Array, layout: Layout): void {
   const token = bytes[0] ?? 0;
   const at = token >= 0x90 && token < 0xa0 ? 1 : token === 0xdc ? 3 : token === 0xdd ? 5 : bytes.length;
   const version = bytes[at];
-  if (version === VERSION) return;
+  if (version !== undefined && version >= oldest(layout) && version <= layout.version) return;
   // 0 to 127 in one byte, or the head of a larger unsigned integer.
   if (version === undefined || (version >= 0x80 && !(version >= 0xcc && version <= 0xcf))) {
     throw malformed("not a Synod frame: no version in front");
   }
-  const found = version < 0x80 ? `version ${version}` : "a version above 127";
-  throw new SynodError(
+  throw unsupported(version < 0x80 ? `version ${version}` : "a version above 127", layout);
+}
+
+function unsupported(found: string, layout: Layout): SynodError {
+  const [from, to] = [oldest(layout), layout.version];
+  const versions = from === to ? `version ${to}` : `versions ${from} and ${to}`;
+  return new SynodError(
     "VersionUnsupported",
-    `the frame has ${found}, this codec reads version ${VERSION}: run one Synod version on all nodes`,
+    `the frame has ${found}, this node reads and writes ${versions}: start it with the release that the other members run`,
   );
 }

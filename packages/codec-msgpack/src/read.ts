@@ -2,19 +2,30 @@ import type { BeatFacts, Envelope, Message } from "@synod/multipaxos";
 import { malformed } from "./errors.js";
 import { ballot, bytes, flag, list, orNull, positive, ranges, text, tuple, uint, values, votes } from "./fields.js";
 import { HEADER_LENGTH, KINDS, OUTCOMES } from "./kinds.js";
+import { type Layout, readAdded } from "./layout.js";
 
 /** Checks every field of the array form of an envelope (`write` is the other direction). */
-export function read(value: unknown): Envelope {
+export function read(value: unknown, layout: Layout): Envelope {
   const array = list(value, "frame");
-  const [, clusterId, from, bootId, epoch, number] = array;
+  const [versionOf, clusterId, from, bootId, facts, number] = array;
+  const version = positive(versionOf, "version");
   const kind = KINDS[uint(number, "kind") - 1];
   if (kind === undefined) throw malformed(`kind ${String(number)} is unknown`);
+  const [epoch, wire, log, machine] = tuple(facts, 4, "epoch and versions");
+  const { rest, properties } = readAdded(layout, version, kind, array);
+  const message = readMessage(kind, rest);
   return {
+    version,
     clusterId: text(clusterId, "clusterId"),
     from: positive(from, "from"),
     bootId: text(bootId, "bootId"),
     epoch: uint(epoch, "epoch"),
-    message: readMessage(kind, array),
+    supports: {
+      wire: positive(wire, "wire version"),
+      log: positive(log, "log version"),
+      machine: positive(machine, "machine version"),
+    },
+    message: properties === null ? message : { ...message, ...properties },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Ballot } from "@synod/interface";
 import type { BeatFacts, Envelope, Message } from "@synod/multipaxos";
-import { KINDS, OUTCOMES, VERSION } from "./kinds.js";
+import { KINDS, OUTCOMES } from "./kinds.js";
+import { type Layout, writeAdded } from "./layout.js";
 
 const numbers: ReadonlyMap<Message["kind"], number> = new Map(KINDS.map((kind, index) => [kind, index + 1]));
 const NONE: readonly Uint8Array[] = [];
@@ -11,9 +12,11 @@ export interface Written {
   readonly values: readonly Uint8Array[] | null;
 }
 
-export function write(envelope: Envelope): Written {
-  const { clusterId, from, bootId, epoch, message } = envelope;
-  const array: unknown[] = [VERSION, clusterId, from, bootId, epoch, numbers.get(message.kind)];
+export function write(envelope: Envelope, layout: Layout): Written {
+  const { version, clusterId, from, bootId, epoch, supports, message } = envelope;
+  const { wire, log, machine } = supports;
+  const array: unknown[] = [version, clusterId, from, bootId, [epoch, wire, log, machine], numbers.get(message.kind)];
+  writeAdded(layout, version, array, message);
   writeFields(array, message);
   return { array, values: message.kind === "accept" || message.kind === "learn" ? message.values : null };
 }

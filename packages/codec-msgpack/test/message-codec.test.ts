@@ -50,7 +50,7 @@ describe("round trip", () => {
         values,
         chosenUpTo: 9,
       });
-      const expected = pack([1, clusterId, from, bootId, epoch, 8, 1, 9, values]);
+      const expected = pack([1, clusterId, from, bootId, [epoch, 1, 2, 300], 8, 1, 9, values]);
       expect(Buffer.compare(codec.encode(envelopeOf(message)), expected)).toBe(0);
     }
   });
@@ -99,7 +99,7 @@ describe("bytes from outside", () => {
   });
 
   test("lengths that are not there cost nothing", () => {
-    const head = pack([1, "c", 1, "b", 1, 8, 1, 0]).subarray(1);
+    const head = pack([1, "c", 1, "b", [1, 1, 1, 1], 8, 1, 0]).subarray(1);
     for (const lie of [
       [0xdd, 0xff, 0xff, 0xff, 0xff],
       [0xdc, 0xff, 0xff],
@@ -126,7 +126,7 @@ describe("bytes from outside", () => {
 describe("every field is checked", () => {
   const replaced = (array: unknown[], at: number, value: unknown): unknown[] =>
     Object.assign([...array], { [at]: value });
-  const head = [1, "cluster", 2, "boot", 1];
+  const head = [1, "cluster", 2, "boot", [1, 1, 2, 3]];
   const b = [7, 2];
   const v = Uint8Array.of(0);
   const good: Record<string, unknown[]> = {
@@ -191,7 +191,7 @@ describe("every field is checked", () => {
     "",
     "x".repeat(256),
     new Uint8Array(0),
-    [1, 2, 3, 4],
+    [1, 2, 3, -4],
     [[[[]]]],
   ]; // prettier-ignore
 

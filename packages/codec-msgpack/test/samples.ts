@@ -112,10 +112,12 @@ export const messages: Readonly<Record<string, Message>> = {
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
+  version: 1,
   clusterId: "golden",
   from: 2,
   bootId: BOOT,
   epoch: 1,
+  supports: { wire: 1, log: 2, machine: 300 },
   message,
 });
 
@@ -241,4 +243,12 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>
-  recordOf({ clusterId: text, from: id, bootId: text, epoch: count, message });
+  recordOf({
+    version: fc.constant(1),
+    clusterId: text,
+    from: id,
+    bootId: text,
+    epoch: count,
+    supports: recordOf({ wire: id, log: id, machine: id }),
+    message,
+  });

@@ -62,19 +62,26 @@ export function stateMachineSuite<Command, Query, Result, Answer = Result>(
 }
 
 /** Slots of one to three commands; time that mostly rises and sometimes stands still; a few sessions. */
-function contextOf(at: number): ApplyContext {
+function contextOf(at: number, versionMax: number): ApplyContext {
   const slot = 1 + Math.floor(at / 3) * 2;
   return {
     slot,
     index: at % 3,
     timeMs: Math.floor(at / 3) * 250,
     session: { slot: 1 + (at % 2), index: 0 },
-    machineVersion: 1,
+    // Rises as in a cluster that is upgraded while it works.
+    machineVersion: Math.min(1 + Math.floor(at / 4), versionMax),
   };
 }
 
+function versionOf(machine: { readonly version?: number }): number {
+  const { version = 1 } = machine;
+  check(Number.isSafeInteger(version) && version >= 1, `version is a positive integer, not ${show(version)}`);
+  return version;
+}
+
 function applyAt<C, Q, R, A>(machine: StateMachine<C, Q, R, A>, command: C, at: number): string {
-  const applied: unknown = machine.apply(command, contextOf(at));
+  const applied: unknown = machine.apply(command, contextOf(at, versionOf(machine)));
   const isApplied = typeof applied === "object" && applied !== null && "result" in applied;
   check(isApplied, `apply() returns { result }, at once; command ${at} gave ${show(applied)}`);
   const { result, events } = applied as { result: unknown; events?: unknown };

@@ -8,3 +8,4 @@ export type * from "./service.js";
 export type * from "./state-machine.js";
 export type * from "./storage.js";
 export type * from "./transport.js";
+export type * from "./versions.js";

@@ -8,7 +8,10 @@ export interface ApplyContext {
   /** Logged time in milliseconds since the cluster was formatted; never falls, and stands still while nothing is logged. */
   readonly timeMs: number;
   readonly session: SessionId;
-  /** Version of the state machine in force. */
+  /**
+   * Version of the state machine in force, from 1. Where two releases apply a command differently, branch on this and never on
+   * the release that runs: the same command must do the same on a replica that is not upgraded yet.
+   */
   readonly machineVersion: number;
 }
 
@@ -25,6 +28,8 @@ export interface Applied<Result> {
  * State machine replication: Schneider 1990; Paxos Made Simple, section 3.
  */
 export interface StateMachine<Command, Query, Result, Answer = Result> {
+  /** Supports every `machineVersion` from 1 to this; 1 if left out. Raise it when `apply` is to do something else than before. */
+  readonly version?: number;
   apply(command: Command, context: ApplyContext): Applied<Result>;
   /** Reads without changing anything. */
   query(query: Query): Answer;

@@ -16,4 +16,5 @@ export { Proposer, type Proposal, type ProposerOptions, type ProposerPhase, type
 export { Replica, type ReplicaOptions, type ReplicaPeerStatus, type ReplicaStatus } from "./replica.js";
 export { DEFAULT_SETTINGS, type ReplicaSettings } from "./settings.js";
 export { NOOP, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "./values.js";
+export { WIRE_VERSION } from "./wire-version.js";
 export { WriteBuffer, type WriteId } from "./writes.js";

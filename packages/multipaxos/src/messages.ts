@@ -1,4 +1,4 @@
-import type { Ballot, Slot, Vote } from "@synod/interface";
+import type { Ballot, Slot, Versions, Vote } from "@synod/interface";
 
 /** Closed range of slots, `[first, last]`. */
 export type SlotRange = readonly [first: Slot, last: Slot];
@@ -245,11 +245,15 @@ export type Message =
 
 /** What surrounds every message on the wire. */
 export interface Envelope {
+  /** Wire version that the frame is written in. */
+  readonly version: number;
   readonly clusterId: string;
   readonly from: number;
   /** Boot id of the sender: a frame of an earlier life is told apart from one of the present. */
   readonly bootId: string;
   /** Epoch of the newest configuration that the sender knows. It informs and never decides a vote. */
   readonly epoch: number;
+  /** What the sender supports. It decides when a leader raises the versions in force, and never a vote. */
+  readonly supports: Versions;
   readonly message: Message;
 }

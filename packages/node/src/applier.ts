@@ -1,4 +1,4 @@
-import type { ChosenValue, Metrics, Slot } from "@synod/interface";
+import type { ChosenValue, Metrics, Slot, Versions } from "@synod/interface";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Proposals } from "./proposals.js";
 import type { Buggify } from "./types.js";
@@ -14,6 +14,7 @@ export interface ApplierOptions {
   /** After each slot. */
   readonly onApplied: (slot: Slot) => void;
   readonly buggify: Buggify;
+  readonly raised: (versions: Versions) => void;
 }
 
 /** Executes chosen values in slot order, some in each turn, and tells the callers of their outcome. */
@@ -76,8 +77,12 @@ export class Applier {
   }
 
   #apply({ slot, value }: ChosenValue, nowMs: number): void {
-    const { machine, proposals } = this.#o;
+    const { machine, proposals, raised } = this.#o;
     for (const outcome of machine.apply(slot, value)) {
+      if (outcome.kind === "raised") {
+        if (outcome.changed) raised(outcome.versions);
+        continue;
+      }
       if (outcome.kind === "result" && !outcome.cached) this.commands++;
       proposals.onOutcome(outcome, nowMs, machine.timeMs);
     }

@@ -1,6 +1,14 @@
-import { type Configuration, type NodeId, type QuorumSpec, type SessionTicket, SynodError } from "@synod/interface";
+import {
+  type Configuration,
+  type NodeId,
+  type QuorumSpec,
+  type SessionTicket,
+  SynodError,
+  type Versions,
+} from "@synod/interface";
 import { entrySize } from "@synod/rsm";
 import type { NodeLimits, NodeOptions } from "./types.js";
+import { wireVersions } from "./versions.js";
 
 /** Slots that may be open, unless the founders agree on another number. */
 const ALPHA = 1024;
@@ -43,16 +51,18 @@ function checkPort(name: string, port: unknown, methods: readonly string[]): voi
 
 /** Refuses settings that could only fail later and less clearly. */
 export function checkOptions(
-  options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster"> & {
+  options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster" | "upgrade"> & {
     readonly [port in "codec" | "commandCodec" | "transport" | "storage" | "stateMachine"]: unknown;
   },
 ): void {
-  const { id, cluster } = options;
+  const { id, cluster, upgrade } = options;
   checkPort("codec", options.codec, ["encode", "decode"]);
   checkPort("commandCodec", options.commandCodec, ["encode", "decode"]);
   checkPort("transport", options.transport, ["start", "send", "close"]);
   checkPort("storage", options.storage, ["open", "write", "close"]);
   checkPort("stateMachine", options.stateMachine, ["apply", "query", "snapshot", "restore"]);
+  if (upgrade !== undefined && upgrade !== "automatic" && upgrade !== "manual")
+    throw invalid(`upgrade must be "automatic" or "manual", not ${String(upgrade)}`);
   if (typeof id !== "number") throw invalid(`id must be a number, not a ${typeof id}`);
   if (typeof cluster !== "object" || !Array.isArray(cluster.members))
     throw invalid("cluster needs an id and a list of members");
@@ -111,14 +121,21 @@ export function plainName(wireName: string): string {
 export function checkCodec(
   options: Pick<NodeOptions<unknown, unknown, unknown>, "codec" | "id">,
   limits: NodeLimits,
+  supports: Versions,
 ): void {
   const value = new Uint8Array(Math.max(limits.commandBytesMax, limits.batchBytesMax) + 1024);
   const ballot = { round: 1, node: options.id };
   const message = { kind: "accept", ballot, firstSlot: 1, values: [value], chosenUpTo: 0 } as const;
   try {
     const { codec, id } = options;
-    codec.decode(codec.encode({ clusterId: "check", from: id, bootId: "check", epoch: 1, message }));
+    const sender = { clusterId: "check", from: id, bootId: "check", epoch: 1, supports };
+    for (const version of wireVersions(supports)) codec.decode(codec.encode({ version, ...sender, message }));
   } catch (cause) {
+    if (cause instanceof SynodError && cause.code === "VersionUnsupported") {
+      throw new SynodError("InvalidArgument", "the codec is of another release than @synod/node: install both alike", {
+        cause,
+      });
+    }
     throw new SynodError(
       "InvalidArgument",
       "the codec cannot carry limits.commandBytesMax: raise its limit or lower this one",

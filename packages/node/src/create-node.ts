@@ -31,6 +31,7 @@ import type {
   SynodNode,
   TransferOptions,
 } from "./types.js";
+import { supportedVersions } from "./versions.js";
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
@@ -54,7 +55,8 @@ export async function createNode<Command, Query, Result, Answer = Result>(
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
   checkOptions(options);
   const limits = nodeLimits(options.limits);
-  checkCodec(options, limits);
+  const supports = supportedVersions(options);
+  checkCodec(options, limits, supports);
   const { id, cluster, storage, transport } = options;
   const given = founders(options);
   const recovered = await storage.open({
@@ -68,6 +70,7 @@ export async function createNode<Command, Query, Result, Answer = Result>(
       stateMachine: options.stateMachine,
       commandCodec: options.commandCodec,
       resultCodec,
+      supports,
     });
     await restoreSnapshot(machine, storage, recovered);
     const node = new Node({ options, limits, recovered, machine, resultCodec });
@@ -150,6 +153,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       metrics: this.#metrics,
       limits,
       buggify: options.buggify ?? (() => false),
+      manualUpgrade: options.upgrade === "manual",
       onFailure: (error) => this.#fail(error),
       publish: () => publish(this.#metrics, this.status()),
     });
@@ -254,6 +258,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     return openSession(this.#driver, this.#limits, options.signal);
   }
 
+  raiseVersions(): void {
+    this.#checkRunning();
+    this.#driver.upgrade.allow();
+  }
+
   #checkRunning(): void {
     if (this.#state === "running") return;
     const options = this.#failure === null ? {} : { cause: this.#failure };
@@ -298,6 +307,11 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       readsWaiting: driver.reads.count,
       sessions: this.#machine.sessionCount,
       loopLagMs: driver.loopLagMs,
+      versions: {
+        inForce: this.#machine.versions,
+        supports: this.#machine.supports,
+        heldBackBy: driver.upgrade.heldBackBy(),
+      },
       peers: members
         .filter((member) => member.id !== this.id)
         .map((member) => ({ member, peer: replica.peers.find(({ id }) => id === member.id) }))
@@ -310,6 +324,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
           sentBytes: peer?.sentBytes ?? 0,
           creditBytes: peer?.creditBytes ?? 0,
           withheldBytes: peer?.withheldBytes ?? 0,
+          supports: driver.upgrade.supportsOf(member.id),
           refused: driver.refused.get(member.id) ?? null,
         })),
       storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },

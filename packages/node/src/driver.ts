@@ -25,6 +25,7 @@ import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
 import type { Buggify, NodeLimits, NodeQueues } from "./types.js";
+import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 
 type Input =
@@ -47,6 +48,8 @@ export interface DriverOptions {
   readonly metrics: Metrics;
   readonly limits: NodeLimits;
   readonly buggify: Buggify;
+  /** Versions are raised only after `upgrade.allow()`. */
+  readonly manualUpgrade: boolean;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
   /** Gives the metrics what goes up and down. */
@@ -71,6 +74,7 @@ export class Driver {
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
   readonly transfers: Transfers;
+  readonly upgrade: Upgrade;
   readonly #outbox = new Outbox();
   readonly #wire: Wire;
   readonly #leading: Leading;
@@ -97,8 +101,17 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#o = options;
-    const { limits, random, configuration, self, buggify } = options;
-    this.#wire = new Wire({ ...options, epoch: configuration.epoch });
+    const { limits, random, configuration, self, buggify, machine } = options;
+    this.upgrade = new Upgrade({
+      self: self.nodeId,
+      machine,
+      members: () => configuration.members.map(({ id }) => id),
+      heard: () => options.replica.status().heard,
+      manual: options.manualUpgrade,
+      logger: options.logger,
+    });
+    const version = (): number => this.upgrade.wire;
+    this.#wire = new Wire({ ...options, epoch: configuration.epoch, supports: machine.supports, version });
     this.#leading = new Leading({ ...options, self: self.nodeId });
     this.transfers = new Transfers(options.replica);
     // The election needs a tick for each of its rounds, eight per timeout.
@@ -123,7 +136,16 @@ export class Driver {
       now,
     });
     const onApplied = (slot: Slot): void => this.#exchangeDigests(slot);
-    this.#applier = new Applier({ ...options, proposals: this.proposals, now, onApplied });
+    this.#applier = new Applier({
+      ...options,
+      proposals: this.proposals,
+      now,
+      onApplied,
+      raised: (versions) => {
+        options.logger.info("versions were raised", { ...versions });
+        this.events.emit({ kind: "versionsRaised", versions });
+      },
+    });
   }
 
   get nowMs(): number {
@@ -276,12 +298,14 @@ export class Driver {
       case "peerUp":
         this.peers.up(input.peer);
         this.#o.logger.info("a peer is connected", { peer: input.peer.nodeId, bootCount: input.peer.bootCount });
+        this.upgrade.lost(input.peer.nodeId);
         replica.peerLost(input.peer.nodeId);
         this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
         return;
       case "peerDown":
         this.peers.down(input.id);
         this.#o.logger.info("a peer is disconnected", { peer: input.id });
+        this.upgrade.lost(input.id);
         replica.peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
@@ -297,11 +321,16 @@ export class Driver {
   #receive(from: NodeId, frame: Uint8Array): void {
     const envelope = this.#wire.decode(from, frame);
     if (envelope === null) return;
-    if (this.peers.isFormer(from, envelope.bootId)) this.#o.metrics.count("synod_frames_refused_total");
-    else if (envelope.message.kind === "stateDigest") {
-      this.#digests.received(from, envelope.message);
-      this.#report(this.#digests.compare(envelope.message.slot));
-    } else this.#o.replica.receive(from, envelope.message);
+    if (this.peers.isFormer(from, envelope.bootId)) {
+      this.#o.metrics.count("synod_frames_refused_total");
+      return;
+    }
+    this.upgrade.onFrame(from, envelope);
+    const { message } = envelope;
+    if (message.kind === "stateDigest") {
+      this.#digests.received(from, message);
+      this.#report(this.#digests.compare(message.slot));
+    } else this.#o.replica.receive(from, message);
   }
 
   /** Once per round of the election clock: what needs no quick reaction. */
@@ -337,6 +366,7 @@ export class Driver {
         ? "a peer has another state than a majority"
         : "states differ, and no majority says which is right";
     logger.error(text, { firstSlot: after + 1, lastSlot: slot, peers });
+    this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
   }
 
   /** For as many calls as end in one round. */

@@ -17,7 +17,7 @@ const ENTRY_BYTES = 512;
 
 /** Whose turn it is among the clients of one origin: each session for itself, all that opens one together. */
 function clientOf(entry: BatchEntry): string {
-  if (entry.kind === "open") return "open";
+  if (entry.kind === "open" || entry.kind === "raise") return entry.kind;
   const { slot, index } = entry.kind === "command" ? entry.ticket.session : entry.session;
   return `${slot}.${index}`;
 }

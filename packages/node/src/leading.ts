@@ -1,4 +1,4 @@
-import type { Logger, Metrics, NodeId, Slot } from "@synod/interface";
+import { type Logger, type Metrics, type NodeId, type Slot, SynodError, type Versions } from "@synod/interface";
 import type { ForwardedBody, Replica } from "@synod/multipaxos";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
 import { LeaderQueue, type Queued } from "./leader-queue.js";
@@ -25,6 +25,9 @@ export class Leading {
   #tickProposedAt: Slot = 0;
   /** One batch at a time is timed until it is executed. */
   #timed: { readonly slot: Slot; readonly atMs: number } | null = null;
+  #raiseProposedAt: Slot = 0;
+  /** What all members support and is not in force yet. */
+  #raise: Versions | null = null;
 
   constructor(options: LeadingOptions) {
     this.#o = options;
@@ -108,6 +111,9 @@ export class Leading {
     try {
       const { entries } = decodeBatch(body);
       const tooLarge = entries.find((e) => e.kind === "command" && e.body.length > limits.commandBytesMax);
+      // Only a leader knows what all members support.
+      if (entries.some((e) => e.kind === "raise"))
+        throw new SynodError("Malformed", "a forwarded batch raises versions");
       if (tooLarge === undefined) return entries;
       const text = "a forwarded command is above limits.commandBytesMax: give all nodes the same limits";
       logger.warn(text, { from, bytes: entrySize(tooLarge), commandBytesMax: limits.commandBytesMax });
@@ -120,6 +126,7 @@ export class Leading {
   /** Forms batches of what waits, as far as the window allows: an idle leader proposes at once. */
   propose(nowMs: number, applyBytes: number): void {
     const { replica, machine, limits, buggify, metrics } = this.#o;
+    this.#proposeRaise(nowMs);
     while (this.#queue.count > 0 && replica.capacity() > 0 && applyBytes < limits.applyBytesMax) {
       const batch = this.#queue.take(buggify("one entry a batch") ? 1 : limits.batchBytesMax);
       const timeMs = this.#time.now(machine.timeMs, nowMs);
@@ -131,6 +138,19 @@ export class Leading {
       if (slot !== null) this.#timed ??= { slot, atMs: nowMs };
       for (const queued of batch) queued.proposed();
     }
+  }
+
+  /** To be proposed before anything else, as soon as the window allows. */
+  raise(versions: Versions | null): void {
+    this.#raise = versions;
+  }
+
+  #proposeRaise(nowMs: number): void {
+    const { replica, machine } = this.#o;
+    if (this.#raise === null || replica.capacity() === 0 || this.#raiseProposedAt > machine.applied) return;
+    const entry: BatchEntry = { kind: "raise", versions: this.#raise };
+    this.#raise = null;
+    this.#raiseProposedAt = replica.propose(encodeBatch(this.#time.now(machine.timeMs, nowMs), [entry])) ?? 0;
   }
 
   /** An idle leader logs the time where a session or the state machine waits for it. One tick at a time. */

@@ -237,7 +237,7 @@ export class Proposals {
   }
 
   /** What became of a command or session in the log. */
-  onOutcome(outcome: Outcome, nowMs: number, loggedMs: number): void {
+  onOutcome(outcome: Exclude<Outcome, { kind: "raised" }>, nowMs: number, loggedMs: number): void {
     if (outcome.kind === "opened" || outcome.kind === "openRefused") {
       this.#onOpened(outcome, nowMs, loggedMs);
       return;
@@ -261,7 +261,7 @@ export class Proposals {
 
   #settle(
     proposal: Proposal,
-    outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" }>,
+    outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" | "raised" }>,
     nowMs: number,
   ): void {
     switch (outcome.kind) {

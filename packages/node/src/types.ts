@@ -16,6 +16,7 @@ import type {
   Transport,
   Ballot,
   StateMachine,
+  Versions,
 } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
 
@@ -83,6 +84,13 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly metrics?: Metrics;
   /** For simulators: takes a rare path on purpose wherever it returns true. Never given in production. */
   readonly buggify?: Buggify;
+  /**
+   * When a leader puts versions in force that all members support by now: at once, or only after `raiseVersions()` was called at it.
+   * "automatic" by default; equal on all nodes. Until they are raised, every node can go back to the release before.
+   */
+  readonly upgrade?: "automatic" | "manual";
+  /** For simulators: pretends another release than this one. Never given in production. */
+  readonly supports?: Partial<Versions>;
 }
 
 /** Paths that are rare and always allowed; which of them to take is up to a simulator. */
@@ -138,6 +146,7 @@ export interface NodeStatus {
   readonly sessions: number;
   /** How late the timer of the node fired last. */
   readonly loopLagMs: number;
+  readonly versions: NodeVersions;
   readonly peers: readonly NodePeerStatus[];
   /** Syncs and writes to storage so far, and the time of the last one. */
   readonly storage: { readonly writes: number; readonly lastWriteMs: number };
@@ -147,6 +156,14 @@ export interface NodeStatus {
 export type NodeQueues = Readonly<
   Record<"own" | "leader" | "apply", { readonly count: number; readonly bytes: number }>
 >;
+export interface NodeVersions {
+  /** As the log says up to `applied`: the same on every node at the same slot. */
+  readonly inForce: Versions;
+  /** By this node's release and state machine. */
+  readonly supports: Versions;
+  /** Members that are not heard or support less than this node, so that what it supports cannot be put in force yet. */
+  readonly heldBackBy: readonly NodeId[];
+}
 
 export interface NodePeerStatus {
   readonly id: NodeId;
@@ -160,6 +177,8 @@ export interface NodePeerStatus {
   readonly sentBytes: number;
   readonly creditBytes: number;
   readonly withheldBytes: number;
+  /** What its release supports; null until it is heard. */
+  readonly supports: Versions | null;
   /** Why its frames are refused, e.g. that it was formatted with other founders; null if they are not. */
   readonly refused: string | null;
 }
@@ -171,6 +190,7 @@ export type NodeEvent =
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "campaign"; readonly ballot: Ballot }
   | { readonly kind: "impaired"; readonly cause: "disk" | "loop" | null }
+  | { readonly kind: "versionsRaised"; readonly versions: Versions }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
   /** States were held against each other after `lastSlot`; up to before `firstSlot` they were seen to be equal. */
@@ -213,6 +233,11 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   readonly id: NodeId;
   /** Opens a session for requests that the caller wants to retry under its own control. */
   openSession(options?: { readonly signal?: AbortSignal }): Promise<NodeSession>;
+  /**
+   * With `upgrade: "manual"`: from now on this node, where it leads, puts in force what all members support. There is no way back to the
+   * release before from there. Call it at the leader, or at every node; it holds until the process ends.
+   */
+  raiseVersions(): void;
   status(): NodeStatus;
   /** Digest of sessions and state machine: equal on all nodes at equal `applied`. Takes time in proportion to the state. */
   digest(): { readonly applied: Slot; readonly digest: string };

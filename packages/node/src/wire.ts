@@ -1,4 +1,12 @@
-import type { Codec, Incarnation, Logger, Metrics, NodeId } from "@synod/interface";
+import {
+  type Codec,
+  type Incarnation,
+  type Logger,
+  type Metrics,
+  type NodeId,
+  SynodError,
+  type Versions,
+} from "@synod/interface";
 import type { Envelope, Message } from "@synod/multipaxos";
 import { plainName } from "./checks.js";
 
@@ -6,6 +14,9 @@ export interface WireOptions {
   /** The name of its cluster is that of `wireName`. */
   readonly self: Incarnation;
   readonly epoch: number;
+  readonly supports: Versions;
+  /** Wire version to write now. */
+  readonly version: () => number;
   readonly codec: Codec<Envelope>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -25,9 +36,11 @@ export class Wire {
 
   /** A message that cannot be encoded is lost, as messages may be; the node and its other messages are not. */
   encode(message: Message): Uint8Array | null {
-    const { codec, self, epoch, metrics, logger } = this.#options;
+    const { codec, self, epoch, supports, metrics, logger } = this.#options;
+    const version = this.#options.version();
     try {
-      return codec.encode({ clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch, message });
+      const sender = { clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch, supports };
+      return codec.encode({ version, ...sender, message });
     } catch (cause) {
       metrics.count("synod_messages_unsendable_total", 1, { kind: message.kind });
       logger.error("a message could not be encoded", { kind: message.kind, cause });
@@ -46,7 +59,9 @@ export class Wire {
       }
       this.#refuse(from, misfit(self, envelope));
     } catch (cause) {
-      this.#refuse(from, "its frames cannot be read", cause);
+      const isOther = cause instanceof SynodError && cause.code === "VersionUnsupported";
+      const text = isOther ? `another release: ${cause.message}` : "its frames cannot be read";
+      this.#refuse(from, text, cause);
     }
     return null;
   }

@@ -93,5 +93,7 @@ it("says in its status that a peer was formatted with other founders", async () 
   ]);
   await expect
     .poll(() => node.status().peers)
-    .toMatchObject([{ id: 2, connected: true, heard: false, refused: expect.stringContaining("other founders") }]);
+    .toMatchObject([
+      { id: 2, connected: true, heard: false, supports: null, refused: expect.stringContaining("other founders") },
+    ]);
 });

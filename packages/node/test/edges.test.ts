@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { type ApplyContext, SynodError } from "@synod/interface";
 import { describe, expect, it } from "vitest";
 import { createNode } from "../src/index.js";
 import { Counter, type CounterCommand, json, tableCodec, World } from "./world.js";
@@ -255,8 +255,8 @@ describe("sessions over time", () => {
   it("executes commands whose replies fill the session, as room is made", async () => {
     const world = new World(1);
     class Big extends Counter {
-      override apply(command: CounterCommand): { result: number } {
-        super.apply(command);
+      override apply(command: CounterCommand, context: ApplyContext): { result: number } {
+        super.apply(command, context);
         return { result: "x".repeat(1024 * 1024) as unknown as number };
       }
     }

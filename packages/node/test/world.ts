@@ -1,4 +1,5 @@
 import type {
+  ApplyContext,
   Clock,
   Codec,
   Incarnation,
@@ -15,7 +16,7 @@ import type {
 } from "@synod/interface";
 import { SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
-import { createNode, type NodeLimits, type SynodNode } from "../src/index.js";
+import { createNode, type NodeLimits, type NodeOptions, type SynodNode } from "../src/index.js";
 
 /** Virtual time: nothing happens until `run` moves it. */
 export class VirtualClock implements Clock {
@@ -228,10 +229,12 @@ export type CounterCommand = { readonly add: number } | { readonly crash: true }
 export class Counter implements StateMachine<CounterCommand, "total" | "throw", number> {
   total = 0;
   readonly applied: number[] = [];
+  version = 1;
 
-  apply(command: CounterCommand): { result: number } {
+  /** From version 2 on every addend counts ten times. */
+  apply(command: CounterCommand, { machineVersion }: Pick<ApplyContext, "machineVersion">): { result: number } {
     if ("crash" in command) throw new Error("a bug in apply");
-    this.total += command.add;
+    this.total += command.add * (machineVersion >= 2 ? 10 : 1);
     this.applied.push(command.add);
     return { result: this.total };
   }
@@ -287,8 +290,16 @@ export class World {
     return world;
   }
 
-  async boot(id: number, bootstrap = false): Promise<CounterNode> {
+  async boot(
+    id: number,
+    bootstrap = false,
+    release: Partial<Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "logger">> & {
+      readonly version?: number;
+    } = {},
+  ): Promise<CounterNode> {
+    const { version, ...options } = release;
     const stateMachine = new Counter();
+    if (version !== undefined) stateMachine.version = version;
     const node = await createNode({
       id,
       cluster: { id: "test", members: this.ids.map((member) => ({ id: member })) },
@@ -302,6 +313,7 @@ export class World {
       limits: this.#limits,
       clock: this.clock,
       random: this.#random,
+      ...options,
     });
     this.nodes.set(id, node);
     this.machines.set(id, stateMachine);

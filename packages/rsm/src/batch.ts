@@ -1,4 +1,4 @@
-import { type SessionId, type SessionTicket, SynodError } from "@synod/interface";
+import { type SessionId, type SessionTicket, SynodError, type Versions } from "@synod/interface";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 
 /** Kind byte of a value that is a batch. (0 is a no-op, 1 a range of no-ops, 2 a configuration: not read here.) */
@@ -17,6 +17,7 @@ const NONCE_BYTES = 16;
 const OPEN = 1;
 const COMMAND = 2;
 const CLOSE = 3;
+const RAISE = 4;
 const ENTRY_BYTES_MIN = 3;
 
 /** Opens a session. Its id is the place of this entry in the log. */
@@ -42,7 +43,16 @@ export interface CloseEntry {
   readonly session: SessionId;
 }
 
-export type BatchEntry = OpenEntry | CommandEntry | CloseEntry;
+/**
+ * From its place in the log on at least these versions are in force. Only a leader makes it, once every member supports them. Every
+ * release reads it, so that one to which they are too high stops before it.
+ */
+export interface RaiseEntry {
+  readonly kind: "raise";
+  readonly versions: Versions;
+}
+
+export type BatchEntry = OpenEntry | CommandEntry | CloseEntry | RaiseEntry;
 
 export interface Batch {
   /** Logged time in milliseconds since the cluster was formatted. */
@@ -79,6 +89,13 @@ export function entrySize(entry: BatchEntry): number {
     }
     case "close":
       return 1 + sessionSize(entry.session);
+    case "raise": {
+      const { wire, log, machine } = entry.versions;
+      check("versions.wire", wire, 1);
+      check("versions.log", log, 1);
+      check("versions.machine", machine, 1);
+      return 1 + varintSize(wire) + varintSize(log) + varintSize(machine);
+    }
   }
 }
 
@@ -145,6 +162,12 @@ function writeEntry(writer: ByteWriter, entry: BatchEntry): void {
     case "close":
       writer.byte(CLOSE);
       writeSession(writer, entry.session);
+      return;
+    case "raise":
+      writer.byte(RAISE);
+      writer.varint(entry.versions.wire);
+      writer.varint(entry.versions.log);
+      writer.varint(entry.versions.machine);
   }
 }
 
@@ -167,6 +190,11 @@ function readEntry(reader: ByteReader): BatchEntry {
     }
     case CLOSE:
       return { kind: "close", session: readSession(reader) };
+    case RAISE: {
+      const versions = { wire: reader.varint(), log: reader.varint(), machine: reader.varint() };
+      if (versions.wire < 1 || versions.log < 1 || versions.machine < 1) throw reader.malformed("a version is 0");
+      return { kind: "raise", versions };
+    }
     default:
       throw reader.malformed(`${kind} is no kind of entry`);
   }

@@ -9,6 +9,7 @@ export {
   entrySize,
   isBatch,
   type OpenEntry,
+  type RaiseEntry,
   SESSION_LIMIT_DEFAULT,
   SESSION_LIMIT_MAX,
 } from "./batch.js";
@@ -20,3 +21,4 @@ export {
   replicatedMachine,
 } from "./machine.js";
 export type * from "./outcome.js";
+export { FIRST_VERSIONS, higherVersions, LOG_VERSION, versionsAbove } from "./versions.js";

@@ -7,16 +7,22 @@ import {
   type Slot,
   type StateMachine,
   SynodError,
+  type Versions,
 } from "@synod/interface";
 import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
 import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
 import type { Outcome } from "./outcome.js";
 import { SectionReader, writeSections } from "./sections.js";
 import { type Reply, type Session, type SessionLimits, Sessions, storeReply } from "./sessions.js";
-import { checkLimits, hashSessions, type Header, machineChunks, readHead, snapshotSections } from "./snapshot.js";
-
-/** Version of the state machine in force. One, until a release can raise it by a logged command. */
-const MACHINE_VERSION = 1;
+import { checkLimits, hashState, type Header, machineChunks, readHead, snapshotSections } from "./snapshot.js";
+import {
+  checkSupported,
+  checkVersions,
+  FIRST_VERSIONS,
+  higherVersions,
+  LOG_VERSION,
+  versionsAbove,
+} from "./versions.js";
 
 export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Result> {
   /** The automaton, in its start state. From here on it is driven by the replicated machine alone. */
@@ -31,6 +37,8 @@ export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Resul
   readonly sessionsMax?: number;
   /** A session that keeps as many bytes of replies executes nothing more until its floor rises. Default 8 MiB. Equal on all replicas, for good. */
   readonly sessionReplyBytesMax?: number;
+  /** What this node supports. Default: wire 1, `LOG_VERSION`, and the state machine's own `version`. */
+  readonly supports?: Versions;
 }
 
 /** A snapshot under way. */
@@ -50,17 +58,21 @@ export interface ReplicatedMachine<Query, Answer> {
   /** Hash of all values up to `applied`, 16 hexadecimal digits: equal where the logs are equal. */
   readonly chainHash: string;
   readonly sessionCount: number;
+  /** In force, as the log says up to `applied`. */
+  readonly versions: Versions;
+  /** What this node supports, at most. */
+  readonly supports: Versions;
   /**
    * Applies the chosen value of the next slot. A batch gives one outcome for each of its entries, in order; every other
    * value only counts and changes the chain hash.
    * @throws SynodError `InvariantViolated` if `slot` is not `applied` + 1; `Malformed` or `VersionUnsupported` for a batch
-   * that cannot be read (nothing has changed then); `ApplyFailed` if the state machine threw (its error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
+   * that cannot be read or raises a version above what this node supports (nothing has changed then); `ApplyFailed` if the state machine threw (its error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
    */
   apply(slot: Slot, value: Uint8Array): readonly Outcome[];
   /** Asks the state machine. Errors are its own. */
   query(query: Query): Answer;
   /**
-   * Short text that is equal where sessions, logged time, limits and the state machine's own digest are equal, whatever
+   * Short text that is equal where sessions, logged time, limits, versions and the state machine's own digest are equal, whatever
    * led there. Takes time in proportion to the stored replies.
    */
   digest(): string;
@@ -73,7 +85,7 @@ export interface ReplicatedMachine<Query, Answer> {
   /**
    * Replaces the state by that of a snapshot, given in chunks that may be cut in any way.
    * @throws SynodError `InvariantViolated` for one below `applied`; `InvalidConfiguration` if it was made with other
-   * session limits; `Malformed`, `VersionUnsupported`; besides what the state machine's `restore` throws. If it fails
+   * session limits; `VersionUnsupported` if its versions are above what this node supports; `Malformed`; besides what the state machine's `restore` throws. If it fails
    * after that began, the machine refuses everything but another `restore`; otherwise nothing has changed.
    */
   restore(chunks: Iterable<Uint8Array>): void;
@@ -94,6 +106,8 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   readonly #commands: Pick<Codec<Command>, "decode">;
   readonly #results: Pick<Codec<Result>, "encode">;
   readonly #limits: SessionLimits;
+  readonly supports: Versions;
+  #versions: Versions = FIRST_VERSIONS;
   #sessions: Sessions;
   #applied: Slot = 0;
   #timeMs = 0;
@@ -111,6 +125,12 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       sessionReplyBytesMax: positive("sessionReplyBytesMax", options.sessionReplyBytesMax ?? 8 * 1024 * 1024),
     };
     this.#sessions = new Sessions(this.#limits);
+    this.supports = options.supports ?? { wire: 1, log: LOG_VERSION, machine: options.stateMachine.version ?? 1 };
+    checkVersions(this.supports);
+  }
+
+  get versions(): Versions {
+    return this.#versions;
   }
 
   get applied(): Slot {
@@ -140,6 +160,9 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     }
     // The whole batch is read before any of it takes effect: a value that cannot be read changes nothing.
     const batch = isBatch(value) ? decodeBatch(value) : null;
+    for (const entry of batch?.entries ?? []) {
+      if (entry.kind === "raise") checkSupported(`Slot ${slot} of the log`, entry.versions, this.supports);
+    }
     const outcomes: Outcome[] = [];
     if (batch) {
       this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
@@ -158,7 +181,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
 
   digest(): string {
     this.#checkUsable();
-    const own = hex64(hashSessions(this.#timeMs, this.#limits, this.#sessions.values()));
+    const own = hex64(hashState(this.#versions, this.#timeMs, this.#limits, this.#sessions.values()));
     return this.#machine.digest ? `${own}.${this.#machine.digest()}` : own;
   }
 
@@ -182,6 +205,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       chain: this.#chain,
       limits: this.#limits,
       sessionCount: this.#sessions.size,
+      versions: this.#versions,
     };
     // A generator does nothing before its first chunk is pulled. Pulled now, it stands on the state of now.
     const machine = started(this.#machine.snapshot());
@@ -205,6 +229,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       this.#applied = header.index;
       this.#timeMs = header.timeMs;
       this.#chain = header.chain;
+      this.#versions = header.versions;
       this.#broken = null;
     } finally {
       reader.close();
@@ -222,6 +247,12 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       }
       case "close":
         return { kind: "closed", index, session: entry.session, existed: this.#sessions.close(entry.session) };
+      case "raise": {
+        const changed = versionsAbove(this.#versions, entry.versions).length > 0;
+        // Never lower, whatever an earlier leader had still to propose.
+        this.#versions = higherVersions(this.#versions, entry.versions);
+        return { kind: "raised", index, versions: this.#versions, changed };
+      }
       case "command": {
         const { ticket } = entry;
         const admission = this.#sessions.admit(ticket, this.#timeMs);
@@ -246,7 +277,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       index,
       timeMs: this.#timeMs,
       session: session.id,
-      machineVersion: MACHINE_VERSION,
+      machineVersion: this.#versions.machine,
     };
     let applied: Applied<Result>;
     try {
@@ -284,6 +315,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       );
     }
     checkLimits(header.limits, this.#limits);
+    checkSupported(`The snapshot of slot ${header.index}`, header.versions, this.supports);
   }
 
   #restoreStateMachine(chunks: Generator<Uint8Array>): void {

@@ -1,4 +1,4 @@
-import type { SessionId, SessionTicket } from "@synod/interface";
+import type { SessionId, SessionTicket, Versions } from "@synod/interface";
 
 /** The command was executed, now or (`cached`) earlier under the same ticket. */
 export interface ResultOutcome {
@@ -66,6 +66,14 @@ export interface ClosedOutcome {
   readonly existed: boolean;
 }
 
+/** The versions in force from here on; as before if `changed` is false. */
+export interface RaisedOutcome {
+  readonly kind: "raised";
+  readonly index: number;
+  readonly versions: Versions;
+  readonly changed: boolean;
+}
+
 /** What became of one entry of a batch. */
 export type Outcome =
   | ResultOutcome
@@ -74,4 +82,5 @@ export type Outcome =
   | RefusedOutcome
   | OpenedOutcome
   | OpenRefusedOutcome
-  | ClosedOutcome;
+  | ClosedOutcome
+  | RaisedOutcome;

@@ -1,4 +1,4 @@
-import { type Slot, SynodError } from "@synod/interface";
+import { type Slot, SynodError, type Versions } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "./batch.js";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
@@ -29,6 +29,8 @@ export interface Header {
   readonly chain: Hash64;
   readonly limits: SessionLimits;
   readonly sessionCount: number;
+  /** In force after the last slot. */
+  readonly versions: Versions;
 }
 
 /** Everything up to the state machine's part. */
@@ -51,12 +53,18 @@ export function* snapshotSections(
   yield { kind: END, payload: EMPTY };
 }
 
-/** Hash of the sessions, the logged time and the limits: equal where these are equal, whatever led there. */
-export function hashSessions(timeMs: number, limits: SessionLimits, sessions: Iterable<Session>): Hash64 {
+/** Hash of the sessions, the logged time, the versions and the limits: equal where these are equal, whatever led there. */
+export function hashState(
+  versions: Versions,
+  timeMs: number,
+  limits: SessionLimits,
+  sessions: Iterable<Session>,
+): Hash64 {
   let hash = hash64(HASH_START, timeMs, EMPTY);
   for (const limit of [limits.sessionTtlMs, limits.sessionsMax, limits.sessionReplyBytesMax]) {
     hash = hash64(hash, limit, EMPTY);
   }
+  for (const version of [versions.wire, versions.log, versions.machine]) hash = hash64(hash, version, EMPTY);
   for (const table of tables(sessions)) hash = hash64(hash, TABLE, table);
   return hash;
 }
@@ -86,8 +94,8 @@ export function* machineChunks(reader: SectionReader, first: Section): Generator
 }
 
 function encodeHeader(header: Header): Uint8Array {
-  const { limits } = header;
-  const writer = new ByteWriter(8 + 6 * 8);
+  const { limits, versions } = header;
+  const writer = new ByteWriter(8 + 9 * 8);
   writer.varint(header.index);
   writer.varint(header.timeMs);
   writer.uint32(header.chain.high);
@@ -96,6 +104,9 @@ function encodeHeader(header: Header): Uint8Array {
   writer.varint(limits.sessionsMax);
   writer.varint(limits.sessionReplyBytesMax);
   writer.varint(header.sessionCount);
+  writer.varint(versions.wire);
+  writer.varint(versions.log);
+  writer.varint(versions.machine);
   return writer.written();
 }
 
@@ -110,8 +121,10 @@ function decodeHeader(payload: Uint8Array): Header {
     sessionReplyBytesMax: reader.varint(),
   };
   const sessionCount = reader.varint();
+  const versions = { wire: reader.varint(), log: reader.varint(), machine: reader.varint() };
   reader.end();
-  return { index, timeMs, chain, limits, sessionCount };
+  if (versions.wire < 1 || versions.log < 1 || versions.machine < 1) throw reader.malformed("a version is 0");
+  return { index, timeMs, chain, limits, sessionCount, versions };
 }
 
 /** Sessions and their replies as records, packed into payloads; a reply that is larger gets a payload of its own. */

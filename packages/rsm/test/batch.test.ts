@@ -39,6 +39,10 @@ const entry: fc.Arbitrary<BatchEntry> = fc.oneof(
     body: fc.uint8Array({ maxLength: 300 }),
   }),
   fc.record({ kind: fc.constant("close" as const), session }),
+  fc.record({
+    kind: fc.constant("raise" as const),
+    versions: fc.record({ wire: number(1), log: number(1), machine: number(1) }),
+  }),
 );
 const batch = fc.record({ timeMs: number(0), entries: fc.array(entry, { maxLength: 8 }) });
 

@@ -11,6 +11,7 @@ import {
 import type { Envelope, Message } from "@synod/multipaxos";
 import { createNode, type SynodNode } from "@synod/node";
 import type { Config } from "./config.js";
+import { type Deploy, releaseCodec } from "./deploy.js";
 import { Disk } from "./disk.js";
 import { SimulatedFileSystem } from "./file-system.js";
 import type { Judge } from "./judge.js";
@@ -49,6 +50,7 @@ export interface ClusterParts {
   readonly judge: Judge;
   readonly oracle: Oracle;
   readonly ledger: Ledger;
+  readonly deploy: Deploy;
   readonly trace: ((event: TraceEvent) => void) | undefined;
 }
 
@@ -234,7 +236,8 @@ export class Cluster {
     const place = { nodeId: id, directory: DIRECTORY, fileSystem, random: random.fork(), segmentBytes };
     const clock = process.clock(life, config.clock(random));
     const members: readonly Member[] = configuration.members;
-    const own = workload.stateMachine();
+    const release = this.#p.deploy.begin(id);
+    const own = workload.stateMachine(release ?? 1);
     if (own.digest === undefined) judge.sometimes("states not compared: the state machine has no digest");
     const machine = watchedMachine(own, {
       applied: (tag, context, result) => ledger.onApply({ node: id, life, tag, context, result }),
@@ -244,7 +247,7 @@ export class Cluster {
     const ports: Ports = {
       transport: this.network.transport(id, life),
       storage: this.#watchStorage(id, life, storage(place)),
-      codec: this.#watchCodec(codec),
+      codec: this.#watchCodec(release === null ? codec : releaseCodec(codec, release)),
       clock: {
         ...clock,
         soon: (callback) =>
@@ -266,6 +269,7 @@ export class Cluster {
       resultCodec: workload.resultCodec ?? workload.commandCodec,
       bootstrap,
       limits: config.limits,
+      ...(release === null ? {} : { supports: { wire: release, log: release } }),
       buggify: (point) => {
         const taken = config.buggify[point] > 0 && rare.chance(config.buggify[point]);
         if (taken) judge.sometimes(`provoked: ${point}`);
@@ -286,6 +290,7 @@ export class Cluster {
     // At its start a node may refuse any port that does not work.
     const excused = this.process(id).ports.struck !== null || this.#excused(id, code);
     this.#p.judge.check(excused, "stores open again", () => `node ${id}: ${String(error)}`);
+    this.#p.deploy.onStopped(id, code);
     if (code === "StoreDamaged") this.#p.judge.sometimes("damage refused");
     if (code === "NotFormatted") this.#p.judge.sometimes("lost disk refused");
     this.process(id).end(life);
@@ -295,6 +300,7 @@ export class Cluster {
   /** Whether something that was done to the node explains why it stopped with this code. */
   #excused(id: NodeId, code: string): boolean {
     const { disk, ports } = this.process(id);
+    if (this.#p.deploy.explains(id, code)) return true;
     if (ports.struck !== null && FATAL_CALLS.includes(ports.struck)) return true;
     if (disk.faulty) return code === "StoreFailed" || code === "StoreFull";
     if (disk.state === "lost") return code === "NotFormatted";
@@ -319,6 +325,7 @@ export class Cluster {
         () => `node ${id}: ${failure?.code} ${failureText(failure)}`,
       );
       if (this.disk(id).faulty) judge.sometimes("stopped by a failing disk");
+      this.#p.deploy.onStopped(id, failure?.code ?? "");
       this.note(id, `stops by itself: ${failure?.code}`);
       this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
       return;
@@ -326,6 +333,7 @@ export class Cluster {
     const { applied, role, ballot } = status;
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const shared = this.#sight.check(id, status);
+    if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
     if (applied % 4 === 0 && shared) this.compareDigest(id);
   }
 

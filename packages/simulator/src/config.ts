@@ -1,5 +1,6 @@
 import type { Configuration, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
+import { type DeployOptions, drawDeploy } from "./deploy.js";
 import type { NetworkOptions } from "./network.js";
 import type { ClockOptions } from "./process.js";
 import type { SeededRandom } from "./random.js";
@@ -60,6 +61,8 @@ export interface Config {
   readonly disk: { readonly flushMs: readonly [number, number]; readonly otherMs: readonly [number, number] };
   /** How likely a node takes a rare path on purpose, each time that it comes by. */
   readonly buggify: Readonly<Record<BuggifyPoint, number>>;
+  /** Null: one release from the start to the end. */
+  readonly deploy: DeployOptions | null;
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
@@ -212,6 +215,7 @@ export function drawConfig(profile: Profile, random: SeededRandom): Config {
     buggify: drawBuggify(random, profile),
     disk: hostileDisk ? drawDisk(random) : { flushMs: [0, 1], otherMs: [0, 0] },
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
+    deploy: profile !== "calm" && random.chance(0.4) ? drawDeploy(random) : null,
   };
 }
 
@@ -237,6 +241,8 @@ export interface Reduction {
   readonly calmNetwork?: boolean;
   readonly calmDisk?: boolean;
   readonly steadyClocks?: boolean;
+  /** One release from the start to the end. */
+  readonly oneRelease?: boolean;
 }
 
 export function reduced(config: Config, reduction: Reduction): Config {
@@ -248,5 +254,6 @@ export function reduced(config: Config, reduction: Reduction): Config {
     ...(reduction.calmNetwork === true ? { network: HEALED.network } : {}),
     ...(reduction.calmDisk === true ? { disk: HEALED.disk } : {}),
     ...(reduction.steadyClocks === true ? { clock: () => ({ rate: 1, stepMs: 0, turnMs: [0, 0] }) } : {}),
+    ...(reduction.oneRelease === true ? { deploy: null } : {}),
   };
 }

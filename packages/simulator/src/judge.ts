@@ -31,6 +31,12 @@ export type Invariant =
   | "equal hashes at equal slots"
   /** The same command has the same result, and leaves the same state, on every replica. */
   | "deterministic apply"
+  /** A node has those versions in force that the log up to its place says. */
+  | "versions follow the log"
+  /** No leader raises versions before every member ran a release that supports them. */
+  | "versions raised when all support them"
+  /** With every node there and on the newest release, it is in force. */
+  | "versions raised after healing"
   | "exactly once"
   /** What was refused as not proposed is never executed. */
   | "refused means never executed"

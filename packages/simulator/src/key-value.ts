@@ -15,14 +15,25 @@ export interface KeyValueQuery {
 /** Of `put`: the value before. Of `cas`: whether it was swapped. Of `incr`: the new value. Of `get`: the value. */
 export type KeyValueResult = number | boolean | null;
 
-/** Numbers by key. */
+/** Numbers by key. From version 2 on it counts the commands of each key, and from version 3 on those twice that put. */
 export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQuery, KeyValueResult> {
+  readonly version: number;
   readonly #values = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
 
-  apply(command: KeyValueCommand, _context: ApplyContext): Applied<KeyValueResult> {
-    const before = this.#values.get(command.key) ?? null;
+  constructor(version = 1) {
+    this.version = version;
+  }
+
+  apply(command: KeyValueCommand, { machineVersion }: ApplyContext): Applied<KeyValueResult> {
+    const { key, type } = command;
+    const before = this.#values.get(key) ?? null;
     const { result, after } = step(before, command);
-    if (after !== null) this.#values.set(command.key, after);
+    if (after !== null) this.#values.set(key, after);
+    // The code of an older release knows nothing of what came later.
+    const version = Math.min(machineVersion, this.version);
+    const counted = version < 2 ? 0 : version >= 3 && type === "put" ? 2 : 1;
+    if (counted > 0) this.#counts.set(key, (this.#counts.get(key) ?? 0) + counted);
     return { result };
   }
 
@@ -38,12 +49,16 @@ export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQu
     let text = "";
     const decoder = new TextDecoder();
     for (const chunk of chunks) text += decoder.decode(chunk);
+    const { values, counts } = JSON.parse(text) as Record<"values" | "counts", [string, number][]>;
     this.#values.clear();
-    for (const [key, value] of JSON.parse(text) as [string, number][]) this.#values.set(key, value);
+    this.#counts.clear();
+    for (const [key, value] of values) this.#values.set(key, value);
+    for (const [key, count] of counts) this.#counts.set(key, count);
   }
 
   digest(): string {
-    return JSON.stringify([...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const sorted = (map: Map<string, number>): [string, number][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+    return JSON.stringify({ values: sorted(this.#values), counts: sorted(this.#counts) });
   }
 }
 
@@ -100,7 +115,7 @@ export function keyValueWorkload(
 ): Workload<KeyValueCommand, KeyValueQuery, KeyValueResult> {
   const keys = Array.from({ length: options.keys ?? 3 }, (_, i) => `k${i + 1}`);
   return {
-    stateMachine: () => new KeyValueMachine(),
+    stateMachine: (release) => new KeyValueMachine(release),
     commandCodec: jsonCodec<KeyValueCommand>(),
     resultCodec: jsonCodec<KeyValueResult>(),
     model,

@@ -1,4 +1,4 @@
-import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Vote } from "@synod/interface";
+import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Versions, Vote } from "@synod/interface";
 import { type Message, VALUE_BATCH, VALUE_NOOP } from "@synod/multipaxos";
 import { decodeBatch } from "@synod/rsm";
 import type { Judge } from "./judge.js";
@@ -36,6 +36,12 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]));
 }
 
+function raiseIn(value: Uint8Array): Versions | null {
+  if (value[0] !== VALUE_BATCH) return null;
+  for (const entry of decodeBatch(value).entries) if (entry.kind === "raise") return entry.versions;
+  return null;
+}
+
 /**
  * Sees every disk and every message at once, and knows what is really chosen: a value with durable votes of a phase-2
  * quorum in one ballot.
@@ -50,6 +56,10 @@ export class Oracle {
   readonly #chosen = new Map<Slot, Proposed & { readonly tags: ValueTags }>();
   readonly #slotsOfTag = new Map<number, Slot>();
   readonly #knownTags: ReadonlySet<number>;
+  /** Chosen values that raise versions. */
+  readonly raises: Map<Slot, Versions> = new Map();
+  /** Told of the first proposal of each such value, and when one is chosen. */
+  onRaise: { proposed(versions: Versions, slot: Slot): void; chosen(versions: Versions): void } | null = null;
   #prefix: Slot = 0;
 
   constructor(options: { judge: Judge; configuration: Configuration; knownTags: ReadonlySet<number> }) {
@@ -245,6 +255,8 @@ export class Oracle {
     }
     ofSlot.set(key, proposal);
     this.#onlyKnownCommands(proposal.value, slot);
+    const raise = raiseIn(proposal.value);
+    if (raise !== null) this.onRaise?.proposed(raise, slot);
     if (proposal.value[0] === VALUE_NOOP) this.#judge.sometimes("gap filled by a no-op");
     this.#fitsChosen("P2b", slot, proposal);
     this.#followsPromises(slot, proposal);
@@ -319,6 +331,11 @@ export class Oracle {
     }
     const chosen = { ballot, value, tags: this.#tags(value) };
     this.#chosen.set(slot, chosen);
+    const raise = raiseIn(value);
+    if (raise !== null && !this.raises.has(slot)) {
+      this.raises.set(slot, raise);
+      this.onRaise?.chosen(raise);
+    }
     for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen("P2b", slot, proposal);
     while (this.#chosen.has(this.#prefix + 1)) this.#prefix++;
     for (const tag of chosen.tags) {

@@ -2,6 +2,7 @@ import type { Configuration, NodeId } from "@synod/interface";
 import type { Client } from "./clients.js";
 import type { Cluster } from "./cluster.js";
 import { type Config, HEALED } from "./config.js";
+import type { Deploy } from "./deploy.js";
 import type { Judge } from "./judge.js";
 import { healLinks, SLOWEST_MS } from "./nemesis.js";
 import { isQuorum } from "./quorums.js";
@@ -12,6 +13,7 @@ export interface RecoveryParts {
   readonly cluster: Cluster;
   readonly config: Config;
   readonly configuration: Configuration;
+  readonly deploy: Deploy;
   readonly judge: Judge;
   readonly timeline: Timeline;
   readonly random: SeededRandom;
@@ -66,6 +68,7 @@ export class Recovery {
         }
       }
     }
+    this.#p.deploy.finish(cluster);
     cluster.noteWorld(`healed: ${this.core.join(", ")}`);
     this.#bootCore();
   }
@@ -111,6 +114,7 @@ export class Recovery {
     if (judge.failure === null) await this.#idle();
     // A disk that was full may have been heard of only now.
     await this.#converge();
+    if (judge.failure === null) this.#p.deploy.checkEnd(cluster, this.core);
     this.#over = true;
   }
 

@@ -4,6 +4,7 @@ import type { Envelope } from "@synod/multipaxos";
 import { Client } from "./clients.js";
 import { type AnyWorkload, Cluster } from "./cluster.js";
 import { type Config, configurationOf, drawConfig, type Profile, PROFILES, reduced, type Reduction } from "./config.js";
+import { Deploy } from "./deploy.js";
 import { type Failure, Judge } from "./judge.js";
 import { Ledger } from "./ledger.js";
 import { Nemesis, SLOWEST_MS } from "./nemesis.js";
@@ -58,6 +59,8 @@ export interface Report {
 
 /** Steps of the search for a linear order, at most; beyond it the history counts as not checked. */
 const LINEARIZABILITY_STEPS_MAX = 2_000_000;
+/** Apart from the streams of the profiles. */
+const DEPLOY_STREAM = 1_000;
 
 /**
  * Runs a whole cluster in virtual time: the production node over a simulated network, disk and clock. First everything fails
@@ -101,7 +104,11 @@ class Simulation {
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
     ledger.watch(oracle);
-    const parts = { config, configuration, workload, timeline, judge, ledger };
+    const ids = configuration.members.map(({ id }) => id);
+    // From a source of its own: runs of one release are as they would be without any deploy.
+    const own = new SeededRandom(seed, DEPLOY_STREAM);
+    const deploy = new Deploy({ options: config.deploy, ids, oracle, judge, timeline, random: own });
+    const parts = { config, configuration, workload, timeline, judge, ledger, deploy };
     const cluster = new Cluster({ ...parts, storage, codec, oracle, trace, random: random.fork() });
     const failed = (): boolean => judge.failure !== null;
 
@@ -114,6 +121,7 @@ class Simulation {
     );
     for (const client of clients) client.start();
     nemesis.start();
+    deploy.start(cluster);
     await timeline.run(config.safetyMs, failed);
     nemesis.stop();
 

@@ -64,6 +64,7 @@ export function watchedMachine<Command, Query, Result, Answer>(
     query: (query: Query) => pure("query", () => inner.query(query)),
     snapshot: () => inner.snapshot(),
     restore: (chunks: Iterable<Uint8Array>) => pure("restore", () => inner.restore(chunks)),
+    ...(inner.version === undefined ? {} : { version: inner.version }),
     ...(inner.digest === undefined ? {} : { digest: () => inner.digest?.() ?? "" }),
     ...(inner.nextDeadline === undefined ? {} : { nextDeadline: () => inner.nextDeadline?.() ?? null }),
   };

@@ -9,8 +9,11 @@ export type Request<Command, Query> =
 
 /** A state machine and what clients do with it. */
 export interface Workload<Command, Query, Result, Answer = Result> {
-  /** A new state machine in its start state; one for each life of each node. Give it a `digest`: it is compared. */
-  stateMachine(): StateMachine<Command, Query, Result, Answer>;
+  /**
+   * A new state machine in its start state; one for each life of each node. Give it a `digest`: it is compared. `release` is that of the node, from 1:
+   * give each release a `version` of its own, and rolling deploys show whether `apply` goes by `machineVersion`.
+   */
+  stateMachine(release: number): StateMachine<Command, Query, Result, Answer>;
   readonly commandCodec: Codec<Command>;
   /** By default the command codec, which then must be able to carry results. */
   readonly resultCodec?: Codec<Result>;

@@ -82,7 +82,7 @@ const forgottenDirectorySync: StorageFactory = (place) => {
 
 type Machine = typeof KeyValueMachine.prototype;
 
-const workload = (machine: () => Machine): Partial<KeyValueOptions> => ({
+const workload = (machine: (release: number) => Machine): Partial<KeyValueOptions> => ({
   workload: { ...keyValueWorkload(), stateMachine: machine },
 });
 
@@ -117,6 +117,13 @@ class BrokenCas extends KeyValueMachine {
 class ReadsTheClock extends KeyValueMachine {
   override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
     return Date.now() < 0 ? { result: null } : super.apply(command, context);
+  }
+}
+
+/** Does what its own release does, whatever is in force. */
+class IgnoresTheVersion extends KeyValueMachine {
+  override apply(...[command, context]: Parameters<Machine["apply"]>): ReturnType<Machine["apply"]> {
+    return super.apply(command, { ...context, machineVersion: this.version });
   }
 }
 
@@ -156,6 +163,13 @@ describe("what is broken on purpose is found", () => {
     ["an apply that reads the clock", "calm", workload(() => new ReadsTheClock()), /^deterministic apply$/, 1],
     ["states that differ in silence", "calm", workload(() => new DiffersInSilence()), /^deterministic apply$/, 20],
     ["a compare-and-set that swaps and says no", "calm", workload(() => new BrokenCas()), /^linearizable$/, 20],
+    [
+      "an apply that does what its own release does, whatever version is in force",
+      "network",
+      workload((release) => new IgnoresTheVersion(release)),
+      /^deterministic apply$/,
+      60,
+    ],
     ["an apply that throws", "calm", workload(() => new Throws()), /^no node stops itself$/, 20],
   ])("%s", { timeout: 60_000 }, async (_, profile, planted, invariant, seeds) => {
     const report = await firstFailure(range(1, seeds), profile, planted);

@@ -42,6 +42,12 @@ const RARE = [
   "slow disk",
   "stopped by a failing disk",
   "partition: flapping",
+  "rolling deploy begins",
+  "downgraded before a raise",
+  "versions raised",
+  "versions raised after a member returned",
+  "deploy finished when healed",
+  "deploy half done when healed",
   ...PARTITIONS.map((name) => `partition: ${name}`),
   ...PORT_CALLS.filter((call) => call !== "logger" && call !== "metrics").map((call) => `thrown by ${call}`),
 ];
@@ -64,6 +70,8 @@ test.each(PROFILES)(`%s: ${SEEDS} seeds from ${START}`, { timeout: 20_000 + SEED
 test.each<[profile: Profile, what: string]>([
   ["network", "gap filled by a no-op"],
   ["disk", "torn write"],
+  ["network", "downgraded after a raise"],
+  ["network", "older release stops at a raise"],
   ["network", "thrown by logger"],
   ["network", "thrown by metrics"],
 ])("%s: %s", { timeout: 120_000 }, async (profile, what) => {

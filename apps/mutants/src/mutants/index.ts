@@ -9,6 +9,7 @@ import { proposerMutants } from "./proposer.js";
 import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
 import { storageMutants } from "./storage.js";
+import { versionMutants } from "./versions.js";
 import { wireMutants } from "./wire.js";
 
 /** All of them, by area. */
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...nodeMutants,
   ...storageMutants,
   ...wireMutants,
+  ...versionMutants,
 ];
