@@ -34,6 +34,7 @@ export function reject(core: Core, to: NodeId, ballot: Ballot): void {
 export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
   const { ballot, fromSlot } = message;
   if (ballot.node !== from) return core.ignore(from, "prepare in a ballot of another node");
+  if (core.ignoreAsLearner(from)) return;
 
   const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
   const outcome = core.acceptor.prepare(ballot);
@@ -63,9 +64,10 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   if (firstSlot + values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
     return core.ignore(from, "accept far above the chosen prefix");
   }
-  if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
+  if (core.voting && compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
 
   followLeader(core, ballot);
+  if (core.ignoreAsLearner(from)) return core.reported(from, message.chosenUpTo);
   const slots: [Slot, Slot][] = [];
   let after: WriteId = 0;
   for (const [i, value] of values.entries()) {
@@ -75,7 +77,7 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
     extend(slots, firstSlot + i);
   }
   core.reported(from, message.chosenUpTo);
-  core.log.announce(ballot, message.chosenUpTo);
+  core.announced(ballot, message.chosenUpTo);
   sendAccepted(core, from, ballot, slots, after);
 }
 
@@ -107,5 +109,5 @@ export function onCommit(core: Core, from: NodeId, message: Commit): void {
 
   followLeader(core, ballot);
   core.reported(from, chosenUpTo);
-  core.log.announce(ballot, chosenUpTo);
+  core.announced(ballot, chosenUpTo);
 }

@@ -37,6 +37,8 @@ export type Notice =
   | { readonly kind: "elected"; readonly ballot: Ballot; readonly barrier: Slot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
+  /** A damaged log is repaired: everything up to here is chosen and on the disk. */
+  | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

@@ -23,12 +23,14 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   const { leaderBallot, chosenUpTo } = message;
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
-    core.log.announce(leaderBallot, chosenUpTo);
+    core.announced(leaderBallot, chosenUpTo);
     // An idle leader sends no Accept that could be refused, and this node would be without a leader until it does.
     const refused = compareBallots(leaderBallot, core.acceptor.promised) < 0;
-    if (refused && !core.content()) reject(core, from, leaderBallot);
+    if (core.voting && refused && !core.content()) reject(core, from, leaderBallot);
   }
   core.reported(from, chosenUpTo);
+  // Being heard counts towards the quorums of the election: a learner is heard by its own beats only, which nobody counts.
+  if (!core.voting) return;
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
@@ -49,7 +51,8 @@ export function electionTick(core: Core, random: number): void {
   if (verdict === "wait" && core.proposer.phase === "prepare") core.stopProposing("no quorum is in sight");
   // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
-  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise) campaign(core);
+  const due = core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random);
+  if (due && canPromise && core.voting) campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);

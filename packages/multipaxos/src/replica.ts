@@ -35,7 +35,7 @@ export interface ReplicaOptions {
   readonly bootId: string;
   readonly configuration: Configuration;
   /** What storage remembers, flushed. */
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
+  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot" | "damage">;
   readonly settings?: Partial<ReplicaSettings>;
 }
 
@@ -49,6 +49,8 @@ export interface ReplicaStatus {
   readonly promised: Ballot | null;
   readonly leader: NodeId | null;
   readonly content: boolean;
+  /** False while this replica only learns, since its log was damaged. */
+  readonly voting: boolean;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
@@ -229,7 +231,9 @@ export class Replica {
   /** A write is durable. */
   writeDone(id: WriteId): void {
     const core = this.#core;
+    const voted = core.voting;
     core.writes.done(id);
+    if (core.voting && !voted) core.notice({ kind: "votesAgain", upTo: core.repairUpTo });
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
@@ -253,6 +257,7 @@ export class Replica {
       promised: core.acceptor.promised,
       leader: core.leader,
       content: core.content(),
+      voting: core.voting,
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,

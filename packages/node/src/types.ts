@@ -99,6 +99,10 @@ export interface NodeStatus {
   readonly configuration: Configuration;
   /** Whether this node sees a working leader. */
   readonly content: boolean;
+  /** False while this node takes no part in quorums: it may have forgotten votes, and only learns. */
+  readonly voting: boolean;
+  /** Why not, and what ends it; null if it votes. */
+  readonly notVotingReason: string | null;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
@@ -131,6 +135,8 @@ export type NodeEvent =
   | { readonly kind: "elected"; readonly ballot: Ballot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "campaign"; readonly ballot: Ballot }
+  /** A damaged log is repaired: everything up to `upTo`, where votes were lost, is chosen and on the disk. */
+  | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
   | { readonly kind: "failed"; readonly error: SynodError };
