@@ -241,7 +241,9 @@ export class LogReader {
     const replaces = offset === 0 && sequence === before.sequence && header.previous === before.previous;
     if (replaces) return;
     const jumped = sequence > before.sequence + 1;
-    const skipped = gap !== undefined && gap.segment === segment && sequence > before.sequence;
+    // Bytes in this segment, or a whole segment before it.
+    const unread = gap?.segment === segment || last.index < this.#segments.length - 2;
+    const skipped = unread && sequence > before.sequence;
     if (jumped && (offset === 0 || skipped)) return missing(before.sequence + 1);
     if (skipped) return missing(before.sequence);
     throw damaged(where, at, `batch ${sequence} in ${file} was written after another batch ${before.sequence}`);
