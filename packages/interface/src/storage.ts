@@ -35,6 +35,17 @@ export interface SnapshotInfo {
   readonly bytes: number;
 }
 
+/**
+ * A store whose log has lost something in its middle that had been flushed. Every vote and every chosen value that is missing lies at or below
+ * `upTo`, and the recovered promise is at or above every one ever made.
+ */
+export interface LogDamage {
+  /** Once everything up to here is chosen and on the disk, nothing that was lost matters any more. Until then no vote, no promise. */
+  readonly upTo: Slot;
+  /** Where, in the order of the log. */
+  readonly places: readonly { readonly file: string; readonly offset: number; readonly what: string }[];
+}
+
 /** All that a store remembers. Nothing in it is only in the page cache: what `open` returns has been flushed again. */
 export interface Recovered {
   readonly identity: StoreIdentity;
@@ -48,6 +59,11 @@ export interface Recovered {
   /** Longest time for which this node ever bound itself by a lease, in milliseconds; 0 if it never did. It may still be bound. */
   readonly leaseMs: number;
   readonly snapshot: SnapshotInfo | null;
+  /**
+   * Absent if the log was whole. With `chosenUpTo` below `damage.upTo` some of `votes` may be older than the last one of their slot, and the
+   * node must not take part in a quorum.
+   */
+  readonly damage?: LogDamage;
 }
 
 /** One atomic write: after a crash either all of it is found or nothing. */

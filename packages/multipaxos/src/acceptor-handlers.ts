@@ -35,6 +35,7 @@ export function reject(core: Core, to: NodeId, ballot: Ballot): void {
 export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
   const { ballot, fromSlot } = message;
   if (ballot.node !== from) return core.ignore(from, "prepare in a ballot of another node");
+  if (core.ignoreAsLearner(from)) return;
 
   const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
   if (isNew && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
@@ -66,11 +67,12 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
     return core.ignore(from, "accept far above the chosen prefix");
   }
   const order = compareBallots(ballot, core.acceptor.promised);
-  if (order < 0) return reject(core, from, ballot);
+  if (core.voting && order < 0) return reject(core, from, ballot);
   // A vote in a higher ballot promises it.
-  if (order > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
+  if (core.voting && order > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
 
   followLeader(core, ballot);
+  if (core.ignoreAsLearner(from)) return core.reported(from, message.chosenUpTo);
   const slots: [Slot, Slot][] = [];
   let after: WriteId = 0;
   for (const [i, value] of values.entries()) {
@@ -80,7 +82,7 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
     extend(slots, firstSlot + i);
   }
   core.reported(from, message.chosenUpTo);
-  core.log.announce(ballot, message.chosenUpTo);
+  core.announced(ballot, message.chosenUpTo);
   sendAccepted(core, from, ballot, slots, after);
 }
 
@@ -123,5 +125,5 @@ export function onCommit(core: Core, from: NodeId, message: Commit): void {
 
   followLeader(core, ballot);
   core.reported(from, chosenUpTo);
-  core.log.announce(ballot, chosenUpTo);
+  core.announced(ballot, chosenUpTo);
 }

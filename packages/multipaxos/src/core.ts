@@ -24,7 +24,10 @@ export interface CoreStart {
   readonly me: NodeId;
   readonly bootId: string;
   readonly configuration: Configuration;
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot">;
+  readonly recovered: Pick<
+    Recovered,
+    "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
+  >;
   readonly settings: ReplicaSettings;
 }
 
@@ -56,6 +59,9 @@ export class Core {
   readonly catchUp: CatchUp;
   readonly flow: Flow;
   readonly health: Health;
+
+  /** This node may have forgotten votes up to this slot; 0 if it has not. */
+  readonly repairUpTo: Slot;
 
   nowMs = 0;
   /** What was last said to be wrong with this node. */
@@ -107,6 +113,7 @@ export class Core {
     this.quorums = quorumSystem(configuration.quorum, members);
     this.others = members.filter((id) => id !== me);
     const snapshotIndex = recovered.snapshot?.index ?? 0;
+    this.repairUpTo = recovered.damage?.upTo ?? 0;
     this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
     this.log = new ChosenLog(snapshotIndex, this.acceptor);
@@ -153,6 +160,25 @@ export class Core {
   /** Null: leases are off. */
   get leaseTerms(): LeaseTerms | null {
     return this.configuration.lease ?? null;
+  }
+  /**
+   * False for a mere learner: a node that may have forgotten votes. It takes part in no quorum until every slot that it may have voted in is
+   * chosen and on its disk, so that nobody will ever ask for those votes again (docs/PROTOCOL.md, "A damaged log").
+   */
+  get voting(): boolean {
+    return this.writes.durableUpTo >= this.repairUpTo;
+  }
+
+  /** For what only an acceptor may answer. */
+  ignoreAsLearner(from: NodeId): boolean {
+    if (!this.voting) this.ignore(from, "this node only learns until its log is repaired");
+    return !this.voting;
+  }
+
+  /** The leader of `ballot` says what is chosen. What a learner voted for before the damage it would not find again: it fetches. */
+  announced(ballot: Ballot, upTo: Slot): void {
+    if (this.voting) this.log.announce(ballot, upTo);
+    else this.log.reported(upTo);
   }
 
   get leads(): boolean {

@@ -56,6 +56,8 @@ export type Notice =
   | { readonly kind: "impaired"; readonly cause: Impairment | null; readonly stillMs: number }
   /** An orderly change of leader is over. `done`: the target leads. */
   | { readonly kind: "transferEnded"; readonly to: NodeId; readonly done: boolean; readonly reason: string }
+  /** A damaged log is repaired: everything up to here is chosen and on the disk. */
+  | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

@@ -25,9 +25,11 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   const { leaderBallot, chosenUpTo } = message;
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
-    core.log.announce(leaderBallot, chosenUpTo);
+    core.announced(leaderBallot, chosenUpTo);
   }
   core.reported(from, chosenUpTo);
+  // Being heard counts towards the quorums of the election: a learner is heard by its own beats only, which nobody counts.
+  if (!core.voting) return;
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
@@ -73,7 +75,8 @@ export function electionTick(core: Core, random: number): void {
   const own = { impaired, chosenUpTo, priority };
   // The own candidacy is a promise like any other.
   const leased = core.grantor.leftMs(null, core.nowMs) > 0;
-  if (core.election.campaignNow(verdict, own, core.nowMs, random) && canPromise && !leased) campaign(core);
+  if (core.election.campaignNow(verdict, own, core.nowMs, random) && canPromise && !leased && core.voting)
+    campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);

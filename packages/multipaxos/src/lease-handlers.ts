@@ -62,6 +62,8 @@ export function releaseLease(core: Core, ballot: Ballot, reason: string): void {
 export function onLeaseAsk(core: Core, from: NodeId, message: LeaseAsk): void {
   const { ballot } = message;
   if (ballot.node !== from) return core.ignore(from, "lease asked in a ballot of another node");
+  // What it promised before the damage it may have forgotten.
+  if (core.ignoreAsLearner(from)) return;
   if (compareBallots(core.acceptor.promised, ballot) > 0) return reject(core, from, ballot);
 
   grant(core, from, message);

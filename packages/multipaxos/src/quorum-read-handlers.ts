@@ -20,7 +20,7 @@ function startQuorumReads(core: Core): void {
   const round = core.quorumReads.start(core.quorumsAt(core.applied + 1), core.nowMs);
   if (round === null) return;
   sendAsk(core, round);
-  if (round.to.includes(core.me)) replied(core, core.me, round.nonce, facts(core));
+  if (round.to.includes(core.me) && core.voting) replied(core, core.me, round.nonce, facts(core));
 }
 
 function sendAsk(core: Core, { nonce, to }: { nonce: number; to: readonly NodeId[] }): void {
@@ -45,6 +45,8 @@ export function onQuorumReadAsk(core: Core, from: NodeId, message: QuorumReadAsk
   if (!core.quorumsAt(core.log.chosenUpTo + 1).members.includes(core.me)) {
     return core.ignore(from, "quorum read asked of a node that was removed");
   }
+  // Votes it cast before the damage it may have forgotten.
+  if (core.ignoreAsLearner(from)) return;
   const { bootId, nonce } = message;
   core.send(from, { kind: "quorumReadReply", bootId, nonce, ...facts(core) }, "control");
 }

@@ -64,6 +64,7 @@ function confirmed(core: Core, from: NodeId, nonce: number): void {
 export function onConfirm(core: Core, from: NodeId, message: Confirm): void {
   const { ballot, nonce } = message;
   if (ballot.node !== from) return core.ignore(from, "confirm in a ballot of another node");
+  if (core.ignoreAsLearner(from)) return;
 
   const { promised } = core.acceptor;
   if (compareBallots(promised, ballot) > 0) return reject(core, from, ballot);

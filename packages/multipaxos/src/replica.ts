@@ -46,7 +46,10 @@ export interface ReplicaOptions {
   readonly bootId: string;
   readonly configuration: Configuration;
   /** What storage remembers, flushed. */
-  readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot">;
+  readonly recovered: Pick<
+    Recovered,
+    "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
+  >;
   readonly settings?: Partial<ReplicaSettings>;
 }
 
@@ -60,6 +63,8 @@ export interface ReplicaStatus {
   readonly promised: Ballot | null;
   readonly leader: NodeId | null;
   readonly content: boolean;
+  /** False while this replica only learns, since its log was damaged. */
+  readonly voting: boolean;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
@@ -316,9 +321,11 @@ export class Replica {
   /** A write is durable. */
   writeDone(id: WriteId): void {
     const core = this.#core;
+    const voted = core.voting;
     core.writes.done(id);
     tellCredit(core);
     core.health.writeDone();
+    if (core.voting && !voted) core.notice({ kind: "votesAgain", upTo: core.repairUpTo });
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
@@ -345,6 +352,7 @@ export class Replica {
       leader: core.leader,
       content: isContent(view),
       verdict: judge(view),
+      voting: core.voting,
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,

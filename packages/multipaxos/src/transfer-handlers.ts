@@ -113,6 +113,7 @@ function handOver(core: Core, transfer: Transfer): void {
 export function onTransferTo(core: Core, from: NodeId, message: TransferTo): void {
   const { ballot, chosenUpTo } = message;
   if (ballot.node !== from) return core.ignore(from, "transfer in a ballot of another node");
+  if (core.ignoreAsLearner(from)) return;
 
   followLeader(core, ballot);
   core.reported(from, chosenUpTo);

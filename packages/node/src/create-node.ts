@@ -2,6 +2,7 @@ import {
   type Codec,
   type Configuration,
   type Incarnation,
+  type LogDamage,
   type Logger,
   type Metrics,
   type NodeId,
@@ -14,6 +15,7 @@ import {
 import { Replica } from "@synod/multipaxos";
 import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, checkTicket, founders, wireName } from "./checks.js";
+import { announceDamage, whyNotVoting } from "./damage.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { Driver } from "./driver.js";
 import { publish } from "./gauges.js";
@@ -103,6 +105,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #driver: Driver;
+  readonly #damage: LogDamage | undefined;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
   #closing: Promise<void> | null = null;
@@ -125,6 +128,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     this.#configuration = identity.founders;
     this.#logger = quietLogger(options.logger);
     this.#metrics = quietMetrics(options.metrics);
+    this.#damage = recovered.damage;
     const { nodeId, bootCount, bootId } = identity;
     this.#self = { clusterId: identity.clusterId, nodeId, bootCount, bootId };
     this.#replica = new Replica({
@@ -175,6 +179,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     // A handler may have met a fatal frame already.
     if (this.#failure !== null) throw this.#failure;
     this.#state = "running";
+    announceDamage(this.#damage, this.#replica.status().voting, this.#logger, this.#metrics);
     this.#driver.start();
   }
 
@@ -293,6 +298,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       content: replica.content,
       impaired: replica.impaired,
       transferringTo: replica.transferringTo,
+      voting: replica.voting,
+      notVotingReason: whyNotVoting(this.#damage, replica),
       chosenUpTo: replica.chosenUpTo,
       durableUpTo: replica.durableUpTo,
       applied: this.#machine.applied,

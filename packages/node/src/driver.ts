@@ -437,6 +437,11 @@ export class Driver {
         logger.info("this node no longer leads", { ballot: notice.ballot, reason: notice.reason });
         this.events.emit({ kind: "leadershipEnded", ballot: notice.ballot, reason: notice.reason });
         return;
+      case "votesAgain":
+        metrics.gauge("synod_voting", 1);
+        logger.info("the log is repaired: this node votes again", { upTo: notice.upTo });
+        this.events.emit({ kind: "votesAgain", upTo: notice.upTo });
+        return;
       case "campaign":
         this.campaigns++;
         metrics.count("synod_campaigns_total");

@@ -128,6 +128,10 @@ export interface NodeStatus {
   readonly impaired: "disk" | "loop" | null;
   /** Whom this leader is handing over to. */
   readonly transferringTo: NodeId | null;
+  /** False while this node takes no part in quorums: it may have forgotten votes, and only learns. */
+  readonly voting: boolean;
+  /** Why not, and what ends it; null if it votes. */
+  readonly notVotingReason: string | null;
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
@@ -191,6 +195,8 @@ export type NodeEvent =
   | { readonly kind: "campaign"; readonly ballot: Ballot }
   | { readonly kind: "impaired"; readonly cause: "disk" | "loop" | null }
   | { readonly kind: "versionsRaised"; readonly versions: Versions }
+  /** A damaged log is repaired: everything up to `upTo`, where votes were lost, is chosen and on the disk. */
+  | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
   /** States were held against each other after `lastSlot`; up to before `firstSlot` they were seen to be equal. */

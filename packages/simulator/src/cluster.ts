@@ -331,10 +331,20 @@ export class Cluster {
       return;
     }
     const { applied, role, ballot } = status;
+    if (status.voting) this.#votes(id);
+    else judge.sometimes("a damaged node learns");
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const shared = this.#sight.check(id, status);
     if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
     if (applied % 4 === 0 && shared) this.compareDigest(id);
+  }
+
+  /** A node that votes has, or has had chosen, everything that its disk ever lost: the disk may rot anew. */
+  #votes(id: NodeId): void {
+    if (this.disk(id).state !== "rotten") return;
+    this.disk(id).state = "whole";
+    this.note(id, "votes on a disk that had rotted");
+    this.#p.judge.sometimes("rotten disk, and the node votes");
   }
 
   compareDigest(id: NodeId): void {

@@ -198,7 +198,7 @@ export class Disk {
   armed: { operations: number; readonly fault: DiskFault } | null = null;
   /** Whether a fault was injected since the present process began. */
   faulty = false;
-  /** `rotten`: a bit of what was flushed has changed. `lost`: it was replaced by a blank one. Both for good. */
+  /** `rotten`: a bit of what was flushed has changed, until a node votes on it again. `lost`: it was replaced by a blank one, for good. */
   state: "whole" | "rotten" | "lost" = "whole";
   /** So many of the next reads return a wrong bit. */
   misreads = 0;

@@ -21,6 +21,8 @@ export type Invariant =
   | "configuration continuity"
   | "one value per slot and ballot"
   | "only proposed values"
+  /** A node that may have forgotten votes promises nothing, votes for nothing and counts for nothing until that no longer matters. */
+  | "a damaged node only learns"
   | "promise never falls"
   | "vote never falls"
   /** What a write or an opening acknowledged is there after every restart. */

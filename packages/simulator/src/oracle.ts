@@ -14,12 +14,24 @@ function compareBallots(a: Ballot | null, b: Ballot | null): number {
 export const ballotText = (ballot: Ballot | null): string =>
   ballot === null ? "none" : `${ballot.round}.${ballot.node}`;
 
+/** What counts towards some quorum, or asks for one. */
+const FOR_VOTERS: readonly Message["kind"][] = [
+  "prepare",
+  "promise",
+  "accept",
+  "accepted",
+  "confirmReply",
+  "beatReply",
+];
+
 /** What one disk holds for certain, as acknowledged by its storage. */
 interface Held {
   promised: Ballot | null;
   readonly votes: Map<Slot, Vote>;
   readonly chosen: Map<Slot, Uint8Array>;
   chosenUpTo: Slot;
+  /** The process that runs on it found votes missing up to this slot; 0 if it found none. */
+  forgotUpTo: Slot;
   /** Asked for and not acknowledged when the process ended: may be found later. */
   readonly underWay: Set<StorageWrite>;
 }
@@ -72,6 +84,7 @@ export class Oracle {
         votes: new Map(),
         chosen: new Map(),
         chosenUpTo: 0,
+        forgotUpTo: 0,
         underWay: new Set(),
       });
     }
@@ -101,6 +114,7 @@ export class Oracle {
   onWriteDone(node: NodeId, write: StorageWrite): void {
     const disk = this.#disk(node);
     disk.underWay.delete(write);
+    if (write.promised !== undefined || write.votes.length > 0) this.#mayVote(node, disk, "writes a promise or a vote");
     const promised = write.promised ?? disk.promised;
     this.#judge.check(
       compareBallots(promised, disk.promised) >= 0,
@@ -127,7 +141,9 @@ export class Oracle {
   /** A store was opened again: everything that was acknowledged is in it, and nothing that was never written. */
   onRecovered(node: NodeId, found: Recovered): void {
     const disk = this.#disk(node);
-    const covered = found.snapshot?.index ?? 0;
+    disk.forgotUpTo = found.damage?.upTo ?? 0;
+    // What may be missing. The promise never is.
+    const covered = Math.max(found.snapshot?.index ?? 0, disk.forgotUpTo);
     const lost = (what: string): void => this.#judge.fail("acknowledged writes survive", `node ${node} lost ${what}`);
     if (compareBallots(found.promised, disk.promised) < 0) {
       lost(`promise ${ballotText(disk.promised)}; it found ${ballotText(found.promised)}`);
@@ -140,16 +156,42 @@ export class Oracle {
     }
     const values = new Set(found.chosen.map(({ slot }) => slot));
     for (const slot of disk.chosen.keys()) if (slot > covered && !values.has(slot)) lost(`the value of slot ${slot}`);
+    if (found.chosenUpTo < disk.forgotUpTo) disk.chosenUpTo = Math.min(disk.chosenUpTo, found.chosenUpTo);
     if (found.chosenUpTo < disk.chosenUpTo) lost(`the mark ${disk.chosenUpTo}; it found ${found.chosenUpTo}`);
     this.#refuseInvented(node, disk, found);
     disk.underWay.clear();
     disk.promised = found.promised;
-    for (const vote of found.votes) this.#hold(node, disk, vote);
+    for (const vote of found.votes) {
+      const before = disk.votes.get(vote.slot)?.ballot ?? null;
+      if (vote.slot > disk.forgotUpTo || compareBallots(vote.ballot, before) >= 0) this.#hold(node, disk, vote);
+    }
     for (const { slot, value } of found.chosen) {
-      disk.chosen.set(slot, value);
+      // From a damaged log come votes as well, those of which the mark may speak.
+      const vote = found.damage === undefined ? undefined : votes.get(slot);
+      if (vote === undefined || !sameBytes(vote.value, value)) disk.chosen.set(slot, value);
       this.#takenForChosen(node, slot, value);
     }
+    if (disk.forgotUpTo > 0) this.#onDamage(node, found);
     this.#mark(node, disk, Math.max(disk.chosenUpTo, found.chosenUpTo));
+  }
+
+  /** Where the last vote of a slot is lost an older one must not pass for what is chosen there. */
+  #onDamage(node: NodeId, found: Recovered): void {
+    const learned = new Set(found.chosen.map(({ slot }) => slot));
+    for (const { slot, value } of found.votes) {
+      if (slot <= found.chosenUpTo && !learned.has(slot)) this.#takenForChosen(node, slot, value);
+    }
+    const repaired = found.chosenUpTo >= (found.damage?.upTo ?? 0);
+    this.#judge.sometimes(repaired ? "damaged log, repaired before" : "damaged log met");
+  }
+
+  #mayVote(node: NodeId, disk: Held, what: string): void {
+    this.#judge.check(
+      disk.chosenUpTo >= disk.forgotUpTo,
+      "a damaged node only learns",
+      () =>
+        `node ${node} ${what}; it may have forgotten votes up to slot ${disk.forgotUpTo}, and knows ${disk.chosenUpTo}`,
+    );
   }
 
   #refuseInvented(node: NodeId, disk: Held, found: Recovered): void {
@@ -213,6 +255,7 @@ export class Oracle {
     if ("durableUpTo" in message) {
       durable(message.durableUpTo <= disk.chosenUpTo, () => `${message.durableUpTo} is not marked on its disk`);
     }
+    if (FOR_VOTERS.includes(message.kind)) this.#mayVote(from, disk, `sends ${message.kind}`);
     switch (message.kind) {
       case "prepare":
       case "promise":

@@ -77,7 +77,11 @@ export class Recovery {
   #bootCore(): void {
     const { cluster, timeline } = this.#p;
     if (this.#over) return;
-    for (const id of this.core) cluster.boot(id);
+    for (const id of this.core) {
+      // A wrong bit that was read once may pass for a damaged log: its operator starts it again, and the bit is right.
+      if (cluster.running.get(id)?.node.status().voting === false) cluster.crash(id, "kill");
+      cluster.boot(id);
+    }
     timeline.after(5, () => this.#bootCore());
   }
 

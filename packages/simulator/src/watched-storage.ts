@@ -26,6 +26,8 @@ export function watchedStorage(
       watch.opened();
       oracle.onRecovered(id, recovered);
       note(`opens its store: ${recovered.votes.length} votes, chosen up to ${recovered.chosenUpTo}`);
+      if (recovered.damage !== undefined)
+        note(`its log is damaged: it may have forgotten votes up to ${recovered.damage.upTo}`);
       return recovered;
     },
     write: async (write: StorageWrite): Promise<void> => {

@@ -18,4 +18,4 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** Every lasting format of this package carries this number. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;

@@ -17,7 +17,7 @@ import { writeIdentity } from "./identity.js";
 import { snapshotName, TEMPORARY } from "./names.js";
 import { nodeFileSystem } from "./node-file-system.js";
 import { makeStoreDirectory, type OpenedStore, openStore, refuseMissing, type StoreSettings } from "./open-store.js";
-import { encodeBody } from "./records.js";
+import { ballotNumbers, checkNumber, encodeBody } from "./records.js";
 import { installSnapshot, readSnapshotFile, type SnapshotPlace, writeSnapshot } from "./snapshot.js";
 
 export interface FileStorageOptions {
@@ -109,9 +109,12 @@ class FileStorage implements Storage, AsyncDisposable {
       ...(chosenUpTo === undefined ? {} : { chosenUpTo }),
       ...(leaseMs === undefined ? {} : { leaseMs }),
     };
-    const body = encodeBody({ ...marks, votes, chosen });
+    for (const number of promised === undefined ? [] : ballotNumbers(promised)) checkNumber(number);
+    checkNumber(chosenUpTo ?? 0);
+    const body = encodeBody({ votes, chosen });
+    const empty = body.bytes === 0 && promised === undefined && chosenUpTo === undefined;
     await this.#afterLogCalls(async () => {
-      if (body.bytes > 0) await log.append({ ...marks, votes: [], chosen: [] }, body);
+      if (!empty) await log.append(marks, body);
     });
   }
 

@@ -1,60 +1,67 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { FileSystem, Slot, Vote } from "@synod/interface";
+import type { FileSystem, Slot } from "@synod/interface";
 import { FORMAT_VERSION } from "./bytes.js";
 import { damaged, versionUnsupported } from "./errors.js";
-import { decodeHeader, HEADER_BYTES, type Header, MAGIC } from "./frame.js";
+import { Findings, type Recollection } from "./findings.js";
+import { decodeHeader, HEADER_BYTES, type Header, type LogState, MAGIC, raiseState } from "./frame.js";
 import { segmentName } from "./names.js";
-import { type DecodedBody, decodeBody, type LogState, raiseState, type Records } from "./records.js";
+import { type DecodedBody, decodeBody, type Records } from "./records.js";
 import { ReadWindow } from "./window.js";
 
 export interface SegmentInfo {
   readonly segment: number;
-  /** Highest slot of a vote or chosen value in it, or 0. */
+  /** Highest slot of a vote or chosen value in it, or that a lost batch of it can have held; 0 if there is none. */
   slotMax: Slot;
 }
 
-/** The last batch of the log: where it is, and what the next one is chained to. */
+/** How the log goes on. */
 export interface LogTail {
-  readonly header: Header;
-  /** Where it ends in its segment. */
-  readonly end: number;
-  /** All its records, those that a snapshot covers included. */
+  /** Of the next batch, with what it is chained to. */
+  readonly sequence: number;
+  readonly previous: number;
+  /** Records that it must repeat. */
   readonly records: Records;
 }
 
-export interface ReadLog {
+export interface ReadLog extends Recollection {
   readonly state: LogState;
-  readonly votes: Map<Slot, Vote>;
-  readonly chosen: Map<Slot, Uint8Array>;
-  /** Undefined if there is no whole batch. */
-  readonly tail: LogTail | undefined;
-  /** Segments up to the one with the last batch. */
+  readonly tail: LogTail;
+  /** What follows there is the debris of an unfinished write. Undefined if nothing may be cut. */
+  readonly end: { readonly segment: number; readonly at: number } | undefined;
+  /** Segments up to the one where the log ends. */
   readonly segments: SegmentInfo[];
-  /** Segments after it, which were created but never got a whole batch. */
-  readonly unbegun: readonly number[];
 }
 
-/** Where the frames of one segment stop. */
-interface Stop {
+/** A frame whose header can be read. */
+interface Frame {
+  readonly header: Header;
+  readonly whole: boolean;
+  /** Place of its segment among the segments. */
+  readonly index: number;
+}
+
+/** A stretch of bytes where a frame should begin and does not. */
+interface Gap {
   readonly segment: number;
   readonly at: number;
-  readonly frames: number;
 }
 
-/** Reads the whole log once, checks that it is all there, and adds it up. Changes nothing. */
+/** Reads the whole log once, finds what is missing in it, and adds the rest up. Changes nothing. */
 export class LogReader {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #storeId: string;
   readonly #skipUpTo: Slot;
 
-  readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0, leaseMs: 0 };
-  readonly #votes = new Map<Slot, Vote>();
-  readonly #chosen = new Map<Slot, Uint8Array>();
-  readonly #stops: Stop[] = [];
-  readonly #slotMax: Slot[] = [];
-  #last: Header | undefined;
+  readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0, slotMax: 0, leaseMs: 0 };
+  readonly #findings = new Findings();
+  readonly #segments: SegmentInfo[] = [];
+  /** The last frame with a readable header. If it is not whole, what follows tells whether it was lost or never finished. */
+  #last: Frame | undefined;
+  #lastWhole: Frame | undefined;
+  /** Where reading stopped for want of a frame, since the last one. */
+  #gap: Gap | undefined;
 
   constructor(fileSystem: FileSystem, directory: string, storeId: string, skipUpTo: Slot) {
     this.#fileSystem = fileSystem;
@@ -63,25 +70,40 @@ export class LogReader {
     this.#skipUpTo = skipUpTo;
   }
 
-  /** @throws SynodError `StoreDamaged`, `VersionUnsupported` */
+  /** @throws SynodError `StoreDamaged` for what is no mere loss of batches, `VersionUnsupported` */
   async read(segments: readonly number[]): Promise<ReadLog> {
     for (const segment of segments) {
-      await this.#withSegment(segment, async (window) => {
-        this.#stops.push(await this.#readFrames(segment, window));
-      });
+      this.#segments.push({ segment, slotMax: 0 });
+      await this.#withSegment(segment, (window) => this.#readSegment(segment, window));
     }
-    let kept = this.#stops.length;
-    while (kept > 0 && this.#stops[kept - 1]?.frames === 0) kept--;
-    // A whole frame beyond the first bad one proves that the bad one had been flushed. Segments with a successor need no
-    // such look: the sequence of the successor's first frame has told already.
-    for (const stop of this.#stops.slice(Math.max(kept - 1, 0))) await this.#refuseLaterFrames(stop);
+    const [last, whole] = [this.#last, this.#lastWhole];
+    if (last !== undefined && last !== whole && last.header.sequence > (whole?.header.sequence ?? 0) + 1) {
+      return this.#endUnread(last);
+    }
     return {
+      ...this.#findings.recollect(this.#state.chosenUpTo, this.#skipUpTo),
       state: this.#state,
-      votes: this.#votes,
-      chosen: this.#chosen,
-      tail: await this.#readTail(this.#stops[kept - 1]),
-      segments: segments.slice(0, kept).map((segment, i) => ({ segment, slotMax: this.#slotMax[i] ?? 0 })),
-      unbegun: segments.slice(kept),
+      tail: await this.#readTail(whole),
+      end: whole && { segment: whole.header.segment, at: endOf(whole.header) },
+      segments: this.#segments.slice(0, whole === undefined ? 0 : whole.index + 1),
+    };
+  }
+
+  /**
+   * The last header that can be read proves that a batch before it had been flushed, and the frames of both are bad. Whether its own was
+   * ever finished nobody knows; it counts as lost, and nothing is cut. The next batch leaves its sequence out, so that the loss is seen again.
+   */
+  #endUnread({ header, index }: Frame): ReadLog {
+    const file = this.#file(header.segment);
+    const place = { file, offset: header.offset, what: `batch ${header.sequence} is unreadable` };
+    this.#lost(place, header.state.slotMax);
+    raiseState(this.#state, header.state);
+    return {
+      ...this.#findings.recollect(this.#state.chosenUpTo, this.#skipUpTo),
+      state: this.#state,
+      tail: { sequence: header.sequence + 1, previous: header.checksum, records: { votes: [], chosen: [] } },
+      end: undefined,
+      segments: this.#segments.slice(0, index + 1),
     };
   }
 
@@ -98,115 +120,149 @@ export class LogReader {
     return join(this.#directory, segmentName(segment));
   }
 
-  async #readFrames(segment: number, window: ReadWindow): Promise<Stop> {
+  async #readSegment(segment: number, window: ReadWindow): Promise<void> {
     let at = 0;
-    let frames = 0;
-    let slotMax = 0;
     for (;;) {
-      if (!window.has(at, HEADER_BYTES) && !(await window.load(at, HEADER_BYTES))) break;
-      const header = decodeHeader(window.view(at, HEADER_BYTES), 0);
-      if (header === undefined) break;
-      this.#checkHeader(header, segment, at);
-      const from = at + HEADER_BYTES;
-      if (!window.has(from, header.bodyBytes) && !(await window.load(from, header.bodyBytes))) break;
-      const body = window.view(from, header.bodyBytes);
-      if (crc32(body) !== header.bodyChecksum) break;
-      slotMax = Math.max(slotMax, this.#takeBody(body, segment, at));
-      this.#last = header;
-      frames++;
-      at = from + header.bodyBytes;
+      const header = (await this.#headerAt(segment, window, at)) ?? (await this.#laterHeader(segment, window, at));
+      if (header === undefined) {
+        this.#gap ??= { segment, at };
+        return;
+      }
+      if (header.offset !== at) this.#gap = { segment, at };
+      await this.#takeFrame(header, window);
+      at = endOf(header);
     }
-    this.#slotMax.push(slotMax);
-    return { segment, at, frames };
   }
 
-  #takeBody(body: Buffer, segment: number, at: number): Slot {
-    const records = this.#decode(body, segment, at, this.#skipUpTo);
-    raiseState(this.#state, records);
-    for (const vote of records.votes) this.#votes.set(vote.slot, vote);
-    for (const { slot, value } of records.chosen) this.#chosen.set(slot, value);
-    return records.slotMax;
+  async #headerAt(segment: number, window: ReadWindow, at: number): Promise<Header | undefined> {
+    if (!window.has(at, HEADER_BYTES) && !(await window.load(at, HEADER_BYTES))) return undefined;
+    const header = decodeHeader(window.view(at, HEADER_BYTES), 0);
+    // A header with a valid checksum is no debris: whatever else is wrong with it means that files were mixed up.
+    if (header !== undefined) this.#checkPlace(header, segment, at);
+    return header;
   }
 
-  #decode(body: Buffer, segment: number, at: number, skipUpTo: Slot): DecodedBody {
-    const records = decodeBody(body, skipUpTo);
-    if (records === undefined) throw damaged(this.#file(segment), at, "its checksums are right, its records are not");
-    return records;
-  }
-
-  /** A header with a valid checksum is no debris: whatever else is wrong with it means that files were mixed up or lost. */
-  #checkHeader(header: Header, segment: number, at: number): void {
+  #checkPlace(header: Header, segment: number, at: number): void {
     const file = this.#file(segment);
     if (header.version !== FORMAT_VERSION) throw versionUnsupported(file, header.version);
     if (header.storeId !== this.#storeId) throw damaged(file, at, `it belongs to another store (${header.storeId})`);
     if (header.segment !== segment || header.offset !== at) {
       throw damaged(file, at, `what is there was written to segment ${header.segment}, byte ${header.offset}`);
     }
-    const last = this.#last;
-    const before = at === 0 ? this.#stops.at(-1) : undefined;
-    if (last === undefined) {
-      if (before === undefined) return;
-      // A segment is begun only when the one before holds a whole batch.
-      throw damaged(
-        this.#file(before.segment),
-        0,
-        `its first batch is unreadable, yet batch ${header.sequence} follows in ${file}`,
-      );
-    }
-    const follows = header.sequence === last.sequence + 1 && header.previous === last.checksum;
-    // The first batch of an opening takes the place of the last one that was read, whose bytes may never have reached the disk.
-    const replaces = at === 0 && header.sequence === last.sequence && header.previous === last.previous;
-    if (follows || replaces) return;
-    const [where, offset] = before === undefined ? [file, at] : [this.#file(before.segment), before.at];
-    throw damaged(
-      where,
-      offset,
-      `batch ${last.sequence + 1} is unreadable or missing there, yet batch ${header.sequence} follows in ${file}`,
-    );
   }
 
-  async #refuseLaterFrames(stop: Stop): Promise<void> {
-    const expected = (this.#last?.sequence ?? 0) + 1;
-    // The first frame of an unbegun segment may carry the last sequence again, so there the place alone is the proof.
-    const above = stop.frames === 0 ? expected - 1 : expected;
-    await this.#withSegment(stop.segment, async (window) => {
-      let at = stop.at + 1;
-      while (window.has(at, HEADER_BYTES) || (await window.load(at, HEADER_BYTES))) {
-        const rest = window.rest(at);
-        const found = rest.indexOf(MAGIC);
-        if (found < 0) {
-          // The magic may lie across the end of what is loaded.
-          at += rest.length - MAGIC.length + 1;
-          continue;
-        }
-        at += found;
-        if (!window.has(at, HEADER_BYTES) && !(await window.load(at, HEADER_BYTES))) return;
-        this.#refuseFrame(decodeHeader(window.view(at, HEADER_BYTES), 0), stop, at, above);
-        at++;
+  /** The next frame of this log beyond bytes that are none: it proves that what was there had been flushed. */
+  async #laterHeader(segment: number, window: ReadWindow, from: number): Promise<Header | undefined> {
+    const before = this.#last?.header.sequence ?? 0;
+    // Right after a frame the next sequence belongs to the place `from` alone.
+    const above = this.#last?.header.segment === segment ? before + 1 : before;
+    let at = from + 1;
+    while (window.has(at, HEADER_BYTES) || (await window.load(at, HEADER_BYTES))) {
+      const rest = window.rest(at);
+      const found = rest.indexOf(MAGIC);
+      if (found < 0) {
+        // The magic may lie across the end of what is loaded.
+        at += rest.length - MAGIC.length + 1;
+        continue;
       }
-    });
+      at += found;
+      if (!window.has(at, HEADER_BYTES) && !(await window.load(at, HEADER_BYTES))) return undefined;
+      const header = decodeHeader(window.view(at, HEADER_BYTES), 0);
+      const ours = header?.storeId === this.#storeId && header.segment === segment && header.offset === at;
+      if (ours && header.version !== FORMAT_VERSION) throw versionUnsupported(this.#file(segment), header.version);
+      if (ours && header.sequence > above) return header;
+      at++;
+    }
+    return undefined;
   }
 
-  #refuseFrame(header: Header | undefined, stop: Stop, at: number, above: number): void {
-    if (header === undefined || header.storeId !== this.#storeId) return;
-    if (header.segment !== stop.segment || header.offset !== at) return;
-    const file = this.#file(stop.segment);
-    if (header.version !== FORMAT_VERSION) throw versionUnsupported(file, header.version);
-    if (header.sequence <= above) return;
-    throw damaged(file, stop.at, `what is there is no whole batch, yet batch ${header.sequence} follows at byte ${at}`);
+  async #takeFrame(header: Header, window: ReadWindow): Promise<void> {
+    this.#checkOrder(header);
+    this.#gap = undefined;
+    const from = header.offset + HEADER_BYTES;
+    const there = window.has(from, header.bodyBytes) || (await window.load(from, header.bodyBytes));
+    const body = there ? window.view(from, header.bodyBytes) : undefined;
+    const whole = body !== undefined && crc32(body) === header.bodyChecksum;
+    this.#last = { header, whole, index: this.#segments.length - 1 };
+    if (!whole) return;
+    this.#lastWhole = this.#last;
+    const records = this.#decode(body, header, this.#skipUpTo);
+    raiseState(this.#state, header.state);
+    this.#findings.add(records);
+    this.#raiseSlotMax(this.#segments.length - 1, records.slotMax);
   }
 
-  async #readTail(stop: Stop | undefined): Promise<LogTail | undefined> {
-    const header = this.#last;
-    if (header === undefined || stop === undefined) return undefined;
-    return this.#withSegment(stop.segment, async (window) => {
+  #decode(body: Buffer, { segment, offset }: Header, skipUpTo: Slot): DecodedBody {
+    const records = decodeBody(body, skipUpTo);
+    if (records === undefined) {
+      throw damaged(this.#file(segment), offset, "its checksums are right, its records are not");
+    }
+    return records;
+  }
+
+  #raiseSlotMax(index: number, slot: Slot): void {
+    const info = this.#segments[index];
+    if (info !== undefined) info.slotMax = Math.max(info.slotMax, slot);
+  }
+
+  /** Batches between the last frame that was read and what comes next are lost. */
+  #lost(place: { file: string; offset: number; what: string }, upTo: Slot): void {
+    this.#findings.lost(place, this.#state.chosenUpTo, upTo);
+    // The segment must not be dropped before a snapshot covers what is lost: the loss would be forgotten with it.
+    this.#raiseSlotMax(this.#last?.index ?? 0, upTo);
+  }
+
+  /** Compares a frame with the last one that could be read: it follows, it takes its place, or something between the two is lost. */
+  #checkOrder(header: Header): void {
+    const { sequence, segment, offset, state } = header;
+    const [last, gap] = [this.#last, this.#gap];
+    const file = this.#file(segment);
+    const [where, at] = gap === undefined ? [file, offset] : [this.#file(gap.segment), gap.at];
+    const missing = (from: number): void => {
+      const what = `batch ${from} is unreadable or missing there, yet batch ${sequence} follows in ${file}`;
+      this.#lost({ file: where, offset: at, what }, state.slotMax);
+    };
+    if (last === undefined) {
+      // The first batch of an opening takes the place of the last one before, so batch 1 may stand at the head of any segment.
+      if (gap !== undefined && !(sequence === 1 && offset === 0)) missing(1);
+      return;
+    }
+    const before = last.header;
+    const follows = sequence === before.sequence + 1 && header.previous === before.checksum;
+    if (follows) {
+      if (last.whole) return;
+      // Its body was flushed before this frame was begun.
+      const what = `batch ${before.sequence} is unreadable, yet batch ${sequence} follows in ${file}`;
+      this.#lost({ file: this.#file(before.segment), offset: before.offset, what }, before.state.slotMax);
+      raiseState(this.#state, before.state);
+      return;
+    }
+    // The first batch of an opening repeats the last one that was read, whose bytes may never have reached the disk: nothing is lost with those.
+    const replaces = offset === 0 && sequence === before.sequence && header.previous === before.previous;
+    if (replaces) return;
+    const jumped = sequence > before.sequence + 1;
+    // Bytes in this segment, or a whole segment before it.
+    const unread = gap?.segment === segment || last.index < this.#segments.length - 2;
+    const skipped = unread && sequence > before.sequence;
+    if (jumped && (offset === 0 || skipped)) return missing(before.sequence + 1);
+    if (skipped) return missing(before.sequence);
+    throw damaged(where, at, `batch ${sequence} in ${file} was written after another batch ${before.sequence}`);
+  }
+
+  async #readTail(tail: Frame | undefined): Promise<LogTail> {
+    if (tail === undefined) return { sequence: 1, previous: 0, records: { votes: [], chosen: [] } };
+    const { header } = tail;
+    return this.#withSegment(header.segment, async (window) => {
       const from = header.offset + HEADER_BYTES;
       await window.load(from, header.bodyBytes);
       const body = window.view(from, header.bodyBytes);
       if (crc32(body) !== header.bodyChecksum) {
-        throw damaged(this.#file(stop.segment), header.offset, "the last batch reads differently the second time");
+        throw damaged(this.#file(header.segment), header.offset, "the last batch reads differently the second time");
       }
-      return { header, end: stop.at, records: this.#decode(body, stop.segment, header.offset, 0) };
+      const { sequence, previous } = header;
+      return { sequence, previous, records: this.#decode(body, header, 0) };
     });
   }
 }
+
+const endOf = (header: Header): number => header.offset + HEADER_BYTES + header.bodyBytes;

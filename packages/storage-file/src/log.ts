@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { FileHandle, FileSystem, Slot } from "@synod/interface";
-import { encodeHeader, HEADER_BYTES } from "./frame.js";
+import { encodeHeader, HEADER_BYTES, type LogState, raiseState } from "./frame.js";
 import type { LogTail, SegmentInfo } from "./log-reader.js";
 import { segmentName, TEMPORARY } from "./names.js";
-import { type EncodedBody, encodeBody, type LogState, raiseState, type Records, stateRecords } from "./records.js";
+import { type EncodedBody, encodeBody } from "./records.js";
 
 export interface LogPlace {
   readonly fileSystem: FileSystem;
@@ -18,7 +18,7 @@ const ZEROS = new Uint8Array(2 ** 20);
 /** The end of the write-ahead log that grows. The caller makes one call at a time and none after a failed one. */
 export class Log {
   readonly #place: LogPlace;
-  readonly #state: LogState;
+  #state: LogState;
   /** Oldest first; the last one is being written to. */
   readonly #segments: SegmentInfo[];
   #handle: FileHandle;
@@ -28,13 +28,13 @@ export class Log {
   /** The next segment, made while the present one is being filled. */
   #spare: Promise<FileHandle> | undefined;
 
-  private constructor(place: LogPlace, state: LogState, segments: SegmentInfo[], handle: FileHandle, tail?: LogTail) {
+  private constructor(place: LogPlace, state: LogState, segments: SegmentInfo[], handle: FileHandle, tail: LogTail) {
     this.#place = place;
     this.#state = state;
     this.#segments = segments;
     this.#handle = handle;
-    this.#sequence = tail === undefined ? 1 : tail.header.sequence;
-    this.#previous = tail === undefined ? 0 : tail.header.previous;
+    this.#sequence = tail.sequence;
+    this.#previous = tail.previous;
   }
 
   /**
@@ -46,14 +46,13 @@ export class Log {
     state: LogState,
     segments: readonly SegmentInfo[],
     number: number,
-    tail?: LogTail,
+    tail: LogTail,
   ): Promise<Log> {
     const handle = await prepareSegment(place);
     try {
       await installSegment(place, number);
       const log = new Log(place, { ...state }, [...segments, { segment: number, slotMax: 0 }], handle, tail);
-      const { votes, chosen } = tail?.records ?? { votes: [], chosen: [] };
-      await log.#write(encodeBody({ ...stateRecords(state), votes, chosen }));
+      await log.#write(state, encodeBody(tail.records));
       return log;
     } catch (error) {
       await handle.close();
@@ -61,21 +60,13 @@ export class Log {
     }
   }
 
-  /** Durable when it settles. `body` is what `records` were encoded to. */
-  async append(records: Records, body: EncodedBody): Promise<void> {
+  /** Durable when it settles. `marks` are what the write raises. */
+  async append(marks: Pick<Partial<LogState>, "promised" | "chosenUpTo">, body: EncodedBody): Promise<void> {
     const size = this.#place.segmentBytes;
     if (this.#offset + HEADER_BYTES + body.bytes > size && this.#offset > 0) {
       await this.#nextSegment();
-      const head = encodeBody(stateRecords(this.#state));
-      await this.#write({
-        chunks: [...head.chunks, ...body.chunks],
-        bytes: head.bytes + body.bytes,
-        slotMax: body.slotMax,
-      });
-    } else {
-      await this.#write(body);
     }
-    raiseState(this.#state, records);
+    await this.#write(marks, body);
     if (this.#spare === undefined && this.#offset > size / 2) {
       this.#spare = prepareSegment(this.#place);
       // Whoever needs the spare segment hears of its failure.
@@ -118,8 +109,11 @@ export class Log {
     this.#offset = 0;
   }
 
-  async #write(body: EncodedBody): Promise<void> {
+  async #write(marks: Partial<LogState>, body: EncodedBody): Promise<void> {
     const current = this.#segments.at(-1) as SegmentInfo;
+    const state = { ...this.#state };
+    raiseState(state, marks);
+    raiseState(state, { slotMax: body.slotMax });
     let bodyChecksum = 0;
     for (const chunk of body.chunks) bodyChecksum = crc32(chunk, bodyChecksum);
     const header = encodeHeader({
@@ -127,12 +121,14 @@ export class Log {
       segment: current.segment,
       offset: this.#offset,
       sequence: this.#sequence,
+      state,
       previous: this.#previous,
       bodyBytes: body.bytes,
       bodyChecksum,
     });
     await this.#handle.write([header.bytes, ...body.chunks], this.#offset);
     await this.#handle.datasync();
+    this.#state = state;
     this.#sequence++;
     this.#previous = header.checksum;
     this.#offset += HEADER_BYTES + body.bytes;

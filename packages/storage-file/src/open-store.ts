@@ -146,7 +146,7 @@ async function readLog(
   if (boots < identity.bootCount) {
     const last = join(directory, segmentName(segments.at(-1) ?? firstSegment));
     const what = `the log ends in opening ${boots} of ${identity.bootCount}; its end is lost or older files were put back`;
-    throw damaged(last, read.tail?.end ?? 0, what);
+    throw damaged(last, read.end?.at ?? 0, what);
   }
   if (boots > identity.bootCount + 1) {
     const what = `it counts ${identity.bootCount} openings, the log has ${boots}; an older file was put back`;
@@ -156,11 +156,11 @@ async function readLog(
 }
 
 /** The unfinished last write goes for good before anything is appended, lest it be read as something later. */
-async function cutTail({ fileSystem, directory }: StoreSettings, { tail }: ReadLog): Promise<void> {
-  if (tail === undefined) return;
-  const handle = await fileSystem.open(join(directory, segmentName(tail.header.segment)), "write");
+async function cutTail({ fileSystem, directory }: StoreSettings, { end }: ReadLog): Promise<void> {
+  if (end === undefined) return;
+  const handle = await fileSystem.open(join(directory, segmentName(end.segment)), "write");
   try {
-    if ((await handle.size()) > tail.end) await handle.truncate(tail.end);
+    if ((await handle.size()) > end.at) await handle.truncate(end.at);
     await handle.sync();
   } finally {
     await handle.close();
@@ -189,15 +189,15 @@ export async function makeStoreDirectory({ fileSystem, directory }: StoreSetting
 
 function summarize(identity: StoredIdentity, read: ReadLog, snapshot: SnapshotInfo | null): Recovered {
   const { clusterId, nodeId, storeId, founders, bootCount, bootId } = identity;
-  const chosen = Array.from(read.chosen, ([slot, value]) => ({ slot, value }));
   return {
     identity: { clusterId, nodeId, storeId, founders, bootCount, bootId },
     promised: read.state.promised,
-    votes: [...read.votes.values()].sort((a, b) => a.slot - b.slot),
-    chosen: chosen.sort((a, b) => a.slot - b.slot),
-    chosenUpTo: Math.max(read.state.chosenUpTo, snapshot?.index ?? 0),
+    votes: read.votes,
+    chosen: read.chosen,
+    chosenUpTo: read.chosenUpTo,
     leaseMs: read.state.leaseMs,
     snapshot,
+    ...(read.damage === undefined ? {} : { damage: read.damage }),
   };
 }
 

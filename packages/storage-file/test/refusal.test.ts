@@ -61,17 +61,17 @@ const REFUSED = ["StoreDamaged", "VersionUnsupported"];
 
 describe("flipped bits", () => {
   test("in any batch but the last of the last segment are damage", async () => {
-    const disk = await stored(3);
+    const disk = await stored(2);
     const [name = ""] = names(disk, "wal");
     const whole = Buffer.from(content(disk, name));
     const lastFrame = whole.lastIndexOf("SYNW");
-    expect(lastFrame).toBeGreaterThan(600);
+    expect(lastFrame).toBeGreaterThan(400);
     await eachFlip(disk, name, lastFrame, async (copy, at) => {
-      expect(REFUSED, `byte ${at}`).toContain(await refusal(copy));
+      expect((await opened(copy)).damage, `byte ${at}`).toBeDefined();
     });
     await eachFlip(disk, name, whole.length, async (copy, at) => {
       if (at >= lastFrame)
-        expect((await opened(copy)).votes.length, `byte ${at}`).toBe(at < lastFrame + 64 + 29 + 200 ? 2 : 3);
+        expect((await opened(copy)).votes.length, `byte ${at}`).toBe(at < lastFrame + 104 + 29 + 200 ? 1 : 2);
     });
   });
 
@@ -233,16 +233,16 @@ describe("other releases and leftovers", () => {
       const copy = disk.copy();
       copy.edit(path(name), (whole) => {
         const view = Buffer.from(whole.buffer);
-        view.writeUInt32LE(2, 4);
+        view.writeUInt32LE(3, 4);
         view.writeUInt32LE(crc32(view.subarray(0, headerBytes - 4)), headerBytes - 4);
         return whole;
       });
       return copy;
     };
-    expect(await refusal(later(names(disk, "wal").at(-1) ?? "", 64))).toBe("VersionUnsupported");
+    expect(await refusal(later(names(disk, "wal").at(-1) ?? "", 104))).toBe("VersionUnsupported");
     expect(await refusal(later(names(disk, "snapshot")[0] ?? "", 36))).toBe("VersionUnsupported");
     disk.edit(path("identity"), (whole) =>
-      bytes(Buffer.from(whole).toString().replace("synod-store 1", "synod-store 2")),
+      bytes(Buffer.from(whole).toString().replace("synod-store 2", "synod-store 3")),
     );
     expect(await refusal(disk)).toBe("VersionUnsupported");
   });
