@@ -1,6 +1,6 @@
 import { compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { followLeader, reject } from "./acceptor-handlers.js";
+import { followLeader, reject, repeatCredit } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
@@ -51,6 +51,7 @@ export function electionTick(core: Core, random: number): void {
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
   if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise) campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
+  if (core.creditRepeats > 0) repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
 }
