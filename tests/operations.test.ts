@@ -34,7 +34,8 @@ test("docs/OPERATIONS.md has one row for each", () => {
     .split("\n")
     .filter((line) => line.startsWith("| `synod_"));
   const wanted = Object.entries(METRICS).map(
-    ([name, { kind, unit, labels = [], help }]) => `| \`${name}\` | ${kind} | ${unit} | ${labels.join(", ")} | ${help} |`,
+    ([name, { kind, unit, labels = [], help }]) =>
+      `| \`${name}\` | ${kind} | ${unit} | ${labels.join(", ")} | ${help} |`,
   );
   expect(rows).toEqual(wanted);
 });

@@ -16,7 +16,11 @@ interface Load {
 const percentile = (sorted: readonly number[], share: number): number => sorted[Math.floor(sorted.length * share)] ?? 0;
 
 /** Requests at a fixed rate, whatever becomes of them: clients that do not wait for each other. */
-async function offer(world: World, id: number, options: { everyMs: number; each: number; forMs: number }): Promise<Load> {
+async function offer(
+  world: World,
+  id: number,
+  options: { everyMs: number; each: number; forMs: number },
+): Promise<Load> {
   const load: Load = { answered: [], refused: 0, refusedMs: 0, retryAfterMs: [Infinity, 0], others: [] };
   const { clock } = world;
   const endMs = clock.now() + options.forMs;

@@ -55,7 +55,12 @@ export class World {
     const { limits, quorum, alpha, storage = (each: number) => this.disk(each).storage() } = this.#options;
     const node = await createNode<Command, Query, Result>({
       id,
-      cluster: { id: "test", members: this.ids.map((each) => ({ id: each })), ...(quorum && { quorum }), ...(alpha && { alpha }) },
+      cluster: {
+        id: "test",
+        members: this.ids.map((each) => ({ id: each })),
+        ...(quorum && { quorum }),
+        ...(alpha && { alpha }),
+      },
       stateMachine: machine,
       transport: this.#transport(id),
       storage: storage(id),

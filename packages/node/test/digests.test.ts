@@ -54,6 +54,12 @@ describe("digests of states", () => {
     expect(digests.overdue()).toEqual([]);
   });
 
+  it("half of the members are no majority", () => {
+    const { it: digests, hears } = node([1, 2, 3, 4]);
+    digests.applied(4);
+    expect([hears(2, 4, "a"), hears(3, 4, "b"), hears(4, 4, "b")]).toEqual([null, null, null]);
+  });
+
   it("logs that differ show without a digest; a machine that says nothing differs from none", () => {
     const { it: digests, hears } = node([1, 2, 3, 4, 5], () => null);
     digests.applied(4);
