@@ -11,6 +11,7 @@ export const ELECTION_TIMEOUT_MS = 250;
 export interface WorldOptions {
   readonly seed?: number;
   readonly quorum?: QuorumSpec;
+  readonly alpha?: number;
   readonly limits?: Partial<NodeLimits>;
   /** Each store by default a disk in memory. */
   readonly storage?: (id: number) => Storage;
@@ -51,10 +52,15 @@ export class World {
 
   async boot(id: number, bootstrap = false): Promise<TextNode> {
     const machine = new TextMachine();
-    const { limits, quorum, storage = (each: number) => this.disk(each).storage() } = this.#options;
+    const { limits, quorum, alpha, storage = (each: number) => this.disk(each).storage() } = this.#options;
     const node = await createNode<Command, Query, Result>({
       id,
-      cluster: { id: "test", members: this.ids.map((each) => ({ id: each })), ...(quorum && { quorum }) },
+      cluster: {
+        id: "test",
+        members: this.ids.map((each) => ({ id: each })),
+        ...(quorum && { quorum }),
+        ...(alpha && { alpha }),
+      },
       stateMachine: machine,
       transport: this.#transport(id),
       storage: storage(id),

@@ -63,7 +63,7 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_busy_total: counter("1", "Calls refused with Busy, and forwarded batches refused by this leader", "what"),
   synod_sessions: gauge("1", "Sessions in the table"),
   // Work.
-  synod_commands_applied_total: counter("commands", "Commands executed here, repeats not counted"),
+  synod_applied_commands_total: counter("commands", "Commands executed here, repeats not counted"),
   synod_apply_ms: distribution("ms", "Time of one slice of execution"),
   synod_apply_wait_ms: distribution("ms", "From knowing a value as chosen to having executed it, one value a slice"),
   synod_storage_write_ms: distribution("ms", "Time of one write with its sync"),

@@ -107,17 +107,27 @@ function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly Sl
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
   core.creditTold = creditBytes;
+  core.creditRepeats = 0;
   const message = { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes } as const;
   core.send(to, message, "control", after);
 }
 
 /** A leader that was told that nothing more can be taken in waits for this word. */
 export function tellCredit(core: Core): void {
-  const { leaderBallot, creditBytes, settings } = core;
-  if (core.creditTold > 0 || creditBytes < settings.creditBytesMax / 2) return;
+  if (core.creditTold > 0 || core.creditBytes < core.settings.creditBytesMax / 2) return;
+  repeatCredit(core);
+  core.creditRepeats = CREDIT_REPEATS;
+}
+
+/** Once in each round of the election clock, for some rounds. */
+export function repeatCredit(core: Core): void {
+  const { leaderBallot, creditRepeats } = core;
   if (leaderBallot === null || leaderBallot.node === core.me) return;
   sendAccepted(core, leaderBallot.node, leaderBallot, [], 0);
+  core.creditRepeats = creditRepeats - 1;
 }
+
+const CREDIT_REPEATS = 3;
 
 export function onCommit(core: Core, from: NodeId, message: Commit): void {
   const { ballot, chosenUpTo } = message;

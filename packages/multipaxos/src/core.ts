@@ -86,6 +86,8 @@ export class Core {
   applyBytes = 0;
   /** The credit that the leader was told last. */
   creditTold: number;
+  /** Rounds in which it is told again that there is credit: the leader may have heard the words in another order, or not. */
+  creditRepeats = 0;
   forwardSequence = 0;
   /** Something was chosen or a leadership began that the followers were not told of. */
   announcementDue = false;

@@ -1,6 +1,6 @@
 import { compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { followLeader } from "./acceptor-handlers.js";
+import { followLeader, repeatCredit } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
@@ -78,6 +78,7 @@ export function electionTick(core: Core, random: number): void {
   if (core.election.campaignNow(verdict, own, core.nowMs, random) && canPromise && !leased && core.voting)
     campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
+  if (core.creditRepeats > 0) repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
 }

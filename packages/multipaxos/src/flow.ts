@@ -19,7 +19,7 @@ interface Peer {
 }
 
 /** A peer that gave no credit may say so for ever, or its next word may be lost: after this many waits it is asked by a copy. */
-const PROBE_WAITS = 16;
+const PROBE_WAITS = 4;
 
 export interface FlowOptions {
   /** Credit of a peer that has not said anything yet. */
@@ -54,10 +54,10 @@ export class Flow {
     Object.assign(this.#peer(peer), { withheldFrom, withheldBytes });
   }
 
-  /** A run of values may go out now. One alone may be above the credit, if there is any. */
-  admits(peer: NodeId, bytes: number): boolean {
+  /** So many values may go out now. One alone may be above the credit, if there is any and nothing else is on the way. */
+  admits(peer: NodeId, bytes: number, count: number = 1): boolean {
     const { creditBytes, sentBytes } = this.#peer(peer);
-    return creditBytes > 0 && (sentBytes === 0 || sentBytes + bytes <= creditBytes);
+    return creditBytes > 0 && (sentBytes + bytes <= creditBytes || (sentBytes === 0 && count === 1));
   }
 
   sent(peer: NodeId, slot: Slot, bytes: number): void {

@@ -170,8 +170,8 @@ export function flushLeader(core: Core): void {
   if (ballot === null || !core.leads) return;
   const news = core.outgoing.length > 0 || core.announcementDue;
   const told = new Set<NodeId>();
-  for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
   for (const peer of sendOutgoing(core)) told.add(peer);
+  for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
   const rest = core.others.filter((peer) => !told.has(peer));
   if (news) core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   core.announcementDue = false;
@@ -186,7 +186,7 @@ function sendOutgoing(core: Core): readonly NodeId[] {
   const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
   const able: NodeId[] = [];
   for (const peer of core.others) {
-    if (flow.withheldFrom(peer) === null && flow.admits(peer, bytes)) able.push(peer);
+    if (flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length)) able.push(peer);
     else flow.withhold(peer, first.slot, bytes);
   }
   if (able.length === 0) return able;

@@ -326,7 +326,8 @@ export class Proposer {
     for (const id of this.#options.quorums.members) {
       const member = this.#member(id);
       const waitMs = this.#waitMs(member);
-      if ((member.resent !== null && nowMs - member.resent.atMs < waitMs) || !may(id)) continue;
+      if (member.resent !== null && nowMs - member.resent.atMs < waitMs) continue;
+      if (!may(id)) continue;
       const proposals = this.#unvoted(id, nowMs - waitMs, bytesMax);
       const last = proposals.at(-1);
       if (last === undefined) continue;

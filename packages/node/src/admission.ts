@@ -10,10 +10,10 @@ export interface AdmissionOptions {
 /** What a call costs besides its bytes: small commands must not take more memory than they count. */
 const CALL_BYTES = 1024;
 /** So many calls are taken in whatever their rate: below it a rate says little. */
-const CALLS_ALWAYS = 128;
+const CALLS_ALWAYS = 16;
 /** Rounds over which the rate is taken, and after which a queue that was not empty in between counts as standing. */
 const ROUNDS = 8;
-/** A rate seen once fades by half in about a second of ordinary rounds: a pause, e.g. an election, is no lack of capacity. */
+/** A rate seen once fades by half in about a second of ordinary rounds, but for pauses: an election is no lack of capacity. */
 const FADE = 0.98;
 
 /**
@@ -92,6 +92,7 @@ export class Admission {
     if (this.#rounds.length > ROUNDS + 1) this.#rounds.shift();
     const [first] = this.#rounds;
     if (first === undefined || nowMs <= first.atMs) return;
-    this.#callsPerMs = Math.max((this.#answered - first.answered) / (nowMs - first.atMs), this.#callsPerMs * FADE);
+    const answered = this.#answered - first.answered;
+    if (answered > 0) this.#callsPerMs = Math.max(answered / (nowMs - first.atMs), this.#callsPerMs * FADE);
   }
 }

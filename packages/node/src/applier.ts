@@ -68,7 +68,7 @@ export class Applier {
       nowMs = this.#o.now();
     } while (nowMs - startedMs < SLICE_MS && !this.#o.buggify("one value executed a turn"));
     metrics.observe("synod_apply_ms", nowMs - startedMs);
-    if (this.commands > before) metrics.count("synod_commands_applied_total", this.commands - before);
+    if (this.commands > before) metrics.count("synod_applied_commands_total", this.commands - before);
     if (this.idle || this.#head > 1024) {
       this.#queue.splice(0, this.#head);
       this.#head = 0;

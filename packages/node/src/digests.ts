@@ -54,8 +54,9 @@ export class Digests {
   readonly #open = new Map<Slot, number>();
   #level = 0;
   #takenAtMs: number;
-  /** Last slot at which a majority agreed with this node. */
+  /** Last slot at which all that spoke agreed, and at which a majority agreed with this node. */
   #agreedSlot: Slot = 0;
+  #majoritySlot: Slot = 0;
 
   constructor(options: DigestsOptions) {
     this.#o = options;
@@ -108,6 +109,7 @@ export class Digests {
     }
     this.#open.delete(slot);
     if (finding.kind === "agree") this.#agreedSlot = Math.max(this.#agreedSlot, slot);
+    if (finding.kind !== "ownDiffers") this.#majoritySlot = Math.max(this.#majoritySlot, slot);
     return this.#news(finding);
   }
 
@@ -145,7 +147,8 @@ export class Digests {
     if (differs.length === 0) return null;
     const others = differs.map((id) => words.get(id)).filter((word) => word !== undefined);
     const isCommon = others.some((word) => majority(others.filter((other) => isSame(other, word)).length));
-    return { kind: isCommon ? "ownDiffers" : "undecided", ...range, peers: differs };
+    if (isCommon) return { kind: "ownDiffers", slot, after: this.#majoritySlot, peers: differs };
+    return { kind: "undecided", ...range, peers: differs };
   }
 }
 

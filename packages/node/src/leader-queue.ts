@@ -177,7 +177,7 @@ export class LeaderQueue {
     this.#turns.clear();
     this.#bytes = 0;
     this.#count = 0;
-    for (const origin of origins) for (const queued of [...origin.all()]) queued.dropped();
+    for (const origin of origins) for (const queued of origin.all()) queued.dropped();
   }
 
   #forget(queued: Queued): void {

@@ -49,4 +49,23 @@ describe("the leader's queue", () => {
     withdraw[0]?.();
     expect([queue.count, names(queue.take(100))]).toEqual([1, ["d"]]);
   });
+
+  it("takes from the sessions of an origin in turn: one with much to do starves nobody", () => {
+    const queue = new LeaderQueue();
+    const of = (slot: number, sequence: number): Queued => ({
+      ...queued(""),
+      entry: {
+        kind: "command",
+        ticket: { session: { slot, index: 0 }, sequence, floor: 0 },
+        body: new Uint8Array(),
+      },
+    });
+    for (let i = 1; i <= 100; i++) queue.add(1, of(7, i));
+    for (let i = 1; i <= 2; i++) queue.add(1, of(8, i));
+    for (let i = 1; i <= 2; i++) queue.add(2, of(9, i));
+    const order = queue
+      .take(80)
+      .map(({ entry }) => (entry.kind === "command" ? `${entry.ticket.session.slot}#${entry.ticket.sequence}` : ""));
+    expect(order).toEqual(["7#1", "9#1", "8#1", "9#2", "7#2", "8#2", "7#3", "7#4"]);
+  });
 });

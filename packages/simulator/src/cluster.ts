@@ -187,6 +187,17 @@ export class Cluster {
     this.disk(id).lose();
   }
 
+  /** A bit flips, as long as a majority of the states is right. */
+  flipState(id: NodeId): void {
+    const { life } = this.process(id);
+    const flipped = this.ids.filter((each) => (this.process(each).life?.flipped ?? null) !== null);
+    const tooMany = 2 * (flipped.length + 1) >= this.ids.length;
+    if (life === null || life.flipped !== null || tooMany || !this.running.has(id)) return;
+    life.flipped = `!${id}.${life.number}`;
+    this.note(id, "has a bit flipped");
+    this.#p.judge.sometimes("state bit flipped");
+  }
+
   jumpClock(id: NodeId, byMs: number): void {
     this.process(id).jump(byMs);
     this.#p.ledger.clocksAheadMs += byMs;
@@ -241,6 +252,7 @@ export class Cluster {
     if (own.digest === undefined) judge.sometimes("states not compared: the state machine has no digest");
     const machine = watchedMachine(own, {
       applied: (tag, context, result) => ledger.onApply({ node: id, life, tag, context, result }),
+      flipped: () => life.flipped ?? "",
       impure: (call, used) => judge.fail("deterministic apply", `${call} uses ${used.join(", ")}`),
     });
     const rare = random.fork();
@@ -301,6 +313,7 @@ export class Cluster {
   #excused(id: NodeId, code: string): boolean {
     const { disk, ports } = this.process(id);
     if (this.#p.deploy.explains(id, code)) return true;
+    if (code === "StateDiverged") return (this.process(id).life?.flipped ?? null) !== null;
     if (ports.struck !== null && FATAL_CALLS.includes(ports.struck)) return true;
     if (disk.faulty) return code === "StoreFailed" || code === "StoreFull";
     if (disk.state === "lost") return code === "NotFormatted";
@@ -326,6 +339,7 @@ export class Cluster {
       );
       if (this.disk(id).faulty) judge.sometimes("stopped by a failing disk");
       this.#p.deploy.onStopped(id, failure?.code ?? "");
+      if (failure?.code === "StateDiverged") judge.sometimes("diverged state found");
       this.note(id, `stops by itself: ${failure?.code}`);
       this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
       return;
@@ -348,8 +362,8 @@ export class Cluster {
   }
 
   compareDigest(id: NodeId): void {
-    const node = this.running.get(id)?.node;
-    if (node !== undefined) this.#sight.compare(id, node.digest());
+    const { life, node } = this.running.get(id) ?? {};
+    if (node !== undefined && life?.flipped === null) this.#sight.compare(id, node.digest());
   }
 
   #roleChanged(id: NodeId, role: string): void {

@@ -38,6 +38,8 @@ export interface FaultWeights {
   readonly clockJump: number;
   /** A call of a node to one of its ports throws. */
   readonly throwFromPort: number;
+  /** A bit of a state in memory is another one: only the digest shows it. */
+  readonly flipState: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -87,6 +89,7 @@ const NO_FAULTS: FaultWeights = {
   loseDisk: 0,
   clockJump: 0,
   throwFromPort: 0,
+  flipState: 0,
 };
 
 function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
@@ -153,7 +156,12 @@ function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
           rot: drawn(share * 0.2),
           loseDisk: drawn(share * 0.2),
         };
-  const process = { kill: drawn(share), close: drawn(share * 0.6), throwFromPort: drawn(share * 0.4) };
+  const process = {
+    kill: drawn(share),
+    close: drawn(share * 0.6),
+    throwFromPort: drawn(share * 0.4),
+    flipState: drawn(share * 0.3),
+  };
   return { ...NO_FAULTS, ...network, ...disk, ...process };
 }
 
@@ -163,6 +171,9 @@ function drawLimits(random: SeededRandom): Config["limits"] {
     electionTimeoutMs: random.pick([100, 150, 250]),
     proposeTimeoutMs: random.pick([400, 1_500, 3_000]),
     readTimeoutMs: random.pick([400, 1_500, 3_000]),
+    digestEverySlots: random.pick([1, 4, 64]),
+    ...(random.chance(0.3) ? { peerBytesMax: random.pick([1, 500, 20_000]) } : {}),
+    ...(random.chance(0.2) ? { queueWaitMs: random.pick([1, 50]) } : {}),
     ...(tiny ? { inFlightCommandsMax: random.int(1, 4), batchBytesMax: random.pick([1, 64, 1024]) } : {}),
   };
 }

@@ -26,6 +26,7 @@ const KINDS: readonly (keyof FaultWeights)[] = [
   "loseDisk",
   "clockJump",
   "throwFromPort",
+  "flipState",
 ];
 
 const DISK_FAULTS: readonly DiskFault[] = ["kill", "kill", "power cut", "power cut", "EIO", "ENOSPC"];
@@ -166,6 +167,8 @@ export class Nemesis {
       }
       case "throwFromPort":
         return this.#armPort(id, random);
+      case "flipState":
+        return cluster.flipState(id);
     }
   }
 

@@ -9,6 +9,8 @@ export class Life {
   readonly number: number;
   readonly process: Process;
   alive = true;
+  /** What is wrong with its state in memory; null: nothing. */
+  flipped: string | null = null;
   /** Told when it ends without a word, by a crash. */
   readonly onCrash: Set<() => void> = new Set();
 

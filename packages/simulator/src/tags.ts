@@ -36,6 +36,8 @@ export interface MachineWatch {
   applied(tag: number, context: ApplyContext, result: unknown): void;
   /** A call used something that differs between replicas, such as `Date.now()`. */
   impure(call: string, used: readonly string[]): void;
+  /** What is wrong with the state, though no command shows it. */
+  flipped(): string;
 }
 
 /** The user's state machine, watched. */
@@ -65,7 +67,7 @@ export function watchedMachine<Command, Query, Result, Answer>(
     snapshot: () => inner.snapshot(),
     restore: (chunks: Iterable<Uint8Array>) => pure("restore", () => inner.restore(chunks)),
     ...(inner.version === undefined ? {} : { version: inner.version }),
-    ...(inner.digest === undefined ? {} : { digest: () => inner.digest?.() ?? "" }),
+    ...(inner.digest === undefined ? {} : { digest: () => (inner.digest?.() ?? "") + watch.flipped() }),
     ...(inner.nextDeadline === undefined ? {} : { nextDeadline: () => inner.nextDeadline?.() ?? null }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { flowMutants } from "./flow.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { logMutants } from "./log.js";
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...readMutants,
   ...serviceMutants,
   ...nodeMutants,
+  ...flowMutants,
   ...storageMutants,
   ...wireMutants,
   ...versionMutants,

@@ -188,8 +188,8 @@ export const proposerMutants: readonly Mutant[] = [
       ),
       handlers(
         `queueProposals(core, core.proposer.recover(core.nowMs));
-  for (const`,
-        `for (const`,
+  const may`,
+        `const may`,
       ),
     ],
     finder: {
@@ -302,7 +302,10 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [19],
     title: "An idle leader never tells what it has got chosen",
     patches: [
-      handlers(`} else if (core.announcementDue) {`, `} else if (core.announcementDue && core.outgoing.length > 0) {`),
+      handlers(
+        `const news = core.outgoing.length > 0 || core.announcementDue;`,
+        `const news = core.outgoing.length > 0;`,
+      ),
       inFile("election-handlers")(`core.log.announce(leaderBallot, chosenUpTo);`, ``),
       inFile("catch-up")(
         `const range = this.#log.missing(1)[0];`,

@@ -191,6 +191,8 @@ function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
     frameValueBytesMax: random.pick([1, 24, 64, 1_000, 1_000_000]),
     inFlightBytesMax: random.pick([4, 100, 10_000, 1_000_000]),
     writeBytesMax: random.pick([1, 150, 1_000_000]),
+    creditBytesMax: random.pick([1, 40, 1_000, 1_000_000]),
+    applyBytesMax: random.pick([100, 2_000, 1_000_000]),
   };
 }
 

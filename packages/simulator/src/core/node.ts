@@ -271,6 +271,12 @@ export class CoreNode {
     );
     life.promised = promised;
     const { openSlots, openBytes } = status;
+    for (const { sentBytes, withheldBytes } of status.peers) {
+      const { creditBytesMax = Infinity } = settings;
+      const text = (): string => `node ${this.id} has ${sentBytes} bytes on the way to one peer`;
+      check(sentBytes <= Math.max(creditBytesMax, valueBytesMax), "memory bounds", text);
+      if (withheldBytes > 0) this.#p.world.sometimes("values held back for lack of credit");
+    }
     check(
       openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
       "memory bounds",
@@ -377,7 +383,7 @@ export class CoreNode {
     const { applyMs, world } = this.#p;
     if (applyMs === 0) {
       life.applied = life.handedOut;
-      life.replica.appliedUpTo(life.applied);
+      this.#tellApplied(life);
       this.#answerReads(life);
       return;
     }
@@ -386,11 +392,15 @@ export class CoreNode {
       this.#whenAwake(life, () => {
         life.applyPlanned = false;
         life.applied = world.random.int(life.applied + 1, life.handedOut);
-        this.turn(() => life.replica.appliedUpTo(life.applied));
+        this.turn(() => this.#tellApplied(life));
         this.#answerReads(life);
         if (this.life === life) this.#execute(life);
       }),
     );
+  }
+
+  #tellApplied({ replica, applied, handedOut }: Life): void {
+    replica.appliedUpTo(applied, (handedOut - applied) * this.#p.valueBytesMax);
   }
 
   #readReady(life: Life, ready: ReadReady): void {

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { creditOf, Flow } from "../src/flow.js";
+
+const flow = (): Flow => new Flow({ creditBytesMax: 100, resendMs: 10 });
+
+describe("credits", () => {
+  it("bound what is on the way; answers to later slots stand for earlier ones", () => {
+    const it = flow();
+    expect(it.admits(2, 60, 2)).toBe(true);
+    it.sent(2, 1, 30);
+    it.sent(2, 2, 30);
+    expect([it.admits(2, 40), it.admits(2, 41), it.admits(3, 100, 2)]).toEqual([true, false, true]);
+    it.answered(2, 2);
+    expect(it.of(2)).toEqual({ sentBytes: 0, creditBytes: 100, withheldBytes: 0 });
+  });
+
+  it("let one large value pass alone, and nothing where there is none", () => {
+    const it = flow();
+    expect([it.admits(2, 101), it.admits(2, 101, 2)]).toEqual([true, false]);
+    it.credit(2, 0, 5);
+    expect([it.admits(2, 1), it.mayProbe(2, 44), it.mayProbe(2, 45)]).toEqual([false, false, true]);
+    it.credit(2, 1_000, 50);
+    expect([it.admits(2, 100, 2), it.admits(2, 101, 2)]).toEqual([true, false]);
+  });
+
+  it("remember from where a peer was left out, also when its connection breaks", () => {
+    const it = flow();
+    it.sent(2, 1, 90);
+    it.withhold(2, 2, 20);
+    it.withhold(2, 3, 20);
+    it.lost(2);
+    expect([it.withheldFrom(2), it.of(2).sentBytes, it.of(2).withheldBytes]).toEqual([2, 0, 40]);
+    it.goOnFrom(2, null);
+    expect(it.withheldFrom(2)).toBe(null);
+    it.reset();
+    expect(it.of(2).withheldBytes).toBe(0);
+  });
+
+  it("are what is left before the disk and before execution, in coarse steps", () => {
+    const credit = (writeBytes: number, applyBytes: number): number =>
+      creditOf({ creditBytesMax: 800, applyBytesMax: 4_000, writeBytes, applyBytes });
+    expect([credit(0, 0), credit(50, 0), credit(100, 0), credit(750, 0), credit(800, 0), credit(9_000, 0)]).toEqual([
+      800, 800, 700, 100, 0, 0,
+    ]);
+    expect([credit(0, 3_000), credit(0, 3_950), credit(0, 4_000)]).toEqual([800, 100, 0]);
+  });
+});

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { Digests } from "../src/digests.js";
+
+/** One node of `members` that says `digest` of its state at every fourth slot, at a cost of `tookMs`. */
+function node(members: readonly number[], digest: () => string | null = () => "a") {
+  const clock = { nowMs: 0, tookMs: 0 };
+  const machineDigest = (): string | null => {
+    clock.nowMs += clock.tookMs;
+    return digest();
+  };
+  const it = new Digests({
+    self: 1,
+    members,
+    machine: { chainHash: "c", machineDigest },
+    everySlots: 4,
+    patienceMs: 100,
+    now: () => clock.nowMs,
+  });
+  const hears = (from: number, slot: number, digest: string | null, chainHash = "c") => {
+    it.received(from, { kind: "stateDigest", slot, chainHash, digest });
+    return it.compare(slot);
+  };
+  return { it, clock, hears };
+}
+
+describe("digests of states", () => {
+  it("are due at every so many slots, and agree with a majority", () => {
+    const { it: digests, hears } = node([1, 2, 3]);
+    expect([1, 2, 3, 4, 5].map((slot) => digests.applied(slot)?.slot ?? 0)).toEqual([0, 0, 0, 4, 0]);
+    expect(digests.compare(4)).toBe(null);
+    expect(hears(2, 4, "a")).toEqual({ kind: "agree", slot: 4 });
+    expect(hears(3, 4, "a")).toBe(null);
+  });
+
+  it("tell who is in the minority, whatever comes first", () => {
+    const { it: digests, hears } = node([1, 2, 3]);
+    digests.applied(4);
+    hears(2, 4, "a");
+    digests.applied(8);
+    expect(hears(2, 8, "b")).toBe(null);
+    expect(hears(3, 8, "a")).toEqual({ kind: "othersDiffer", slot: 8, after: 4, peers: [2] });
+    digests.applied(12);
+    expect(hears(2, 12, "b")).toBe(null);
+    expect(hears(3, 12, "b")).toEqual({ kind: "ownDiffers", slot: 12, after: 8, peers: [2, 3] });
+  });
+
+  it("two that differ from this one and from each other are no majority", () => {
+    const { it: digests, clock, hears } = node([1, 2, 3]);
+    digests.applied(4);
+    expect([hears(2, 4, "b"), hears(3, 4, "c")]).toEqual([null, null]);
+    expect(digests.overdue()).toEqual([]);
+    clock.nowMs += 100;
+    expect(digests.overdue()).toEqual([{ kind: "undecided", slot: 4, after: 0, peers: [2, 3] }]);
+    expect(digests.overdue()).toEqual([]);
+  });
+
+  it("half of the members are no majority", () => {
+    const { it: digests, hears } = node([1, 2, 3, 4]);
+    digests.applied(4);
+    expect([hears(2, 4, "a"), hears(3, 4, "b"), hears(4, 4, "b")]).toEqual([null, null, null]);
+  });
+
+  it("logs that differ show without a digest; a machine that says nothing differs from none", () => {
+    const { it: digests, hears } = node([1, 2, 3, 4, 5], () => null);
+    digests.applied(4);
+    hears(2, 4, "a");
+    expect(hears(3, 4, "b")).toEqual({ kind: "agree", slot: 4 });
+    digests.applied(8);
+    for (const peer of [2, 3]) hears(peer, 8, null, "d");
+    expect(hears(4, 8, null, "d")).toMatchObject({ kind: "ownDiffers", peers: [2, 3, 4] });
+  });
+
+  it("words of strangers, of slots in between and of long ago are not kept", () => {
+    const { it: digests, hears } = node([1, 2, 3]);
+    digests.applied(4);
+    expect([hears(9, 4, "b"), hears(1, 4, "b"), hears(2, 5, "b")]).toEqual([null, null, null]);
+    for (let slot = 8; slot <= 400; slot += 4) digests.applied(slot);
+    expect([hears(2, 4, "b"), hears(3, 4, "b")]).toEqual([null, null]);
+  });
+
+  it("take a hundredth of the time at most, at slots that the quicker ones have, too", () => {
+    const { it: digests, clock } = node([1, 2, 3]);
+    clock.tookMs = 50;
+    const slots: number[] = [];
+    for (let slot = 1; slot <= 40_000; slot++) {
+      clock.nowMs += 1;
+      if (digests.applied(slot) !== null) slots.push(slot);
+    }
+    expect(slots.length).toBeGreaterThan(3);
+    expect(slots.length * clock.tookMs).toBeLessThan(0.03 * clock.nowMs);
+    const late = slots.slice(-3);
+    for (const slot of late) expect(slot % 1024).toBe(0);
+    // Cheap again: back to every fourth slot.
+    clock.tookMs = 0;
+    let last = 0;
+    for (let slot = 40_001; slot <= 120_000; slot++) {
+      clock.nowMs += 1;
+      if (digests.applied(slot) !== null) last = slot;
+    }
+    expect(last).toBe(120_000);
+  });
+});

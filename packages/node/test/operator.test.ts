@@ -1,0 +1,77 @@
+import { type Logger, METRICS, type Metrics } from "@synod/interface";
+import { expect, it } from "vitest";
+import { createNode } from "../src/index.js";
+import { Counter, type CounterCommand, type CounterNode, json, World } from "./world.js";
+
+/** A logger and metrics that keep what they are told. */
+function watched(): { logger: Logger; metrics: Metrics; lines: string[]; calls: Map<string, number>; wrong: string[] } {
+  const lines: string[] = [];
+  const calls = new Map<string, number>();
+  const wrong: string[] = [];
+  const line = (message: string): void => void lines.push(message);
+  const told =
+    (kind: string) =>
+    (name: string, value: number = 1, labels: Readonly<Record<string, string>> = {}): void => {
+      calls.set(name, (calls.get(name) ?? 0) + 1);
+      const metric = METRICS[name];
+      const known = Object.keys(labels).every((label) => metric?.labels?.includes(label) === true);
+      if (metric?.kind !== kind || !known || !Number.isFinite(value)) wrong.push(`${kind} ${name} ${value}`);
+    };
+  return {
+    logger: { debug: line, info: line, warn: line, error: line },
+    metrics: { count: told("counter"), gauge: told("gauge"), observe: told("distribution") },
+    lines,
+    calls,
+    wrong,
+  };
+}
+
+it("tells the operator much, and no line and no number for each command", async () => {
+  const world = new World(3);
+  const watches = world.ids.map(() => watched());
+  for (const [i, id] of world.ids.entries()) {
+    const node: CounterNode = await createNode({
+      id,
+      cluster: { id: "test", members: world.ids.map((member) => ({ id: member })) },
+      stateMachine: new Counter(),
+      transport: world.net.transport(id),
+      storage: world.disk(id).storage(),
+      codec: world.codec,
+      commandCodec: json<CounterCommand>(),
+      resultCodec: json<number>(),
+      bootstrap: true,
+      clock: world.clock,
+      random: { uint32: () => 2 ** 31 * (i % 2) },
+      limits: { digestEverySlots: 1 },
+      ...watches[i],
+    });
+    world.nodes.set(id, node);
+  }
+  const leader = world.node(await world.leader());
+  await world.settle(leader.propose({ add: 1 }));
+  await world.clock.run(500);
+  const lines = watches.map((watch) => watch.lines.length);
+  const callsBefore = watches.map((watch) => [...watch.calls.values()].reduce((a, b) => a + b, 0));
+  const slots = leader.status().applied;
+  await world.settle(Promise.all(Array.from({ length: 2_000 }, () => leader.propose({ add: 1 }))));
+  const batches = leader.status().applied - slots;
+  const calls = watches.map((watch, i) => [...watch.calls.values()].reduce((a, b) => a + b, 0) - (callsBefore[i] ?? 0));
+  expect(watches.map((watch) => watch.lines.length)).toEqual(lines);
+  expect(Math.max(...calls)).toBeLessThan(100 + 20 * batches);
+  expect(batches).toBeLessThan(50);
+  expect(watches.flatMap((watch) => watch.wrong)).toEqual([]);
+  expect(watches.flatMap((watch) => watch.lines)).toContain("this node leads");
+
+  const status = leader.status();
+  expect(status.reason).toBe("leads: 3 of 3 members heard, 2 are needed");
+  expect(status).toMatchObject({ verdict: "leading", elections: { won: 1 }, readsWaiting: 0, windowSlots: 1024 });
+  await world.clock.run(500);
+  for (const peer of leader.status().peers) {
+    expect(peer).toMatchObject({ lagSlots: 0, sentBytes: 0, creditBytes: 16 * 1024 * 1024, withheldBytes: 0 });
+  }
+  const follower = world.ids.find((id) => world.node(id) !== leader) ?? 0;
+  expect(world.node(follower).status().reason).toBe(`follows leader ${leader.id}`);
+  const gauges = Object.entries(METRICS).filter(([name, { kind }]) => kind === "gauge" && !name.includes("transport"));
+  for (const [name] of gauges) expect(watches[leader.id - 1]?.calls.has(name), name).toBe(true);
+  await world.close();
+});

@@ -1,0 +1,41 @@
+// docs/OPERATIONS.md lists every metric: what the code counts, what METRICS describes and what the page says are the same.
+import { METRICS } from "@synod/interface";
+import { expect, test } from "vitest";
+import { filesUnder, read } from "./files.ts";
+
+const CALLS = { count: "counter", gauge: "gauge", observe: "distribution" } as const;
+
+/** Every metric that a source names, with the kind that its call says. */
+const used = new Map<string, Set<string>>();
+for (const path of filesUnder("packages").filter((file) => /^packages\/[^/]+\/src\/.+\.ts$/.test(file))) {
+  for (const [, call = "", name = ""] of read(path).matchAll(/\.(count|gauge|observe)\(\s*"(synod_\w+)"/g)) {
+    const kinds = used.get(name) ?? new Set();
+    used.set(name, kinds.add(CALLS[call as keyof typeof CALLS]));
+  }
+}
+
+test("every metric that is counted is described, in its kind, and the other way round", () => {
+  expect(used.size).toBeGreaterThan(30);
+  const described = Object.entries(METRICS).map(([name, { kind }]) => [name, [kind]] as const);
+  expect(Object.fromEntries([...used].map(([name, kinds]) => [name, [...kinds]]))).toEqual(
+    Object.fromEntries(described),
+  );
+});
+
+test("names say their unit", () => {
+  for (const [name, { kind, unit }] of Object.entries(METRICS)) {
+    if (kind === "counter") expect(name).toMatch(/_total$/);
+    if (unit !== "1") expect(name).toMatch(new RegExp(`_${unit}(_total)?$`));
+  }
+});
+
+test("docs/OPERATIONS.md has one row for each", () => {
+  const rows = read("docs/OPERATIONS.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `synod_"));
+  const wanted = Object.entries(METRICS).map(
+    ([name, { kind, unit, labels = [], help }]) =>
+      `| \`${name}\` | ${kind} | ${unit} | ${labels.join(", ")} | ${help} |`,
+  );
+  expect(rows).toEqual(wanted);
+});
