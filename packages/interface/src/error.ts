@@ -6,6 +6,7 @@ export type SynodErrorCode =
   | "Busy" // a limit is reached: try again later
   | "Closed" // the node, transport or storage was closed
   | "NoLeader" // a read found no leader within its deadline
+  | "TooStale" // a stale read could not meet its bound within its deadline
   | "SessionUnknown" // never opened, or expired: this copy was not executed; whether an earlier one was is forgotten
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
   | "InvalidResult" // the command took effect, but its result could not be encoded for the caller
