@@ -86,7 +86,7 @@ describe("in a cluster", () => {
 
   test("a vote above the log of an idle leader does not hold a read up for ever", () => {
     const story = led();
-    story.lose((from, to, message) => message.kind === "accept" && to === 3);
+    story.lose((_from, to, message) => message.kind === "accept" && to === 3);
     story.propose(1, "a");
     // Node 3 has a vote that nobody else has.
     story.deliver(1, 3, {
