@@ -2,6 +2,7 @@ import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
+import { leaseMutants } from "./leases.js";
 import { logMutants } from "./log.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...logMutants,
   ...electionMutants,
   ...readMutants,
+  ...leaseMutants,
   ...serviceMutants,
   ...nodeMutants,
   ...storageMutants,
