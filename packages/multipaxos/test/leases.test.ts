@@ -6,6 +6,7 @@ import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
 import { ballot, majorityOf } from "./support.js";
 
 const TERMS = { durationMs: 100, driftPercent: 10 };
+const X = Uint8Array.of(3, 1);
 const members = majorityOf(1, 2, 3);
 const withLease = (nodes = 3): Configuration => ({ ...configurationOf(nodes, 64), lease: TERMS });
 const leased = (): Story => {
@@ -148,7 +149,7 @@ describe("a cluster with leases", () => {
     const story = leased();
     story.take();
     story.deliver(2, 1, { kind: "beatReply", round: 1, ...factsAbove() });
-    story.deliver(2, 1, { kind: "accept", ballot: ballot("9.2"), firstSlot: 1, values: [], chosenUpTo: 0 });
+    story.deliver(2, 1, { kind: "accept", ballot: ballot("9.2"), firstSlot: 1, values: [X], chosenUpTo: 0 });
     // The leader itself is bound by its own lease.
     expect(story.take().some((line) => line.includes("leased"))).toBe(true);
     story.deliver(2, 1, {

@@ -69,7 +69,7 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [76],
     title: "A grantor votes in a higher ballot, which promises it, while its lease lasts",
     patches: [
-      acceptor(`if (order > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);`, ``),
+      acceptor(`if (isNew && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0)`, `if (values.length < 0)`),
     ],
     finder: unit("leases", "a deposed leader uses its lease no more before it says so"),
   },

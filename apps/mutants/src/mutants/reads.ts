@@ -101,8 +101,8 @@ export const readMutants: readonly Mutant[] = [
     title: "A follower reads at its own chosen prefix instead of the leader's",
     patches: [
       handlers(
-        `core.readsReady.push({ tokens, index: message.index });`,
-        `core.readsReady.push({ tokens, index: Math.min(message.index, core.log.chosenUpTo) });`,
+        `tokens, index: message.index,`,
+        `tokens, index: Math.min(message.index, core.log.chosenUpTo),`,
       ),
     ],
     finder: { kind: "core", schedules: 500 },
