@@ -62,6 +62,13 @@ export const leaseMutants: readonly Mutant[] = [
     patches: [
       acceptor(`if (isNew && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);`, ``),
     ],
+    finder: unit("leases", "grantors promise nothing to another ballot meanwhile, and say for how long"),
+  },
+  {
+    id: "lease-binds-nobody",
+    faults: [50, 76],
+    title: "Grantors promise and campaign as if they had granted nothing",
+    patches: [leases(`return ballotsEqual(ballot, this.#ballot) ? 0 : this.#untilMs - nowMs;`, `return ballot === null ? 0 : 0 * nowMs;`)],
     finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
@@ -78,7 +85,7 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [76],
     title: "A grantor becomes a candidate while its own grant lasts",
     patches: [inFile("election-handlers")(`canPromise && !leased) campaign`, `canPromise && core.nowMs >= Number(!leased) - 1) campaign`)],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: unit("leases", "nobody campaigns while its own grant lasts"),
   },
   {
     id: "no-wait-after-a-restart",
