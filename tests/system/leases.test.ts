@@ -7,8 +7,16 @@ const LEASE = { durationMs: 8_000, driftPercent: 25 };
  * A leader stands still, another one is elected as soon as the grants are over, and takes a command. Then the first one goes on,
  * and serves reads that waited before it looks at its clock. Returns what they see.
  */
-async function readAfterPause(options: { lease: boolean; rate: number; pauseMs?: number }): Promise<{ seen: unknown[]; world: World }> {
-  const world = await World.of(3, { seed: 7, limits: { proposeTimeoutMs: 60_000 }, ...(options.lease && { lease: LEASE }) });
+async function readAfterPause(options: {
+  lease: boolean;
+  rate: number;
+  pauseMs?: number;
+}): Promise<{ seen: unknown[]; world: World }> {
+  const world = await World.of(3, {
+    seed: 7,
+    limits: { proposeTimeoutMs: 60_000 },
+    ...(options.lease && { lease: LEASE }),
+  });
   const leader = await world.leader();
   const [other = 0] = world.ids.filter((id) => id !== leader);
   await world.settle(world.put(leader, "key", "old"));

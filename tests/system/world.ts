@@ -56,7 +56,12 @@ export class World {
     const { limits, quorum, lease, storage = (each: number) => this.disk(each).storage() } = this.#options;
     const node = await createNode<Command, Query, Result>({
       id,
-      cluster: { id: "test", members: this.ids.map((each) => ({ id: each })), ...(quorum && { quorum }), ...(lease && { lease }) },
+      cluster: {
+        id: "test",
+        members: this.ids.map((each) => ({ id: each })),
+        ...(quorum && { quorum }),
+        ...(lease && { lease }),
+      },
       stateMachine: machine,
       transport: this.#transport(id),
       storage: storage(id),

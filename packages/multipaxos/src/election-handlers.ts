@@ -51,7 +51,8 @@ export function electionTick(core: Core, random: number): void {
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
   // The own candidacy is a promise like any other.
   const leased = core.grantor.leftMs(null, core.nowMs) > 0;
-  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise && !leased) campaign(core);
+  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise && !leased)
+    campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);

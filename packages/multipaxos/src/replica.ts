@@ -27,7 +27,13 @@ import {
   readsTick,
   startReads,
 } from "./read-handlers.js";
-import { onQuorumRead, onQuorumReadAsk, onQuorumReadReply, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
+import {
+  onQuorumRead,
+  onQuorumReadAsk,
+  onQuorumReadReply,
+  quorumReadsTick,
+  settleQuorumReads,
+} from "./quorum-read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import type { WriteId } from "./writes.js";
 

@@ -151,7 +151,8 @@ describe("a Reject by a node without a leader", () => {
     ballot: ballot("1.1"),
     promised: ballot("7.2"),
     content: false,
-    leaderBallot: null, leaseLeftMs: 0,
+    leaderBallot: null,
+    leaseLeftMs: 0,
   };
 
   test.each([

@@ -49,9 +49,9 @@ describe("what a grantor promised", () => {
   test("another ballot waits, the same does not", () => {
     const grantor = new Grantor(0);
     grantor.grant(a, 110);
-    expect([grantor.leftMs(b, 100), grantor.leftMs(null, 100), grantor.leftMs(a, 100), grantor.leftMs(b, 110)]).toEqual([
-      10, 10, 0, 0,
-    ]);
+    expect([grantor.leftMs(b, 100), grantor.leftMs(null, 100), grantor.leftMs(a, 100), grantor.leftMs(b, 110)]).toEqual(
+      [10, 10, 0, 0],
+    );
     expect([grantor.free(b, 1, b, 100), grantor.free(a, 1, null, 100)]).toEqual([false, true]);
   });
 
@@ -103,7 +103,8 @@ describe("a cluster with leases", () => {
     const story = led({ ...withLease(), lease: { durationMs: 10 * TIMEOUT_MS, driftPercent: 0 } });
     story.pass(4 * TIMEOUT_MS);
     story.crash(1);
-    const campaigns = (): number => [2, 3].flatMap((id) => story.actor(id).notices).filter((n) => n.kind === "campaign").length;
+    const campaigns = (): number =>
+      [2, 3].flatMap((id) => story.actor(id).notices).filter((n) => n.kind === "campaign").length;
     // The last grant is at most a quarter of its time old.
     story.pass(7 * TIMEOUT_MS);
     expect(campaigns()).toBe(0);

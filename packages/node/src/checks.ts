@@ -1,4 +1,11 @@
-import { type Configuration, type LeaseTerms, type NodeId, type QuorumSpec, type SessionTicket, SynodError } from "@synod/interface";
+import {
+  type Configuration,
+  type LeaseTerms,
+  type NodeId,
+  type QuorumSpec,
+  type SessionTicket,
+  SynodError,
+} from "@synod/interface";
 import { entrySize } from "@synod/rsm";
 import type { NodeLimits, NodeOptions } from "./types.js";
 

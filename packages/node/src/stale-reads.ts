@@ -51,7 +51,9 @@ export class StaleReads<Query, Answer> {
     checkBounds(options);
     const { signal, atLeast = 0 } = options;
     const aborted = (): SynodError =>
-      new SynodError("TooStale", "the signal was aborted before the bound of the read was met", { cause: signal?.reason });
+      new SynodError("TooStale", "the signal was aborted before the bound of the read was met", {
+        cause: signal?.reason,
+      });
     if (signal?.aborted === true) throw aborted();
     const calledMs = driver.nowMs;
     if (this.#met(options, calledMs)) return resolve(this.#answer(query));

@@ -201,7 +201,8 @@ export class Client {
         judge.check(
           asOf >= Math.max(atLeast, acknowledged),
           "stale reads keep their bound",
-          () => `client ${this.#p.id}: as of ${asOf}; ${atLeast} was seen, and ${acknowledged} acknowledged ${maxAgeMs} ms before`,
+          () =>
+            `client ${this.#p.id}: as of ${asOf}; ${atLeast} was seen, and ${acknowledged} acknowledged ${maxAgeMs} ms before`,
         );
         this.#seen = Math.max(this.#seen, asOf);
         judge.sometimes(asOf < ledger.answeredUpTo(judge.nowMs()) ? "stale read, old" : "stale read");

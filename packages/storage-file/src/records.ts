@@ -124,7 +124,14 @@ export interface DecodedBody extends Records {
  * @returns undefined if the bytes, whose checksum was right, are no records.
  */
 export function decodeBody(body: Buffer, skipUpTo: Slot): DecodedBody | undefined {
-  const out: { promised?: Ballot; votes: Vote[]; chosen: ChosenValue[]; chosenUpTo?: Slot; bootCount?: number; leaseMs?: number } = {
+  const out: {
+    promised?: Ballot;
+    votes: Vote[];
+    chosen: ChosenValue[];
+    chosenUpTo?: Slot;
+    bootCount?: number;
+    leaseMs?: number;
+  } = {
     votes: [],
     chosen: [],
   };

@@ -36,7 +36,10 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [52],
     title: "A lease is counted from when the grant came, not from when it was asked for",
     patches: [
-      leases(`onGrant(from: NodeId, nonce: number): void {`, `onGrant(from: NodeId, nonce: number, nowMs: number): void {`),
+      leases(
+        `onGrant(from: NodeId, nonce: number): void {`,
+        `onGrant(from: NodeId, nonce: number, nowMs: number): void {`,
+      ),
       leases(
         `this.#granted.set(from, Math.max(sentAtMs, this.#granted.get(from) ?? sentAtMs));`,
         `this.#granted.set(from, nowMs);\n    this.#lastSentAtMs = nowMs;`,
@@ -68,7 +71,12 @@ export const leaseMutants: readonly Mutant[] = [
     id: "lease-binds-nobody",
     faults: [50, 76],
     title: "Grantors promise and campaign as if they had granted nothing",
-    patches: [leases(`return ballotsEqual(ballot, this.#ballot) ? 0 : this.#untilMs - nowMs;`, `return ballot === null ? 0 : 0 * nowMs;`)],
+    patches: [
+      leases(
+        `return ballotsEqual(ballot, this.#ballot) ? 0 : this.#untilMs - nowMs;`,
+        `return ballot === null ? 0 : 0 * nowMs;`,
+      ),
+    ],
     finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
@@ -76,7 +84,10 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [76],
     title: "A grantor votes in a higher ballot, which promises it, while its lease lasts",
     patches: [
-      acceptor(`if (isNew && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0)`, `if (values.length < 0)`),
+      acceptor(
+        `if (isNew && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0)`,
+        `if (values.length < 0)`,
+      ),
     ],
     finder: unit("leases", "a deposed leader uses its lease no more before it says so"),
   },
@@ -84,7 +95,12 @@ export const leaseMutants: readonly Mutant[] = [
     id: "grantor-campaigns-itself",
     faults: [76],
     title: "A grantor becomes a candidate while its own grant lasts",
-    patches: [inFile("election-handlers")(`canPromise && !leased) campaign`, `canPromise && core.nowMs >= Number(!leased) - 1) campaign`)],
+    patches: [
+      inFile("election-handlers")(
+        `canPromise && !leased) campaign`,
+        `canPromise && core.nowMs >= Number(!leased) - 1) campaign`,
+      ),
+    ],
     finder: unit("leases", "nobody campaigns while its own grant lasts"),
   },
   {
@@ -138,7 +154,12 @@ export const leaseMutants: readonly Mutant[] = [
     id: "lease-not-looked-at-after-the-read",
     faults: [53],
     title: "The node answers a lease read without looking at the clock again",
-    patches: [node(`if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";`, `if (untilMs < 0) return "round";`)],
+    patches: [
+      node(
+        `if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";`,
+        `if (untilMs < 0) return "round";`,
+      ),
+    ],
     finder: {
       kind: "unit",
       file: "packages/node/test/stale-reads.test.ts",
@@ -149,7 +170,12 @@ export const leaseMutants: readonly Mutant[] = [
     id: "quorum-read-without-votes",
     faults: [74],
     title: "A quorum read forgets the highest vote",
-    patches: [quorumReads(`Math.max(round.index, facts.highestVote, facts.chosenUpTo`, `Math.max(round.index, facts.chosenUpTo`)],
+    patches: [
+      quorumReads(
+        `Math.max(round.index, facts.highestVote, facts.chosenUpTo`,
+        `Math.max(round.index, facts.chosenUpTo`,
+      ),
+    ],
     finder: { kind: "core", profile: "network", schedules: 500 },
   },
   {
@@ -168,14 +194,24 @@ export const leaseMutants: readonly Mutant[] = [
     id: "quorum-read-of-a-phase-2-quorum",
     faults: [74],
     title: "A quorum read asks a phase-2 quorum",
-    patches: [quorumReads(`if (!round.quorums.phase1(round.replied)) return false;`, `if (!round.quorums.phase2(round.replied)) return false;`)],
+    patches: [
+      quorumReads(
+        `if (!round.quorums.phase1(round.replied)) return false;`,
+        `if (!round.quorums.phase2(round.replied)) return false;`,
+      ),
+    ],
     finder: { kind: "core", profile: "flexible", schedules: 1_000 },
   },
   {
     id: "quorum-read-joins-the-round-under-way",
     faults: [73],
     title: "A quorum read joins a round that began before it",
-    patches: [quorumReads(`    this.#waiting.add(token);\n  }\n\n  /** Starts`, `    (this.#round?.tokens ?? this.#waiting).add(token);\n  }\n\n  /** Starts`)],
+    patches: [
+      quorumReads(
+        `    this.#waiting.add(token);\n  }\n\n  /** Starts`,
+        `    (this.#round?.tokens ?? this.#waiting).add(token);\n  }\n\n  /** Starts`,
+      ),
+    ],
     finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {

@@ -100,10 +100,7 @@ export const readMutants: readonly Mutant[] = [
     faults: [55, 73],
     title: "A follower reads at its own chosen prefix instead of the leader's",
     patches: [
-      handlers(
-        `tokens, index: message.index,`,
-        `tokens, index: Math.min(message.index, core.log.chosenUpTo),`,
-      ),
+      handlers(`tokens, index: message.index,`, `tokens, index: Math.min(message.index, core.log.chosenUpTo),`),
     ],
     finder: { kind: "core", schedules: 500 },
   },

@@ -223,7 +223,9 @@ describe("what the oracle finds broken", () => {
     const reader = { replica: { leads: true } };
     it.oracle.onHandedOut(1, 1, X);
     const token = reads.open(reader);
-    expectBroken("linearizable reads", () => reads.onIndex(reader, { tokens: [token], index: 0, via: "leader", untilMs: Infinity }));
+    expectBroken("linearizable reads", () =>
+      reads.onIndex(reader, { tokens: [token], index: 0, via: "leader", untilMs: Infinity }),
+    );
     expectBroken("linearizable reads", () =>
       reads.onIndex({ replica: { leads: true } }, { tokens: [token], index: 1, via: "leader", untilMs: Infinity }),
     );
