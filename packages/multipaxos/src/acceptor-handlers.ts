@@ -65,10 +65,10 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   if (firstSlot + values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
     return core.ignore(from, "accept far above the chosen prefix");
   }
-  if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
   // A vote in a higher ballot promises it.
   const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
   if (isNew && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
+  if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
 
   followLeader(core, ballot);
   const slots: [Slot, Slot][] = [];

@@ -50,9 +50,8 @@ export function electionTick(core: Core, random: number): void {
   // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
   // The own candidacy is a promise like any other.
-  const leased = core.grantor.leftMs(null, core.nowMs) > 0;
-  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise && !leased)
-    campaign(core);
+  const mayCampaign = canPromise && core.grantor.leftMs(null, core.nowMs) === 0;
+  if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && mayCampaign) campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);

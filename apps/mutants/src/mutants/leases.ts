@@ -95,12 +95,7 @@ export const leaseMutants: readonly Mutant[] = [
     id: "grantor-campaigns-itself",
     faults: [76],
     title: "A grantor becomes a candidate while its own grant lasts",
-    patches: [
-      inFile("election-handlers")(
-        `canPromise && !leased) campaign`,
-        `canPromise && core.nowMs >= Number(!leased) - 1) campaign`,
-      ),
-    ],
+    patches: [inFile("election-handlers")(`canPromise && core.grantor.leftMs(null, core.nowMs) === 0;`, `canPromise;`)],
     finder: unit("leases", "nobody campaigns while its own grant lasts"),
   },
   {
