@@ -66,10 +66,10 @@ describe("what a grantor promised", () => {
   test("a released lease is over, and a question of before gives it no second life", () => {
     const grantor = new Grantor(0);
     grantor.grant(a, 110);
-    grantor.release(b, 7);
+    grantor.release(ballot("0.3"), 7);
     expect(grantor.leftMs(b, 0)).toBe(110);
     grantor.release(a, 7);
-    expect([grantor.leftMs(b, 0), grantor.free(a, 7, null, 0), grantor.free(a, 8, null, 0)]).toEqual([0, true, true]);
+    expect([grantor.leftMs(b, 0), grantor.free(a, 7, null, 0), grantor.free(a, 8, null, 0)]).toEqual([0, false, true]);
   });
 });
 

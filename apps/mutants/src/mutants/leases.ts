@@ -103,7 +103,7 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [76],
     title: "A grantor that restarts promises at once",
     patches: [leases(`this.#formerUntilMs = nowMs + this.#formerMs;`, `this.#formerUntilMs = nowMs;`)],
-    finder: { kind: "core", profile: "network", schedules: 3_000 },
+    finder: unit("leases", "a grantor that restarts waits before it promises"),
   },
   {
     id: "grant-before-the-longest-lease-is-on-disk",
@@ -111,13 +111,6 @@ export const leaseMutants: readonly Mutant[] = [
     title: "A grant leaves before the longest lease is flushed",
     patches: [handlers(`const after = core.writes.wait(core.boundWrite);`, `const after = 0;`)],
     finder: unit("leases", "the longest lease is on disk before the grant leaves, and once"),
-  },
-  {
-    id: "released-and-still-used",
-    faults: [50],
-    title: "A leader releases its lease and goes on using what it was granted",
-    patches: [handlers(`  core.lease.stop();\n`, ``)],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
   },
   {
     id: "old-question-after-the-release",
