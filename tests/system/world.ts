@@ -1,4 +1,4 @@
-import type { QuorumSpec, Random, Storage, Transport } from "@synod/interface";
+import type { Clock, LeaseTerms, QuorumSpec, Random, Storage, Transport } from "@synod/interface";
 import type { Message } from "@synod/multipaxos";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
 import { Disk, json, Net, seeded, tableCodec, VirtualClock } from "../../packages/node/test/world.js";
@@ -13,6 +13,7 @@ export interface WorldOptions {
   readonly quorum?: QuorumSpec;
   readonly alpha?: number;
   readonly limits?: Partial<NodeLimits>;
+  readonly lease?: LeaseTerms;
   /** Each store by default a disk in memory. */
   readonly storage?: (id: number) => Storage;
 }
@@ -32,6 +33,7 @@ export class World {
   slowsMs: (from: number, to: number) => number = () => 0;
   /** Messages that were handed to nodes, by kind. */
   readonly delivered = new Map<Message["kind"], number>();
+  readonly #clocks = new Map<number, ProcessClock>();
   readonly #codec = tableCodec();
   readonly #options: WorldOptions;
 
@@ -52,7 +54,7 @@ export class World {
 
   async boot(id: number, bootstrap = false): Promise<TextNode> {
     const machine = new TextMachine();
-    const { limits, quorum, alpha, storage = (each: number) => this.disk(each).storage() } = this.#options;
+    const { limits, quorum, alpha, lease, storage = (each: number) => this.disk(each).storage() } = this.#options;
     const node = await createNode<Command, Query, Result>({
       id,
       cluster: {
@@ -60,6 +62,7 @@ export class World {
         members: this.ids.map((each) => ({ id: each })),
         ...(quorum && { quorum }),
         ...(alpha && { alpha }),
+        ...(lease && { lease }),
       },
       stateMachine: machine,
       transport: this.#transport(id),
@@ -69,12 +72,19 @@ export class World {
       resultCodec: json<Result>(),
       bootstrap,
       limits: { electionTimeoutMs: ELECTION_TIMEOUT_MS, ...limits },
-      clock: this.clock,
+      clock: this.process(id),
       random: this.random,
     });
     this.nodes.set(id, node);
     this.machines.set(id, machine);
     return node;
+  }
+
+  /** The process of a node, with a clock of its own. */
+  process(id: number): ProcessClock {
+    const clock = this.#clocks.get(id) ?? new ProcessClock(this.clock);
+    this.#clocks.set(id, clock);
+    return clock;
   }
 
   disk(id: number): Disk {
@@ -186,6 +196,51 @@ export class World {
         return true;
       },
     };
+  }
+}
+
+/** A process that can stand still, on a machine whose clock may be slow. Time goes on while it stands still. */
+export class ProcessClock implements Clock {
+  readonly #inner: VirtualClock;
+  #sinceMs = 0;
+  #baseMs = 0;
+  #rate = 1;
+  #deferred: (() => void)[] | null = null;
+
+  constructor(inner: VirtualClock) {
+    this.#inner = inner;
+  }
+
+  /** From now on the clock runs so many times as fast as it should. */
+  run(rate: number): void {
+    [this.#baseMs, this.#sinceMs, this.#rate] = [this.now(), this.#inner.now(), rate];
+  }
+
+  pause(): void {
+    this.#deferred ??= [];
+  }
+
+  resume(): void {
+    const deferred = this.#deferred ?? [];
+    this.#deferred = null;
+    for (const callback of deferred) callback();
+  }
+
+  now(): number {
+    return this.#baseMs + (this.#inner.now() - this.#sinceMs) * this.#rate;
+  }
+
+  timer(delayMs: number, callback: () => void): () => void {
+    return this.#inner.timer(delayMs / this.#rate, () => this.#whenAwake(callback));
+  }
+
+  soon(callback: () => void): void {
+    this.#inner.soon(() => this.#whenAwake(callback));
+  }
+
+  #whenAwake(callback: () => void): void {
+    if (this.#deferred === null) callback();
+    else this.#deferred.push(callback);
   }
 }
 

@@ -5,6 +5,7 @@ import { ballots } from "./drivers/ballots.js";
 import { durability } from "./drivers/durability.js";
 import { election } from "./drivers/election.js";
 import { learner } from "./drivers/learner.js";
+import { leases } from "./drivers/leases.js";
 import { oneSlotAcceptor } from "./drivers/one-slot-acceptor.js";
 import { oneSlotProposer } from "./drivers/one-slot-proposer.js";
 import { proposer } from "./drivers/proposer.js";
@@ -28,7 +29,7 @@ const GROUPS = new Map<string, (one: Case) => Group>([
   ["DUR", () => ({ drivers: [durability] })],
   ["BLE", () => ({ drivers: [election] })],
   ["SES", () => ({ drivers: [sessions] })],
-  ["LSE", () => ({ notBuilt: "leases are not built yet" })],
+  ["LSE", () => ({ drivers: [leases] })],
   ["CFG", () => ({ notBuilt: "reconfiguration is not built yet" })],
   ["FD", () => ({ notBuilt: "failure detectors are not built yet" })],
   ["LD", () => ({ notBuilt: "leader detectors are not built yet" })],

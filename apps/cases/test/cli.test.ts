@@ -26,12 +26,12 @@ case ACC-01  # a comment
 start promised=-
 PREP 1.1 from 1 -> PROM 1.1 {}  # another
 
-case LSE-01
-start D=1000 rho=1
-SENT at 5000 -> leader may use until 5990
+case FD-01
+start alive=[1,2]
+TIMEOUT -> -
 `;
     expect(run({ "some.cases": text })).toEqual({
-      lines: ["ok ACC-01", "skip LSE-01 (leases are not built yet)", "1 passed, 0 failed, 1 skipped"],
+      lines: ["ok ACC-01", "skip FD-01 (failure detectors are not built yet)", "1 passed, 0 failed, 1 skipped"],
       code: 0,
     });
   });

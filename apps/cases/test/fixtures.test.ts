@@ -23,6 +23,7 @@ test("every group that is built has its file", () => {
     "durability.cases",
     "election.cases",
     "learner.cases",
+    "leases.cases",
     "proposer-many-slots.cases",
     "proposer-one-slot.cases",
     "quorum-systems.cases",

@@ -7,6 +7,7 @@ export type SynodErrorCode =
   | "Closed" // the node, transport or storage was closed
   | "NotTransferred" // the leadership stays, or went, where it was not to go: see the text
   | "NoLeader" // a read found no leader within its deadline
+  | "TooStale" // a stale read could not meet its bound within its deadline
   | "SessionUnknown" // never opened, or expired: this copy was not executed; whether an earlier one was is forgotten
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
   | "InvalidResult" // the command took effect, but its result could not be encoded for the caller

@@ -9,6 +9,11 @@ export interface ProposeOptions {
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
+  /**
+   * Who says what the read must not miss. `leader` by default: a round of the leader, or its lease alone if the cluster has leases.
+   * `quorum`: a quorum of the members that this node asks itself; goes on where the leader is slow or gone. Both are linearizable.
+   */
+  readonly via?: "leader" | "quorum";
 }
 
 /** What an application talks to, embedded (`@synod/node`) or from another process. */

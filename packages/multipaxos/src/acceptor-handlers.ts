@@ -69,7 +69,9 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   const order = compareBallots(ballot, core.acceptor.promised);
   if (core.voting && order < 0) return reject(core, from, ballot);
   // A vote in a higher ballot promises it.
-  if (core.voting && order > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
+  if (core.voting && order > 0 && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0) {
+    return reject(core, from, ballot);
+  }
 
   followLeader(core, ballot);
   if (core.ignoreAsLearner(from)) return core.reported(from, message.chosenUpTo);

@@ -74,9 +74,8 @@ export function electionTick(core: Core, random: number): void {
   const { impaired, chosenUpTo, priority } = facts(core, 0);
   const own = { impaired, chosenUpTo, priority };
   // The own candidacy is a promise like any other.
-  const leased = core.grantor.leftMs(null, core.nowMs) > 0;
-  if (core.election.campaignNow(verdict, own, core.nowMs, random) && canPromise && !leased && core.voting)
-    campaign(core);
+  const mayCampaign = canPromise && core.voting && core.grantor.leftMs(null, core.nowMs) === 0;
+  if (core.election.campaignNow(verdict, own, core.nowMs, random) && mayCampaign) campaign(core);
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   if (core.creditRepeats > 0) repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");

@@ -234,6 +234,12 @@ export class Election {
     return this.#heard(nowMs).map((p) => p.id);
   }
 
+  /** What the peers heard within the last timeout know as chosen. */
+  prefixHeard(nowMs: number): { upTo: Slot; heard: NodeId[] } {
+    const heard = this.#heard(nowMs);
+    return { upTo: Math.max(0, ...heard.map((p) => p.chosenUpTo)), heard: heard.map((p) => p.id) };
+  }
+
   /**
    * Whether to campaign now: the rule must hold without a break over a random part of one timeout, so that two nodes that
    * see the same rarely start together. One that has less of the log than a peer in sight lets that one go first: by two rounds,

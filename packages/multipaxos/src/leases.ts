@@ -2,11 +2,11 @@ import { ballotsEqual, compareBallots, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, LeaseTerms, NodeId } from "@synod/interface";
 
 /** How long a leader may use a lease, from when it asked. */
-export const heldMs = ({ durationMs, driftPercent }: LeaseTerms): number => durationMs * (1 - driftPercent / 100);
+export const heldMs = ({ durationMs, driftPercent }: LeaseTerms): number => (durationMs * (100 - driftPercent)) / 100;
 
 /** How long a lease binds its grantor, from when the question arrived. Whole milliseconds, since it goes to disk. */
 export const boundMs = ({ durationMs, driftPercent }: LeaseTerms): number =>
-  Math.ceil(durationMs * (1 + driftPercent / 100));
+  Math.ceil((durationMs * (100 + driftPercent)) / 100);
 
 /** What a member has promised to leaders that hold a lease: to promise nothing to another ballot for a while. */
 export class Grantor {

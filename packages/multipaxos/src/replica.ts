@@ -242,6 +242,17 @@ export class Replica {
     return leaseUntilMs(this.#core);
   }
 
+  /**
+   * The longest chosen prefix that this node or a peer heard within the last election timeout knows of; null if they are not enough
+   * to meet every quorum that could have chosen more.
+   */
+  heardUpTo(nowMs: number): Slot | null {
+    const core = this.#core;
+    const { upTo, heard } = core.election.prefixHeard(nowMs);
+    const members = new Set([core.me, ...heard]);
+    return core.quorumsAt(core.applied + 1).phase1(members) ? Math.max(upTo, core.log.chosenUpTo) : null;
+  }
+
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
     return isHandingOver(this.#core) ? 0 : this.#core.proposer.capacity();

@@ -57,6 +57,10 @@ export class Story {
     for (const actor of this.#actors) this.start(actor.id);
   }
 
+  get now(): number {
+    return this.#now;
+  }
+
   actor(id: NodeId): Actor {
     const actor = this.#actors.find((each) => each.id === id);
     if (actor === undefined) throw new Error(`no node ${id}`);

@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type LeaseTerms,
   type NodeId,
   type QuorumSpec,
   type SessionTicket,
@@ -12,6 +13,8 @@ import { wireVersions } from "./versions.js";
 
 /** Slots that may be open, unless the founders agree on another number. */
 const ALPHA = 1024;
+const LEASE_MS_MAX = 60_000;
+const DRIFT_PERCENT_MAX = 50;
 
 function invalid(text: string): SynodError {
   return new SynodError("InvalidArgument", text);
@@ -34,9 +37,27 @@ function quorumText(quorum: QuorumSpec): string {
 }
 
 export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
-  const { members, quorum, alpha } = options.cluster;
-  return { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } };
+  const { members, quorum, alpha, lease } = options.cluster;
+  const base = { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } } as const;
+  if (lease === undefined) return base;
+  const { durationMs, driftPercent } = lease;
+  return { ...base, lease: { durationMs, driftPercent } };
 }
+
+/** A lease without a bound on the clocks, or longer than anybody can wait for, is none. */
+function checkLease(lease: LeaseTerms | undefined): void {
+  if (lease === undefined) return;
+  const { durationMs, driftPercent } = lease;
+  if (!Number.isSafeInteger(durationMs) || durationMs < 1 || durationMs > LEASE_MS_MAX) {
+    throw invalid(`cluster.lease.durationMs must be whole milliseconds from 1 to ${LEASE_MS_MAX}`);
+  }
+  if (typeof driftPercent !== "number" || !(driftPercent >= 0 && driftPercent <= DRIFT_PERCENT_MAX)) {
+    throw invalid(`cluster.lease.driftPercent must be a number from 0 to ${DRIFT_PERCENT_MAX}`);
+  }
+}
+
+const leaseText = (lease: LeaseTerms | undefined): string =>
+  lease === undefined ? "none" : `${lease.durationMs} ms, ${lease.driftPercent} %`;
 
 /** Users of plain JavaScript forget to call a factory, or an option altogether. */
 function checkPort(name: string, port: unknown, methods: readonly string[]): void {
@@ -71,6 +92,7 @@ export function checkOptions(
   if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
     throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
   }
+  checkLease(cluster.lease);
   const ids = cluster.members.map((member) => member.id);
   for (const member of ids) {
     if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
@@ -87,7 +109,7 @@ export function checkMembers(
   stored: Configuration,
   options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
 ): void {
-  const { quorum, alpha } = options.cluster;
+  const { quorum, alpha, lease } = options.cluster;
   const [kept, given] = [idsOf(stored).join(", "), idsOf(founders(options)).join(", ")];
   const refuse = (what: string): never => {
     throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
@@ -98,14 +120,19 @@ export function checkMembers(
   if (quorum !== undefined && quorumText(quorum) !== quorumText(stored.quorum)) {
     refuse(`the store was formatted with quorum ${quorumText(stored.quorum)}, not ${quorumText(quorum)}`);
   }
+  if (lease !== undefined && leaseText(lease) !== leaseText(stored.lease)) {
+    refuse(`the store was formatted with leases of ${leaseText(stored.lease)}, not of ${leaseText(lease)}`);
+  }
 }
 
 /**
  * The name under which nodes of this cluster know each other on the wire: with it travels what the founders must agree on. Two nodes that
- * were formatted with different members, quorums or windows could choose two values for one slot, so they must never talk.
+ * were formatted with different members, quorums, windows or leases could choose two values for one slot, so they must never talk.
  */
 export function wireName(clusterId: string, stored: Configuration): string {
-  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha]);
+  // Nothing is added where there are none: such clusters know each other as they always did.
+  const leases = stored.lease === undefined ? [] : [leaseText(stored.lease)];
+  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha, ...leases]);
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;

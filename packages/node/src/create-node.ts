@@ -23,6 +23,7 @@ import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
 import { reasonOf } from "./sight.js";
+import { StaleReads } from "./stale-reads.js";
 import type {
   CloseOptions,
   NodeEvent,
@@ -30,6 +31,8 @@ import type {
   NodeOptions,
   NodeSession,
   NodeStatus,
+  StaleAnswer,
+  StaleReadOptions,
   SynodNode,
   TransferOptions,
 } from "./types.js";
@@ -106,6 +109,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   readonly #metrics: Metrics;
   readonly #driver: Driver;
   readonly #damage: LogDamage | undefined;
+  readonly #stale: StaleReads<Query, Answer>;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
   #closing: Promise<void> | null = null;
@@ -160,6 +164,12 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       manualUpgrade: options.upgrade === "manual",
       onFailure: (error) => this.#fail(error),
       publish: () => publish(this.#metrics, this.status()),
+    });
+    this.#stale = new StaleReads({
+      driver: this.#driver,
+      replica: this.#replica,
+      machine,
+      readTimeoutMs: limits.readTimeoutMs,
     });
   }
 
@@ -226,27 +236,33 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     });
   }
 
-  read(query: Query, { signal }: ReadOptions = {}): Promise<Answer> {
+  read(query: Query, { signal, via = "leader" }: ReadOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
       const { reads } = this.#driver;
       const aborted = (): SynodError =>
         new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause: signal?.reason });
       if (signal?.aborted === true) throw aborted();
+      if (via !== "leader" && via !== "quorum") {
+        throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
+      }
       if (reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      const startedMs = this.#driver.nowMs;
       const onAbort = (): void => {
         this.#driver.cancelRead(token);
         reads.fail(token, aborted());
       };
       const token = reads.add({
-        deadlineMs: this.#driver.nowMs + this.#limits.readTimeoutMs,
-        answer: () => {
+        deadlineMs: startedMs + this.#limits.readTimeoutMs,
+        answer: (untilMs) => {
+          const outcome = outcomeOf(() => this.#machine.query(query));
+          // Only now: the process may have stood still since the lease was looked at.
+          if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";
           signal?.removeEventListener("abort", onAbort);
-          try {
-            resolve(this.#machine.query(query));
-          } catch (cause) {
-            reject(cause);
-          }
+          this.#stale.confirmed(startedMs);
+          if ("answer" in outcome) resolve(outcome.answer);
+          else reject(outcome.cause);
+          return null;
         },
         reject: (error) => {
           signal?.removeEventListener("abort", onAbort);
@@ -254,7 +270,19 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
         },
       });
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#driver.askIndex(token);
+      this.#driver.askIndex(token, via);
+    });
+  }
+
+  get applied(): Slot {
+    return this.#machine.applied;
+  }
+
+  readStale(query: Query, options: StaleReadOptions = {}): Promise<StaleAnswer<Answer>> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (this.#driver.reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#stale.read(query, options, resolve, reject);
     });
   }
 
@@ -305,6 +333,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       applied: this.#machine.applied,
       commandsApplied: driver.commandsApplied,
       chainHash: this.#machine.chainHash,
+      leaseLeftMs: replica.leaseUntilMs === null ? null : Math.max(0, replica.leaseUntilMs - driver.nowMs),
       openSlots: replica.openSlots,
       openBytes: replica.openBytes,
       windowSlots: replica.windowSlots,
@@ -409,6 +438,14 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+}
+
+function outcomeOf<T>(query: () => T): { readonly answer: T } | { readonly cause: unknown } {
+  try {
+    return { answer: query() };
+  } catch (cause) {
+    return { cause };
   }
 }
 

@@ -13,7 +13,7 @@ import {
   SynodError,
   type Transport,
 } from "@synod/interface";
-import { type Effects, type Envelope, Outbox, type Replica, type Send } from "@synod/multipaxos";
+import { type Effects, type Envelope, Outbox, type ReadVia, type Replica, type Send } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { Applier } from "./applier.js";
 import { type DigestFinding, Digests, divergedError } from "./digests.js";
@@ -210,8 +210,8 @@ export class Driver {
   }
 
   /** Asks for an index for a reader. */
-  askIndex(token: number): void {
-    this.#o.replica.read(token);
+  askIndex(token: number, via: ReadVia): void {
+    this.#o.replica.read(token, via);
     this.wake();
   }
 
@@ -286,7 +286,11 @@ export class Driver {
       // What became possible by executing: reads at the leader, most of all.
       this.#carryOut(replica.takeEffects());
     }
-    this.reads.serve(this.#o.machine.applied);
+    for (const { token, via } of this.reads.serve(this.#o.machine.applied)) {
+      // The lease ran out between the last look at the clock and the answer.
+      if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
+      this.askIndex(token, via);
+    }
     if (!this.#applier.idle || this.#inbox.length > 0) this.wake();
   }
 
@@ -406,7 +410,10 @@ export class Driver {
   #carryOut(effects: Effects): void {
     this.#transmit(this.#outbox.add(effects.sends));
     for (const value of effects.chosen) this.#applier.add(value);
-    for (const { tokens, index } of effects.reads) this.reads.ready(tokens, index);
+    for (const { tokens, index, via, untilMs } of effects.reads) {
+      this.reads.ready(tokens, index, untilMs);
+      this.#o.metrics.count("synod_reads_total", tokens.length, { via });
+    }
     for (const body of effects.forwarded) this.#leading.onForwarded(body);
     for (const { sequence, outcome } of effects.forwardOutcomes) {
       this.proposals.onForwardOutcome(sequence, outcome, this.nowMs);
@@ -468,6 +475,13 @@ export class Driver {
       case "transferEnded":
         logger.info("a transfer of the leadership ended", { to: notice.to, done: notice.done, reason: notice.reason });
         return this.transfers.ended(notice);
+      case "quorumReadFellBack":
+        metrics.count("synod_quorum_reads_fell_back_total");
+        return;
+      case "leaseDropped":
+        metrics.count("synod_leases_dropped_total", 1, { reason: notice.reason });
+        logger.info("this node no longer uses its lease", { reason: notice.reason });
+        return;
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });
         logger.debug("a message was ignored", { from: notice.from, reason: notice.reason });

@@ -2,6 +2,7 @@ import type {
   Clock,
   Codec,
   Configuration,
+  LeaseTerms,
   Logger,
   Member,
   Metrics,
@@ -30,6 +31,11 @@ export interface ClusterOptions {
   readonly quorum?: QuorumSpec;
   /** Slots that may be open above the chosen prefix, 1,024 by default. Used only when the store is formatted. */
   readonly alpha?: number;
+  /**
+   * Leader leases, off by default: the leader answers reads without asking anybody, as long as every clock keeps the bound. See LIMITS.
+   * Used only when the store is formatted.
+   */
+  readonly lease?: LeaseTerms;
 }
 
 /** Local limits and times. Each has a default. */
@@ -140,6 +146,8 @@ export interface NodeStatus {
   /** Hash over all executed values: equal at equal `applied`. */
   readonly chainHash: string;
   /** Slots that this leader has proposed and not yet seen chosen, the values in them, and how many slots there may be. */
+  /** For how long the lease of this leader still holds; null if it has none. */
+  readonly leaseLeftMs: number | null;
   readonly openSlots: number;
   readonly openBytes: number;
   readonly windowSlots: number;
@@ -231,12 +239,41 @@ export interface TransferOptions {
 export interface CloseOptions {
   readonly transferTimeoutMs?: number;
 }
+/** How old the answer of a stale read may be. All that is given must hold; with nothing given whatever is there is the answer. */
+export interface StaleReadOptions {
+  /** The answer has every command that was acknowledged, anywhere, this long before the call or earlier. By the clock of this node. */
+  readonly maxAgeMs?: number;
+  /**
+   * The answer lacks at most so many slots of what this node and the peers that it heard within the last election timeout know as
+   * chosen. If they are too few to be sure, the node asks a quorum.
+   */
+  readonly maxSlots?: number;
+  /** The answer has everything up to this slot: the `asOf` of an earlier answer, or `applied` of a node after a command settled there. */
+  readonly atLeast?: Slot;
+  readonly signal?: AbortSignal;
+}
+
+export interface StaleAnswer<Answer> {
+  readonly answer: Answer;
+  /** The answer has every command up to this slot and none above it. Give it as `atLeast` to never go back in time, at any node. */
+  readonly asOf: Slot;
+  /** The answer has every command acknowledged this long ago or earlier, for sure; Infinity if nobody vouched for this node yet. */
+  readonly ageMs: number;
+}
 
 /** One replica, running. */
 export interface SynodNode<Command, Query, Result, Answer = Result>
   extends Service<Command, Query, Result, Answer>,
     AsyncDisposable {
   readonly id: NodeId;
+  /** Everything up to this slot is executed here. */
+  readonly applied: Slot;
+  /**
+   * Reads what this node has, which may be old: not linearizable. Answers at once where the bounds are met already; where not, waits, and
+   * asks a quorum where that helps, up to `readTimeoutMs`.
+   * @throws SynodError `TooStale` where the bounds cannot be met in time, `InvalidArgument`, `Busy`, `Closed`.
+   */
+  readStale(query: Query, options?: StaleReadOptions): Promise<StaleAnswer<Answer>>;
   /** Opens a session for requests that the caller wants to retry under its own control. */
   openSession(options?: { readonly signal?: AbortSignal }): Promise<NodeSession>;
   /**

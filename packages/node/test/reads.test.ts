@@ -10,7 +10,11 @@ describe("readers", () => {
     const reads = new Reads();
     const answered: string[] = [];
     const add = (name: string, deadlineMs = 10): number =>
-      reads.add({ deadlineMs, answer: () => answered.push(name), reject: (error) => answered.push(error.code) });
+      reads.add({
+        deadlineMs,
+        answer: () => (answered.push(name), null),
+        reject: (error) => answered.push(error.code),
+      });
     const [a, b, c, d] = [add("a"), add("b"), add("c"), add("d", 20)];
     reads.ready([a], 5);
     reads.ready([b, c], 3);
@@ -29,7 +33,8 @@ describe("readers", () => {
   it("cost a turn nothing while they wait", () => {
     const reads = new Reads();
     let answered = 0;
-    for (let i = 0; i < MANY; i++) reads.add({ deadlineMs: 1, answer: () => answered++, reject: () => undefined });
+    for (let i = 0; i < MANY; i++)
+      reads.add({ deadlineMs: 1, answer: () => (answered++, null), reject: () => undefined });
     reads.ready([1, 2, 3], 1_000_000);
     for (let slot = 1; slot <= 100_000; slot++) reads.serve(slot);
     expect(answered).toBe(0);

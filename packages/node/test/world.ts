@@ -3,6 +3,7 @@ import type {
   Clock,
   Codec,
   Incarnation,
+  LeaseTerms,
   Random,
   Recovered,
   StateMachine,
@@ -26,6 +27,11 @@ export class VirtualClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  /** Time goes by, and nobody gets to do anything. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
   }
 
   timer(delayMs: number, callback: () => void): () => void {
@@ -275,16 +281,18 @@ export class World {
   readonly machines = new Map<number, Counter>();
   readonly #random: Random;
   readonly #limits: Partial<NodeLimits>;
+  readonly #lease: LeaseTerms | undefined;
 
-  constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}) {
+  constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}, lease?: LeaseTerms) {
+    this.#lease = lease;
     this.ids = Array.from({ length: count }, (_, i) => i + 1);
     for (const id of this.ids) this.disks.set(id, new Disk(this.clock));
     this.#random = seeded(seed);
     this.#limits = limits;
   }
 
-  static async of(count: number, seed = 1, limits: Partial<NodeLimits> = {}): Promise<World> {
-    const world = new World(count, seed, limits);
+  static async of(count: number, seed = 1, limits: Partial<NodeLimits> = {}, lease?: LeaseTerms): Promise<World> {
+    const world = new World(count, seed, limits, lease);
     for (const id of world.ids) await world.boot(id, true);
     await world.leader();
     return world;
@@ -302,7 +310,11 @@ export class World {
     if (version !== undefined) stateMachine.version = version;
     const node = await createNode({
       id,
-      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })) },
+      cluster: {
+        id: "test",
+        members: this.ids.map((member) => ({ id: member })),
+        ...(this.#lease === undefined ? {} : { lease: this.#lease }),
+      },
       stateMachine,
       transport: this.net.transport(id),
       storage: this.disk(id).storage(),

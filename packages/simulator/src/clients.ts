@@ -1,5 +1,5 @@
-import { type NodeId, type SessionTicket, SynodError } from "@synod/interface";
-import type { NodeSession } from "@synod/node";
+import { type NodeId, type SessionTicket, type Slot, SynodError } from "@synod/interface";
+import type { NodeSession, StaleReadOptions } from "@synod/node";
 import type { AnyWorkload, Cluster, Running } from "./cluster.js";
 import type { Config } from "./config.js";
 import type { Judge } from "./judge.js";
@@ -31,11 +31,15 @@ export interface ClientParts {
   readonly judge: Judge;
   readonly timeline: Timeline;
   readonly random: SeededRandom;
+  /** Draws how it reads. */
+  readonly reading: SeededRandom;
   /** Nodes that it talks to. */
   nodes(): readonly NodeId[];
 }
 
 const ATTEMPTS_MAX = 6;
+/** No clock is slower than 0.95 times true time. */
+const CLOCK_SLACK = 1.06;
 
 /** One user of the service: one request at a time, each with its own unique value. */
 export class Client {
@@ -45,6 +49,8 @@ export class Client {
   #call: Call | null = null;
   #favourite: NodeId | null = null;
   #stopped = false;
+  /** The newest state that it has seen. */
+  #seen: Slot = 0;
   /** Requests that ended, whatever the outcome; those with an answer. */
   finished = 0;
   answered = 0;
@@ -137,6 +143,9 @@ export class Client {
     const attempt = ++call.attempt;
     const isCurrent = (): boolean => this.#call === call && call.attempt === attempt;
     const { request, tag } = call;
+    const { reading, config } = this.#p;
+    const isStale = request.kind === "query" && reading.chance(config.reads.stale);
+    const via = reading.chance(config.reads.quorum) ? "quorum" : "leader";
     const text = shown(request.kind === "command" ? request.command : request.query);
     cluster.note(node.id, `client ${this.#p.id} ${request.kind} ${tag}, attempt ${attempt}: ${text}`);
     const over = (): boolean => {
@@ -155,9 +164,13 @@ export class Client {
     }
     life.process.whenAwake(life, () => {
       const options = patience === null ? {} : { signal: patience.signal };
+      if (request.kind === "query" && isStale) {
+        this.#readStale(call, { node, query: request.query, options, over });
+        return;
+      }
       const answer =
         request.kind === "query"
-          ? node.read(request.query, options)
+          ? node.read(request.query, { ...options, via })
           : node.propose(
               { tag, command: request.command },
               { ...options, ...(call.ticket === undefined ? {} : { session: call.ticket }) },
@@ -167,6 +180,38 @@ export class Client {
         (error: unknown) => over() && this.#failed(call, error),
       );
     });
+  }
+
+  /** Not part of the history: what it may miss is checked here. */
+  #readStale(
+    call: Call,
+    at: { node: Running["node"]; query: unknown; options: { signal?: AbortSignal }; over: () => boolean },
+  ): void {
+    const { reading, ledger, judge } = this.#p;
+    const bounds: StaleReadOptions = {
+      ...(reading.chance(0.6) ? { maxAgeMs: reading.pick([0, 20, 200, 2_000]) } : {}),
+      ...(reading.chance(0.3) ? { maxSlots: reading.pick([0, 3, 100]) } : {}),
+      ...(reading.chance(0.7) ? { atLeast: this.#seen } : {}),
+    };
+    const { maxAgeMs = Infinity, atLeast = 0 } = bounds;
+    // The age is by the clock of the node, which may be slow.
+    const acknowledged = ledger.answeredUpTo(judge.nowMs() - maxAgeMs * CLOCK_SLACK);
+    at.node.readStale(at.query, { ...at.options, ...bounds }).then(
+      ({ asOf }) => {
+        judge.check(
+          asOf >= Math.max(atLeast, acknowledged),
+          "stale reads keep their bound",
+          () =>
+            `client ${this.#p.id}: as of ${asOf}; ${atLeast} was seen, and ${acknowledged} acknowledged ${maxAgeMs} ms before`,
+        );
+        this.#seen = Math.max(this.#seen, asOf);
+        judge.sometimes(asOf < ledger.answeredUpTo(judge.nowMs()) ? "stale read, old" : "stale read");
+        if (!at.over()) return;
+        this.answered++;
+        this.#end(call, `answered as of ${asOf}`);
+      },
+      (error: unknown) => at.over() && this.#failed(call, error),
+    );
   }
 
   #succeeded(call: Call, output: unknown): void {
@@ -222,7 +267,7 @@ export class Client {
   /** The code of an error that a caller has to live with; anything else is a fault. */
   #checkError(error: unknown, call: string): string {
     const code = error instanceof SynodError ? error.code : "";
-    const expected = ["NotProposed", "OutcomeUnknown", "Busy", "Closed", "NoLeader"].includes(code);
+    const expected = ["NotProposed", "OutcomeUnknown", "Busy", "Closed", "NoLeader", "TooStale"].includes(code);
     this.#p.judge.check(expected, "every call settles", () => `${call} rejects with ${String(error)}`);
     return code;
   }

@@ -270,11 +270,17 @@ export class Cluster {
       },
       random: random.fork(),
       logger: SILENT,
-      metrics: UNCOUNTED,
+      metrics: { ...UNCOUNTED, count: (name, _by, labels) => this.#counted(name, labels) },
     };
     return createNode<Tagged<unknown>, unknown, unknown, unknown>({
       id,
-      cluster: { id: "simulated", members, quorum: configuration.quorum, alpha: configuration.alpha },
+      cluster: {
+        id: "simulated",
+        members,
+        quorum: configuration.quorum,
+        alpha: configuration.alpha,
+        ...(configuration.lease === undefined ? {} : { lease: configuration.lease }),
+      },
       stateMachine: machine,
       ...faultyPorts(ports, process.ports),
       commandCodec: taggedCodec(workload.commandCodec),
@@ -347,6 +353,7 @@ export class Cluster {
     const { applied, role, ballot } = status;
     if (status.voting) this.#votes(id);
     else judge.sometimes("a damaged node learns");
+    if ((status.leaseLeftMs ?? 0) > 0) this.#onlyLease(id);
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const shared = this.#sight.check(id, status);
     if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
@@ -359,6 +366,26 @@ export class Cluster {
     this.disk(id).state = "whole";
     this.note(id, "votes on a disk that had rotted");
     this.#p.judge.sometimes("rotten disk, and the node votes");
+  }
+  /** A node holds a lease by its clock: no other one does by its own, not even one that stands still. */
+  #onlyLease(id: NodeId): void {
+    for (const [other, { node }] of this.running) {
+      if (other === id || !this.#roles.has(other)) continue;
+      this.#p.judge.check(
+        (node.status().leaseLeftMs ?? 0) <= 0,
+        "one lease at a time",
+        () => `nodes ${id} and ${other} hold a lease`,
+      );
+    }
+  }
+
+  /** Ways of reading that are worth a word in the report. */
+  #counted(name: string, labels: Readonly<Record<string, string>> = {}): void {
+    const { judge } = this.#p;
+    if (name === "synod_reads_total" && labels["via"] !== "leader") judge.sometimes(`${labels["via"]} read`);
+    if (name === "synod_lease_reads_refused_total") judge.sometimes("lease refused after a pause");
+    if (name === "synod_quorum_reads_fell_back_total") judge.sometimes("quorum read fell back");
+    if (name === "synod_leases_dropped_total") judge.sometimes(`lease dropped: ${labels["reason"]}`);
   }
 
   compareDigest(id: NodeId): void {

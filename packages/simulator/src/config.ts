@@ -1,4 +1,4 @@
-import type { Configuration, QuorumSpec } from "@synod/interface";
+import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import { type DeployOptions, drawDeploy } from "./deploy.js";
 import type { NetworkOptions } from "./network.js";
@@ -65,6 +65,10 @@ export interface Config {
   readonly buggify: Readonly<Record<BuggifyPoint, number>>;
   /** Null: one release from the start to the end. */
   readonly deploy: DeployOptions | null;
+  /** Part of the queries that ask a quorum, and that may be stale. */
+  readonly reads: { readonly quorum: number; readonly stale: number };
+  /** Leader leases; null: none. */
+  readonly lease: LeaseTerms | null;
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
@@ -189,8 +193,28 @@ function drawBuggify(random: SeededRandom, profile: Profile): Config["buggify"] 
   };
 }
 
-/** Draws a run of the profile. */
-export function drawConfig(profile: Profile, random: SeededRandom): Config {
+/** With leases clocks keep the bound that the cluster was given: none jumps, none runs ahead. */
+function drawLease(config: Config, random: SeededRandom): Config {
+  if (!random.chance(0.35)) return config;
+  const { electionTimeoutMs } = config.limits;
+  const durationMs = random.pick([electionTimeoutMs / 2, electionTimeoutMs, 4 * electionTimeoutMs]);
+  return {
+    ...config,
+    // No clock of a simulated process drifts by more.
+    lease: { durationMs, driftPercent: 5 },
+    faults: { ...config.faults, clockJump: 0 },
+    clock: (own) => ({ ...config.clock(own), stepMs: 0 }),
+  };
+}
+
+/** Draws a run of the profile. How it reads is drawn from a stream of its own: a seed is otherwise the run that it was. */
+export function drawConfig(profile: Profile, random: SeededRandom, reading: SeededRandom): Config {
+  const config = drawBasics(profile, random);
+  const reads = { quorum: reading.pick([0, 0, 0.5, 1]), stale: reading.pick([0, 0, 0.3]) };
+  return drawLease({ ...config, reads }, reading);
+}
+
+function drawBasics(profile: Profile, random: SeededRandom): Config {
   const hostileNetwork = profile === "network" || (profile === "swarm" && random.chance(0.6));
   const hostileDisk = profile === "disk" || (profile === "swarm" && random.chance(0.6));
   const nodes = random.pick([3, 3, 3, 3, 5, 5, 4, 2, 1]);
@@ -225,6 +249,8 @@ export function drawConfig(profile: Profile, random: SeededRandom): Config {
     network: hostileNetwork ? drawNetwork(random) : CALM_NETWORK,
     buggify: drawBuggify(random, profile),
     disk: hostileDisk ? drawDisk(random) : { flushMs: [0, 1], otherMs: [0, 0] },
+    reads: { quorum: 0, stale: 0 },
+    lease: null,
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
     deploy: profile !== "calm" && random.chance(0.4) ? drawDeploy(random) : null,
   };
@@ -238,7 +264,8 @@ export const HEALED: Pick<Config, "network" | "disk"> = {
 
 export function configurationOf(config: Config): Configuration {
   const members = Array.from({ length: config.nodes }, (_, i) => ({ id: i + 1 }));
-  return { epoch: 1, members, alpha: config.alpha, quorum: config.quorum };
+  const base = { epoch: 1, members, alpha: config.alpha, quorum: config.quorum };
+  return config.lease === null ? base : { ...base, lease: config.lease };
 }
 
 /** What is left out of a run. The rest happens as before: a run that still fails is easier to understand. */

@@ -48,6 +48,10 @@ export type Invariant =
   | "acknowledged means chosen"
   | "acknowledged never lost"
   | "linearizable"
+  /** An answer that may be stale is not older than its bound, and never older than what the client saw before. */
+  | "stale reads keep their bound"
+  /** At most one node holds a lease at a time. */
+  | "one lease at a time"
   | "every call settles"
   /** A node stops by itself only for a disk that failed. */
   | "no node stops itself"

@@ -35,6 +35,8 @@ export class Ledger {
   readonly #executed = new Map<number, { slot: Slot; index: number; result: string }>();
   readonly #refused = new Set<number>();
   readonly #answered = new Set<number>();
+  /** Rises in both. */
+  readonly #answeredAt: { readonly atMs: number; readonly slot: Slot }[] = [];
   /** Last place that each life executed. */
   readonly #last = new WeakMap<Life, { slot: Slot; index: number }>();
 
@@ -101,10 +103,23 @@ export class Ledger {
     );
   }
 
+  /** Every command that a client had its answer to at this moment lies at or below this slot. */
+  answeredUpTo(atMs: number): Slot {
+    for (let i = this.#answeredAt.length - 1; i >= 0; i--) {
+      const answered = this.#answeredAt[i];
+      if (answered !== undefined && answered.atMs <= atMs) return answered.slot;
+    }
+    return 0;
+  }
+
   /** A client has its answer. */
   onAnswer(tag: number): void {
     this.#answered.add(tag);
     const place = this.#executed.get(tag);
+    const highest = this.#answeredAt.at(-1)?.slot ?? 0;
+    if (place !== undefined && place.slot > highest) {
+      this.#answeredAt.push({ atMs: this.#judge.nowMs(), slot: place.slot });
+    }
     this.#judge.check(
       place !== undefined && this.#oracle?.chosenTags(place.slot)?.[place.index] === tag,
       "acknowledged means chosen",

@@ -104,12 +104,14 @@ export class Recovery {
       () => "a node does not start",
     );
     const leads = (): boolean => cluster.leader() !== undefined;
-    await this.#expect("a leader after healing", 4 * electionTimeoutMs, leads, () => "no leader");
+    // What was leased before the healing, or may have been before a restart, is waited for.
+    const leaseMs = config.lease === null ? 0 : 2 * config.lease.durationMs + 2 * electionTimeoutMs;
+    await this.#expect("a leader after healing", 4 * electionTimeoutMs + leaseMs, leads, () => "no leader");
     const probes = this.core.map((id) => this.#p.probe(id));
     const done = (): boolean =>
       this.#ragged ? probes.some(({ answered }) => answered) : probes.every(({ answered }) => answered);
     const open = (): string => `no answer at ${this.core.filter((_, i) => probes[i]?.answered !== true).join(", ")}`;
-    await this.#expect("progress after healing", 12 * electionTimeoutMs, done, open);
+    await this.#expect("progress after healing", 12 * electionTimeoutMs + leaseMs, done, open);
     for (const client of clients) client.stop();
     const settleMs = Math.max(proposeTimeoutMs, readTimeoutMs) + 2 * electionTimeoutMs;
     const busy = (): string => clients.find((client) => client.busy)?.text ?? "";

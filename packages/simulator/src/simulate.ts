@@ -62,6 +62,9 @@ const LINEARIZABILITY_STEPS_MAX = 2_000_000;
 /** Apart from the streams of the profiles. */
 const DEPLOY_STREAM = 1_000;
 
+/** Streams of random numbers that draw how clients read. */
+const READING_STREAM = 50;
+
 /**
  * Runs a whole cluster in virtual time: the production node over a simulated network, disk and clock. First everything fails
  * that may fail, and nothing wrong may happen; then a quorum is healed, and everything must come to an end.
@@ -99,7 +102,8 @@ class Simulation {
     const judge = this.#judge;
     const random = new SeededRandom(seed, PROFILES.indexOf(this.#profile));
     const { reduce = {} } = this.#options;
-    const config = reduced(drawConfig(this.#profile, random.fork()), reduce);
+    const reading = new SeededRandom(seed, READING_STREAM + PROFILES.indexOf(this.#profile));
+    const config = reduced(drawConfig(this.#profile, random.fork(), reading), reduce);
     const configuration = configurationOf(config);
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
@@ -117,7 +121,15 @@ class Simulation {
     let nodes = cluster.ids;
     const clients = Array.from(
       { length: config.clients },
-      (_, i) => new Client({ ...parts, cluster, id: i + 1, random: random.fork(), nodes: () => nodes }),
+      (_, i) =>
+        new Client({
+          ...parts,
+          cluster,
+          id: i + 1,
+          random: random.fork(),
+          reading: reading.fork(),
+          nodes: () => nodes,
+        }),
     );
     for (const client of clients) client.start();
     nemesis.start();
@@ -175,7 +187,9 @@ class Simulation {
     // Accept, Accepted and Commit; a request may be forwarded, or ask for an index that takes a round of its own.
     const work = 3 * peers * done.slots + (2 * peers + 4) * done.requests;
     const rounds = (8 * this.#timeline.nowMs) / config.limits.electionTimeoutMs;
-    const beats = rounds * 2 * cluster.ids.length * peers;
+    // The leader renews its lease once per round at most.
+    const talkers = cluster.ids.length + (config.lease === null ? 0 : 1);
+    const beats = rounds * 2 * talkers * peers;
     const most = 1.15 * (work + beats) + 200;
     this.#judge.check(
       cluster.framesSent <= most,

@@ -3,6 +3,7 @@ import { acceptorMutants } from "./acceptor.js";
 import { flowMutants } from "./flow.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
+import { leaseMutants } from "./leases.js";
 import { logMutants } from "./log.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...logMutants,
   ...electionMutants,
   ...readMutants,
+  ...leaseMutants,
   ...serviceMutants,
   ...nodeMutants,
   ...flowMutants,

@@ -12,7 +12,7 @@ export const readMutants: readonly Mutant[] = [
     id: "local-read-at-the-leader",
     faults: [50],
     title: "A leader reads without asking whether it still leads",
-    patches: [reads(`if (!this.#quorums.phase2(round.confirmed)) return null;`, ``)],
+    patches: [reads(`if (!round.quorums.phase2(round.confirmed)) return null;`, ``)],
     finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
@@ -100,10 +100,7 @@ export const readMutants: readonly Mutant[] = [
     faults: [55, 73],
     title: "A follower reads at its own chosen prefix instead of the leader's",
     patches: [
-      handlers(
-        `core.readsReady.push({ tokens, index: message.index });`,
-        `core.readsReady.push({ tokens, index: Math.min(message.index, core.log.chosenUpTo) });`,
-      ),
+      handlers(`tokens, index: message.index,`, `tokens, index: Math.min(message.index, core.log.chosenUpTo),`),
     ],
     finder: { kind: "core", schedules: 500 },
   },

@@ -202,7 +202,7 @@ function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
  */
 function drawLease(config: CoreConfig, random: SeededRandom): CoreConfig {
   if (!random.chance(0.35)) return config;
-  const durationMs = random.pick([40, 100, 100, 250]);
+  const durationMs = random.pick([40, 100, 250, 400]);
   const drift = random.pick([0, 0.01, 0.1]);
   const lease: LeaseTerms = { durationMs, driftPercent: drift * 100 };
   const configuration = { ...config.configuration, lease };
