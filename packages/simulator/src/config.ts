@@ -37,6 +37,10 @@ export interface FaultWeights {
   readonly clockJump: number;
   /** A call of a node to one of its ports throws. */
   readonly throwFromPort: number;
+  /** A leader is told to hand over. */
+  readonly transfer: number;
+  /** The turns of one node come late, time and again. */
+  readonly lag: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -84,6 +88,8 @@ const NO_FAULTS: FaultWeights = {
   loseDisk: 0,
   clockJump: 0,
   throwFromPort: 0,
+  transfer: 0,
+  lag: 0,
 };
 
 function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
@@ -150,7 +156,13 @@ function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
           rot: drawn(share * 0.2),
           loseDisk: drawn(share * 0.2),
         };
-  const process = { kill: drawn(share), close: drawn(share * 0.6), throwFromPort: drawn(share * 0.4) };
+  const process = {
+    kill: drawn(share),
+    close: drawn(share * 0.6),
+    throwFromPort: drawn(share * 0.4),
+    transfer: drawn(share * 0.6),
+    lag: drawn(share * 0.4),
+  };
   return { ...NO_FAULTS, ...network, ...disk, ...process };
 }
 
