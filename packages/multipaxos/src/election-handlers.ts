@@ -38,7 +38,8 @@ export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void 
   const { ballot } = core.proposer;
   const { promised, content, leaderBallot } = message;
   if (!isNews || content || ballot === null || promised === null || !core.leads) return;
-  if (compareBallots(promised, ballot) > 0) onReject(core, from, { kind: "reject", ballot, promised, content, leaderBallot });
+  if (compareBallots(promised, ballot) > 0)
+    onReject(core, from, { kind: "reject", ballot, promised, content, leaderBallot });
 }
 
 /** How late this tick is tells of the event loop. */

@@ -81,8 +81,11 @@ const ROUNDS_PER_TIMEOUT = 8;
  * others' not at the same instant: one that was cut off would campaign on what it heard before.
  */
 const FRESH_ROUNDS = 6;
-/** Candidates wait a random part of so many rounds: with what comes before it, a leader is there within two timeouts. */
-const RANDOM_ROUNDS = 8;
+/**
+ * Candidates wait a random part of so many rounds. Until all have missed a leader that hangs, and have heard so of each other, ten
+ * rounds pass; with a whole timeout on top nobody might lead within two timeouts.
+ */
+const RANDOM_ROUNDS = 5;
 /** How much longer a node waits while a better one is in sight. */
 const PRIORITY_ROUNDS = 2;
 const IMPAIRED_ROUNDS = 4;
@@ -218,7 +221,8 @@ export class Election {
   successor(chosenUpTo: Slot, nearSlots: number, nowMs: number): NodeId | null {
     const lagOf = (p: HeardPeer): number => Math.max(0, chosenUpTo - nearSlots - p.chosenUpTo);
     const [best] = this.#heard(nowMs).sort(
-      (a, b) => Number(a.impaired) - Number(b.impaired) || lagOf(a) - lagOf(b) || b.priority - a.priority || a.id - b.id,
+      (a, b) =>
+        Number(a.impaired) - Number(b.impaired) || lagOf(a) - lagOf(b) || b.priority - a.priority || a.id - b.id,
     );
     return best?.id ?? null;
   }

@@ -81,7 +81,11 @@ export function transferStep(core: Core): void {
   const { transfer, nowMs } = core;
   if (transfer === null) return;
   if (nowMs >= transfer.untilMs) {
-    return end(core, false, core.leads ? `node ${transfer.to} did not take over in time` : "no leader is known in time");
+    return end(
+      core,
+      false,
+      core.leads ? `node ${transfer.to} did not take over in time` : "no leader is known in time",
+    );
   }
   if (core.leads) handOver(core, transfer);
 }

@@ -138,7 +138,16 @@ describe("who leads", () => {
     story.crash(3);
     for (const factor of [1, 2, 3]) {
       const candidacy = { round: factor * 2 ** 32, node: 3 };
-      const facts = { candidacy, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0, impaired: false, priority: 0 };
+      const facts = {
+        candidacy,
+        promised: null,
+        leaderBallot: null,
+        content: false,
+        chosenUpTo: 0,
+        durableUpTo: 0,
+        impaired: false,
+        priority: 0,
+      };
       story.deliver(3, 1, { kind: "beat", round: 1, ...facts });
     }
     story.only([1, 2]);

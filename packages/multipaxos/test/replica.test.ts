@@ -187,7 +187,16 @@ test("a leader goes on with what phase 1 found also where an old announcement, n
   const write = (): void => {
     for (let next = replica.takeWrite(); next !== null; next = replica.takeWrite()) replica.writeDone(next.id);
   };
-  const facts = { candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 2, durableUpTo: 0, impaired: false, priority: 0 };
+  const facts = {
+    candidacy: null,
+    promised: null,
+    leaderBallot: null,
+    content: false,
+    chosenUpTo: 2,
+    durableUpTo: 0,
+    impaired: false,
+    priority: 0,
+  };
   let ms = 0;
   for (; ms < 500 && replica.status().role !== "candidate"; ms += 32) {
     replica.tick(ms, 0);

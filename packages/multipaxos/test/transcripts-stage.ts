@@ -151,6 +151,11 @@ export class Stage {
     });
   }
 
+  transfer(id: NodeId, to: NodeId): void {
+    this.#note(`${id} is to hand over to ${to}`);
+    this.act(id, (replica) => void replica.transferLeadership({ to, timeoutMs: 1_000 }));
+  }
+
   #propose(id: NodeId, replica: Replica, text: string): boolean {
     const slot = replica.propose(valueOf(text));
     this.#note(slot === null ? `${id} cannot propose ${text}` : `${id} proposes ${text} in s${slot}`);

@@ -19,7 +19,16 @@ import { Driver } from "./driver.js";
 import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
-import type { CloseOptions, NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode, TransferOptions } from "./types.js";
+import type {
+  CloseOptions,
+  NodeEvent,
+  NodeLimits,
+  NodeOptions,
+  NodeSession,
+  NodeStatus,
+  SynodNode,
+  TransferOptions,
+} from "./types.js";
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,

@@ -27,7 +27,9 @@ export class Transfers {
     if (done) waiting?.resolve(to);
     else {
       const text = `the leadership was not transferred to node ${to}: ${reason}`;
-      waiting?.reject(new SynodError("NotTransferred", text, { details: { to, leader: this.#replica.status().leader } }));
+      waiting?.reject(
+        new SynodError("NotTransferred", text, { details: { to, leader: this.#replica.status().leader } }),
+      );
     }
   }
 

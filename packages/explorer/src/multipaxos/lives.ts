@@ -150,7 +150,14 @@ export class Life {
   }
 
   #nobodyLeads(): Message {
-    const nothing = { candidacy: null, promised: null, leaderBallot: null, content: false, impaired: true, priority: 0 };
+    const nothing = {
+      candidacy: null,
+      promised: null,
+      leaderBallot: null,
+      content: false,
+      impaired: true,
+      priority: 0,
+    };
     return { kind: "beatReply", round: this.#round, ...nothing, chosenUpTo: 0, durableUpTo: 0 };
   }
 
