@@ -166,7 +166,7 @@ describe("the clock of the rule", () => {
     const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean => {
       e.startRound(ms);
       e.onReply(2, facts(e.round), ms);
-      return e.campaignNow(verdict, own(0), ms, 0.5);
+      return e.campaignNow(verdict, own(0), ms, 0.8);
     };
     expect([now("campaign", 0), now("campaign", 39)]).toEqual([false, false]);
     expect(now("wait", 39.5)).toBe(false);

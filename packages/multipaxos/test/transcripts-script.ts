@@ -79,7 +79,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   elect: ({ stage }, [name]) => {
     const id = node(name);
     stage.impatience = [id, ...stage.impatience.filter((other) => other !== id)];
+    stage.eager = id;
     for (let i = 0; i < ELECTION_ROUNDS_MAX && !stage.leaders.includes(id); i++) step(stage);
+    stage.eager = null;
     if (!stage.leaders.includes(id)) throw new Error(`node ${id} does not come to lead`);
     step(stage);
     step(stage);
