@@ -9,6 +9,7 @@ import { proposerMutants } from "./proposer.js";
 import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
 import { storageMutants } from "./storage.js";
+import { transferMutants } from "./transfer.js";
 import { wireMutants } from "./wire.js";
 
 /** All of them, by area. */
@@ -19,6 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...proposerMutants,
   ...logMutants,
   ...electionMutants,
+  ...transferMutants,
   ...readMutants,
   ...serviceMutants,
   ...nodeMutants,
