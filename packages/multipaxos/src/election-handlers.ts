@@ -88,10 +88,12 @@ export function electionTick(core: Core, random: number): void {
  */
 function hindranceOf(core: Core): string | null {
   const { health, election, nowMs } = core;
-  const cause = health.cause(nowMs);
-  if (cause === "disk" && election.canSpareMe(nowMs)) return "the disk stands still: a write does not end";
-  if (cause === "loop" && election.isSpare) return "the event loop stood still";
-  return null;
+  if (health.cause(nowMs) === "loop" && election.isSpare) return "the event loop stood still";
+  // A leader has the votes of others meanwhile; a candidate has nothing before its own promise is on disk, and holds the others up.
+  const stillAfterMs = (core.leads ? 2 : 1) * core.settings.electionTimeoutMs;
+  if (health.writeMs(nowMs) <= stillAfterMs || !election.canSpareMe(nowMs)) return null;
+  health.remember(nowMs);
+  return "the disk stands still: a write does not end";
 }
 
 /** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */

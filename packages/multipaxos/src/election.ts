@@ -81,8 +81,11 @@ const ROUNDS_PER_TIMEOUT = 8;
  * others' not at the same instant: one that was cut off would campaign on what it heard before.
  */
 const FRESH_ROUNDS = 6;
-/** Candidates wait a random part of so many rounds: with what comes before it, a leader is there within two timeouts. */
-const RANDOM_ROUNDS = 8;
+/**
+ * Candidates wait a random part of so many rounds. Until all have missed a leader that hangs, and have heard so of each other, ten
+ * rounds pass; with a whole timeout on top nobody might lead within two timeouts.
+ */
+const RANDOM_ROUNDS = 5;
 /** How much longer a node waits while a better one is in sight. */
 const PRIORITY_ROUNDS = 2;
 const IMPAIRED_ROUNDS = 4;

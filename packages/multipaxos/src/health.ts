@@ -32,7 +32,7 @@ export class Health {
       this.#loopUntilMs = nowMs + this.#timeoutMs;
       this.stillMs = lateMs;
     }
-    if (this.cause(nowMs) !== null) this.#rememberedUntilMs = nowMs + REMEMBERED_TIMEOUTS * this.#timeoutMs;
+    if (this.cause(nowMs) !== null) this.remember(nowMs);
     return lateMs;
   }
 
@@ -44,10 +44,20 @@ export class Health {
     this.#writeSinceMs = null;
   }
 
+  /** How long the write under way has taken. */
+  writeMs(nowMs: number): number {
+    return this.#writeSinceMs === null ? 0 : nowMs - this.#writeSinceMs;
+  }
+
+  /** From here on this node is not the first choice. */
+  remember(nowMs: number): void {
+    this.#rememberedUntilMs = nowMs + REMEMBERED_TIMEOUTS * this.#timeoutMs;
+  }
+
   /** What is wrong now. The loop counts for one timeout after it stood still. */
   cause(nowMs: number): Impairment | null {
-    if (this.#writeSinceMs !== null && nowMs - this.#writeSinceMs > STILL_TIMEOUTS * this.#timeoutMs) {
-      this.stillMs = nowMs - this.#writeSinceMs;
+    if (this.writeMs(nowMs) > STILL_TIMEOUTS * this.#timeoutMs) {
+      this.stillMs = this.writeMs(nowMs);
       return "disk";
     }
     return nowMs < this.#loopUntilMs ? "loop" : null;

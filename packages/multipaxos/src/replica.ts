@@ -221,6 +221,8 @@ export class Replica {
   /** A connection broke or a new life of the peer began: what it said before proves nothing, and what was on the way is gone. */
   peerLost(peer: NodeId): void {
     this.#core.election.forget(peer);
+    // A new leader deserves time to show itself as long as it is there.
+    if (this.#core.leader === peer) this.#core.election.endGrace();
     this.#core.catchUp.lost(peer);
     this.#core.proposer.lost(peer);
     this.#core.flow.lost(peer);

@@ -166,7 +166,7 @@ describe("the clock of the rule", () => {
     const now = (verdict: Parameters<Election["campaignNow"]>[0], ms: number): boolean => {
       e.startRound(ms);
       e.onReply(2, facts(e.round), ms);
-      return e.campaignNow(verdict, own(0), ms, 0.5);
+      return e.campaignNow(verdict, own(0), ms, 0.8);
     };
     expect([now("campaign", 0), now("campaign", 39)]).toEqual([false, false]);
     expect(now("wait", 39.5)).toBe(false);
@@ -227,5 +227,61 @@ describe("the clock of the rule", () => {
     expect([e.view(null, 89).grace, e.view(null, 90).grace]).toEqual([true, false]);
     e.endGrace();
     expect(e.view(null, 11).grace).toBe(false);
+  });
+});
+
+describe("who goes first", () => {
+  const TIMEOUT = 80;
+  const peers = (facts: Partial<BeatFacts>): Election => {
+    const e = new Election({ me: 1, quorums: majorityOf(1, 2, 3), electionTimeoutMs: TIMEOUT });
+    e.startRound(0);
+    for (const id of [2, 3]) {
+      e.onReply(
+        id,
+        {
+          round: 1,
+          candidacy: null,
+          promised: null,
+          leaderBallot: null,
+          content: false,
+          chosenUpTo: 0,
+          durableUpTo: 0,
+          impaired: false,
+          priority: 0,
+          ...(id === 2 ? facts : {}),
+        },
+        0,
+      );
+    }
+    return e;
+  };
+  const waits = (e: Election, own: { impaired?: boolean; priority?: number }): number => {
+    let ms = 0;
+    while (!e.campaignNow("campaign", { chosenUpTo: 0, impaired: false, priority: 0, ...own }, ms, 0)) ms += 10;
+    return ms / 10;
+  };
+
+  test("a lower priority than that of a peer in sight waits two rounds; a higher or equal one none", () => {
+    expect(waits(peers({ priority: 2 }), { priority: 1 })).toBe(2);
+    expect(waits(peers({ priority: 1 }), { priority: 1 })).toBe(0);
+    expect(waits(peers({ priority: 2, impaired: true }), { priority: 1 })).toBe(0);
+  });
+
+  test("one that stood still lately waits four rounds", () => {
+    expect([waits(peers({}), { impaired: true }), waits(peers({}), {})]).toEqual([4, 0]);
+  });
+
+  test("the successor works, has the log, and has the highest priority, in this order", () => {
+    const successor = (facts: Partial<BeatFacts>, chosenUpTo = 0): number | null =>
+      peers(facts).successor(chosenUpTo, 10, 0);
+    expect([successor({}), successor({ impaired: true }), successor({ priority: -1 })]).toEqual([2, 3, 3]);
+    expect(successor({ chosenUpTo: 95 }, 100)).toBe(2);
+    expect(peers({}).successor(0, 10, TIMEOUT + 1)).toBe(null);
+  });
+
+  test("answers from before a cut are no reason to campaign, once they are six rounds old", () => {
+    const e = peers({});
+    const own = { chosenUpTo: 0, impaired: false, priority: 0 };
+    expect([e.campaignNow("campaign", own, 61, 0), e.campaignNow("campaign", own, 79, 0)]).toEqual([false, false]);
   });
 });

@@ -38,6 +38,9 @@ export class Story {
   readonly #network: { from: NodeId; to: NodeId; message: Message }[] = [];
   #now = 0;
 
+  /** To come first even if it lacks a slot: all others are very patient. */
+  eager: NodeId | null = null;
+
   constructor(nodes: number | Configuration = 3, settings: Partial<ReplicaSettings> = {}) {
     this.configuration = typeof nodes === "number" ? configurationOf(nodes, 64) : nodes;
     this.#settings = { electionTimeoutMs: TIMEOUT_MS, ...settings };
@@ -187,7 +190,8 @@ export class Story {
   #act(actor: Actor, event: () => void): void {
     const { replica } = actor;
     if (replica === null) return;
-    replica.tick(this.#now, (actor.id - 1) / this.#actors.length);
+    const patience = (actor.id - 1) / this.#actors.length;
+    replica.tick(this.#now, this.eager === null ? patience : this.eager === actor.id ? 0 : 0.99);
     event();
     this.#settle(actor, replica);
   }

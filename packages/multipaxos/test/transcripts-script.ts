@@ -79,7 +79,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   elect: ({ stage }, [name]) => {
     const id = node(name);
     stage.impatience = [id, ...stage.impatience.filter((other) => other !== id)];
+    stage.eager = id;
     for (let i = 0; i < ELECTION_ROUNDS_MAX && !stage.leaders.includes(id); i++) step(stage);
+    stage.eager = null;
     if (!stage.leaders.includes(id)) throw new Error(`node ${id} does not come to lead`);
     step(stage);
     step(stage);
@@ -89,6 +91,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     stage.impatience = names.map(node);
   },
   propose: ({ stage }, [name, ...texts]) => stage.propose(node(name), texts),
+  /** `transfer 1 2`: leader 1 is to hand over to server 2. */
+  transfer: ({ stage }, [name, to]) => stage.transfer(node(name), node(to)),
   forward: ({ stage }, [name, text = ""]) => stage.forward(node(name), text),
   read: ({ stage }, [name]) => stage.read(node(name)),
   /** `deliver`: all, and what follows. `deliver 1>2 accept`: what is under way on this link now, of this kind. */

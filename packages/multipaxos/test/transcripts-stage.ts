@@ -57,6 +57,8 @@ export class Stage {
   showsBeats = false;
   /** Who loses patience first. */
   impatience: readonly NodeId[];
+  /** To come first even if it lacks a slot: all others are very patient. */
+  eager: NodeId | null = null;
   loses: Matches = () => false;
   clogs: Matches = () => false;
   readonly #configuration: Configuration;
@@ -151,6 +153,11 @@ export class Stage {
     });
   }
 
+  transfer(id: NodeId, to: NodeId): void {
+    this.#note(`${id} is to hand over to ${to}`);
+    this.act(id, (replica) => void replica.transferLeadership({ to, timeoutMs: 1_000 }));
+  }
+
   #propose(id: NodeId, replica: Replica, text: string): boolean {
     const slot = replica.propose(valueOf(text));
     this.#note(slot === null ? `${id} cannot propose ${text}` : `${id} proposes ${text} in s${slot}`);
@@ -177,7 +184,8 @@ export class Stage {
     const actor = this.actor(id);
     const { replica } = actor;
     if (replica === null || actor.paused) return;
-    replica.tick(this.#nowMs, this.impatience.indexOf(id) / this.actors.length);
+    const patience = this.impatience.indexOf(id) / this.actors.length;
+    replica.tick(this.#nowMs, this.eager === null ? patience : this.eager === id ? 0 : 0.99);
     event(replica);
     this.#settle(actor, replica);
     this.#answer(actor);

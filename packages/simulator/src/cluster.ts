@@ -203,6 +203,26 @@ export class Cluster {
     this.#p.ledger.clocksAheadMs += byMs;
   }
 
+  /** Tells whoever leads to hand over, to this node or to the best one. */
+  transfer(to: NodeId | null, timeoutMs: number): void {
+    const id = this.leader();
+    const running = id === undefined ? undefined : this.running.get(id);
+    if (id === undefined || running === undefined) return;
+    const { judge } = this.#p;
+    this.note(id, `is to hand over${to === null ? "" : ` to node ${to}`}`);
+    this.process(id).whenAwake(running.life, () => {
+      running.node.transferLeadership({ timeoutMs, ...(to === null ? {} : { to }) }).then(
+        () => judge.sometimes("leadership transferred"),
+        (error: unknown) => {
+          const code = error instanceof SynodError ? error.code : String(error);
+          const known = ["NotTransferred", "Closed", "InvalidArgument"].includes(code);
+          judge.check(known, "every call settles", () => `a transfer by node ${id} fails: ${String(error)}`);
+          judge.sometimes(`transfer in vain: ${code}`);
+        },
+      );
+    });
+  }
+
   /** Asks the node to end in an orderly way. */
   close(id: NodeId): void {
     const running = this.running.get(id);

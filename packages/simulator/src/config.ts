@@ -40,6 +40,10 @@ export interface FaultWeights {
   readonly throwFromPort: number;
   /** A bit of a state in memory is another one: only the digest shows it. */
   readonly flipState: number;
+  /** A leader is told to hand over. */
+  readonly transfer: number;
+  /** The turns of one node come late, time and again. */
+  readonly lag: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -94,6 +98,8 @@ const NO_FAULTS: FaultWeights = {
   clockJump: 0,
   throwFromPort: 0,
   flipState: 0,
+  transfer: 0,
+  lag: 0,
 };
 
 function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
@@ -165,6 +171,8 @@ function drawFaults(random: SeededRandom, profile: Profile): FaultWeights {
     close: drawn(share * 0.6),
     throwFromPort: drawn(share * 0.4),
     flipState: drawn(share * 0.3),
+    transfer: drawn(share * 0.6),
+    lag: drawn(share * 0.4),
   };
   return { ...NO_FAULTS, ...network, ...disk, ...process };
 }

@@ -27,6 +27,8 @@ const KINDS: readonly (keyof FaultWeights)[] = [
   "clockJump",
   "throwFromPort",
   "flipState",
+  "transfer",
+  "lag",
 ];
 
 const DISK_FAULTS: readonly DiskFault[] = ["kill", "kill", "power cut", "power cut", "EIO", "ENOSPC"];
@@ -165,6 +167,11 @@ export class Nemesis {
         cluster.note(id, `its clock jumps by ${byMs} ms`);
         return cluster.jumpClock(id, byMs);
       }
+      case "transfer":
+        return cluster.transfer(random.pick([null, ...cluster.ids]), random.between(10, 2_000));
+      case "lag":
+        this.#judge.sometimes("lag");
+        return this.#lag(id, random.int(2, 6), random);
       case "throwFromPort":
         return this.#armPort(id, random);
       case "flipState":
@@ -213,6 +220,15 @@ export class Nemesis {
       }
     }
     this.#timeline.after(random.between(5, 150), () => this.#flap(id, times - 1, random), true);
+  }
+
+  /** Every turn comes late, by less than an election takes or by more. */
+  #lag(id: NodeId, times: number, random: SeededRandom): void {
+    if (times === 0 || this.#stopped) return;
+    const { electionTimeoutMs } = this.#config.limits;
+    const ms = random.between(0.3 * electionTimeoutMs, 3.5 * electionTimeoutMs);
+    this.#cluster.process(id).pause(ms);
+    this.#timeline.after(ms + random.between(0, 10), () => this.#lag(id, times - 1, random), true);
   }
 
   #stumble(id: NodeId, random: SeededRandom): void {

@@ -13,10 +13,7 @@ export const electionMutants: readonly Mutant[] = [
     faults: [12],
     title: "Rivals wait equally long before they campaign, and duel",
     patches: [
-      election(
-        `return ((random * ROUNDS_PER_TIMEOUT + rounds)`,
-        `return (((random < 0 ? 1 : 0) * ROUNDS_PER_TIMEOUT + rounds)`,
-      ),
+      election(`return ((random * RANDOM_ROUNDS + rounds)`, `return (((random < 0 ? 1 : 0) * RANDOM_ROUNDS + rounds)`),
     ],
     finder: {
       kind: "unit",
@@ -43,8 +40,8 @@ export const electionMutants: readonly Mutant[] = [
     title: "Only a replica with the longest log in sight may campaign",
     patches: [
       election(
-        `const rounds = lag === 0 ? 0 :`,
-        `if (lag > 0) return 1000 * this.#timeoutMs;\n    const rounds = lag === 0 ? 0 :`,
+        `    const better = heard.filter((p) => !p.impaired);`,
+        `    if (lag > 0) return 1000 * this.#timeoutMs;\n    const better = heard.filter((p) => !p.impaired);`,
       ),
     ],
     finder: { kind: "core", schedules: 2600 },
@@ -87,7 +84,10 @@ export const electionMutants: readonly Mutant[] = [
     id: "campaigns-in-a-minority",
     faults: [44, 80],
     title: "A cut-off node raises its ballot for ever and deposes the leader when it is back",
-    patches: [election(`return hearsQuorums(view) ? "campaign" : "wait";`, `return "campaign";`)],
+    patches: [
+      election(`return hearsQuorums(view) ? "campaign" : "wait";`, `return "campaign";`),
+      election(`(nowMs < this.#campaignAtMs || !this.quorumsAnswer(nowMs))`, `nowMs < this.#campaignAtMs`),
+    ],
     finder: { kind: "topology", links: "any", runs: 80 },
   },
   {
@@ -110,7 +110,9 @@ export const electionMutants: readonly Mutant[] = [
     id: "stray-promise-never-resolved",
     faults: [44],
     title: "A follower with a stray higher promise tells an idle leader nothing",
-    patches: [handlers(`if (refused && !core.content()) reject(core, from, leaderBallot);`, ``)],
+    patches: [
+      handlers(`  if (compareBallots(promised, ballot) > 0)\n`, `  if (compareBallots(promised, ballot) > 1)\n`),
+    ],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/leadership.test.ts",

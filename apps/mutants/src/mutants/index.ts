@@ -12,6 +12,7 @@ import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
 import { storageMutants } from "./storage.js";
 import { versionMutants } from "./versions.js";
+import { transferMutants } from "./transfer.js";
 import { wireMutants } from "./wire.js";
 
 /** All of them, by area. */
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...proposerMutants,
   ...logMutants,
   ...electionMutants,
+  ...transferMutants,
   ...readMutants,
   ...leaseMutants,
   ...serviceMutants,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "../../src/random.js";
+import { graphLinks, graphs } from "./graphs.js";
 import { connectedToQuorum, type Links, linksOf, runTopology, type TopologyResult, undirected } from "./topology.js";
 
 /** Six runs in which this node led when the links were cut. */
@@ -44,6 +45,26 @@ describe("every node that can talk to a quorum is enough", () => {
   test("all undirected links of four nodes", () => {
     for (let mask = 0; mask < 2 ** 6; mask++) expectSettled(4, linksOf(4, mask, false), mask);
   });
+
+  test("there are as many graphs as is known", () => {
+    expect([graphs(4, false).length, graphs(5, false).length, graphs(4, true).length]).toEqual([11, 34, 218]);
+  });
+
+  test("all links of four nodes, one way and both ways, and all of five nodes both ways, up to renaming", () => {
+    for (const { mask, links } of graphLinks(4, true)) expectSettled(4, links, mask);
+    for (const { mask, links } of graphLinks(5, false)) expectSettled(5, links, mask + 7);
+  });
+
+  // Minutes: 9,608 graphs.
+  test.runIf(process.env["SYNOD_ALL_TOPOLOGIES"] === "1")(
+    "all links of five nodes, one way and both ways, up to renaming",
+    {
+      timeout: 3_600_000,
+    },
+    () => {
+      for (const { mask, links } of graphLinks(5, true)) expectSettled(5, links, mask);
+    },
+  );
 
   test("random links of five nodes, one way and both ways", () => {
     const random = new SeededRandom(5);
