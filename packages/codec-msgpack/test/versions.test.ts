@@ -59,10 +59,7 @@ describe("frames across wire versions", () => {
   });
 
   test("the field travels once version 2 is in force, values behind it as ever, and release 3 reads it", () => {
-    for (const message of [
-      { ...accept, hint: 7 },
-      { ...beat, load: 8 },
-    ] as Message[]) {
+    for (const message of [more(accept, { hint: 7 }), more(beat, { load: 8 })]) {
       const envelope = { ...envelopeOf(message), version: 2 };
       const frame = second.encode(envelope);
       expect(second.decode(frame)).toEqual(envelope);
