@@ -23,6 +23,8 @@ const [first, second, third] = releases as [(typeof releases)[0], (typeof releas
 
 const accept = messages["accept"] as Message;
 const beat = messages["beat"] as Message;
+/** A message as a later release has it. */
+const more = (message: Message, fields: object): Message => ({ ...message, ...fields });
 const codeOf = (action: () => unknown): string => {
   try {
     action();
@@ -41,14 +43,14 @@ describe("frames across wire versions", () => {
 
   test.each(Object.keys(messages))("release 2 writes %s as release 1 does while version 1 is in force", (name) => {
     const envelope = envelopeOf(messages[name] as Message);
-    const frame = second.encode({ ...envelope, message: { ...envelope.message, hint: 7, load: 8 } as Message });
+    const frame = second.encode({ ...envelope, message: more(envelope.message, { hint: 7, load: 8 }) });
     expect(Buffer.compare(frame, messageCodec().encode(envelope))).toBe(0);
     expect(first.decode(frame)).toEqual(envelope);
   });
 
   test("a frame without the field has what the release says for it", () => {
-    expect(second.decode(first.encode(envelopeOf(accept)))).toEqual(envelopeOf({ ...accept, hint: -1 } as Message));
-    expect(second.decode(first.encode(envelopeOf(beat)))).toEqual(envelopeOf({ ...beat, load: 0 } as Message));
+    expect(second.decode(first.encode(envelopeOf(accept)))).toEqual(envelopeOf(more(accept, { hint: -1 })));
+    expect(second.decode(first.encode(envelopeOf(beat)))).toEqual(envelopeOf(more(beat, { load: 0 })));
     const [fetch, frame] = [
       envelopeOf(messages["fetch"] as Message),
       first.encode(envelopeOf(messages["fetch"] as Message)),
@@ -57,23 +59,20 @@ describe("frames across wire versions", () => {
   });
 
   test("the field travels once version 2 is in force, values behind it as ever, and release 3 reads it", () => {
-    for (const message of [
-      { ...accept, hint: 7 },
-      { ...beat, load: 8 },
-    ] as Message[]) {
+    for (const message of [more(accept, { hint: 7 }), more(beat, { load: 8 })]) {
       const envelope = { ...envelopeOf(message), version: 2 };
       const frame = second.encode(envelope);
       expect(second.decode(frame)).toEqual(envelope);
       const read = third.decode(frame);
-      expect(read).toEqual(message.kind === "beat" ? { ...envelope, message: { ...message, lag: 99 } } : envelope);
+      expect(read).toEqual(message.kind === "beat" ? { ...envelope, message: more(message, { lag: 99 }) } : envelope);
       expect(Buffer.compare(third.encode(read), frame)).toBe(0);
     }
-    const newest = { ...envelopeOf({ ...beat, load: 8, lag: 5 } as Message), version: 3 };
+    const newest = { ...envelopeOf(more(beat, { load: 8, lag: 5 })), version: 3 };
     expect(third.decode(third.encode(newest))).toEqual(newest);
   });
 
   test("a frame of another release than this one and the one before is refused by name, and never written", () => {
-    const ofSecond = second.encode({ ...envelopeOf({ ...beat, load: 8 } as Message), version: 2 });
+    const ofSecond = second.encode({ ...envelopeOf(more(beat, { load: 8 })), version: 2 });
     expect(codeOf(() => first.decode(ofSecond))).toBe("VersionUnsupported");
     expect(() => first.decode(ofSecond)).toThrow(/version 2, this node reads and writes version 1: start it with/);
     expect(codeOf(() => third.decode(first.encode(envelopeOf(beat))))).toBe("VersionUnsupported");

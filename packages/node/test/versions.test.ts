@@ -189,7 +189,7 @@ describe("wire versions", () => {
       codecs.set(id, codec);
       return world.boot(id, bootstrap, { codec, supports: { wire } });
     };
-    const written = (id: number): number[] => [...(codecs.get(id)?.written ?? [])].sort();
+    const written = (id: number): number[] => [...(codecs.get(id)?.written ?? [])].sort((a, b) => a - b);
     for (const id of world.ids) await boot(id, 1, true);
     await world.leader();
     for (const wire of [2, 3]) {

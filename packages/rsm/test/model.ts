@@ -51,6 +51,7 @@ export class SlowModel {
       this.sessions.push({ slot, index, limit, floor: 0, lastUsedMs: this.timeMs, replies: [] });
       return `opened ${slot}.${index}`;
     }
+    if (entry.kind === "raise") return "raised";
     if (entry.kind === "close") {
       const found = this.#find(entry.session);
       this.sessions = this.sessions.filter((each) => each !== found);

@@ -108,7 +108,7 @@ export const wireMutants: readonly Mutant[] = [
     title: "A frame of another protocol version is read as if it were of this one",
     patches: [
       inFile("codec-msgpack/src/message-codec")(
-        `  if (version === VERSION) return;`,
+        `  if (version !== undefined && version >= oldest(layout) && version <= layout.version) return;`,
         `  if (version !== undefined) return;`,
       ),
     ],
