@@ -15,7 +15,7 @@ export const ballotText = (ballot: Ballot | null): string =>
   ballot === null ? "none" : `${ballot.round}.${ballot.node}`;
 
 /** What counts towards some quorum, or asks for one. */
-const FOR_VOTERS: readonly Message["kind"][] = [
+export const FOR_VOTERS: readonly Message["kind"][] = [
   "prepare",
   "promise",
   "accept",

@@ -32,6 +32,8 @@ export interface CoreFaultWeights {
   readonly loseKinds: number;
   readonly replay: number;
   readonly open: number;
+  /** A log loses something in its middle, where the others can do without this node. */
+  readonly rot: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -170,6 +172,7 @@ function drawFaults(random: SeededRandom, hostile: { network: boolean; disk: boo
     loseKinds: drawn(hostile.network, 0.4),
     replay: drawn(hostile.network, 0.4),
     open: hostile.network ? 2 : 0,
+    rot: drawn(hostile.disk, 0.4),
   };
 }
 

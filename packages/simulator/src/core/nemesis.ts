@@ -1,4 +1,5 @@
 import type { NodeId } from "@synod/interface";
+import { isQuorum } from "../quorums.js";
 import type { SeededRandom } from "../random.js";
 import { partition } from "../topology.js";
 import type { CoreCluster } from "./cluster.js";
@@ -20,6 +21,7 @@ const KINDS = [
   "loseKinds",
   "replay",
   "open",
+  "rot",
 ] as const satisfies readonly (keyof CoreFaultWeights)[];
 
 const STEPS = ["write begun", "write begun", "write durable", "message sent"] as const;
@@ -103,6 +105,8 @@ export class CoreNemesis {
         return network.replay(node.id, random.int(1, 20));
       case "open":
         return network.open();
+      case "rot":
+        return this.#rot(node);
     }
   }
 
@@ -114,6 +118,14 @@ export class CoreNemesis {
     world.after(random.between(20, 5 * TIMEOUT_MS), () => {
       if (!this.#stopped) node.healDisk(this.#config.diskMs);
     });
+  }
+
+  /** There is one good copy of everything, and somebody to learn it from. */
+  #rot(node: CoreNode): void {
+    const { quorum } = this.#config.configuration;
+    const { nodes, ids } = this.#cluster;
+    const rest = new Set(nodes.filter((each) => each !== node && !each.disk.forgot).map(({ id }) => id));
+    if (isQuorum(quorum, ids.length, "phase1", rest) && isQuorum(quorum, ids.length, "phase2", rest)) node.rot();
   }
 
   #cut(node: CoreNode): void {

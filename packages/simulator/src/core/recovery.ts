@@ -16,6 +16,8 @@ export class CoreRecovery {
   readonly #config: CoreConfig;
   readonly #random: SeededRandom;
   readonly #core: readonly CoreNode[];
+  /** Nodes with damaged logs that hear the core and are heard: they are repaired. */
+  readonly #learners: CoreNode[] = [];
   /** A node with some links asks and is not heard, or the other way round. */
   #ragged = false;
 
@@ -62,10 +64,11 @@ export class CoreRecovery {
   /** A random set of nodes that holds a quorum of both phases. */
   #drawCore(): Set<NodeId> {
     const { quorum } = this.#config.configuration;
-    const { ids } = this.#cluster;
+    const ids = this.#cluster.nodes.filter(({ disk }) => !disk.forgot).map(({ id }) => id);
+    const members = this.#cluster.ids.length;
     const core = new Set<NodeId>();
     const isEnough = (): boolean =>
-      isQuorum(quorum, ids.length, "phase1", core) && isQuorum(quorum, ids.length, "phase2", core);
+      isQuorum(quorum, members, "phase1", core) && isQuorum(quorum, members, "phase2", core);
     for (const id of this.#random.shuffle(ids)) if (!isEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
   }
@@ -93,6 +96,7 @@ export class CoreRecovery {
     this.#ragged ||= state === "deaf" || state === "mute" || state === "cut off";
     if (state === "down") node.crash();
     if (state === "whole") node.boot();
+    if (state === "whole" && node.disk.forgot) this.#learners.push(node);
     for (const id of ids) {
       if (id === node.id) continue;
       if (state === "cut off" || state === "deaf") network.cut(id, node.id);
@@ -104,7 +108,9 @@ export class CoreRecovery {
   #slackMs(): number {
     const { settings, configuration } = this.#config;
     const small = (settings.frameValueBytesMax ?? Infinity) < 1_000 || configuration.alpha < 8;
-    const behind = this.#cluster.oracle.prefix - Math.min(...this.#core.map((node) => node.life?.handedOut ?? 0));
+    const behind =
+      this.#cluster.oracle.prefix -
+      Math.min(...[...this.#core, ...this.#learners].map((node) => node.life?.handedOut ?? 0));
     return (small ? 12 * (behind + configuration.alpha) : 0) + 20;
   }
 
@@ -147,11 +153,14 @@ export class CoreRecovery {
   #converged(): boolean {
     const leader = this.#leader()?.status();
     const { prefix } = this.#cluster.oracle;
-    return leader?.openSlots === 0 && this.#core.every((node) => node.life?.applied === prefix);
+    const repaired = this.#learners.every(({ disk }) => !disk.forgot || disk.forgotUpTo > prefix);
+    return repaired && leader?.openSlots === 0 && this.#core.every((node) => node.life?.applied === prefix);
   }
 
   #text(): string {
-    const states = this.#core.map((node) => `node ${node.id} has executed ${node.life?.applied}`);
+    const states = [...this.#core, ...this.#learners].map(
+      (node) => `node ${node.id} has executed ${node.life?.applied}`,
+    );
     return `${states.join(", ")} of ${this.#cluster.oracle.prefix} slots, leader ${this.#leader()?.id ?? "none"}`;
   }
 
