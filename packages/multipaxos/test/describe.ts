@@ -69,6 +69,8 @@ export function describeNotice(notice: Notice): string {
       return `gives up ${formatBallot(notice.ballot)}: ${notice.reason}`;
     case "leader":
       return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
+    case "votesAgain":
+      return `votes again, everything up to ${notice.upTo} is chosen and on its disk`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
   }

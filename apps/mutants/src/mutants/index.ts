@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { logMutants } from "./log.js";
@@ -23,5 +24,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...serviceMutants,
   ...nodeMutants,
   ...storageMutants,
+  ...damageMutants,
   ...wireMutants,
 ];
