@@ -64,6 +64,9 @@ test.each(PROFILES)(`%s: ${SEEDS} seeds from ${START}`, { timeout: 20_000 + SEED
 test.each<[profile: Profile, what: string]>([
   ["network", "gap filled by a no-op"],
   ["disk", "torn write"],
+  ["disk", "damaged log met"],
+  ["disk", "damaged log, repaired before"],
+  ["disk", "rotten disk, and the node votes"],
   ["network", "thrown by logger"],
   ["network", "thrown by metrics"],
 ])("%s: %s", { timeout: 120_000 }, async (profile, what) => {
