@@ -1,5 +1,5 @@
 import type { Ballot, Recovered, Storage, StorageOpen, StorageWrite, StoreFormat, Vote } from "@synod/interface";
-import { bytes, text } from "./assert.js";
+import { bytes, check, show, text } from "./assert.js";
 import type { Scope } from "./suite.js";
 
 /** One disk, blank at first. Storage objects come and go on it. */
@@ -56,8 +56,12 @@ export class StorageBench {
     return storage;
   }
 
-  open(storage: Storage, options?: StorageOpen): Promise<Recovered> {
-    return this.scope.settled("open()", options === undefined ? storage.open() : storage.open(options));
+  async open(storage: Storage, options?: StorageOpen): Promise<Recovered> {
+    const opening = options === undefined ? storage.open() : storage.open(options);
+    const recovered = await this.scope.settled("open()", opening);
+    // No case of this suite damages anything, not even where it ends the process or makes a call fail.
+    check(recovered.damage === undefined, `a store that nothing has damaged reports ${show(recovered.damage)}`);
+    return recovered;
   }
 
   async formatted(): Promise<Storage> {

@@ -117,7 +117,7 @@ export function onTransferTo(core: Core, from: NodeId, message: TransferTo): voi
 
   followLeader(core, ballot);
   core.reported(from, chosenUpTo);
-  core.log.announce(ballot, chosenUpTo);
+  core.announced(ballot, chosenUpTo);
   if (compareBallots(core.leaderBallot, ballot) !== 0) return core.ignore(from, "transfer by one that does not lead");
   core.summons = { ballot, chosenUpTo, untilMs: core.nowMs + core.settings.electionTimeoutMs };
   if (core.log.chosenUpTo < chosenUpTo) fetchMissing(core);

@@ -89,6 +89,8 @@ export function describeNotice(notice: Notice): string {
       return notice.cause === null ? "is well again" : `is impaired: ${notice.cause}`;
     case "transferEnded":
       return `ends the transfer to ${notice.to}${notice.done ? "" : ", in vain"}: ${notice.reason}`;
+    case "votesAgain":
+      return `votes again, everything up to ${notice.upTo} is chosen and on its disk`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
     case "quorumReadFellBack":

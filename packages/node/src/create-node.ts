@@ -281,7 +281,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   readStale(query: Query, options: StaleReadOptions = {}): Promise<StaleAnswer<Answer>> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (this.#driver.reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      if (this.#driver.reads.count >= READS_MAX)
+        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
       this.#stale.read(query, options, resolve, reject);
     });
   }

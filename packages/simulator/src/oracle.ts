@@ -15,13 +15,16 @@ export const ballotText = (ballot: Ballot | null): string =>
   ballot === null ? "none" : `${ballot.round}.${ballot.node}`;
 
 /** What counts towards some quorum, or asks for one. */
-const FOR_VOTERS: readonly Message["kind"][] = [
+export const FOR_VOTERS: readonly Message["kind"][] = [
   "prepare",
   "promise",
   "accept",
   "accepted",
   "confirmReply",
   "beatReply",
+  "quorumReadReply",
+  "leaseAsk",
+  "leaseGrant",
 ];
 
 /** What one disk holds for certain, as acknowledged by its storage. */

@@ -36,6 +36,15 @@ const losesTheLastVote: StorageFactory = (place) => {
   return storageLike(inner, { open });
 };
 
+const hidesDamage: StorageFactory = (place) => {
+  const inner = realStorage(place);
+  const open: Storage["open"] = async (options) => {
+    const { damage: _, ...rest } = await inner.open(options);
+    return rest;
+  };
+  return storageLike(inner, { open });
+};
+
 /** Says that it flushed and did not. */
 function lyingFileSystem(inner: FileSystem): FileSystem {
   const lie = async (): Promise<void> => undefined;
@@ -145,6 +154,7 @@ describe("what is broken on purpose is found", () => {
     ],
     ["a storage that forgets its promise", "disk", { storage: forgetsThePromise }, /^acknowledged writes survive$/, 20],
     ["a storage that loses its last vote", "disk", { storage: losesTheLastVote }, /^acknowledged writes survive$/, 20],
+    ["a storage that hides damage", "disk", { storage: hidesDamage }, /^acknowledged writes survive$/, 150],
     [
       "a disk that lies about flushing",
       "disk",

@@ -72,6 +72,9 @@ test.each<[profile: Profile, what: string]>([
   ["disk", "torn write"],
   ["network", "downgraded after a raise"],
   ["network", "older release stops at a raise"],
+  ["disk", "damaged log met"],
+  ["disk", "damaged log, repaired before"],
+  ["disk", "rotten disk, and the node votes"],
   ["network", "thrown by logger"],
   ["network", "thrown by metrics"],
 ])("%s: %s", { timeout: 120_000 }, async (profile, what) => {

@@ -86,6 +86,7 @@ async function live(life: Life): Promise<void> {
     life.formatted = true;
     expect(life.boots.has(recovered.identity.bootCount), "a boot is counted twice").toBe(false);
     life.boots.add(recovered.identity.bootCount);
+    expect(recovered.damage, "a power cut is no damage").toBeUndefined();
     const state = which(found(recovered), life.states);
     expect(state, `found ${JSON.stringify([...found(recovered).votes])}`).not.toBeNull();
     let model = state ?? blank();

@@ -43,6 +43,7 @@ const entries = (map: Map<Slot, string>): [Slot, string][] => [...map].sort(([a]
 const inOrder = (state: State): unknown => ({ ...state, votes: entries(state.votes), chosen: entries(state.chosen) });
 
 function stateOf(recovered: Recovered): State {
+  expect(recovered.damage, "a power cut is no damage").toBeUndefined();
   return {
     promised: recovered.promised,
     votes: new Map(recovered.votes.map(({ slot, ballot: { round }, value }) => [slot, `${round}: ${summary(value)}`])),

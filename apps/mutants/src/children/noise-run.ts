@@ -34,7 +34,7 @@ function badMessage(random: SeededRandom, highest: number): Message {
       return { kind: "confirm", ballot, nonce: 1 };
     case "reject": {
       const promised = { round: random.pick(WILD_ROUNDS), node: BAD };
-      return { kind: "reject", ballot, promised, content: false, leaderBallot: null };
+      return { kind: "reject", ballot, promised, content: false, leaderBallot: null, leaseLeftMs: 0 };
     }
   }
 }

@@ -136,6 +136,10 @@ export const flowMutants: readonly Mutant[] = [
 `,
       ),
     ],
-    finder: { kind: "unit", file: "packages/node/test/proposals.test.ts", test: "never calls a command without effect while a copy may be on its way" },
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/proposals.test.ts",
+      test: "never calls a command without effect while a copy may be on its way",
+    },
   },
 ];

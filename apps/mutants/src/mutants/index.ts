@@ -1,6 +1,7 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { flowMutants } from "./flow.js";
+import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { leaseMutants } from "./leases.js";
@@ -30,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...nodeMutants,
   ...flowMutants,
   ...storageMutants,
+  ...damageMutants,
   ...wireMutants,
   ...versionMutants,
 ];

@@ -22,8 +22,8 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       log(
         `    await this.#handle.datasync();
-    this.#sequence++;`,
-        `    this.#sequence++;`,
+    this.#state = state;`,
+        `    this.#state = state;`,
       ),
     ],
     finder: { kind: "sim", profile: "disk", seeds: 20 },
@@ -32,7 +32,7 @@ export const storageMutants: readonly Mutant[] = [
     id: "torn-record-accepted",
     faults: [29],
     title: "The body of a record is read without looking at its checksum",
-    patches: [reader(`if (crc32(body) !== header.bodyChecksum) break;`, ``)],
+    patches: [reader(`body !== undefined && crc32(body) === header.bodyChecksum;`, `body !== undefined;`)],
     finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
@@ -41,8 +41,10 @@ export const storageMutants: readonly Mutant[] = [
     title: "A torn last write is taken for damage, and the store does not open",
     patches: [
       reader(
-        `if (crc32(body) !== header.bodyChecksum) break;`,
-        `if (crc32(body) !== header.bodyChecksum) throw damaged(this.#file(segment), at, "the checksum is wrong");`,
+        `    if (!whole) return;
+    this.#lastWhole`,
+        `    if (!whole) throw damaged(this.#file(header.segment), header.offset, "the checksum is wrong");
+    this.#lastWhole`,
       ),
     ],
     finder: { kind: "sim", profile: "disk", seeds: 400 },
@@ -52,7 +54,10 @@ export const storageMutants: readonly Mutant[] = [
     faults: [30],
     title: "Damage in the middle of the log is taken for its end",
     patches: [
-      reader(`for (const stop of this.#stops.slice(Math.max(kept - 1, 0))) await this.#refuseLaterFrames(stop);`, ``),
+      reader(
+        `(await this.#headerAt(segment, window, at)) ?? (await this.#laterHeader(segment, window, at));`,
+        `await this.#headerAt(segment, window, at);`,
+      ),
     ],
     finder: { kind: "unit", file: REFUSAL, test: "in any batch but the last of the last segment are damage" },
   },
@@ -62,17 +67,16 @@ export const storageMutants: readonly Mutant[] = [
     title: "A damaged log is taken back to its last whole batch before the damage, and votes from there",
     patches: [
       reader(
-        `      this.#checkHeader(header, segment, at);
-      const from`,
-        `      try {
-        this.#checkHeader(header, segment, at);
-      } catch {
-        break;
-      }
-      const from`,
+        `    this.#last = { header, whole, index: this.#segments.length - 1 };
+    if (!whole) return;`,
+        `    if (!whole) return;
+    this.#last = { header, whole, index: this.#segments.length - 1 };`,
       ),
-      reader(`for (const stop of this.#stops.slice(Math.max(kept - 1, 0))) await this.#refuseLaterFrames(stop);`, ``),
-      store(`  if (boots < identity.bootCount) {`, `  if (boots < 0) {`),
+      reader(
+        `    this.#checkOrder(header);
+`,
+        ``,
+      ),
     ],
     finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
@@ -80,7 +84,12 @@ export const storageMutants: readonly Mutant[] = [
     id: "gap-between-segments-accepted",
     faults: [30],
     title: "A segment is read although batches are missing before it",
-    patches: [reader(`if (follows || replaces) return;`, `if (header.sequence > 0) return;`)],
+    patches: [
+      reader(
+        `    if (jumped && (offset === 0 || skipped)) return missing(before.sequence + 1);`,
+        `    if (jumped) return;`,
+      ),
+    ],
     finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
@@ -136,9 +145,9 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       log(
         `    await this.#handle.datasync();
-    this.#sequence++;`,
+    this.#state = state;`,
         `    await this.#handle.datasync().catch(() => this.#handle.datasync());
-    this.#sequence++;`,
+    this.#state = state;`,
       ),
     ],
     finder: {
@@ -335,6 +344,10 @@ export const storageMutants: readonly Mutant[] = [
         `    const file = this.#file(segment);
     if (header.storeId`,
       ),
+      reader(
+        `      if (ours && header.version !== FORMAT_VERSION) throw versionUnsupported(this.#file(segment), header.version);\n`,
+        ``,
+      ),
     ],
     finder: { kind: "unit", file: REFUSAL, test: "a later format is refused as such: identity, batch, snapshot" },
   },
@@ -351,8 +364,8 @@ export const storageMutants: readonly Mutant[] = [
     title: "An opening answers from what it read, without flushing again what only the page cache may have had",
     patches: [
       log(
-        `const { votes, chosen } = tail?.records ?? { votes: [], chosen: [] };`,
-        `const { votes, chosen } = { votes: [], chosen: [] };`,
+        `await log.#write(state, encodeBody(tail.records));`,
+        `await log.#write(state, encodeBody({ votes: [], chosen: [] }));`,
       ),
       store(
         `    await handle.sync();

@@ -21,6 +21,8 @@ export type CoreInvariant =
   | "P2c"
   /** A value is the no-op or was given to a replica; others vote only for what its proposer has sent. */
   | "only proposed values"
+  /** A replica that may have forgotten votes sends nothing that counts towards a quorum. */
+  | "a damaged node only learns"
   /** The promise never falls, in memory, on disk or over a restart, and no lower Prepare is promised. */
   | "promise never falls"
   /** The vote of a slot never goes to a lower ballot, and no vote is above the promise. */

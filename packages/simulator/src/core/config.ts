@@ -36,6 +36,8 @@ export interface CoreFaultWeights {
   readonly transfer: number;
   /** The turns of one node come late, time and again. */
   readonly lag: number;
+  /** A log loses something in its middle, where the others can do without this node. */
+  readonly rot: number;
 }
 
 /** Everything about a run that is drawn from its seed. */
@@ -181,6 +183,7 @@ function drawFaults(random: SeededRandom, hostile: { network: boolean; disk: boo
     open: hostile.network ? 2 : 0,
     transfer: drawn(true, 0.5),
     lag: drawn(true, 0.3),
+    rot: drawn(hostile.disk, 0.4),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Ballot, Slot, StorageWrite, Vote } from "@synod/interface";
 import type { ReplicaOptions } from "@synod/multipaxos";
+import type { SeededRandom } from "../random.js";
 
 /** What one node has on disk, as `Storage` would return it. */
 export class Disk {
@@ -8,16 +9,48 @@ export class Disk {
   readonly chosen: Map<Slot, Uint8Array> = new Map();
   chosenUpTo: Slot = 0;
   leaseMs = 0;
+  /** Votes up to here may be missing; 0 if none are. */
+  forgotUpTo: Slot = 0;
+  /** The vote before the last one of a slot: what is found where only the last one is lost. */
+  readonly #before = new Map<Slot, Vote>();
+
+  /** Whether anything is missing that somebody may ask for. */
+  get forgot(): boolean {
+    return this.chosenUpTo < this.forgotUpTo;
+  }
+
+  /** The log loses something in its middle, as `Storage` tells it: the promise never, votes and values above some mark. */
+  rot(random: SeededRandom): boolean {
+    const highest = Math.max(0, ...this.votes.keys(), ...this.chosen.keys());
+    if (highest === 0) return false;
+    this.forgotUpTo = Math.max(this.forgotUpTo, random.chance(0.5) ? highest : random.int(1, highest));
+    const mark = random.int(0, Math.min(this.chosenUpTo, this.forgotUpTo));
+    const lost = random.pick([0.1, 0.5, 1]);
+    for (let slot = mark + 1; slot <= this.forgotUpTo; slot++) {
+      if (random.chance(lost)) this.chosen.delete(slot);
+      if (!random.chance(lost)) continue;
+      const before = this.#before.get(slot);
+      if (before === undefined || random.chance(0.5)) this.votes.delete(slot);
+      else this.votes.set(slot, before);
+    }
+    this.chosenUpTo = this.forgotUpTo > mark ? mark : this.chosenUpTo;
+    return true;
+  }
 
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;
-    for (const vote of write.votes) this.votes.set(vote.slot, vote);
+    for (const vote of write.votes) {
+      const before = this.votes.get(vote.slot);
+      if (before !== undefined) this.#before.set(vote.slot, before);
+      this.votes.set(vote.slot, vote);
+    }
     for (const { slot, value } of write.chosen) this.chosen.set(slot, value);
     this.chosenUpTo = write.chosenUpTo ?? this.chosenUpTo;
     this.leaseMs = Math.max(this.leaseMs, write.leaseMs ?? 0);
   }
 
   recovered(): ReplicaOptions["recovered"] {
+    if (this.forgot) while (this.chosen.has(this.chosenUpTo + 1)) this.chosenUpTo++;
     return {
       promised: this.promised,
       votes: [...this.votes.values()].sort((a, b) => a.slot - b.slot),
@@ -25,6 +58,7 @@ export class Disk {
       chosenUpTo: this.chosenUpTo,
       leaseMs: this.leaseMs,
       snapshot: null,
+      ...(this.forgotUpTo > 0 ? { damage: { upTo: this.forgotUpTo, places: [] } } : {}),
     };
   }
 }

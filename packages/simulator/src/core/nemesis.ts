@@ -1,4 +1,5 @@
 import type { NodeId } from "@synod/interface";
+import { isQuorum } from "../quorums.js";
 import type { SeededRandom } from "../random.js";
 import { partition } from "../topology.js";
 import type { CoreCluster } from "./cluster.js";
@@ -22,6 +23,7 @@ const KINDS = [
   "open",
   "transfer",
   "lag",
+  "rot",
 ] as const satisfies readonly (keyof CoreFaultWeights)[];
 
 const STEPS = ["write begun", "write begun", "write durable", "message sent"] as const;
@@ -109,6 +111,8 @@ export class CoreNemesis {
         return this.#cluster.transfer(random.pick([null, ...this.#cluster.ids]), random.between(5, 6 * TIMEOUT_MS));
       case "lag":
         return this.#lag(node, random.int(2, 6));
+      case "rot":
+        return this.#rot(node);
     }
   }
 
@@ -128,6 +132,13 @@ export class CoreNemesis {
     const ms = this.#random.between(0.3 * TIMEOUT_MS, 3.5 * TIMEOUT_MS);
     node.pause(ms);
     this.#cluster.world.after(ms + this.#random.between(0, 5), () => this.#lag(node, times - 1));
+  }
+  /** There is one good copy of everything, and somebody to learn it from. */
+  #rot(node: CoreNode): void {
+    const { quorum } = this.#config.configuration;
+    const { nodes, ids } = this.#cluster;
+    const rest = new Set(nodes.filter((each) => each !== node && !each.disk.forgot).map(({ id }) => id));
+    if (isQuorum(quorum, ids.length, "phase1", rest) && isQuorum(quorum, ids.length, "phase2", rest)) node.rot();
   }
 
   #cut(node: CoreNode): void {

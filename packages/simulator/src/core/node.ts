@@ -155,6 +155,15 @@ export class CoreNode {
     if (kept) this.#apply(life.writing.write);
   }
 
+  /** Its log loses something in its middle while it is down. */
+  rot(): void {
+    this.crash();
+    const { world } = this.#p;
+    if (!this.disk.rot(world.random)) return;
+    world.sometimes(this.disk.forgot ? "log damaged" : "log damaged, nothing of use lost");
+    world.note(this.id, () => `its log is damaged up to slot ${this.disk.forgotUpTo}`);
+  }
+
   pause(ms: number): void {
     const { world } = this.#p;
     if (this.life === null) return;
@@ -252,9 +261,11 @@ export class CoreNode {
       return;
     }
     const promised = this.#watchPromise(life);
+    const { voting } = replica.status();
     replica.receive(from, message);
     const effects = replica.takeEffects();
-    this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    if (!voting) this.#p.world.sometimes("a damaged node learns");
+    else this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
     this.#settle(life, effects);
   }
 

@@ -1,5 +1,6 @@
 import type { Configuration, NodeId, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
 import type { Accept, Message, ReplicaSettings, Send } from "@synod/multipaxos";
+import { FOR_VOTERS } from "../oracle.js";
 import { isQuorum } from "../quorums.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
@@ -223,6 +224,11 @@ export class CoreOracle {
   onSend(from: NodeId, message: Message, disk: Disk): void {
     const { kind } = message;
     const sends = (what: string): string => `node ${from} sends ${kind}: ${what}`;
+    if (disk.forgot && FOR_VOTERS.includes(kind)) {
+      check(false, "a damaged node only learns", () =>
+        sends(`votes up to slot ${disk.forgotUpTo} may be missing; ${disk.chosenUpTo} is chosen on its disk`),
+      );
+    }
     if ("chosenUpTo" in message && message.chosenUpTo > this.#prefix) {
       check(false, "agreement", () => sends(`${message.chosenUpTo} is chosen; it is ${this.#prefix}`));
     }

@@ -18,6 +18,8 @@ export class CoreRecovery {
   readonly #config: CoreConfig;
   readonly #random: SeededRandom;
   readonly #core: readonly CoreNode[];
+  /** Nodes with damaged logs that hear the core and are heard: they are repaired. */
+  readonly #learners: CoreNode[] = [];
   /** A node with some links asks and is not heard, or the other way round; or one does not do its part. */
   #ragged = false;
 
@@ -64,10 +66,11 @@ export class CoreRecovery {
   /** A random set of nodes that holds a quorum of both phases. */
   #drawCore(): Set<NodeId> {
     const { quorum } = this.#config.configuration;
-    const { ids } = this.#cluster;
+    const ids = this.#cluster.nodes.filter(({ disk }) => !disk.forgot).map(({ id }) => id);
+    const members = this.#cluster.ids.length;
     const core = new Set<NodeId>();
     const isEnough = (): boolean =>
-      isQuorum(quorum, ids.length, "phase1", core) && isQuorum(quorum, ids.length, "phase2", core);
+      isQuorum(quorum, members, "phase1", core) && isQuorum(quorum, members, "phase2", core);
     for (const id of this.#random.shuffle(ids)) if (!isEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
   }
@@ -97,6 +100,7 @@ export class CoreRecovery {
     if (state === "whole" || state === "stalled" || state === "lagging") node.boot();
     if (state === "stalled") node.healDisk([FOR_EVER_MS, FOR_EVER_MS]);
     if (state === "lagging") this.#lag(node);
+    if (state === "whole" && node.disk.forgot) this.#learners.push(node);
     for (const id of ids) {
       if (id === node.id) continue;
       if (state === "cut off" || state === "deaf") network.cut(id, node.id);
@@ -118,7 +122,9 @@ export class CoreRecovery {
     // Without room for the next value it is asked for in the next round only.
     const cramped = Math.min(creditBytesMax, applyBytesMax) < 1_000;
     const small = cramped || frameValueBytesMax < 1_000 || configuration.alpha < 8;
-    const behind = this.#cluster.oracle.prefix - Math.min(...this.#core.map((node) => node.life?.handedOut ?? 0));
+    const behind =
+      this.#cluster.oracle.prefix -
+      Math.min(...[...this.#core, ...this.#learners].map((node) => node.life?.handedOut ?? 0));
     // A lease that somebody was granted before the healing, or may have been before a restart, is waited for.
     const { lease } = configuration;
     const leaseMs = lease === undefined ? 0 : 2 * lease.durationMs + 2 * TIMEOUT_MS;
@@ -164,11 +170,14 @@ export class CoreRecovery {
   #converged(): boolean {
     const leader = this.#leader()?.status();
     const { prefix } = this.#cluster.oracle;
-    return leader?.openSlots === 0 && this.#core.every((node) => node.life?.applied === prefix);
+    const repaired = this.#learners.every(({ disk }) => !disk.forgot || disk.forgotUpTo > prefix);
+    return repaired && leader?.openSlots === 0 && this.#core.every((node) => node.life?.applied === prefix);
   }
 
   #text(): string {
-    const states = this.#core.map((node) => `node ${node.id} has executed ${node.life?.applied}`);
+    const states = [...this.#core, ...this.#learners].map(
+      (node) => `node ${node.id} has executed ${node.life?.applied}`,
+    );
     return `${states.join(", ")} of ${this.#cluster.oracle.prefix} slots, leader ${this.#leader()?.id ?? "none"}`;
   }
 

@@ -30,6 +30,9 @@ const RARE = [
   "reject",
   "fetch",
   "calm",
+  "log damaged",
+  "a damaged node learns",
+  "votesAgain",
   "outside the healed core: deaf",
   "outside the healed core: down",
 ];
