@@ -38,6 +38,18 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_elections_won_total: counter("1", "Leaderships that began here"),
   synod_leaderships_ended_total: counter("1", "Leaderships that ended here; the log says why"),
   synod_leader_changes_total: counter("1", "Times that this node saw another leader, or none"),
+  synod_impaired: gauge("1", "1 while the disk or the event loop keeps this node from leading well"),
+  synod_voting: gauge("1", "1 while this node votes, 0 while it repairs a damaged log"),
+  synod_log_damaged_places: gauge("1", "Damaged places that were found in the log at the start"),
+  synod_leases_dropped_total: counter("1", "Leases that this leader gave back or no longer trusted", "reason"),
+  // Snapshots.
+  synod_snapshots_taken_total: counter("1", "Snapshots taken"),
+  synod_snapshot_take_ms: distribution("ms", "Time to take one snapshot and to make it durable"),
+  synod_snapshots_installed_total: counter("1", "Snapshots of peers installed here"),
+  synod_snapshots_refused_total: counter("1", "Snapshots of peers that were found damaged or were not finished"),
+  synod_snapshots_resumed_total: counter("1", "Snapshots that another peer went on with"),
+  synod_snapshot_bytes_sent_total: counter("bytes", "Bytes of snapshots sent to peers"),
+  synod_snapshot_bytes_received_total: counter("bytes", "Bytes of snapshots received"),
   // The log.
   synod_chosen_slot: gauge("slot", "Every slot up to here is known as chosen"),
   synod_durable_slot: gauge("slot", "Every slot up to here is chosen and on the disk of this node"),
@@ -59,6 +71,12 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   // Queues and limits.
   synod_queue_commands: gauge("commands", "Commands that wait: of own callers, at the leader", "queue"),
   synod_queue_bytes: gauge("bytes", "What these commands hold; and values that wait for execution", "queue"),
+  synod_reads_total: counter("1", "Linearizable reads answered, by what proved them", "via"),
+  synod_lease_reads_refused_total: counter(
+    "1",
+    "Reads whose lease ended before the answer, so that a round proved them",
+  ),
+  synod_quorum_reads_fell_back_total: counter("1", "Times that reads by quorum had to ask the leader"),
   synod_reads_waiting: gauge("1", "Linearizable reads under way at this node"),
   synod_busy_total: counter("1", "Calls refused with Busy, and forwarded batches refused by this leader", "what"),
   synod_sessions: gauge("1", "Sessions in the table"),

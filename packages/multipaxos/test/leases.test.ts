@@ -48,7 +48,7 @@ describe("what a grantor promised", () => {
 
   test("another ballot waits, the same does not", () => {
     const grantor = new Grantor(0);
-    grantor.grant(a, 110);
+    grantor.grant(a, 1, 110);
     expect([grantor.leftMs(b, 100), grantor.leftMs(null, 100), grantor.leftMs(a, 100), grantor.leftMs(b, 110)]).toEqual(
       [10, 10, 0, 0],
     );
@@ -65,7 +65,7 @@ describe("what a grantor promised", () => {
 
   test("a released lease is over, and a question of before gives it no second life", () => {
     const grantor = new Grantor(0);
-    grantor.grant(a, 110);
+    grantor.grant(a, 1, 110);
     grantor.release(ballot("0.3"), 7);
     expect(grantor.leftMs(b, 0)).toBe(110);
     grantor.release(a, 7);

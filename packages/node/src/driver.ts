@@ -344,6 +344,7 @@ export class Driver {
     this.proposals.tick(this.#route(), nowMs, sight);
     for (const token of this.reads.expire(nowMs, sight)) this.cancelRead(token);
     this.#leading.proposeTick(nowMs);
+    this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
     for (const finding of this.#digests.overdue()) this.#report(finding);
     if (++this.#rounds % PUBLISH_ROUNDS === 0) this.#o.publish();
   }
@@ -370,7 +371,6 @@ export class Driver {
         ? "a peer has another state than a majority"
         : "states differ, and no majority says which is right";
     logger.error(text, { firstSlot: after + 1, lastSlot: slot, peers });
-    this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
   }
 
   /** For as many calls as end in one round. */

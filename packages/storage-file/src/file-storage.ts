@@ -111,8 +111,9 @@ class FileStorage implements Storage, AsyncDisposable {
     };
     for (const number of promised === undefined ? [] : ballotNumbers(promised)) checkNumber(number);
     checkNumber(chosenUpTo ?? 0);
+    checkNumber(leaseMs ?? 0);
     const body = encodeBody({ votes, chosen });
-    const empty = body.bytes === 0 && promised === undefined && chosenUpTo === undefined;
+    const empty = body.bytes === 0 && Object.keys(marks).length === 0;
     await this.#afterLogCalls(async () => {
       if (!empty) await log.append(marks, body);
     });

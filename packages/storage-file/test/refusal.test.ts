@@ -71,7 +71,7 @@ describe("flipped bits", () => {
     });
     await eachFlip(disk, name, whole.length, async (copy, at) => {
       if (at >= lastFrame)
-        expect((await opened(copy)).votes.length, `byte ${at}`).toBe(at < lastFrame + 104 + 29 + 200 ? 1 : 2);
+        expect((await opened(copy)).votes.length, `byte ${at}`).toBe(at < lastFrame + 112 + 29 + 200 ? 1 : 2);
     });
   });
 
@@ -239,7 +239,7 @@ describe("other releases and leftovers", () => {
       });
       return copy;
     };
-    expect(await refusal(later(names(disk, "wal").at(-1) ?? "", 104))).toBe("VersionUnsupported");
+    expect(await refusal(later(names(disk, "wal").at(-1) ?? "", 112))).toBe("VersionUnsupported");
     expect(await refusal(later(names(disk, "snapshot")[0] ?? "", 36))).toBe("VersionUnsupported");
     disk.edit(path("identity"), (whole) =>
       bytes(Buffer.from(whole).toString().replace("synod-store 2", "synod-store 3")),
