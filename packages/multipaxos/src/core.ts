@@ -2,15 +2,16 @@ import { compareBallots, highestBallot, quorumSystem, type QuorumSystem } from "
 import type { Ballot, ChosenValue, Configuration, Lane, NodeId, Recovered, Slot } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
-import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
+import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send, SnapshotStep } from "./effects.js";
 import { Election, isContent, type ElectionView } from "./election.js";
 import { ForwardFilter } from "./forwards.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
+import { SnapshotFetch } from "./snapshot-fetch.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
@@ -20,6 +21,8 @@ export interface CoreStart {
   readonly configuration: Configuration;
   readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
   readonly settings: ReplicaSettings;
+  /** Of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
+  readonly snapshotHash?: string | undefined;
 }
 
 /** The parts of one replica and what the handlers share. Handlers live in files of their own, by concern. */
@@ -41,7 +44,14 @@ export class Core {
   readonly asks: ReadAsks = new ReadAsks();
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
+  readonly snapshotFetch: SnapshotFetch;
 
+  /** The flushed snapshot, to be offered. */
+  held: SnapshotFacts | null;
+  /** Of the values that it has and that are kept all the same, about. */
+  tailBytes = 0;
+  /** What each peer said that it has on disk as chosen. */
+  readonly peerDurable: Map<NodeId, Slot> = new Map();
   nowMs = 0;
   /** Ballot of the leader that this node follows or is. Set only by what the owner of the ballot sent. */
   leaderBallot: Ballot | null = null;
@@ -68,6 +78,8 @@ export class Core {
   forwarded: ForwardedBody[] = [];
   forwardOutcomes: ForwardOutcome[] = [];
   notices: Notice[] = [];
+  snapshotSteps: SnapshotStep[] = [];
+  compactedUpTo: Slot | null = null;
 
   #approachedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -92,6 +104,10 @@ export class Core {
     this.reads = new ReadRounds(this.quorums);
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
+    this.snapshotFetch = new SnapshotFetch(settings.snapshotChunkBytes, settings.electionTimeoutMs / 2);
+    const { snapshot } = recovered;
+    const { snapshotHash: hash } = start;
+    this.held = snapshot === null || hash === undefined ? null : { index: snapshot.index, hash, bytes: snapshot.bytes };
     this.proposer = new Proposer({
       me,
       quorums: this.quorums,
@@ -227,12 +243,16 @@ export class Core {
       forwarded: this.forwarded,
       forwardOutcomes: this.forwardOutcomes,
       notices: this.notices,
+      snapshots: this.snapshotSteps,
+      compactedUpTo: this.compactedUpTo,
     };
     this.sends = [];
     this.readsReady = [];
     this.forwarded = [];
     this.forwardOutcomes = [];
     this.notices = [];
+    this.snapshotSteps = [];
+    this.compactedUpTo = null;
     return effects;
   }
 }

@@ -1,5 +1,5 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
 /** A message for one or several peers, never for the sender itself. */
@@ -31,12 +31,31 @@ export interface ForwardOutcome {
   readonly outcome: "queued" | "notProposed" | "busy";
 }
 
+/** What the node is to do about snapshots, in this order. Their bytes never stay in the core. */
+export type SnapshotStep =
+  /** Send this part of the own snapshot, on the bulk lane. Where that is not possible, nothing: it is asked for again. */
+  | {
+      readonly kind: "serve";
+      readonly to: NodeId;
+      readonly index: Slot;
+      readonly hash: string;
+      readonly offset: number;
+      readonly length: number;
+    }
+  /** A snapshot will come, from its start. */
+  | { readonly kind: "receive"; readonly snapshot: SnapshotFacts }
+  /** The next bytes of it. Answer with `snapshotStored`, or `snapshotRefused` if the checksum is wrong. */
+  | { readonly kind: "store"; readonly offset: number; readonly bytes: Uint8Array; readonly checksum: string }
+  /** No more of it will come. */
+  | { readonly kind: "giveUp"; readonly reason: string };
+
 /** Rare events, for logs, metrics and observers. */
 export type Notice =
   | { readonly kind: "campaign"; readonly ballot: Ballot }
   | { readonly kind: "elected"; readonly ballot: Ballot; readonly barrier: Slot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
+  | { readonly kind: "snapshotResumed"; readonly from: NodeId; readonly offset: number }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */
@@ -48,6 +67,9 @@ export interface Effects {
   readonly forwarded: readonly ForwardedBody[];
   readonly forwardOutcomes: readonly ForwardOutcome[];
   readonly notices: readonly Notice[];
+  readonly snapshots: readonly SnapshotStep[];
+  /** Votes and values up to here are in a flushed snapshot and may be dropped from the disk; null: nothing new. */
+  readonly compactedUpTo: Slot | null;
 }
 
 /** Keeps messages back until the write that they wait for is durable, in order. */

@@ -6,6 +6,7 @@ import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign } from "./proposer-handlers.js";
+import { compact, reportDurable } from "./snapshot-handlers.js";
 
 function facts(core: Core, round: number): BeatFacts {
   return {
@@ -29,12 +30,14 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
     if (refused && !core.content()) reject(core, from, leaderBallot);
   }
   core.reported(from, chosenUpTo);
+  reportDurable(core, from, message.durableUpTo);
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
   core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
+  reportDurable(core, from, message.durableUpTo);
 }
 
 /** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */
@@ -53,6 +56,7 @@ export function electionTick(core: Core, random: number): void {
   else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
+  compact(core);
 }
 
 /** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */
@@ -66,7 +70,9 @@ function giveUpWithoutProgress(core: Core): void {
     core.basePatienceMs = core.settings.electionTimeoutMs;
     return;
   }
-  if (core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > core.basePatienceMs) {
+  const fetchedMs = Math.max(core.catchUp.lastProgressMs, core.snapshotFetch.lastProgressMs(core.nowMs));
+  const lastProgress = Math.max(fetchedMs, core.electedAtMs);
+  if (core.nowMs - lastProgress > core.basePatienceMs) {
     // The link may be slower than one large value in this time: the next leadership here waits longer.
     core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);
     core.stopProposing("nobody can serve the slots that were chosen before");

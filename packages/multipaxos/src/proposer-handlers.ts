@@ -6,6 +6,7 @@ import { invariant } from "./invariant.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
+import { reportDurable } from "./snapshot-handlers.js";
 import { ITEMS_MAX } from "./values.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
@@ -95,7 +96,10 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 }
 
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
-  if (from !== core.me) core.reported(from, message.chosenUpTo);
+  if (from !== core.me) {
+    core.reported(from, message.chosenUpTo);
+    reportDurable(core, from, message.durableUpTo);
+  }
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
 
   chosen(core, core.proposer.onAccepted(from, message.ballot, message.slots, core.nowMs));

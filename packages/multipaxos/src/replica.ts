@@ -14,8 +14,9 @@ import { Core } from "./core.js";
 import type { Effects, ForwardOutcome } from "./effects.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { invariant } from "./invariant.js";
 import type { ProposerPhase } from "./proposer.js";
 import {
   onConfirm,
@@ -26,6 +27,14 @@ import {
   readsTick,
   startReads,
 } from "./read-handlers.js";
+import {
+  fetchSnapshot,
+  holdSnapshot,
+  installSnapshot,
+  onSnapshotAsk,
+  onSnapshotChunk,
+  onSnapshotOffer,
+} from "./snapshot-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import type { WriteId } from "./writes.js";
 
@@ -37,6 +46,10 @@ export interface ReplicaOptions {
   /** What storage remembers, flushed. */
   readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
   readonly settings?: Partial<ReplicaSettings>;
+  /** Hash of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
+  readonly snapshotHash?: string | undefined;
+  /** What `snapshotHead` gave for the snapshot in `recovered`. */
+  readonly snapshotHead?: Uint8Array;
 }
 
 /** What a replica says of itself. */
@@ -52,6 +65,12 @@ export interface ReplicaStatus {
   readonly chosenUpTo: Slot;
   readonly durableUpTo: Slot;
   readonly applied: Slot;
+  /** Votes and values up to here are forgotten: the flushed snapshot has them. */
+  readonly compactedUpTo: Slot;
+  /** The flushed snapshot that peers are offered. */
+  readonly snapshot: SnapshotFacts | null;
+  /** The snapshot that is being fetched from a peer. */
+  readonly receiving: { readonly snapshot: SnapshotFacts; readonly received: number; readonly from: NodeId | null } | null;
   readonly openSlots: number;
   readonly openBytes: number;
   /** Peers that answered within the last election timeout. */
@@ -86,6 +105,7 @@ export class Replica {
       configuration,
       recovered,
       settings: replicaSettings(options.settings),
+      snapshotHash: options.snapshotHash,
     });
   }
 
@@ -154,6 +174,12 @@ export class Replica {
         return onReadIndexAsk(core, from, message);
       case "readIndexReply":
         return onReadIndexReply(core, from, message);
+      case "snapshotOffer":
+        return onSnapshotOffer(core, from, message);
+      case "snapshotAsk":
+        return onSnapshotAsk(core, from, message);
+      case "snapshotChunk":
+        return onSnapshotChunk(core, from, message);
     }
   }
 
@@ -162,6 +188,8 @@ export class Replica {
     this.#core.election.forget(peer);
     this.#core.catchUp.lost(peer);
     this.#core.proposer.lost(peer);
+    this.#core.peerDurable.delete(peer);
+    this.#core.snapshotFetch.lost(peer, this.#core.nowMs);
   }
 
   /** Whether values may be proposed here. */
@@ -221,6 +249,38 @@ export class Replica {
     startReads(core);
   }
 
+  /** What a snapshot of everything up to `index` has to hold besides the state: to be given back with it. */
+  snapshotHead(index: Slot): Uint8Array {
+    invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));
+    return new Uint8Array(0);
+  }
+
+  /** An own snapshot is flushed and verified: the log up to its index may go. `index` is at most what `appliedUpTo` said. */
+  snapshotTaken(facts: SnapshotFacts): void {
+    holdSnapshot(this.#core, facts);
+  }
+
+  /** Everything up to this offset of the snapshot under way has been taken over: more of it may come. */
+  snapshotStored(offset: number): void {
+    this.#core.snapshotFetch.stored(offset);
+    fetchSnapshot(this.#core);
+  }
+
+  /** What came of a snapshot is not what was sent, or not what its hash says. */
+  snapshotRefused(facts: SnapshotFacts): void {
+    this.#core.snapshotFetch.refused(facts);
+    fetchSnapshot(this.#core);
+  }
+
+  /**
+   * The snapshot that was received is flushed, and the state machine has everything up to its index: by the snapshot, or by the
+   * log, which may have come first. `head` is what the peer's `snapshotHead` gave.
+   */
+  installSnapshot(facts: SnapshotFacts, head: Uint8Array): void {
+    void head;
+    installSnapshot(this.#core, facts);
+  }
+
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
   takeWrite(): { id: WriteId; write: StorageWrite } | null {
     return this.#core.writes.take(this.#core.log.chosenUpTo);
@@ -256,6 +316,9 @@ export class Replica {
       chosenUpTo: core.log.chosenUpTo,
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
+      compactedUpTo: core.log.compactedUpTo,
+      snapshot: core.held,
+      receiving: core.snapshotFetch.progress,
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
       heard: core.election.heard(core.nowMs),

@@ -15,6 +15,10 @@ export interface ReplicaSettings {
   readonly frameValueBytesMax: number;
   /** What one write to storage gathers, about. One value alone may be larger. */
   readonly writeBytesMax: number;
+  /** Chosen values that a snapshot has already and that are kept for peers a little behind. */
+  readonly retainedBytesMax: number;
+  /** Part of a snapshot that is asked for at once; eight of them may be on their way. */
+  readonly snapshotChunkBytes: number;
 }
 
 export const DEFAULT_SETTINGS: ReplicaSettings = {
@@ -23,6 +27,8 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   inFlightBytesMax: 64 * 1024 * 1024,
   frameValueBytesMax: 1024 * 1024,
   writeBytesMax: 16 * 1024 * 1024,
+  retainedBytesMax: 16 * 1024 * 1024,
+  snapshotChunkBytes: 128 * 1024,
 };
 
 /** Fills in the defaults and refuses what makes no sense. */
