@@ -24,6 +24,9 @@ export const KINDS: readonly Message["kind"][] = [
   "confirmReply",
   "readIndexAsk",
   "readIndexReply",
+  "snapshotOffer",
+  "snapshotAsk",
+  "snapshotChunk",
 ];
 
 /** Outcome number on the wire = index. */

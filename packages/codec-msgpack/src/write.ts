@@ -68,6 +68,15 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "readIndexReply":
       to.push(m.bootId, m.nonce, m.index);
+      return;
+    case "snapshotOffer":
+      to.push(m.index, m.hash, m.bytes);
+      return;
+    case "snapshotAsk":
+      to.push(m.index, m.hash, m.offset, m.length);
+      return;
+    case "snapshotChunk":
+      to.push(m.index, m.hash, m.offset, m.checksum, m.bytes);
   }
 }
 

@@ -75,6 +75,16 @@ export const messages: Readonly<Record<string, Message>> = {
   confirmReply: { kind: "confirmReply", ballot, nonce: 77 },
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
+  snapshotOffer: { kind: "snapshotOffer", index: 250, hash: "00c0ffee00c0ffee", bytes: 1_000_000 },
+  snapshotAsk: { kind: "snapshotAsk", index: 250, hash: "00c0ffee00c0ffee", offset: 131_072, length: 131_072 },
+  snapshotChunk: {
+    kind: "snapshotChunk",
+    index: 250,
+    hash: "00c0ffee00c0ffee",
+    offset: 131_072,
+    checksum: "0123456789abcdef",
+    bytes: body,
+  },
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
 };
 
@@ -188,6 +198,9 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   confirmReply: record("confirmReply", { ballot: ballots, nonce: count }),
   readIndexAsk: record("readIndexAsk", { bootId: text, nonce: count }),
   readIndexReply: record("readIndexReply", { bootId: text, nonce: count, index: fc.option(count) }),
+  snapshotOffer: record("snapshotOffer", { index: id, hash: text, bytes: id }),
+  snapshotAsk: record("snapshotAsk", { index: id, hash: text, offset: count, length: id }),
+  snapshotChunk: record("snapshotChunk", { index: id, hash: text, offset: count, checksum: text, bytes }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>
