@@ -70,7 +70,11 @@ export interface ReplicaStatus {
   /** The flushed snapshot that peers are offered. */
   readonly snapshot: SnapshotFacts | null;
   /** The snapshot that is being fetched from a peer. */
-  readonly receiving: { readonly snapshot: SnapshotFacts; readonly received: number; readonly from: NodeId | null } | null;
+  readonly receiving: {
+    readonly snapshot: SnapshotFacts;
+    readonly received: number;
+    readonly from: NodeId | null;
+  } | null;
   readonly openSlots: number;
   readonly openBytes: number;
   /** Peers that answered within the last election timeout. */

@@ -9,6 +9,9 @@ import { sameSnapshot } from "./snapshot-fetch.js";
 /** What a slot costs in memory besides its value, about. */
 export const SLOT_BYTES = 64;
 
+/** Of a snapshot in one message, whatever is asked for: every codec and transport takes frames of 8 MiB. */
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Slots that one call of `compact` forgets at most, so that no turn takes long. */
 const COMPACT_SLOTS_MAX = 16_384;
 
@@ -33,10 +36,8 @@ export function onSnapshotAsk(core: Core, from: NodeId, ask: SnapshotAsk): void 
   if (held === null) return core.ignore(from, "no snapshot to serve");
   // A newer one has taken its place: the asker starts anew, or finds another peer that still has the old one.
   if (!sameSnapshot(held, { index, hash, bytes: 0 })) return void offerSnapshot(core, from);
-  if (offset >= held.bytes || length > core.settings.frameValueBytesMax + core.settings.snapshotChunkBytes) {
-    return core.ignore(from, "snapshot asked for beyond its end");
-  }
-  core.snapshotSteps.push({ kind: "serve", to: from, index, hash, offset, length });
+  if (offset >= held.bytes) return core.ignore(from, "snapshot asked for beyond its end");
+  core.snapshotSteps.push({ kind: "serve", to: from, index, hash, offset, length: Math.min(length, CHUNK_BYTES_MAX) });
 }
 
 export function onSnapshotChunk(core: Core, from: NodeId, chunk: SnapshotChunk): void {
@@ -74,11 +75,15 @@ export function reportDurable(core: Core, from: NodeId, durableUpTo: Slot): void
 export function holdSnapshot(core: Core, facts: SnapshotFacts): void {
   const { index, hash, bytes } = facts;
   const before = core.held?.index ?? 0;
-  invariant(index > before && index <= core.applied, "a snapshot holds what is executed, and more than the last", () => ({
-    index,
-    before,
-    applied: core.applied,
-  }));
+  invariant(
+    index > before && index <= core.applied,
+    "a snapshot holds what is executed, and more than the last",
+    () => ({
+      index,
+      before,
+      applied: core.applied,
+    }),
+  );
   core.held = { index, hash, bytes };
   for (let slot = Math.max(before, core.log.compactedUpTo) + 1; slot <= index; slot++) {
     core.tailBytes += (core.log.value(slot)?.length ?? 0) + SLOT_BYTES;

@@ -1,10 +1,13 @@
-import type { ChosenValue } from "@synod/interface";
+import type { ChosenValue, Slot } from "@synod/interface";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Proposals } from "./proposals.js";
 import type { Buggify } from "./types.js";
 
 /** Executing chosen values may take this long in one turn; then the sockets get their turn. */
 const SLICE_MS = 5;
+
+/** What a value costs in the log besides itself, about. */
+const VALUE_BYTES = 64;
 
 export interface ApplierOptions {
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "apply" | "timeMs">;
@@ -21,6 +24,8 @@ export class Applier {
   #bytes = 0;
   /** Commands executed, repeats not counted. */
   commands = 0;
+  /** Bytes of the values executed, and what each costs besides. */
+  bytesExecuted = 0;
 
   constructor(options: ApplierOptions) {
     this.#o = options;
@@ -40,6 +45,14 @@ export class Applier {
     this.#bytes += value.value.length;
   }
 
+  /** A snapshot stands for everything up to this slot. */
+  installed(index: Slot): void {
+    for (let next = this.#queue[this.#head]; next !== undefined && next.slot <= index; next = this.#queue[this.#head]) {
+      this.#head++;
+      this.#bytes -= next.value.length;
+    }
+  }
+
   /** Executes for a while. Returns whether anything was executed. */
   slice(): boolean {
     if (this.idle) return false;
@@ -50,6 +63,7 @@ export class Applier {
       if (next === undefined) break;
       this.#head++;
       this.#bytes -= next.value.length;
+      this.bytesExecuted += next.value.length + VALUE_BYTES;
       this.#apply(next, nowMs);
       nowMs = this.#o.now();
     } while (nowMs - startedMs < SLICE_MS && !this.#o.buggify("one value executed a turn"));

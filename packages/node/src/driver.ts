@@ -20,6 +20,7 @@ import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
+import { Snapshots } from "./snapshots.js";
 import type { Buggify, NodeLimits } from "./types.js";
 import { Wire } from "./wire.js";
 
@@ -27,7 +28,8 @@ type Input =
   | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
   | { readonly kind: "peerUp"; readonly peer: Incarnation }
   | { readonly kind: "peerDown"; readonly id: NodeId }
-  | { readonly kind: "written"; readonly id: number };
+  | { readonly kind: "written"; readonly id: number }
+  | { readonly kind: "task"; readonly run: () => void };
 
 export interface DriverOptions {
   readonly self: Incarnation;
@@ -65,6 +67,7 @@ export class Driver {
   readonly #wire: Wire;
   readonly #leading: Leading;
   readonly #applier: Applier;
+  readonly snapshots: Snapshots;
   readonly #roundMs: number;
 
   #inbox: Input[] = [];
@@ -96,6 +99,17 @@ export class Driver {
       buggify,
     });
     this.#applier = new Applier({ ...options, proposals: this.proposals, now: () => this.nowMs });
+    this.snapshots = new Snapshots({
+      ...options,
+      applier: this.#applier,
+      now: () => this.nowMs,
+      inTurn: (run) => this.input({ kind: "task", run }),
+      send: (to, message) => {
+        this.input({ kind: "task", run: () => this.#transmit([{ to: [to], message, lane: "bulk", after: 0 }]) });
+      },
+      emit: (event) => this.events.emit(event),
+      fail: (cause) => this.#fail(cause),
+    });
   }
 
   get nowMs(): number {
@@ -136,6 +150,7 @@ export class Driver {
     this.#guarded(() => this.#cancelTimer?.());
     this.#inbox = [];
     this.#leading.stop();
+    this.snapshots.stop();
   }
 
   get stopped(): boolean {
@@ -206,13 +221,17 @@ export class Driver {
     this.#leading.propose(nowMs, this.#applier.bytes);
     this.#startWrite(nowMs);
     this.#carryOut(replica.takeEffects());
-    if (this.#applier.slice()) {
+    const { installing } = this.snapshots;
+    if (!installing && this.#applier.slice()) {
       replica.appliedUpTo(this.#o.machine.applied);
       // What became possible by executing: reads at the leader, most of all.
       this.#carryOut(replica.takeEffects());
     }
-    this.reads.serve(this.#o.machine.applied);
-    if (!this.#applier.idle || this.#inbox.length > 0) this.wake();
+    if (!installing) {
+      this.reads.serve(this.#o.machine.applied);
+      this.snapshots.consider();
+    }
+    if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
   }
 
   #take(input: Input, nowMs: number): void {
@@ -222,11 +241,13 @@ export class Driver {
         return this.#receive(input.from, input.frame);
       case "peerUp":
         this.peers.up(input.peer);
+        this.snapshots.peerLost(input.peer.nodeId);
         replica.peerLost(input.peer.nodeId);
         this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
         return;
       case "peerDown":
         this.peers.down(input.id);
+        this.snapshots.peerLost(input.id);
         replica.peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
@@ -236,6 +257,9 @@ export class Driver {
         metrics.observe("synod_storage_write_ms", this.lastWriteMs);
         replica.writeDone(input.id);
         this.#transmit(this.#outbox.durable(input.id));
+        return;
+      case "task":
+        input.run();
     }
   }
 
@@ -297,6 +321,8 @@ export class Driver {
       this.proposals.onForwardOutcome(sequence, outcome, this.nowMs);
     }
     for (const notice of effects.notices) this.#onNotice(notice);
+    for (const step of effects.snapshots) this.snapshots.step(step);
+    if (effects.compactedUpTo !== null) this.snapshots.drop(effects.compactedUpTo);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
   }
 
@@ -325,6 +351,10 @@ export class Driver {
         return;
       case "leader":
         this.events.emit({ kind: "leader", leader: notice.ballot?.node ?? null, ballot: notice.ballot });
+        return;
+      case "snapshotResumed":
+        metrics.count("synod_snapshots_resumed_total");
+        logger.info("another peer goes on with a snapshot", { from: notice.from, offset: notice.offset });
         return;
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });

@@ -1,4 +1,11 @@
-import { type Applied, type ApplyContext, type Codec, type StateMachine, SynodError } from "@synod/interface";
+import {
+  type Applied,
+  type ApplyContext,
+  type Codec,
+  type SnapshotSink,
+  type StateMachine,
+  SynodError,
+} from "@synod/interface";
 import { anyOutput, type AnyOutput, type Model } from "@synod/linearizability";
 import type { Workload } from "./workload.js";
 
@@ -34,12 +41,18 @@ export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQu
     yield new TextEncoder().encode(this.digest());
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
+  restore(): SnapshotSink {
     let text = "";
     const decoder = new TextDecoder();
-    for (const chunk of chunks) text += decoder.decode(chunk);
-    this.#values.clear();
-    for (const [key, value] of JSON.parse(text) as [string, number][]) this.#values.set(key, value);
+    return {
+      write: (chunk) => {
+        text += decoder.decode(chunk);
+      },
+      end: () => {
+        this.#values.clear();
+        for (const [key, value] of JSON.parse(text) as [string, number][]) this.#values.set(key, value);
+      },
+    };
   }
 
   digest(): string {

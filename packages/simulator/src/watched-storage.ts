@@ -42,7 +42,7 @@ export function watchedStorage(
       note("write done");
     },
     saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
-    readSnapshot: () => inner.readSnapshot(),
+    readSnapshot: (part) => inner.readSnapshot(part),
     drop: (upTo) => inner.drop(upTo),
     close: () => {
       closed = true;

@@ -9,7 +9,7 @@ function storageLike(inner: Storage, changed: Partial<Storage>): Storage {
     open: (options) => inner.open(options),
     write: (write) => inner.write(write),
     saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
-    readSnapshot: () => inner.readSnapshot(),
+    readSnapshot: (part) => inner.readSnapshot(part),
     drop: (upTo) => inner.drop(upTo),
     close: () => inner.close(),
     ...changed,
