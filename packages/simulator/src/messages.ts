@@ -38,5 +38,11 @@ export function messageText(message: Message): string {
       return `${head} ${message.nonce}`;
     case "readIndexReply":
       return `${head} ${message.nonce}, index ${message.index}`;
+    case "snapshotOffer":
+      return `${head} ${message.hash} up to slot ${message.index}, ${message.bytes} bytes`;
+    case "snapshotAsk":
+      return `${head} ${message.hash} from byte ${message.offset}, ${message.length} bytes`;
+    case "snapshotChunk":
+      return `${head} ${message.hash} from byte ${message.offset}, ${message.bytes.length} bytes`;
   }
 }

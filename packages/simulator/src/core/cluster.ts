@@ -6,6 +6,7 @@ import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
 import { CoreNode } from "./node.js";
 import { CoreOracle } from "./oracle.js";
 import { Reads } from "./reads.js";
+import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
 import { idOf, valueOf } from "./values.js";
 import { World } from "./world.js";
 
@@ -19,6 +20,8 @@ export interface CoreClusterOptions {
   readonly drift: number;
   readonly echo: number;
   readonly freeze: boolean;
+  /** None are taken by default. */
+  readonly plan?: SnapshotPlan;
   /** Longest value. */
   readonly valueBytesMax: number;
   readonly trace?: ((event: TraceEvent) => void) | undefined;
@@ -51,7 +54,8 @@ export class CoreCluster {
     this.reads = new Reads(this.world, this.oracle);
     this.#valueBytesMax = options.valueBytesMax;
     const { world, oracle, network, reads } = this;
-    const parts = { ...options, world, oracle, network, reads };
+    const plan = options.plan ?? NO_SNAPSHOTS;
+    const parts = { ...options, plan, world, oracle, network, reads };
     this.nodes = this.ids.map((id) => new CoreNode(id, parts));
     for (const node of this.nodes) this.#byId.set(node.id, node);
   }

@@ -2,6 +2,7 @@ import type { Configuration, QuorumSpec } from "@synod/interface";
 import type { Message, ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { CoreNetworkOptions } from "./network.js";
+import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
 
 /**
  * `short`: three replicas, a hundred commands, everything may fail. `network`, `disk`: hostile there, kind elsewhere.
@@ -44,6 +45,7 @@ export interface CoreConfig {
   readonly drift: number;
   readonly echo: number;
   readonly freeze: boolean;
+  readonly plan: SnapshotPlan;
   readonly valueBytesMax: number;
   /** Slots that are chosen before the run ends, if any progress is possible. */
   readonly slotsMin: number;
@@ -74,6 +76,9 @@ const LOSABLE: readonly Message["kind"][] = [
   "forward",
   "forwardReply",
   "readIndexReply",
+  "snapshotOffer",
+  "snapshotAsk",
+  "snapshotChunk",
 ];
 
 export const drawKind = (random: SeededRandom): Message["kind"] => random.pick(LOSABLE);
@@ -183,18 +188,38 @@ function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
   };
 }
 
+/** Chunks and tails are so small that every snapshot has many parts and a short absence needs one. */
+function drawSnapshots(random: SeededRandom): {
+  readonly plan: SnapshotPlan;
+  readonly settings: Partial<ReplicaSettings>;
+} {
+  if (random.chance(0.3)) return { plan: NO_SNAPSHOTS, settings: {} };
+  const bytes = random.pick([1, 40, 300]);
+  const plan = {
+    everySlots: random.pick([1, 5, 20]),
+    bytes,
+    own: random.pick([0, 0.2, 1]),
+    damaged: random.pick([0, 0, 0.3]),
+  };
+  const snapshotChunkBytes = Math.max(1, Math.floor(bytes / random.pick([1, 4, 20])));
+  return { plan, settings: { snapshotChunkBytes, retainedBytesMax: random.pick([1, 200, 1_000]) } };
+}
+
 /** Draws a run of the profile. */
 export function drawCoreConfig(profile: CoreProfile, random: SeededRandom): CoreConfig {
   const either = random.chance(0.5);
   const network = profile === "network" || (profile !== "disk" && (either || random.chance(0.5)));
   const disk = profile === "disk" || (profile !== "network" && (!either || random.chance(0.5)));
   const short = profile === "short";
+  const { plan, settings } = drawSnapshots(random);
   return {
+    plan,
     configuration: drawConfiguration(random, profile),
     settings: {
       electionTimeoutMs: TIMEOUT_MS,
       resendMs: random.pick([10, 30, 50]),
       ...drawLimits(random),
+      ...settings,
     },
     network: network ? drawNetwork(random) : KIND_NETWORK,
     diskMs: disk

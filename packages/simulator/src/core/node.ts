@@ -15,6 +15,7 @@ import { Disk } from "./disk.js";
 import type { CoreNetwork } from "./network.js";
 import type { CoreOracle } from "./oracle.js";
 import type { Reads } from "./reads.js";
+import { CoreSnapshots, newSnapshotLife, type SnapshotLife, type SnapshotPlan } from "./snapshots.js";
 import { rankOf, rankText } from "./values.js";
 import type { World } from "./world.js";
 
@@ -42,6 +43,7 @@ export interface CoreNodeParts {
   readonly echo: number;
   /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
   readonly freeze: boolean;
+  readonly plan: SnapshotPlan;
 }
 
 interface Writing {
@@ -62,6 +64,9 @@ export interface Life {
   applyPlanned: boolean;
   /** Rank of the highest promise seen. */
   promised: number;
+  /** The most that it said to have executed, and to know as chosen. */
+  most: { applied: Slot; chosenUpTo: Slot };
+  readonly snapshots: SnapshotLife;
   readonly waitingReads: ReadReady[];
   /** Forwards that this life was given to propose, and those that it answered as not proposed. */
   readonly taken: Set<string>;
@@ -72,6 +77,7 @@ export interface Life {
 export class CoreNode {
   readonly id: NodeId;
   readonly disk: Disk = new Disk();
+  readonly snapshots: CoreSnapshots;
   life: Life | null = null;
   diskMs: readonly [number, number];
   armed: ArmedCrash | null = null;
@@ -87,6 +93,26 @@ export class CoreNode {
     this.id = id;
     this.#p = parts;
     this.diskMs = parts.diskMs;
+    const host = {
+      id,
+      disk: this.disk,
+      later: (life: Life, ms: readonly [number, number], action: () => void) => {
+        const { world } = parts;
+        world.after(world.random.between(ms[0], ms[1]), () => this.#whenAwake(life, action));
+      },
+      onDisk: (life: Life, action: () => void) => {
+        const { world } = parts;
+        world.after(world.random.between(this.diskMs[0], this.diskMs[1]), () => {
+          if (this.life === life) action();
+        });
+      },
+      settle: (life: Life) => {
+        if (this.life !== life) return;
+        this.#settle(life, life.replica.takeEffects());
+        this.#answerReads(life);
+      },
+    };
+    this.snapshots = new CoreSnapshots(host, parts);
   }
 
   get leads(): boolean {
@@ -105,7 +131,10 @@ export class CoreNode {
     this.#lives++;
     const bootId = `${this.id}:${this.#lives}`;
     const recovered = this.disk.recovered();
-    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings });
+    const snapshotHash = this.disk.snapshot?.hash;
+    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings, snapshotHash });
+    const covered = recovered.snapshot?.index ?? 0;
+    this.#p.oracle.onBoot(this.id);
     const { promised, chosenUpTo } = replica.status();
     check(
       rankOf(promised) >= rankOf(recovered.promised) && chosenUpTo >= recovered.chosenUpTo,
@@ -119,10 +148,12 @@ export class CoreNode {
       bootId,
       outbox: new Outbox(),
       writing: null,
-      handedOut: 0,
-      applied: 0,
+      handedOut: covered,
+      applied: covered,
       applyPlanned: false,
       promised: rankOf(promised),
+      most: { applied: 0, chosenUpTo: 0 },
+      snapshots: newSnapshotLife(),
       waitingReads: [],
       taken: new Set(),
       refused: new Set(),
@@ -235,6 +266,7 @@ export class CoreNode {
     const promised = this.#watchPromise(life);
     replica.receive(from, message);
     const effects = replica.takeEffects();
+    if (effects.compactedUpTo !== null) this.#p.oracle.onCompacted(this.id, effects.compactedUpTo);
     this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
     this.#settle(life, effects);
   }
@@ -251,6 +283,16 @@ export class CoreNode {
       () => `node ${this.id}: from ${rankText(life.promised)} to ${rankText(promised)}`,
     );
     life.promised = promised;
+    const { applied, chosenUpTo } = status;
+    check(
+      applied >= life.most.applied && chosenUpTo >= life.most.chosenUpTo && applied <= chosenUpTo,
+      "nothing goes back",
+      () => `node ${this.id}: applied ${applied} and chosen ${chosenUpTo}, after ${JSON.stringify(life.most)}`,
+    );
+    life.most = { applied, chosenUpTo };
+    const tail = (status.snapshot?.index ?? 0) - status.compactedUpTo;
+    const tailMax = settings.retainedBytesMax ?? Infinity;
+    check(tail * 64 <= tailMax, "memory bounds", () => `node ${this.id} keeps ${tail} slots that its snapshot has`);
     const { openSlots, openBytes } = status;
     check(
       openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
@@ -277,7 +319,9 @@ export class CoreNode {
       world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));
     }
     for (const { outcome } of effects.forwardOutcomes) world.sometimes(`forward ${outcome}`);
+    this.snapshots.onEffects(life, effects);
     this.#execute(life);
+    this.snapshots.consider(life);
     this.#startWrite(life);
     if (this.life !== life) return;
     this.#leave(life, life.outbox.add(effects.sends));
@@ -301,6 +345,7 @@ export class CoreNode {
     for (const { to, message } of sends) {
       oracle.onSend(this.id, message, this.disk);
       if (message.kind === "promise" && message.lastSlot !== null) world.sometimes("promise page");
+      else if (message.kind === "snapshotOffer") world.sometimes("snapshot offered");
       else if (message.kind === "fetch" || message.kind === "reject") world.sometimes(message.kind);
       if (message.kind === "forwardReply" && message.outcome === "notProposed") {
         life.refused.add(`${message.bootId}#${message.sequence}`);
@@ -353,7 +398,7 @@ export class CoreNode {
   }
 
   #execute(life: Life): void {
-    if (life.applyPlanned || life.applied === life.handedOut) return;
+    if (life.applyPlanned || life.applied === life.handedOut || life.snapshots.installing) return;
     const { applyMs, world } = this.#p;
     if (applyMs === 0) {
       life.applied = life.handedOut;
@@ -365,6 +410,7 @@ export class CoreNode {
     world.after(world.random.between(0, applyMs), () =>
       this.#whenAwake(life, () => {
         life.applyPlanned = false;
+        if (life.snapshots.installing || life.applied >= life.handedOut) return;
         life.applied = world.random.int(life.applied + 1, life.handedOut);
         this.turn(() => life.replica.appliedUpTo(life.applied));
         this.#answerReads(life);

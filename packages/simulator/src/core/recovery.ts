@@ -76,6 +76,7 @@ export class CoreRecovery {
     network.options = { delayMs: [0.5, 3], tail: 0, loss: 0, duplication: 0, replay: 0 };
     for (const node of nodes) {
       node.healDisk([0, 1]);
+      node.snapshots.healed = true;
       node.resume();
       if (this.#core.includes(node)) node.boot();
       else this.#leaveBroken(node);
@@ -100,10 +101,13 @@ export class CoreRecovery {
 
   /** Where a frame or a window holds one value only, each slot costs a round trip. */
   #slackMs(): number {
-    const { settings, configuration } = this.#config;
+    const { settings, configuration, plan } = this.#config;
     const small = (settings.frameValueBytesMax ?? Infinity) < 1_000 || configuration.alpha < 8;
     const behind = this.#cluster.oracle.prefix - Math.min(...this.#core.map((node) => node.life?.handedOut ?? 0));
-    return (small ? 12 * (behind + configuration.alpha) : 0) + 20;
+    // A transfer may have to begin anew once, and takes a round trip for each part at first.
+    const parts = plan.bytes / (settings.snapshotChunkBytes ?? Infinity) + 2;
+    const snapshotMs = plan.everySlots > 0 ? 2 * 12 * parts + 4 * TIMEOUT_MS : 0;
+    return (small ? 12 * (behind + configuration.alpha) : 0) + snapshotMs + 20;
   }
 
   /** The leader of the healed core. One of the rest may lead it too, where it is whole. */
