@@ -209,6 +209,8 @@ export class SnapshotFetch {
     if (transfer.source !== null && (!late || transfer.open.size === 0)) return;
     for (const [peer, facts] of this.#offers) {
       if (peer === transfer.source || !sameSnapshot(facts, transfer.facts)) continue;
+      // One that was silent is asked again only after it has offered anew: two deaf ones would take turns for ever.
+      if (transfer.source !== null) this.#offers.delete(transfer.source);
       this.#askAgain(transfer);
       transfer.source = peer;
       transfer.lastMs = nowMs;
@@ -223,7 +225,6 @@ export class SnapshotFetch {
       return this.#askAgain(transfer);
     }
     if (this.#best(transfer.source) === null) return;
-    // One that was silent for so long is asked again only after it has offered anew.
     if (transfer.source !== null) this.#offers.delete(transfer.source);
     this.#transfer = null;
     steps.push({ kind: "giveUp", reason: "nobody serves it any more" });

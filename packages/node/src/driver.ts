@@ -107,6 +107,7 @@ export class Driver {
       send: (to, message) => {
         this.input({ kind: "task", run: () => this.#transmit([{ to: [to], message, lane: "bulk", after: 0 }]) });
       },
+      outcomesMissed: () => this.proposals.outcomesMissed(),
       emit: (event) => this.events.emit(event),
       fail: (cause) => this.#fail(cause),
     });

@@ -26,6 +26,7 @@ export interface ServingOptions {
   readonly storage: Storage;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly now: () => number;
   /** Sends in a turn of its own. */
   readonly send: (to: NodeId, message: Message) => void;
 }
@@ -35,6 +36,8 @@ export class SnapshotServing {
   readonly #o: ServingOptions;
   readonly #clients = new Map<NodeId, Client>();
   #stopped = false;
+  /** When a part was asked for last. */
+  lastMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServingOptions) {
     this.#o = options;
@@ -50,6 +53,7 @@ export class SnapshotServing {
   }
 
   serve(ask: Ask): void {
+    this.lastMs = this.#o.now();
     let client = this.#clients.get(ask.to);
     if (client === undefined) this.#clients.set(ask.to, (client = { asks: [], busy: false, reader: null, sent: null }));
     if (client.asks.some(({ offset, hash }) => offset === ask.offset && hash === ask.hash)) return;

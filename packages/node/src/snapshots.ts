@@ -28,6 +28,8 @@ export interface SnapshotsOptions {
   /** Runs something in a turn: nothing here touches the replica outside of one. */
   readonly inTurn: (run: () => void) => void;
   readonly send: (to: NodeId, message: Message) => void;
+  /** The state has skipped slots whose outcomes nobody here was told. */
+  readonly outcomesMissed: () => void;
   readonly emit: (event: NodeEvent) => void;
   readonly fail: (cause: unknown) => void;
 }
@@ -37,6 +39,12 @@ const SLICE_MS = 2;
 
 /** A snapshot is written again only after so large a part of its size was logged: a big state is not rewritten all the time. */
 const STATE_PART = 0.5;
+
+/** A snapshot that is being served stays until no part was asked for in so many election timeouts, … */
+const KEPT_TIMEOUTS = 8;
+
+/** … or the log has grown so many times over. */
+const KEPT_PART = 4;
 
 interface Taking {
   readonly index: number;
@@ -109,7 +117,11 @@ export class Snapshots {
   consider(): void {
     const { applier, limits } = this.#o;
     const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
-    if (this.#busy || applier.bytesExecuted - this.#bytesThen < due) return;
+    const bytes = applier.bytesExecuted - this.#bytesThen;
+    if (this.#busy || bytes < due) return;
+    // A peer that is being served would have to begin anew, each time again where its link is slow.
+    const servedMs = this.#o.now() - this.#serving.lastMs;
+    if (bytes < KEPT_PART * due && servedMs < KEPT_TIMEOUTS * limits.electionTimeoutMs) return;
     this.#take().catch(() => undefined);
   }
 
@@ -277,8 +289,9 @@ export class Snapshots {
     const { machine } = this.#o;
     this.#receiving = null;
     this.#installing = facts;
-    this.#restore(facts.index > machine.applied).then(
-      (head) => this.#o.inTurn(() => this.#installed(facts, head)),
+    const skipped = facts.index > machine.applied;
+    this.#restore(skipped).then(
+      (head) => this.#o.inTurn(() => this.#installed(facts, head, skipped)),
       (cause: unknown) => this.#o.fail(cause),
     );
   }
@@ -297,9 +310,10 @@ export class Snapshots {
     return install.end().head;
   }
 
-  #installed(facts: SnapshotFacts, head: Uint8Array): void {
+  #installed(facts: SnapshotFacts, head: Uint8Array, skipped: boolean): void {
     const { replica, applier, logger, metrics, emit, now } = this.#o;
     this.#installing = null;
+    if (skipped) this.#o.outcomesMissed();
     applier.installed(facts.index);
     this.#bytesThen = applier.bytesExecuted;
     replica.installSnapshot(facts, head);

@@ -53,6 +53,7 @@ export interface ClusterParts {
 }
 
 const DIRECTORY = "/store";
+const SNAPSHOTS = "synod_snapshots";
 /** What every transport takes. */
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -71,6 +72,8 @@ export class Cluster {
   readonly #messages = new WeakMap<Uint8Array, Message>();
   readonly #sight: Sight;
   readonly #roles = new Map<NodeId, string>();
+  /** The last slot that each life was seen to have executed. */
+  readonly #applied = new WeakMap<Life, number>();
   framesSent = 0;
 
   constructor(parts: ClusterParts) {
@@ -255,7 +258,7 @@ export class Cluster {
       },
       random: random.fork(),
       logger: SILENT,
-      metrics: UNCOUNTED,
+      metrics: { ...UNCOUNTED, count: (name) => name.startsWith(SNAPSHOTS) && judge.sometimes(textOf(name)) },
     };
     return createNode<Tagged<unknown>, unknown, unknown, unknown>({
       id,
@@ -324,6 +327,12 @@ export class Cluster {
       return;
     }
     const { applied, role, ballot } = status;
+    judge.check(
+      applied >= (this.#applied.get(life) ?? 0),
+      "in-order apply",
+      () => `node ${id} goes back from slot ${this.#applied.get(life)} to ${applied}`,
+    );
+    this.#applied.set(life, applied);
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const shared = this.#sight.check(id, status);
     if (applied % 4 === 0 && shared) this.compareDigest(id);
@@ -331,7 +340,7 @@ export class Cluster {
 
   compareDigest(id: NodeId): void {
     const node = this.running.get(id)?.node;
-    if (node !== undefined) this.#sight.compare(id, node.digest());
+    if (node !== undefined && !node.status().snapshot.installing) this.#sight.compare(id, node.digest());
   }
 
   #roleChanged(id: NodeId, role: string): void {
@@ -390,6 +399,10 @@ export class Cluster {
     this.#p.trace?.({ atMs: this.#p.timeline.nowMs, ...make() });
   }
 }
+
+/** As in "snapshots taken". */
+const textOf = (name: string): string =>
+  name.slice(SNAPSHOTS.length - "snapshots".length, -"_total".length).replace("_", " ");
 
 type WithoutTime<T> = T extends unknown ? Omit<T, "atMs"> : never;
 

@@ -160,7 +160,18 @@ function drawLimits(random: SeededRandom): Config["limits"] {
     electionTimeoutMs: random.pick([100, 150, 250]),
     proposeTimeoutMs: random.pick([400, 1_500, 3_000]),
     readTimeoutMs: random.pick([400, 1_500, 3_000]),
+    ...drawSnapshots(random),
     ...(tiny ? { inFlightCommandsMax: random.int(1, 4), batchBytesMax: random.pick([1, 64, 1024]) } : {}),
+  };
+}
+
+/** So small that a node that was away for a moment needs a snapshot, in many parts. */
+function drawSnapshots(random: SeededRandom): Partial<NodeLimits> {
+  if (random.chance(0.3)) return {};
+  return {
+    snapshotLogBytes: random.pick([1, 500, 3_000, 20_000]),
+    snapshotTailBytesMax: random.pick([1, 1_000]),
+    snapshotChunkBytes: random.pick([50, 200, 131_072]),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { NodeId, Recovered, Storage, StorageOpen, StorageWrite } from "@synod/interface";
+import type { NodeId, Recovered, SnapshotInfo, Storage, StorageOpen, StorageWrite } from "@synod/interface";
 import type { Oracle } from "./oracle.js";
 import type { Life } from "./process.js";
 
@@ -41,9 +41,25 @@ export function watchedStorage(
       oracle.onWriteDone(id, write);
       note("write done");
     },
-    saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
+    saveSnapshot: async (index, chunks) => {
+      if (closed) watch.writtenLate();
+      let info: SnapshotInfo;
+      try {
+        info = await inner.saveSnapshot(index, chunks);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
+      if (!life.alive) return never;
+      oracle.onSnapshotSaved(id, index);
+      note(`snapshot of slot ${index} saved, ${info.bytes} bytes`);
+      return info;
+    },
     readSnapshot: (part) => inner.readSnapshot(part),
-    drop: (upTo) => inner.drop(upTo),
+    drop: (upTo) => {
+      oracle.onDrop(id, upTo);
+      return inner.drop(upTo);
+    },
     close: () => {
       closed = true;
       return inner.close();
