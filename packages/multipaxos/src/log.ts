@@ -152,9 +152,10 @@ export class ChosenLog {
 
   /** A snapshot covers everything up to `index`. Returns false if that is no news. */
   install(index: Slot): boolean {
+    // The state machine has them by the snapshot.
+    this.#ready = this.#ready.filter(({ slot }) => slot > index);
     if (index <= this.#contiguous) return false;
     for (const slot of this.#values.keys()) if (slot <= index) this.#values.delete(slot);
-    this.#ready = [];
     this.#contiguous = index;
     this.#compactedUpTo = index;
     this.#highestKnown = Math.max(this.#highestKnown, index);

@@ -135,11 +135,11 @@ export function installSnapshot(core: Core, facts: SnapshotFacts): void {
     if (core.proposer.coveredBy(index)) {
       core.stopProposing(`a snapshot of slot ${index} covers what this leader has proposed and not seen chosen`);
     }
-    core.log.install(index);
     core.acceptor.compact(index);
     core.tailBytes = 0;
     core.compactedUpTo = index;
   }
+  core.log.install(index);
   core.applied = Math.max(core.applied, index);
   if (index > (core.held?.index ?? 0)) holdSnapshot(core, facts);
   core.catchUp.progressed(core.nowMs);

@@ -45,6 +45,12 @@ export function describe(message: Message): string {
       return `readIndexAsk #${message.nonce}`;
     case "readIndexReply":
       return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
+    case "snapshotOffer":
+      return `snapshotOffer ${message.index} ${message.bytes} bytes`;
+    case "snapshotAsk":
+      return `snapshotAsk ${message.index} from ${message.offset}`;
+    case "snapshotChunk":
+      return `snapshotChunk ${message.index} from ${message.offset} ${message.bytes.length} bytes`;
   }
 }
 
@@ -71,5 +77,7 @@ export function describeNotice(notice: Notice): string {
       return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
+    case "snapshotResumed":
+      return `goes on with the snapshot of ${notice.from} at ${notice.offset}`;
   }
 }
