@@ -258,7 +258,12 @@ export class Cluster {
       },
       random: random.fork(),
       logger: SILENT,
-      metrics: { ...UNCOUNTED, count: (name) => name.startsWith(SNAPSHOTS) && judge.sometimes(textOf(name)) },
+      metrics: {
+        ...UNCOUNTED,
+        count: (name) => {
+          if (name.startsWith(SNAPSHOTS)) judge.sometimes(textOf(name));
+        },
+      },
     };
     return createNode<Tagged<unknown>, unknown, unknown, unknown>({
       id,

@@ -55,10 +55,22 @@ export function watchedStorage(
       note(`snapshot of slot ${index} saved, ${info.bytes} bytes`);
       return info;
     },
-    readSnapshot: (part) => inner.readSnapshot(part),
-    drop: (upTo) => {
+    readSnapshot: async function* (part) {
+      try {
+        yield* inner.readSnapshot(part);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
+    },
+    drop: async (upTo) => {
       oracle.onDrop(id, upTo);
-      return inner.drop(upTo);
+      try {
+        await inner.drop(upTo);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
     },
     close: () => {
       closed = true;
