@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Message } from "../src/index.js";
 import { SnapshotFetch } from "../src/snapshot-fetch.js";
+import { valueOf } from "./disk.js";
 import { led, Story, TIMEOUT_MS } from "./story.js";
 import { ballot } from "./support.js";
 
@@ -201,6 +202,17 @@ describe("a leader installs a snapshot", () => {
     story.install(1, facts(2));
     expect(story.replica(1).status()).toMatchObject({ role: "leader", openSlots: 1 });
   });
+});
+
+test("hands nothing out that the state machine has by a snapshot", () => {
+  const story = led(3);
+  const values = ["a", "b", "c"].map(valueOf);
+  story.do(3, (replica) => {
+    replica.receive(1, { kind: "learn", firstSlot: 1, values, chosenUpTo: 3 });
+    story.actor(3).executed.push("(in the snapshot)", "(in the snapshot)");
+    replica.installSnapshot(facts(2), new Uint8Array(0));
+  });
+  expect(story.executed[2]).toEqual(["(in the snapshot)", "(in the snapshot)", "c"]);
 });
 
 describe("who serves", () => {

@@ -33,7 +33,7 @@ describe("snapshots of a node", () => {
       expect(world.disk(id).dropped).toBe(snapshot.index);
     }
     await world.crash(3);
-    await world.boot(3);
+    await world.settle(world.boot(3));
     const before = world.node(3).status();
     expect(before.applied).toBe(world.disk(3).snapshot?.index);
     await work(world, 1);
@@ -177,6 +177,51 @@ describe("snapshots of a node", () => {
     world.disk(1).failure = new SynodError("StoreFull", "no room");
     await expect(world.settle(world.node(1).snapshot())).rejects.toMatchObject({ code: "StoreFull" });
     expect(world.node(1).status()).toMatchObject({ state: "failed", failure: { code: "StoreFull" } });
+  });
+
+  it("a call whose command was executed in it has its answer all the same", async () => {
+    const world = await World.of(3, 9, SMALL);
+    const leader = await world.leader();
+    const lost = world.ids.find((id) => id !== leader) ?? 0;
+    await work(world, 3);
+    await world.settle(world.node(lost).propose({ add: 1 }));
+    const call = world.node(lost).propose({ add: 1 });
+    await world.clock.until(() => world.machine(leader).total === 5);
+    world.net.isolate(lost);
+    await work(world, 60, [lost]);
+    expect(world.machine(lost).total).toBeLessThan(5);
+    world.net.heal();
+    expect(await world.settle(call)).toBe(5);
+    expect(world.machine(lost).applied).not.toContain(5);
+    await caughtUp(world, lost, 65);
+    await world.close();
+  });
+
+  it("nothing is executed while one is installed", async () => {
+    const world = await World.of(3, 10, { ...SMALL, snapshotLogBytes: 1_000_000 });
+    const leader = await world.leader();
+    const [lost, other] = world.ids.filter((id) => id !== leader) as [number, number];
+    for (const id of world.ids) world.machine(id).ballast = 60;
+    await work(world, 3);
+    await world.clock.run(300);
+    world.net.isolate(lost);
+    await work(world, 30, [lost]);
+    await world.clock.run(300);
+    await world.settle(world.node(leader).snapshot());
+    world.net.heal();
+    world.net.cut(lost, other);
+    await world.clock.until(() => world.node(lost).status().snapshot.installing, 60_000);
+    // It still has the log, which comes now.
+    world.net.heal();
+    const { applied } = world.node(lost).status();
+    const chosenUpTo = (): number => world.node(lost).status().chosenUpTo;
+    await world.clock.until(() => chosenUpTo() > applied || !world.node(lost).status().snapshot.installing, 60_000);
+    expect(world.node(lost).status()).toMatchObject({ applied, snapshot: { installing: true } });
+    await caughtUp(world, lost, 33);
+    await work(world, 2);
+    await caughtUp(world, lost, 35);
+    expect(world.node(lost).status().state).toBe("running");
+    await world.close();
   });
 
   it("reads wait while one is installed", async () => {

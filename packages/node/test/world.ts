@@ -253,7 +253,7 @@ export class Disk {
       throw new SynodError("InvalidArgument", "no such snapshot");
     }
     for (let at = part?.offset ?? 0; at < snapshot.bytes.length; at += 700) {
-      await Promise.resolve();
+      await this.#later();
       yield snapshot.bytes.slice(at, at + 700);
     }
   }

@@ -8,6 +8,7 @@ import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
 import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
+import { snapshotMutants } from "./snapshots.js";
 import { storageMutants } from "./storage.js";
 import { wireMutants } from "./wire.js";
 
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...readMutants,
   ...serviceMutants,
   ...nodeMutants,
+  ...snapshotMutants,
   ...storageMutants,
   ...wireMutants,
 ];
