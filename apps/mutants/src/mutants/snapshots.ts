@@ -136,7 +136,7 @@ export const snapshotMutants: readonly Mutant[] = [
         replace: `    const installing = false;`,
       },
     ],
-    finder: { kind: "unit", file: NODE_TEST, test: "nothing is executed" },
+    finder: { kind: "unit", file: NODE_TEST, test: "nothing is executed while" },
   },
   {
     id: "outcomes-of-a-snapshot-awaited",
