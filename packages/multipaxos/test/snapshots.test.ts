@@ -284,6 +284,17 @@ describe("fetching", () => {
     expect(fetch.progress).toMatchObject({ received: 10, from: 3 });
   });
 
+  test("never from one that has other bytes of the same slot", () => {
+    const fetch = fetchOf([2, 5], [3, 5, "other"]);
+    asks(fetch, 0);
+    fetch.chunk(2, chunk(5, 0), 1);
+    expect(fetch.chunk(3, chunk(5, 0, 10, "other"), 1)).toEqual([]);
+    asks(fetch, 1);
+    fetch.lost(2, 2);
+    expect(asks(fetch, 2)).toEqual([]);
+    expect(asks(fetch, 2 + HALF + 1)).toEqual(["give up, nobody serves it any more", "begin 5", "3: 5 0+10"]);
+  });
+
   test("the clock runs for the next part, not for all: a slow link is no reason to begin anew", () => {
     const fetch = fetchOf([2, 5], [3, 9, "other"]);
     fetch.next(0, 0);

@@ -151,6 +151,17 @@ describe("snapshots of a node", () => {
     if (bad === undefined) throw new Error("no snapshot");
     bad[bad.length - 2000] = 33;
     world.net.heal();
+    world.net.cut(lost, other);
+    let came = 0;
+    await world.clock.until(() => {
+      const now = world.node(lost).status().snapshot.receiving?.received ?? 0;
+      const again = now < came;
+      came = now;
+      return again;
+    }, 60_000);
+    expect(world.disk(lost).snapshots).toBe(0);
+    expect(world.node(lost).status().state).toBe("running");
+    world.net.heal();
     await caughtUp(world, lost, 33);
     const good = world.disk(other).snapshot?.bytes ?? new Uint8Array();
     expect(Buffer.compare(world.disk(lost).snapshot?.bytes ?? new Uint8Array(), good)).toBe(0);
@@ -185,14 +196,17 @@ describe("snapshots of a node", () => {
     const lost = world.ids.find((id) => id !== leader) ?? 0;
     await work(world, 3);
     await world.settle(world.node(lost).propose({ add: 1 }));
+    // It hears that its command is taken, and nothing of what becomes of it.
+    world.net.lose = (to, frame) => to === lost && world.codec.decode(frame).message.kind === "accept";
     const call = world.node(lost).propose({ add: 1 });
     await world.clock.until(() => world.machine(leader).total === 5);
     world.net.isolate(lost);
+    world.net.lose = () => false;
     await work(world, 60, [lost]);
     expect(world.machine(lost).total).toBeLessThan(5);
     world.net.heal();
     expect(await world.settle(call)).toBe(5);
-    expect(world.machine(lost).applied).not.toContain(5);
+    expect(world.machine(lost).applied.length).toBeLessThan(50);
     await caughtUp(world, lost, 65);
     await world.close();
   });

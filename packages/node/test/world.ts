@@ -101,6 +101,8 @@ export class Net {
   loss = 0;
   doubling = 0;
   chance: () => number = () => 0.5;
+  /** Frames that are lost. */
+  lose: (to: number, frame: Uint8Array) => boolean = () => false;
   frames = 0;
 
   constructor(clock: VirtualClock) {
@@ -134,7 +136,7 @@ export class Net {
       send: (to, frame) => {
         for (const peer of typeof to === "number" ? [to] : to) {
           this.frames++;
-          if (this.chance() < this.loss) continue;
+          if (this.chance() < this.loss || this.lose(peer, frame)) continue;
           const copies = this.chance() < this.doubling ? 2 : 1;
           for (let copy = 0; copy < copies; copy++) {
             this.#clock.timer(this.delayMs + this.chance() * this.jitterMs, () => {

@@ -41,7 +41,7 @@ export const snapshotMutants: readonly Mutant[] = [
         `const last = Math.min(held.index, log.compactedUpTo + COMPACT_SLOTS_MAX);`,
         `const last = Math.min(core.applied, log.compactedUpTo + COMPACT_SLOTS_MAX);`,
       ),
-      handlers(`: 0, held.index) : 0`, `: 0) : 0`),
+      handlers(`?? 0), held.index) : 0`, `?? 0), core.applied) : 0`),
     ],
     finder: { kind: "core", profile: "swarm", schedules: 400 },
   },
@@ -90,7 +90,7 @@ export const snapshotMutants: readonly Mutant[] = [
     faults: [75],
     title: "A part of another snapshot of the same slot is taken in",
     patches: [fetch(`a.index === b.index && a.hash === b.hash;`, `a.index === b.index;`)],
-    finder: { kind: "core", profile: "swarm", schedules: 3_000 },
+    finder: { kind: "unit", file: CORE_TEST, test: "other bytes of the same slot" },
   },
   {
     id: "resumed-from-the-start",
