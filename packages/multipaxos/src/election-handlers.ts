@@ -6,7 +6,7 @@ import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign } from "./proposer-handlers.js";
-import { compact, reportDurable } from "./snapshot-handlers.js";
+import { compact } from "./snapshot-handlers.js";
 
 function facts(core: Core, round: number): BeatFacts {
   return {
@@ -30,14 +30,14 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
     if (refused && !core.content()) reject(core, from, leaderBallot);
   }
   core.reported(from, chosenUpTo);
-  reportDurable(core, from, message.durableUpTo);
+  core.peerDurable.set(from, message.durableUpTo);
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
   core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
-  reportDurable(core, from, message.durableUpTo);
+  core.peerDurable.set(from, message.durableUpTo);
 }
 
 /** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */

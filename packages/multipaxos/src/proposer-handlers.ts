@@ -6,7 +6,6 @@ import { invariant } from "./invariant.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
-import { reportDurable } from "./snapshot-handlers.js";
 import { ITEMS_MAX } from "./values.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
@@ -98,7 +97,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) {
     core.reported(from, message.chosenUpTo);
-    reportDurable(core, from, message.durableUpTo);
+    core.peerDurable.set(from, message.durableUpTo);
   }
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
 

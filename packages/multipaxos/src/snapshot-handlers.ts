@@ -7,7 +7,7 @@ import { startReads } from "./read-handlers.js";
 import { sameSnapshot } from "./snapshot-fetch.js";
 
 /** What a slot costs in memory besides its value, about. */
-export const SLOT_BYTES = 64;
+const SLOT_BYTES = 64;
 
 /** Of a snapshot in one message, whatever is asked for: every codec and transport takes frames of 8 MiB. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -64,11 +64,6 @@ export function fetchSnapshot(core: Core): void {
         core.notice({ kind: "snapshotResumed", from: step.from, offset: step.offset });
     }
   }
-}
-
-/** What a peer has on disk: it will never ask for it. */
-export function reportDurable(core: Core, from: NodeId, durableUpTo: Slot): void {
-  core.peerDurable.set(from, durableUpTo);
 }
 
 /** A snapshot is flushed, and everything up to its index is executed here. */

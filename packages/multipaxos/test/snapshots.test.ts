@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Message } from "../src/index.js";
 import { SnapshotFetch } from "../src/snapshot-fetch.js";
 import { valueOf } from "./disk.js";
-import { led, Story, TIMEOUT_MS } from "./story.js";
+import { led, type Story, TIMEOUT_MS } from "./story.js";
 import { ballot } from "./support.js";
 
 const MB = 1_000_000;
@@ -230,7 +230,7 @@ describe("who serves", () => {
       return story.sent.slice(before).filter(({ kind }) => kind.startsWith("snapshot"));
     };
     expect(ask(5, 0)).toEqual([{ kind: "snapshotOffer", ...facts(6) }]);
-    expect(ask(6, 8)).toMatchObject([{ kind: "snapshotChunk", ...{ index: 6, offset: 8 } }]);
+    expect(ask(6, 8)).toMatchObject([{ kind: "snapshotChunk", index: 6, offset: 8 }]);
     expect(ask(6, 10)).toEqual([]);
   });
 });
