@@ -264,7 +264,7 @@ export class Disk {
 export type CounterCommand = { readonly add: number } | { readonly crash: true };
 
 /** What a snapshot of a counter holds besides the sum. */
-export const BALLAST_BYTES = 1000;
+const BALLAST_BYTES = 1000;
 
 /** Adds up; remembers every addend in the order of execution. */
 export class Counter implements StateMachine<CounterCommand, "total" | "throw", number> {
