@@ -1,4 +1,4 @@
-import type { StateMachine } from "@synod/interface";
+import type { SnapshotSink, StateMachine } from "@synod/interface";
 import { anyOutput, type Model } from "@synod/linearizability";
 
 export type Command =
@@ -38,10 +38,17 @@ export class TextMachine implements StateMachine<Command, Query, Result> {
     yield new TextEncoder().encode(this.digest());
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
-    const text = [...chunks].map((chunk) => new TextDecoder().decode(chunk)).join("");
-    this.values.clear();
-    for (const [key, value] of JSON.parse(text) as [string, string][]) this.values.set(key, value);
+  restore(): SnapshotSink {
+    let text = "";
+    return {
+      write: (chunk) => {
+        text += new TextDecoder().decode(chunk);
+      },
+      end: () => {
+        this.values.clear();
+        for (const [key, value] of JSON.parse(text) as [string, string][]) this.values.set(key, value);
+      },
+    };
   }
 
   digest(): string {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Applied, type Codec, type StateMachine, SynodError } from "@synod/interface";
+import { type Applied, type Codec, type SnapshotSink, type StateMachine, SynodError } from "@synod/interface";
 import { cowMap } from "@synod/rsm";
 
 /** What the replicated store can be told. */
@@ -55,9 +55,9 @@ export function kvMachine(): StateMachine<KvCommand, KvQuery, KvResult, KvAnswer
     },
     query: ({ keys }) => keys.map((key) => entries.get(key) ?? null),
     snapshot: () => linesOf(entries.snapshot()),
-    restore(chunks) {
+    restore() {
       entries.clear();
-      for (const [key, value] of parseLines(chunks)) entries.set(key, value);
+      return lineSink(([key, value]) => entries.set(key, value));
     },
     digest() {
       const hash = createHash("sha256");
@@ -79,14 +79,19 @@ function* linesOf(entries: Iterable<[string, string]>): Generator<Uint8Array> {
   if (text !== "") yield encoder.encode(text);
 }
 
-function* parseLines(chunks: Iterable<Uint8Array>): Generator<[string, string]> {
+function lineSink(take: (entry: [string, string]) => void): SnapshotSink {
   const decoder = new TextDecoder();
   let rest = "";
-  for (const chunk of chunks) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) yield JSON.parse(line) as [string, string];
-  }
+  return {
+    write(chunk) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) take(JSON.parse(line) as [string, string]);
+    },
+    end() {
+      if (rest !== "") throw new SynodError("Malformed", "the snapshot of the demo's store ends within a line");
+    },
+  };
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";

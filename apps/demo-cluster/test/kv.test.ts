@@ -65,7 +65,9 @@ describe("the key-value store", () => {
         const chunks: Uint8Array[] = [];
         for (let at = 0; at < bytes.length; at += size) chunks.push(Uint8Array.from(bytes.slice(at, at + size)));
         const copy = filled([{ op: "put", key: "stale", value: "must go" }]).machine;
-        copy.restore(chunks);
+        const sink = copy.restore();
+        for (const chunk of chunks) sink.write(chunk);
+        sink.end();
         expect(copy.digest?.()).toBe(machine.digest?.());
         const keys = ["a", "b", "c", 'ü\n"', "\ud800", "stale"];
         expect(copy.query({ keys })).toEqual(machine.query({ keys }));
@@ -79,7 +81,9 @@ describe("the key-value store", () => {
     const snapshot = machine.snapshot();
     machine.apply({ op: "put", key: "a", value: "new" }, context);
     const copy = kvMachine();
-    copy.restore(snapshot);
+    const sink = copy.restore();
+    for (const chunk of snapshot) sink.write(chunk);
+    sink.end();
     expect(copy.digest?.()).toBe(before);
     expect(machine.digest?.()).not.toBe(before);
   });

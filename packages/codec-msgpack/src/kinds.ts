@@ -31,6 +31,9 @@ export const KINDS: readonly Message["kind"][] = [
   "leaseGrant",
   "leaseRelease",
   "transferTo",
+  "snapshotOffer",
+  "snapshotAsk",
+  "snapshotChunk",
 ];
 
 /** Outcome number on the wire = index. */

@@ -148,6 +148,36 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         durationMs: positive(durationMs, "durationMs"),
       };
     }
+    case "snapshotOffer": {
+      const [index, hash, size] = fields(3);
+      return {
+        kind,
+        index: positive(index, "index"),
+        hash: text(hash, "hash"),
+        bytes: positive(size, "bytes"),
+      };
+    }
+    case "snapshotAsk": {
+      const [index, hash, offset, length] = fields(4);
+      return {
+        kind,
+        index: positive(index, "index"),
+        hash: text(hash, "hash"),
+        offset: uint(offset, "offset"),
+        length: positive(length, "length"),
+      };
+    }
+    case "snapshotChunk": {
+      const [index, hash, offset, checksum, chunk] = fields(5);
+      return {
+        kind,
+        index: positive(index, "index"),
+        hash: text(hash, "hash"),
+        offset: uint(offset, "offset"),
+        checksum: text(checksum, "checksum"),
+        bytes: bytes(chunk, "chunk"),
+      };
+    }
   }
 }
 

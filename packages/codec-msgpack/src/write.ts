@@ -86,6 +86,15 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "leaseRelease":
       to.push(pair(m.ballot), m.nonce);
+      return;
+    case "snapshotOffer":
+      to.push(m.index, m.hash, m.bytes);
+      return;
+    case "snapshotAsk":
+      to.push(m.index, m.hash, m.offset, m.length);
+      return;
+    case "snapshotChunk":
+      to.push(m.index, m.hash, m.offset, m.checksum, m.bytes);
   }
 }
 

@@ -86,6 +86,16 @@ export const messages: Readonly<Record<string, Message>> = {
   confirmReply: { kind: "confirmReply", ballot, nonce: 77 },
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
+  snapshotOffer: { kind: "snapshotOffer", index: 250, hash: "00c0ffee00c0ffee", bytes: 1_000_000 },
+  snapshotAsk: { kind: "snapshotAsk", index: 250, hash: "00c0ffee00c0ffee", offset: 131_072, length: 131_072 },
+  snapshotChunk: {
+    kind: "snapshotChunk",
+    index: 250,
+    hash: "00c0ffee00c0ffee",
+    offset: 131_072,
+    checksum: "0123456789abcdef",
+    bytes: body,
+  },
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
   stateDigest: { kind: "stateDigest", slot: 1024, chainHash: "00112233445566ff", digest: "state" },
   "stateDigest-null": { kind: "stateDigest", slot: 2048, chainHash: "ff66554433221100", digest: null },
@@ -240,6 +250,9 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   leaseAsk: record("leaseAsk", { ballot: ballots, nonce: count, durationMs: id }),
   leaseGrant: record("leaseGrant", { ballot: ballots, nonce: count, durationMs: id }),
   leaseRelease: record("leaseRelease", { ballot: ballots, nonce: count }),
+  snapshotOffer: record("snapshotOffer", { index: id, hash: text, bytes: id }),
+  snapshotAsk: record("snapshotAsk", { index: id, hash: text, offset: count, length: id }),
+  snapshotChunk: record("snapshotChunk", { index: id, hash: text, offset: count, checksum: text, bytes }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

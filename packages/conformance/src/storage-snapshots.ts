@@ -174,6 +174,22 @@ function concurrencyCases(add: AddCase): void {
     equal(await bench.read(storage), "some state", "the snapshot afterwards");
   });
 
+  add("any part of a snapshot is read, and none of one that was replaced", async (bench) => {
+    const storage = await bench.formatted();
+    const whole = Array.from({ length: 70_000 }, (_, i) => `${i} `).join("");
+    await bench.save(storage, 3, whole.slice(0, 100_000), whole.slice(100_000));
+    for (const offset of [0, 1, 99_999, 100_000, 262_143, 262_144, 262_145, whole.length - 1, whole.length]) {
+      const part = await bench.scope.settled("readSnapshot()", collect(storage.readSnapshot({ index: 3, offset })));
+      check(part === whole.slice(offset), `the snapshot from byte ${offset} on`);
+    }
+    for (const part of [
+      { index: 2, offset: 0 },
+      { index: 3, offset: whole.length + 1 },
+    ]) {
+      await bench.scope.refused("a part that there is not", collect(storage.readSnapshot(part)), "InvalidArgument");
+    }
+  });
+
   add("a reader overtaken by a newer snapshot gets one of them whole, or an error", async (bench) => {
     const storage = await bench.formatted();
     const [old, young] = ["o".repeat(200_000), "y".repeat(300_000)];

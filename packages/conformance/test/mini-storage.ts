@@ -3,6 +3,7 @@ import {
   type ChosenValue,
   type Recovered,
   type SnapshotInfo,
+  type SnapshotPart,
   type Storage,
   type StorageOpen,
   type StorageWrite,
@@ -46,6 +47,7 @@ export type StorageBug =
   | "mixes two snapshots"
   | "forgets the mark of a snapshot"
   | "has one reader"
+  | "serves parts of any snapshot"
   | "recovers what a snapshot covers"
   | "drops the promise"
   | "drops what is not covered"
@@ -313,9 +315,20 @@ class MiniStorage implements Storage {
     }
   }
 
-  async *readSnapshot(): AsyncGenerator<Uint8Array> {
+  async *readSnapshot(part?: SnapshotPart): AsyncGenerator<Uint8Array> {
+    let skip = part?.offset ?? 0;
+    const index = this.#has("serves parts of any snapshot") ? undefined : part?.index;
+    for await (const chunk of this.#readSnapshot(index)) {
+      if (skip < chunk.length) yield chunk.slice(skip);
+      skip = Math.max(0, skip - chunk.length);
+    }
+    if (skip > 0) throw refuse("InvalidArgument");
+  }
+
+  async *#readSnapshot(index: number | undefined): AsyncGenerator<Uint8Array> {
     this.#check();
     const found = this.#state.snapshot;
+    if (index !== undefined && found !== null && found.index !== index) throw refuse("InvalidArgument");
     if (found === null) {
       if (this.#has("gives an empty snapshot for none")) return;
       throw refuse("InvalidArgument");

@@ -51,6 +51,7 @@ const broken: [StorageBug, string][] = [
   ["gives an empty snapshot for none", "without a snapshot there is nothing to read"],
   ["mixes two snapshots", "a reader overtaken by a newer snapshot gets one of them whole, or an error"],
   ["forgets the mark of a snapshot", "a snapshot is read back whole, after a restart too"],
+  ["serves parts of any snapshot", "any part of a snapshot is read, and none of one that was replaced"],
   ["has one reader", "readers do not disturb each other, nor writes, nor does one that stops early"],
   ["recovers what a snapshot covers", "votes and values that a snapshot covers are not recovered, the others are"],
   ["drops the promise", "drop keeps the promise, the mark and everything above"],

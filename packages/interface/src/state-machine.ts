@@ -21,6 +21,13 @@ export interface Applied<Result> {
   readonly events?: readonly unknown[];
 }
 
+/** Takes the chunks of a snapshot, one at a time; synchronous. What throws here ends the restore. */
+export interface SnapshotSink {
+  write(chunk: Uint8Array): void;
+  /** All chunks have come: from now on the state is that of the snapshot. */
+  end(): void;
+}
+
 /**
  * A deterministic automaton: the same commands in the same order give the same state and results on every replica. It
  * must not use clocks, random numbers, I/O, or the order of anything that is not itself determined by commands.
@@ -35,8 +42,11 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
   query(query: Query): Answer;
   /** The state as of the call, in chunks that are pulled later while `apply` goes on. */
   snapshot(): Iterable<Uint8Array>;
-  /** Replaces the state by that of a snapshot. */
-  restore(chunks: Iterable<Uint8Array>): void;
+  /**
+   * Replaces the state by that of a snapshot, whose chunks come as `snapshot` gave them, over many turns: the old state may be
+   * gone from here on, and nothing else is called until `end`, unless this restore is given up and another one begins.
+   */
+  restore(): SnapshotSink;
   /**
    * Short text that is equal where the states are equal; its first 255 characters count. Nodes hold these texts against each other
    * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date.

@@ -45,6 +45,12 @@ export interface LogDamage {
   /** Where, in the order of the log. */
   readonly places: readonly { readonly file: string; readonly offset: number; readonly what: string }[];
 }
+/** What to read of a snapshot. */
+export interface SnapshotPart {
+  readonly index: Slot;
+  /** Up to its length; there nothing is read. */
+  readonly offset: number;
+}
 
 /** All that a store remembers. Nothing in it is only in the page cache: what `open` returns has been flushed again. */
 export interface Recovered {
@@ -91,8 +97,11 @@ export interface Storage {
   write(write: StorageWrite): Promise<void>;
   /** Replaces the snapshot by a newer one; settles when it is durable. Chunks are pulled one at a time. */
   saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo>;
-  /** The saved snapshot in chunks, checked as it is read. Throws `StoreDamaged` where a checksum fails. */
-  readSnapshot(): AsyncIterable<Uint8Array>;
+  /**
+   * The saved snapshot in chunks, checked as it is read; of `index` and from byte `offset` on, where these are given. Throws
+   * `StoreDamaged` where a checksum fails, `InvalidArgument` where the snapshot of `index` has been replaced.
+   */
+  readSnapshot(part?: SnapshotPart): AsyncIterable<Uint8Array>;
   /** Forgets votes and chosen values up to a slot that the saved snapshot covers. Never forgets the promise. */
   drop(upTo: Slot): Promise<void>;
   /** Waits for the write under way and releases the store. May be called twice. */

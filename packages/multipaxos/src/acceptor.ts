@@ -43,12 +43,15 @@ export class Acceptor {
   #promisedWrite: WriteId = 0;
   readonly #votes = new Map<Slot, StoredVote>();
   #highestVote: Slot = 0;
-  readonly #snapshotIndex: Slot;
+  #snapshotIndex: Slot;
+  /** Votes up to here are forgotten. */
+  #compactedUpTo: Slot;
   readonly #writes: WriteBuffer;
 
   constructor(state: { promised: Ballot | null; votes: readonly Vote[]; snapshotIndex: Slot }, writes: WriteBuffer) {
     this.#promised = state.promised;
     this.#snapshotIndex = state.snapshotIndex;
+    this.#compactedUpTo = state.snapshotIndex;
     this.#writes = writes;
     for (const vote of state.votes) {
       invariant(compareBallots(vote.ballot, state.promised) <= 0, "promised is at or above every vote", () => ({
@@ -111,7 +114,7 @@ export class Acceptor {
 
   /** Phase 2a for one slot. */
   accept(ballot: Ballot, slot: Slot, value: Uint8Array): AcceptOutcome {
-    if (slot <= this.#snapshotIndex) return { kind: "already" };
+    if (slot <= this.#compactedUpTo) return { kind: "already" };
     if (before(ballot, this.#promised)) return { kind: "rejected" };
     const old = this.#votes.get(slot);
     if (old !== undefined && compareBallots(old.ballot, ballot) === 0) {
@@ -129,6 +132,19 @@ export class Acceptor {
       this.#promisedWrite = write;
     }
     return { kind: "voted", after: this.#writes.wait(write) };
+  }
+
+  /** A flushed snapshot covers everything up to `index`. */
+  covered(index: Slot): void {
+    this.#snapshotIndex = Math.max(this.#snapshotIndex, index);
+  }
+
+  /** Forgets votes that a flushed snapshot covers: no vote counts there any more, and none is cast again. Never the promise. */
+  compact(upTo: Slot): void {
+    if (upTo - this.#compactedUpTo > this.#votes.size) {
+      for (const slot of this.#votes.keys()) if (slot <= upTo) this.#votes.delete(slot);
+    } else for (let slot = this.#compactedUpTo + 1; slot <= upTo; slot++) this.#votes.delete(slot);
+    this.#compactedUpTo = Math.max(this.#compactedUpTo, upTo);
   }
 
   /** Slots that may hold a vote, ascending. Counts upward where that is cheap, sorts where a stray vote lies far away. */

@@ -2,10 +2,12 @@ import type { NodeId } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Fetch, Learn } from "./messages.js";
 import { queueProposals } from "./proposer-handlers.js";
+import { fetchSnapshot, offerSnapshot } from "./snapshot-handlers.js";
 import { PAGE_BYTES_MAX, SLOTS_AHEAD_MAX } from "./values.js";
 
 export function onFetch(core: Core, from: NodeId, message: Fetch): void {
   const { firstSlot, lastSlot } = message;
+  if (firstSlot <= core.log.compactedUpTo && offerSnapshot(core, from)) return;
   const values = core.log.serve(firstSlot, lastSlot, Math.min(core.settings.frameValueBytesMax, PAGE_BYTES_MAX));
   core.send(from, { kind: "learn", firstSlot, values, chosenUpTo: core.log.chosenUpTo }, "bulk");
 }
@@ -30,4 +32,5 @@ export function fetchMissing(core: Core): void {
   if (core.creditBytes === 0 && core.proposer.phase === "idle") return;
   const next = core.catchUp.next(core.nowMs);
   if (next !== null) core.send(next.to, next.fetch, "control");
+  fetchSnapshot(core);
 }

@@ -61,6 +61,20 @@ export class CatchUp {
   upTo(peer: NodeId): Slot {
     return this.#sources.get(peer)?.upTo ?? 0;
   }
+  /** Everything up to a slot came at once, in a snapshot. */
+  progressed(nowMs: number): void {
+    this.#lastProgressMs = nowMs;
+  }
+
+  /** The peer has no such values any more, only a snapshot of them. It is not asked again before its patience is over. */
+  offered(from: NodeId, nowMs: number): void {
+    const source = this.#source(from);
+    source.heardMs = nowMs;
+    if (source.question !== null) source.question.empty = true;
+    if (this.#asked !== from) return;
+    source.failed = true;
+    this.#asked = null;
+  }
 
   /** The connection broke, and with it went what was queued in it. */
   lost(peer: NodeId): void {

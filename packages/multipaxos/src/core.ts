@@ -2,7 +2,7 @@ import { compareBallots, highestBallot, quorumSystem, type QuorumSystem } from "
 import type { Ballot, ChosenValue, Configuration, Lane, LeaseTerms, NodeId, Recovered, Slot } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
-import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send } from "./effects.js";
+import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send, SnapshotStep } from "./effects.js";
 import { Election, isContent, type ElectionView } from "./election.js";
 import { creditOf, Flow } from "./flow.js";
 import { ForwardFilter } from "./forwards.js";
@@ -11,12 +11,13 @@ import { Grantor, Lease } from "./leases.js";
 import { Health, type Impairment } from "./health.js";
 import { ChosenLog } from "./log.js";
 import { invariant } from "./invariant.js";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
 import { type Summons, type Transfer, transferLeader } from "./transfer-handlers.js";
+import { SnapshotFetch } from "./snapshot-fetch.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
@@ -29,6 +30,8 @@ export interface CoreStart {
     "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
   >;
   readonly settings: ReplicaSettings;
+  /** Of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
+  readonly snapshotHash?: string | undefined;
 }
 
 /** The parts of one replica and what the handlers share. Handlers live in files of their own, by concern. */
@@ -62,7 +65,14 @@ export class Core {
 
   /** This node may have forgotten votes up to this slot; 0 if it has not. */
   readonly repairUpTo: Slot;
+  readonly snapshotFetch: SnapshotFetch;
 
+  /** The flushed snapshot, to be offered. */
+  held: SnapshotFacts | null;
+  /** Of the values that it has and that are kept all the same, about. */
+  tailBytes = 0;
+  /** What each peer said that it has on disk as chosen. */
+  readonly peerDurable: Map<NodeId, Slot> = new Map();
   nowMs = 0;
   /** What was last said to be wrong with this node. */
   impairment: Impairment | null = null;
@@ -101,6 +111,8 @@ export class Core {
   forwarded: ForwardedBody[] = [];
   forwardOutcomes: ForwardOutcome[] = [];
   notices: Notice[] = [];
+  snapshotSteps: SnapshotStep[] = [];
+  compactedUpTo: Slot | null = null;
 
   #approachedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -130,6 +142,10 @@ export class Core {
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
     this.creditTold = settings.creditBytesMax;
     this.flow = new Flow(settings);
+    this.snapshotFetch = new SnapshotFetch(settings.snapshotChunkBytes, settings.electionTimeoutMs / 2);
+    const { snapshot } = recovered;
+    const { snapshotHash: hash } = start;
+    this.held = snapshot === null || hash === undefined ? null : { index: snapshot.index, hash, bytes: snapshot.bytes };
     this.proposer = new Proposer({
       me,
       quorums: this.quorums,
@@ -305,12 +321,16 @@ export class Core {
       forwarded: this.forwarded,
       forwardOutcomes: this.forwardOutcomes,
       notices: this.notices,
+      snapshots: this.snapshotSteps,
+      compactedUpTo: this.compactedUpTo,
     };
     this.sends = [];
     this.readsReady = [];
     this.forwarded = [];
     this.forwardOutcomes = [];
     this.notices = [];
+    this.snapshotSteps = [];
+    this.compactedUpTo = null;
     return effects;
   }
 }

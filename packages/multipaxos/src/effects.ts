@@ -1,6 +1,6 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
 import type { Impairment } from "./health.js";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
 /** A message for one or several peers, never for the sender itself. */
@@ -42,6 +42,24 @@ export interface ForwardOutcome {
   readonly outcome: "queued" | "notProposed" | "busy";
 }
 
+/** What the node is to do about snapshots, in this order. Their bytes never stay in the core. */
+export type SnapshotStep =
+  /** Send this part of the own snapshot, on the bulk lane. Where that is not possible, nothing: it is asked for again. */
+  | {
+      readonly kind: "serve";
+      readonly to: NodeId;
+      readonly index: Slot;
+      readonly hash: string;
+      readonly offset: number;
+      readonly length: number;
+    }
+  /** A snapshot will come, from its start. */
+  | { readonly kind: "receive"; readonly snapshot: SnapshotFacts }
+  /** The next bytes of it. Answer with `snapshotStored`, or `snapshotRefused` if the checksum is wrong. */
+  | { readonly kind: "store"; readonly offset: number; readonly bytes: Uint8Array; readonly checksum: string }
+  /** No more of it will come. */
+  | { readonly kind: "giveUp"; readonly reason: string };
+
 /** Rare events, for logs, metrics and observers. */
 export type Notice =
   | { readonly kind: "campaign"; readonly ballot: Ballot }
@@ -58,6 +76,7 @@ export type Notice =
   | { readonly kind: "transferEnded"; readonly to: NodeId; readonly done: boolean; readonly reason: string }
   /** A damaged log is repaired: everything up to here is chosen and on the disk. */
   | { readonly kind: "votesAgain"; readonly upTo: Slot }
+  | { readonly kind: "snapshotResumed"; readonly from: NodeId; readonly offset: number }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */
@@ -69,6 +88,9 @@ export interface Effects {
   readonly forwarded: readonly ForwardedBody[];
   readonly forwardOutcomes: readonly ForwardOutcome[];
   readonly notices: readonly Notice[];
+  readonly snapshots: readonly SnapshotStep[];
+  /** Votes and values up to here are in a flushed snapshot and may be dropped from the disk; null: nothing new. */
+  readonly compactedUpTo: Slot | null;
 }
 
 /** Keeps messages back until the write that they wait for is durable, in order. */

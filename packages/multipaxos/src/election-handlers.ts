@@ -6,6 +6,7 @@ import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign, onReject } from "./proposer-handlers.js";
+import { compact } from "./snapshot-handlers.js";
 
 function facts(core: Core, round: number): BeatFacts {
   return {
@@ -30,12 +31,14 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   core.reported(from, chosenUpTo);
   // Being heard counts towards the quorums of the election: a learner is heard by its own beats only, which nobody counts.
   if (!core.voting) return;
+  core.peerDurable.set(from, message.durableUpTo);
   core.send(from, { kind: "beatReply", ...facts(core, message.round) }, "control");
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
   const isNews = core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
+  core.peerDurable.set(from, message.durableUpTo);
   // An idle leader sends no Accept that could be refused, and this peer would be without a leader until it does.
   const { ballot } = core.proposer;
   const { promised, content, leaderBallot } = message;
@@ -80,6 +83,7 @@ export function electionTick(core: Core, random: number): void {
   if (core.creditRepeats > 0) repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   fetchMissing(core);
+  compact(core);
 }
 
 /**
@@ -107,7 +111,9 @@ function giveUpWithoutProgress(core: Core): void {
     core.basePatienceMs = core.settings.electionTimeoutMs;
     return;
   }
-  if (core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > core.basePatienceMs) {
+  const fetchedMs = Math.max(core.catchUp.lastProgressMs, core.snapshotFetch.lastProgressMs(core.nowMs));
+  const lastProgress = Math.max(fetchedMs, core.electedAtMs);
+  if (core.nowMs - lastProgress > core.basePatienceMs) {
     // The link may be slower than one large value in this time: the next leadership here waits longer.
     core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);
     core.stopProposing("nobody can serve the slots that were chosen before");

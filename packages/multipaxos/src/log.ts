@@ -25,8 +25,11 @@ export class ChosenLog {
   /** Some replica said that everything up to here is chosen. */
   #target: Slot;
   #ready: ChosenValue[] = [];
+  /** Values up to here are forgotten: a snapshot has them. */
+  #compactedUpTo: Slot;
 
   constructor(start: Slot, votes: VoteView) {
+    this.#compactedUpTo = start;
     this.#contiguous = start;
     this.#highestKnown = start;
     this.#target = start;
@@ -36,6 +39,11 @@ export class ChosenLog {
   /** Largest slot up to which every value is known here. */
   get chosenUpTo(): Slot {
     return this.#contiguous;
+  }
+
+  /** Values up to here are in a snapshot alone. */
+  get compactedUpTo(): Slot {
+    return this.#compactedUpTo;
   }
 
   /** Largest slot that anybody reported as the end of its chosen prefix. */
@@ -135,12 +143,21 @@ export class ChosenLog {
     return values;
   }
 
+  /** Forgets values that a snapshot has. */
+  compact(upTo: Slot): void {
+    invariant(upTo <= this.#contiguous, "only what is known as chosen is forgotten", () => ({ upTo }));
+    for (let slot = this.#compactedUpTo + 1; slot <= upTo; slot++) this.#values.delete(slot);
+    this.#compactedUpTo = Math.max(this.#compactedUpTo, upTo);
+  }
+
   /** A snapshot covers everything up to `index`. Returns false if that is no news. */
   install(index: Slot): boolean {
+    // The state machine has them by the snapshot.
+    this.#ready = this.#ready.filter(({ slot }) => slot > index);
     if (index <= this.#contiguous) return false;
     for (const slot of this.#values.keys()) if (slot <= index) this.#values.delete(slot);
-    this.#ready = [];
     this.#contiguous = index;
+    this.#compactedUpTo = index;
     this.#highestKnown = Math.max(this.#highestKnown, index);
     this.#target = Math.max(this.#target, index);
     this.#advance();

@@ -216,6 +216,38 @@ export interface TransferTo {
   readonly ballot: Ballot;
   readonly chosenUpTo: Slot;
 }
+/** Which snapshot: everything up to `index` is in it. Equal hashes stand for equal bytes, so that any holder can serve any part. */
+export interface SnapshotFacts {
+  readonly index: Slot;
+  /** Of all its bytes, short text. */
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/** "What you asked for is no longer in my log; it is in this snapshot." Also says that an older one has been replaced. */
+export interface SnapshotOffer extends SnapshotFacts {
+  readonly kind: "snapshotOffer";
+}
+
+/** Asks for a part of a snapshot. */
+export interface SnapshotAsk {
+  readonly kind: "snapshotAsk";
+  readonly index: Slot;
+  readonly hash: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A part of a snapshot; may be shorter than asked for. */
+export interface SnapshotChunk {
+  readonly kind: "snapshotChunk";
+  readonly index: Slot;
+  readonly hash: string;
+  readonly offset: number;
+  /** Of `bytes`. */
+  readonly checksum: string;
+  readonly bytes: Uint8Array;
+}
 
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
 export type Message =
@@ -241,7 +273,10 @@ export type Message =
   | LeaseAsk
   | LeaseGrant
   | LeaseRelease
-  | TransferTo;
+  | TransferTo
+  | SnapshotOffer
+  | SnapshotAsk
+  | SnapshotChunk;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

@@ -96,7 +96,10 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 }
 
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
-  if (from !== core.me) core.reported(from, message.chosenUpTo);
+  if (from !== core.me) {
+    core.reported(from, message.chosenUpTo);
+    core.peerDurable.set(from, message.durableUpTo);
+  }
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
 
   if (from !== core.me) {

@@ -211,6 +211,11 @@ export class Proposer {
     return this.#phase === "lead" && chosen >= this.#next && chosen > this.#barrier;
   }
 
+  /** Whether a snapshot up to `index` speaks of slots that this leader proposed and has not counted, or has yet to propose. */
+  coveredBy(index: Slot): boolean {
+    return this.#phase === "lead" && (this.endsWith(index) || (this.#open.size > 0 && this.lowestOpen() <= index));
+  }
+
   /** Phase 1 is complete: what was reported above the base is proposed again before anything else. */
   #lead(): void {
     this.#phase = "lead";
@@ -246,6 +251,11 @@ export class Proposer {
     while (this.recovering && this.#next <= log.chosenUpTo + alpha) {
       const vote = this.#reported.get(this.#next);
       this.#reported.delete(this.#next);
+      if (this.#next <= log.compactedUpTo) {
+        // Chosen, and only a snapshot knows the value: a no-op there would contradict it.
+        this.#next++;
+        continue;
+      }
       proposals.push(this.#propose(log.value(this.#next) ?? vote?.value ?? NOOP, nowMs));
     }
     return proposals;

@@ -17,8 +17,9 @@ import { electionTick, healthTick, onBeat, onBeatReply } from "./election-handle
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
 import { leaseTick, leaseUntilMs, onLeaseAsk, onLeaseGrant, onLeaseRelease, watchClock } from "./lease-handlers.js";
 import type { Impairment } from "./health.js";
-import type { Message } from "./messages.js";
+import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { invariant } from "./invariant.js";
 import type { ProposerPhase } from "./proposer.js";
 import {
   onConfirm,
@@ -36,6 +37,14 @@ import {
   quorumReadsTick,
   settleQuorumReads,
 } from "./quorum-read-handlers.js";
+import {
+  fetchSnapshot,
+  holdSnapshot,
+  installSnapshot,
+  onSnapshotAsk,
+  onSnapshotChunk,
+  onSnapshotOffer,
+} from "./snapshot-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { beginTransfer, isHandingOver, onTransferTo, transferLost, transferStep } from "./transfer-handlers.js";
 import type { WriteId } from "./writes.js";
@@ -51,6 +60,10 @@ export interface ReplicaOptions {
     "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
   >;
   readonly settings?: Partial<ReplicaSettings>;
+  /** Hash of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
+  readonly snapshotHash?: string | undefined;
+  /** What `snapshotHead` gave for the snapshot in `recovered`. */
+  readonly snapshotHead?: Uint8Array;
 }
 
 /** What a replica says of itself. */
@@ -70,6 +83,16 @@ export interface ReplicaStatus {
   readonly applied: Slot;
   /** When the lease of this leader ends, on the clock of `tick`; null if it has none. */
   readonly leaseUntilMs: number | null;
+  /** Votes and values up to here are forgotten: the flushed snapshot has them. */
+  readonly compactedUpTo: Slot;
+  /** The flushed snapshot that peers are offered. */
+  readonly snapshot: SnapshotFacts | null;
+  /** The snapshot that is being fetched from a peer. */
+  readonly receiving: {
+    readonly snapshot: SnapshotFacts;
+    readonly received: number;
+    readonly from: NodeId | null;
+  } | null;
   readonly openSlots: number;
   readonly openBytes: number;
   /** Values that may be open at most, in slots. */
@@ -127,6 +150,7 @@ export class Replica {
       configuration,
       recovered,
       settings: replicaSettings(options.settings),
+      snapshotHash: options.snapshotHash,
     });
   }
 
@@ -215,6 +239,12 @@ export class Replica {
         return onLeaseRelease(core, from, message);
       case "transferTo":
         return onTransferTo(core, from, message);
+      case "snapshotOffer":
+        return onSnapshotOffer(core, from, message);
+      case "snapshotAsk":
+        return onSnapshotAsk(core, from, message);
+      case "snapshotChunk":
+        return onSnapshotChunk(core, from, message);
     }
   }
 
@@ -227,6 +257,8 @@ export class Replica {
     this.#core.proposer.lost(peer);
     this.#core.flow.lost(peer);
     transferLost(this.#core, peer);
+    this.#core.peerDurable.delete(peer);
+    this.#core.snapshotFetch.lost(peer, this.#core.nowMs);
   }
 
   /** Whether values may be proposed here. */
@@ -323,6 +355,38 @@ export class Replica {
     settleQuorumReads(core);
   }
 
+  /** What a snapshot of everything up to `index` has to hold besides the state: to be given back with it. */
+  snapshotHead(index: Slot): Uint8Array {
+    invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));
+    return new Uint8Array(0);
+  }
+
+  /** An own snapshot is flushed and verified: the log up to its index may go. `index` is at most what `appliedUpTo` said. */
+  snapshotTaken(facts: SnapshotFacts): void {
+    holdSnapshot(this.#core, facts);
+  }
+
+  /** Everything up to this offset of the snapshot under way has been taken over: more of it may come. */
+  snapshotStored(offset: number): void {
+    this.#core.snapshotFetch.stored(offset);
+    fetchSnapshot(this.#core);
+  }
+
+  /** What came of a snapshot is not what was sent, or not what its hash says. */
+  snapshotRefused(facts: SnapshotFacts): void {
+    this.#core.snapshotFetch.refused(facts);
+    fetchSnapshot(this.#core);
+  }
+
+  /**
+   * The snapshot that was received is flushed, and the state machine has everything up to its index: by the snapshot, or by the
+   * log, which may have come first. `head` is what the peer's `snapshotHead` gave.
+   */
+  installSnapshot(facts: SnapshotFacts, head: Uint8Array): void {
+    void head;
+    installSnapshot(this.#core, facts);
+  }
+
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
   takeWrite(): { id: WriteId; write: StorageWrite } | null {
     const core = this.#core;
@@ -370,6 +434,9 @@ export class Replica {
       durableUpTo: core.writes.durableUpTo,
       applied: core.applied,
       leaseUntilMs: leaseUntilMs(core),
+      compactedUpTo: core.log.compactedUpTo,
+      snapshot: core.held,
+      receiving: core.snapshotFetch.progress,
       openSlots: core.proposer.openSlots,
       openBytes: core.proposer.openBytes,
       windowSlots: core.configuration.alpha,

@@ -21,6 +21,10 @@ export interface ReplicaSettings {
   readonly writeBytesMax: number;
   /** Of the nodes that could lead, one with a higher priority campaigns first, by two rounds. An integer from 0 up; a preference, never a condition. */
   readonly priority: number;
+  /** Chosen values that a snapshot has already and that are kept for peers a little behind. */
+  readonly retainedBytesMax: number;
+  /** Part of a snapshot that is asked for at once; eight of them may be on their way. */
+  readonly snapshotChunkBytes: number;
 }
 
 export const DEFAULT_SETTINGS: ReplicaSettings = {
@@ -32,6 +36,8 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   applyBytesMax: 64 * 1024 * 1024,
   writeBytesMax: 16 * 1024 * 1024,
   priority: 0,
+  retainedBytesMax: 16 * 1024 * 1024,
+  snapshotChunkBytes: 128 * 1024,
 };
 
 /** Fills in the defaults and refuses what makes no sense. */

@@ -125,6 +125,12 @@ export class WriteBuffer {
     return { id, write };
   }
 
+  /** A flushed snapshot stands for everything up to here, without a mark. */
+  covered(index: Slot): void {
+    this.#durableMark = Math.max(this.#durableMark, index);
+    this.#markUnderWay = Math.max(this.#markUnderWay, index);
+  }
+
   done(id: WriteId): void {
     invariant(id === this.#durable + 1 && id <= this.#taken, "writes finish in order", () => ({ id }));
     this.#durable = id;

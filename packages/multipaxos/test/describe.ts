@@ -60,6 +60,12 @@ export function describe(message: Message): string {
       return `${message.kind} ${formatBallot(message.ballot)} #${message.nonce} ${message.durationMs} ms`;
     case "leaseRelease":
       return `leaseRelease ${formatBallot(message.ballot)} #${message.nonce}`;
+    case "snapshotOffer":
+      return `snapshotOffer ${message.index} ${message.bytes} bytes`;
+    case "snapshotAsk":
+      return `snapshotAsk ${message.index} from ${message.offset}`;
+    case "snapshotChunk":
+      return `snapshotChunk ${message.index} from ${message.offset} ${message.bytes.length} bytes`;
   }
 }
 
@@ -97,5 +103,7 @@ export function describeNotice(notice: Notice): string {
       return "asks the leader, since no quorum settled the read";
     case "leaseDropped":
       return `drops its lease: ${notice.reason}`;
+    case "snapshotResumed":
+      return `goes on with the snapshot of ${notice.from} at ${notice.offset}`;
   }
 }

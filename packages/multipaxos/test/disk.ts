@@ -11,7 +11,11 @@ export function configurationOf(
 
 /** A batch value whose body is the text. */
 export function valueOf(text: string): Uint8Array {
-  return Uint8Array.of(VALUE_BATCH, ...new TextEncoder().encode(text));
+  const body = new TextEncoder().encode(text);
+  const value = new Uint8Array(1 + body.length);
+  value[0] = VALUE_BATCH;
+  value.set(body, 1);
+  return value;
 }
 
 /** The text of a value; `noop` for a no-op. */

@@ -113,6 +113,13 @@ describe("a leader learns", () => {
   });
 });
 
+test("a leader proposes nothing where its snapshot knows, least of all a no-op", () => {
+  const node = new Node(1).lead({ chosenUpTo: 2, votes: [vote(5, "0.3", "e")] });
+  node.replica.installSnapshot({ index: 4, hash: "s4", bytes: 10 }, new Uint8Array(0));
+  expect(node.replica.status()).toMatchObject({ role: "leader", chosenUpTo: 4 });
+  expect(kinds(node.tick(), "accept")).toMatchObject([{ firstSlot: 5, values: [valueOf("e")] }]);
+});
+
 describe("what a peer says of its chosen prefix makes it the one to ask", () => {
   const asked = (messages: readonly Message[]): unknown =>
     kinds(messages, "fetch").map((message) => message.kind === "fetch" && [message.firstSlot, message.lastSlot]);

@@ -1,5 +1,14 @@
 import type { Configuration, NodeId, Slot } from "@synod/interface";
-import { type Message, type Notice, Outbox, Replica, type ReplicaSettings, type Send } from "../src/index.js";
+import {
+  type Message,
+  type Notice,
+  Outbox,
+  Replica,
+  type ReplicaSettings,
+  type Send,
+  type SnapshotFacts,
+  type SnapshotStep,
+} from "../src/index.js";
 import { describe } from "./describe.js";
 import { configurationOf, Disk, textOf, valueOf } from "./disk.js";
 
@@ -22,6 +31,11 @@ interface Actor {
   waiting: (() => void)[];
   readonly notices: Notice[];
   reads: { token: number; index: Slot }[];
+  /** What the core wants done about snapshots; parts are served and stored at once. */
+  readonly snapshots: SnapshotStep["kind"][];
+  receiving: { readonly facts: SnapshotFacts; got: number } | null;
+  /** Up to where the disk was told to forget. */
+  dropped: Slot;
 }
 
 /**
@@ -56,6 +70,9 @@ export class Story {
       waiting: [],
       notices: [],
       reads: [],
+      snapshots: [],
+      receiving: null,
+      dropped: 0,
     }));
     for (const actor of this.#actors) this.start(actor.id);
   }
@@ -200,6 +217,8 @@ export class Story {
     const effects = replica.takeEffects();
     actor.executed.push(...effects.chosen.map(({ value }) => textOf(value)));
     actor.notices.push(...effects.notices);
+    actor.dropped = effects.compactedUpTo ?? actor.dropped;
+    for (const step of effects.snapshots) this.#step(actor, replica, step);
     for (const { tokens, index } of effects.reads) actor.reads.push(...tokens.map((token) => ({ token, index })));
     for (const send of actor.outbox.add(effects.sends)) this.#leave(actor.id, send);
     if (effects.chosen.length > 0) {
@@ -208,6 +227,37 @@ export class Story {
       return;
     }
     this.#write(actor, replica);
+  }
+
+  #step(actor: Actor, replica: Replica, step: SnapshotStep): void {
+    actor.snapshots.push(step.kind);
+    if (step.kind === "serve") {
+      const { to, index, hash, offset, length } = step;
+      const bytes = new Uint8Array(Math.min(length, (replica.status().snapshot?.bytes ?? 0) - offset));
+      const message = { kind: "snapshotChunk", index, hash, offset, checksum: "-", bytes } as const;
+      this.#leave(actor.id, { to: [to], message, lane: "bulk", after: 0 });
+    } else if (step.kind === "receive") actor.receiving = { facts: step.snapshot, got: 0 };
+    else if (step.kind === "giveUp") actor.receiving = null;
+    else if (actor.receiving !== null) {
+      const { facts } = actor.receiving;
+      actor.receiving.got = step.offset + step.bytes.length;
+      replica.snapshotStored(actor.receiving.got);
+      if (actor.receiving.got === facts.bytes) this.install(actor.id, facts);
+    }
+  }
+
+  /** A snapshot of everything that a node has executed is on its disk. */
+  snapshot(id: NodeId, bytes = 10): void {
+    const index = this.actor(id).executed.length;
+    this.do(id, (replica) => replica.snapshotTaken({ index, hash: `s${index}`, bytes }));
+  }
+
+  /** The snapshot of a peer is on the disk of this node and in its state machine. */
+  install(id: NodeId, facts: SnapshotFacts): void {
+    const actor = this.actor(id);
+    actor.receiving = null;
+    while (actor.executed.length < facts.index) actor.executed.push("(in the snapshot)");
+    this.do(id, (replica) => replica.installSnapshot(facts, new Uint8Array(0)));
   }
 
   #write(actor: Actor, replica: Replica): void {

@@ -6,6 +6,9 @@ import type { Buggify } from "./types.js";
 /** Executing chosen values may take this long in one turn; then the sockets get their turn. */
 const SLICE_MS = 5;
 
+/** What a value costs in the log besides itself, about. */
+const VALUE_BYTES = 64;
+
 export interface ApplierOptions {
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "apply" | "timeMs">;
   readonly proposals: Proposals;
@@ -27,6 +30,8 @@ export class Applier {
   #timed: { readonly slot: Slot; readonly atMs: number } | null = null;
   /** Commands executed, repeats not counted. */
   commands = 0;
+  /** Bytes of the values executed, and what each costs besides. */
+  bytesExecuted = 0;
 
   constructor(options: ApplierOptions) {
     this.#o = options;
@@ -52,6 +57,14 @@ export class Applier {
     this.#bytes += value.value.length;
   }
 
+  /** A snapshot stands for everything up to this slot. */
+  installed(index: Slot): void {
+    for (let next = this.#queue[this.#head]; next !== undefined && next.slot <= index; next = this.#queue[this.#head]) {
+      this.#head++;
+      this.#bytes -= next.value.length;
+    }
+  }
+
   /** Executes for a while. Returns whether anything was executed. */
   slice(): boolean {
     if (this.idle) return false;
@@ -64,6 +77,7 @@ export class Applier {
       if (next === undefined) break;
       this.#head++;
       this.#bytes -= next.value.length;
+      this.bytesExecuted += next.value.length + VALUE_BYTES;
       this.#apply(next, nowMs);
       nowMs = this.#o.now();
     } while (nowMs - startedMs < SLICE_MS && !this.#o.buggify("one value executed a turn"));

@@ -10,6 +10,7 @@ import {
   type ReadOptions,
   type Recovered,
   type Slot,
+  type SnapshotInfo,
   SynodError,
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
@@ -23,6 +24,7 @@ import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
 import { reasonOf } from "./sight.js";
+import { SnapshotInstall } from "./snapshot-layout.js";
 import { StaleReads } from "./stale-reads.js";
 import type {
   CloseOptions,
@@ -42,11 +44,11 @@ async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
   storage: NodeOptions<unknown, unknown, unknown>["storage"],
   recovered: Recovered,
-): Promise<void> {
-  if (recovered.snapshot === null) return;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of storage.readSnapshot()) chunks.push(chunk);
-  machine.restore(chunks);
+): Promise<{ readonly head: Uint8Array; readonly hash: string } | null> {
+  if (recovered.snapshot === null) return null;
+  const install = new SnapshotInstall(machine);
+  for await (const chunk of storage.readSnapshot()) install.write(chunk);
+  return install.end();
 }
 
 /**
@@ -77,8 +79,8 @@ export async function createNode<Command, Query, Result, Answer = Result>(
       resultCodec,
       supports,
     });
-    await restoreSnapshot(machine, storage, recovered);
-    const node = new Node({ options, limits, recovered, machine, resultCodec });
+    const snapshot = await restoreSnapshot(machine, storage, recovered);
+    const node = new Node({ snapshot, options, limits, recovered, machine, resultCodec });
     await node.start();
     return node;
   } catch (cause) {
@@ -121,8 +123,9 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     recovered: Recovered;
     machine: ReplicatedMachine<Query, Answer>;
     resultCodec: Codec<Result>;
+    snapshot: { readonly head: Uint8Array; readonly hash: string } | null;
   }) {
-    const { options, limits, recovered, machine } = start;
+    const { options, limits, recovered, machine, snapshot } = start;
     const { identity } = recovered;
     this.id = options.id;
     this.#options = options;
@@ -140,11 +143,14 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       bootId,
       configuration: identity.founders,
       recovered,
+      ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
       settings: {
         electionTimeoutMs: limits.electionTimeoutMs,
         creditBytesMax: limits.peerBytesMax,
         applyBytesMax: limits.applyBytesMax,
         priority: options.priority ?? 0,
+        retainedBytesMax: limits.snapshotTailBytesMax,
+        snapshotChunkBytes: limits.snapshotChunkBytes,
       },
     });
     this.#driver = new Driver({
@@ -364,11 +370,20 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
           supports: driver.upgrade.supportsOf(member.id),
           refused: driver.refused.get(member.id) ?? null,
         })),
+      snapshot: driver.snapshots.status(),
       storage: { writes: driver.writes, lastWriteMs: driver.lastWriteMs },
     };
   }
 
+  async snapshot(): Promise<SnapshotInfo> {
+    this.#checkRunning();
+    return this.#driver.snapshots.take();
+  }
+
   digest(): { readonly applied: Slot; readonly digest: string } {
+    if (this.#driver.snapshots.installing) {
+      throw new SynodError("Busy", "the snapshot of a peer is being installed: ask again when it is");
+    }
     return { applied: this.#machine.applied, digest: this.#machine.digest() };
   }
 

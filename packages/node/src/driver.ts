@@ -24,6 +24,7 @@ import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
+import { Snapshots } from "./snapshots.js";
 import type { Buggify, NodeLimits, NodeQueues } from "./types.js";
 import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
@@ -32,7 +33,8 @@ type Input =
   | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
   | { readonly kind: "peerUp"; readonly peer: Incarnation }
   | { readonly kind: "peerDown"; readonly id: NodeId }
-  | { readonly kind: "written"; readonly id: number };
+  | { readonly kind: "written"; readonly id: number }
+  | { readonly kind: "task"; readonly run: () => void };
 
 export interface DriverOptions {
   readonly self: Incarnation;
@@ -80,6 +82,7 @@ export class Driver {
   readonly #leading: Leading;
   readonly #digests: Digests;
   readonly #applier: Applier;
+  readonly snapshots: Snapshots;
   readonly #roundMs: number;
 
   #inbox: Input[] = [];
@@ -146,6 +149,18 @@ export class Driver {
         this.events.emit({ kind: "versionsRaised", versions });
       },
     });
+    this.snapshots = new Snapshots({
+      ...options,
+      applier: this.#applier,
+      now,
+      inTurn: (run) => this.input({ kind: "task", run }),
+      send: (to, message) => {
+        this.input({ kind: "task", run: () => this.#transmit([{ to: [to], message, lane: "bulk", after: 0 }]) });
+      },
+      outcomesMissed: () => this.proposals.outcomesMissed(),
+      emit: (event) => this.events.emit(event),
+      fail: (cause) => this.#fail(cause),
+    });
   }
 
   get nowMs(): number {
@@ -203,6 +218,7 @@ export class Driver {
     this.#inbox = [];
     this.#leading.stop();
     this.transfers.stop();
+    this.snapshots.stop();
   }
 
   get stopped(): boolean {
@@ -280,18 +296,22 @@ export class Driver {
     this.#leading.propose(nowMs, this.#applier.bytes);
     this.#startWrite(nowMs);
     this.#carryOut(replica.takeEffects());
-    if (this.#applier.slice()) {
+    const { installing } = this.snapshots;
+    if (!installing && this.#applier.slice()) {
       replica.appliedUpTo(this.#o.machine.applied, this.#applier.bytes);
       this.#leading.applied(this.#o.machine.applied, nowMs);
       // What became possible by executing: reads at the leader, most of all.
       this.#carryOut(replica.takeEffects());
     }
-    for (const { token, via } of this.reads.serve(this.#o.machine.applied)) {
-      // The lease ran out between the last look at the clock and the answer.
-      if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
-      this.askIndex(token, via);
+    if (!installing) {
+      for (const { token, via } of this.reads.serve(this.#o.machine.applied)) {
+        // The lease ran out between the last look at the clock and the answer.
+        if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
+        this.askIndex(token, via);
+      }
+      this.snapshots.consider();
     }
-    if (!this.#applier.idle || this.#inbox.length > 0) this.wake();
+    if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
   }
 
   #take(input: Input, nowMs: number): void {
@@ -303,6 +323,7 @@ export class Driver {
         this.peers.up(input.peer);
         this.#o.logger.info("a peer is connected", { peer: input.peer.nodeId, bootCount: input.peer.bootCount });
         this.upgrade.lost(input.peer.nodeId);
+        this.snapshots.peerLost(input.peer.nodeId);
         replica.peerLost(input.peer.nodeId);
         this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
         return;
@@ -310,6 +331,7 @@ export class Driver {
         this.peers.down(input.id);
         this.#o.logger.info("a peer is disconnected", { peer: input.id });
         this.upgrade.lost(input.id);
+        this.snapshots.peerLost(input.id);
         replica.peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
@@ -319,6 +341,9 @@ export class Driver {
         metrics.observe("synod_storage_write_ms", this.lastWriteMs);
         replica.writeDone(input.id);
         this.#transmit(this.#outbox.durable(input.id));
+        return;
+      case "task":
+        input.run();
     }
   }
 
@@ -419,6 +444,8 @@ export class Driver {
       this.proposals.onForwardOutcome(sequence, outcome, this.nowMs);
     }
     for (const notice of effects.notices) this.#onNotice(notice);
+    for (const step of effects.snapshots) this.snapshots.step(step);
+    if (effects.compactedUpTo !== null) this.snapshots.drop(effects.compactedUpTo);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
   }
 
@@ -481,6 +508,10 @@ export class Driver {
       case "leaseDropped":
         metrics.count("synod_leases_dropped_total", 1, { reason: notice.reason });
         logger.info("this node no longer uses its lease", { reason: notice.reason });
+        return;
+      case "snapshotResumed":
+        metrics.count("synod_snapshots_resumed_total");
+        logger.info("another peer goes on with a snapshot", { from: notice.from, offset: notice.offset });
         return;
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });

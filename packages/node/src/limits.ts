@@ -14,6 +14,9 @@ const DEFAULTS: NodeLimits = {
   applyBytesMax: 64 * 1024 * 1024,
   peerBytesMax: 16 * 1024 * 1024,
   digestEverySlots: 1024,
+  snapshotLogBytes: 64 * 1024 * 1024,
+  snapshotTailBytesMax: 16 * 1024 * 1024,
+  snapshotChunkBytes: 128 * 1024,
 };
 
 /** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
@@ -41,6 +44,10 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
         `limits.${name} may be at most ${VALUE_BYTES_MAX}, so that frames stay within 8 MiB`,
       );
     }
+  }
+  const { snapshotChunkBytes } = limits;
+  if (!Number.isInteger(snapshotChunkBytes) || snapshotChunkBytes > VALUE_BYTES_MAX) {
+    throw new SynodError("InvalidArgument", `limits.snapshotChunkBytes must be an integer up to ${VALUE_BYTES_MAX}`);
   }
   return limits;
 }

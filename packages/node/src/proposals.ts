@@ -353,6 +353,18 @@ export class Proposals {
     }
   }
 
+  /**
+   * The state went on by a snapshot, which tells no outcomes: whatever was sent may have been executed in it. Sent again, a
+   * command is answered with the reply that its session keeps.
+   */
+  outcomesMissed(): void {
+    for (const proposal of this.#sent) {
+      if (proposal.withdraw !== null) continue;
+      proposal.acknowledged = false;
+      proposal.sentTo = null;
+    }
+  }
+
   /** The node stops: nobody is left waiting. */
   giveUpAll(why: string, cause: unknown): void {
     for (const proposal of this.#all) proposal.giveUp(why, { cause });

@@ -11,6 +11,7 @@ import type {
   Random,
   Service,
   SessionTicket,
+  SnapshotInfo,
   Slot,
   Storage,
   SynodError,
@@ -65,6 +66,12 @@ export interface NodeLimits {
   readonly peerBytesMax: number;
   /** Nodes hold their states against each other after each so many slots, or fewer where that takes long; 1,024 by default. A power of two. */
   readonly digestEverySlots: number;
+  /** Bytes of log executed after which a snapshot is taken, half the size of the last one at least; 64 MiB by default. */
+  readonly snapshotLogBytes: number;
+  /** Bytes of log that a snapshot has already and that are kept for peers a little behind; 16 MiB by default. */
+  readonly snapshotTailBytesMax: number;
+  /** Part of a snapshot that is asked for at once, of which eight may be on their way; 128 KiB by default. */
+  readonly snapshotChunkBytes: number;
 }
 
 export interface NodeOptions<Command, Query, Result, Answer = Result> {
@@ -160,6 +167,7 @@ export interface NodeStatus {
   readonly loopLagMs: number;
   readonly versions: NodeVersions;
   readonly peers: readonly NodePeerStatus[];
+  readonly snapshot: NodeSnapshotStatus;
   /** Syncs and writes to storage so far, and the time of the last one. */
   readonly storage: { readonly writes: number; readonly lastWriteMs: number };
 }
@@ -175,6 +183,27 @@ export interface NodeVersions {
   readonly supports: Versions;
   /** Members that are not heard or support less than this node, so that what it supports cannot be put in force yet. */
   readonly heldBackBy: readonly NodeId[];
+}
+/** The snapshot of this node, and what is being done about snapshots. */
+export interface NodeSnapshotStatus {
+  /** Everything up to this slot is in it; 0: there is none. */
+  readonly index: Slot;
+  readonly bytes: number;
+  /** Since it was taken or installed; null where that was in an earlier life. */
+  readonly ageMs: number | null;
+  /** Being taken, with the bytes so far. */
+  readonly taking: { readonly index: Slot; readonly bytes: number } | null;
+  /** On its way from a peer (null: a peer that has it is looked for), with its size and what has come. */
+  readonly receiving: {
+    readonly index: Slot;
+    readonly bytes: number;
+    readonly received: number;
+    readonly from: NodeId | null;
+  } | null;
+  /** The state machine takes one in: until it has, nothing is executed and reads wait. */
+  readonly installing: boolean;
+  /** Peers that were served, and up to which byte. */
+  readonly sending: readonly { readonly to: NodeId; readonly index: Slot; readonly offset: number }[];
 }
 
 export interface NodePeerStatus {
@@ -205,6 +234,8 @@ export type NodeEvent =
   | { readonly kind: "versionsRaised"; readonly versions: Versions }
   /** A damaged log is repaired: everything up to `upTo`, where votes were lost, is chosen and on the disk. */
   | { readonly kind: "votesAgain"; readonly upTo: Slot }
+  | { readonly kind: "snapshotTaken"; readonly index: Slot; readonly bytes: number }
+  | { readonly kind: "snapshotInstalled"; readonly index: Slot; readonly bytes: number }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }
   /** States were held against each other after `lastSlot`; up to before `firstSlot` they were seen to be equal. */
@@ -282,7 +313,15 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
    */
   raiseVersions(): void;
   status(): NodeStatus;
-  /** Digest of sessions and state machine: equal on all nodes at equal `applied`. Takes time in proportion to the state. */
+  /**
+   * Takes a snapshot of everything executed so far, whatever the limits say; settles when it is on disk. Where one is being taken
+   * already it is that one. Rejects with `Busy` while one of a peer is on its way.
+   */
+  snapshot(): Promise<SnapshotInfo>;
+  /**
+   * Digest of sessions and state machine: equal on all nodes at equal `applied`. Takes time in proportion to the state. Throws
+   * `Busy` while the snapshot of a peer is being installed.
+   */
   digest(): { readonly applied: Slot; readonly digest: string };
   /** Events from now on. A consumer that falls 1,024 events behind loses the oldest. Ends when the node closes. */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<NodeEvent>;

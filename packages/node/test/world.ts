@@ -1,5 +1,6 @@
 import type {
   ApplyContext,
+  SnapshotSink,
   Clock,
   Codec,
   Incarnation,
@@ -107,6 +108,8 @@ export class Net {
   loss = 0;
   doubling = 0;
   chance: () => number = () => 0.5;
+  /** Frames that are lost. */
+  lose: (to: number, frame: Uint8Array) => boolean = () => false;
   frames = 0;
 
   constructor(clock: VirtualClock) {
@@ -140,7 +143,7 @@ export class Net {
       send: (to, frame) => {
         for (const peer of typeof to === "number" ? [to] : to) {
           this.frames++;
-          if (this.chance() < this.loss) continue;
+          if (this.chance() < this.loss || this.lose(peer, frame)) continue;
           const copies = this.chance() < this.doubling ? 2 : 1;
           for (let copy = 0; copy < copies; copy++) {
             this.#clock.timer(this.delayMs + this.chance() * this.jitterMs, () => {
@@ -172,6 +175,10 @@ export class Disk {
   delayMs = 1;
   failure: SynodError | null = null;
   writes = 0;
+  snapshot: { readonly index: number; readonly bytes: Uint8Array } | null = null;
+  /** Saved so far. */
+  snapshots = 0;
+  dropped = 0;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -192,14 +199,19 @@ export class Disk {
           bootCount,
           bootId: `${this.#identity.nodeId}${bootCount}`.padStart(32, "0"),
         };
+        const covered = this.snapshot?.index ?? 0;
+        const above = ({ slot }: { slot: number }): boolean => slot > covered;
         const recovered: Recovered = {
           identity: this.#identity,
           promised: this.#promised,
-          votes: [...this.#votes.values()].sort((a, b) => a.slot - b.slot),
-          chosen: [...this.#chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
-          chosenUpTo: this.#chosenUpTo,
+          votes: [...this.#votes.values()].filter(above).sort((a, b) => a.slot - b.slot),
+          chosen: [...this.#chosen]
+            .map(([slot, value]) => ({ slot, value }))
+            .filter(above)
+            .sort((a, b) => a.slot - b.slot),
+          chosenUpTo: Math.max(this.#chosenUpTo, this.snapshot?.index ?? 0),
           leaseMs: this.#leaseMs,
-          snapshot: null,
+          snapshot: this.snapshot && { index: this.snapshot.index, bytes: this.snapshot.bytes.length },
         };
         return structuredClone(recovered);
       },
@@ -217,23 +229,58 @@ export class Disk {
             resolve();
           });
         }),
-      saveSnapshot: () => Promise.reject(new Error("not here")),
-      readSnapshot: () => {
-        throw new Error("not here");
+      saveSnapshot: async (index, chunks) => {
+        const parts: Uint8Array[] = [];
+        for await (const chunk of chunks) {
+          parts.push(chunk.slice());
+          await this.#later();
+          if (this.failure !== null) throw this.failure;
+        }
+        if (closed) return new Promise(() => undefined);
+        if (index <= (this.snapshot?.index ?? 0)) throw new SynodError("InvalidArgument", "no newer snapshot");
+        this.snapshot = { index, bytes: new Uint8Array(Buffer.concat(parts)) };
+        this.snapshots++;
+        return { index, bytes: this.snapshot.bytes.length };
       },
-      drop: () => Promise.reject(new Error("not here")),
+      readSnapshot: (part) => this.#read(part),
+      drop: async (upTo) => {
+        if (upTo > (this.snapshot?.index ?? 0)) throw new SynodError("InvalidArgument", "not covered");
+        for (const map of [this.#votes, this.#chosen])
+          for (const slot of map.keys()) if (slot <= upTo) map.delete(slot);
+        this.dropped = upTo;
+      },
       close: async () => {
         closed = true;
       },
     };
   }
+
+  #later(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.timer(this.delayMs, resolve));
+  }
+
+  async *#read(part?: { index: number; offset: number }): AsyncGenerator<Uint8Array> {
+    const { snapshot } = this;
+    if (snapshot === null || (part !== undefined && part.index !== snapshot.index)) {
+      throw new SynodError("InvalidArgument", "no such snapshot");
+    }
+    for (let at = part?.offset ?? 0; at < snapshot.bytes.length; at += 700) {
+      await this.#later();
+      yield snapshot.bytes.slice(at, at + 700);
+    }
+  }
 }
 
 export type CounterCommand = { readonly add: number } | { readonly crash: true };
 
+/** What a snapshot of a counter holds besides the sum. */
+const BALLAST_BYTES = 1000;
+
 /** Adds up; remembers every addend in the order of execution. */
 export class Counter implements StateMachine<CounterCommand, "total" | "throw", number> {
   total = 0;
+  /** Chunks that make a snapshot larger. */
+  ballast = 0;
   readonly applied: number[] = [];
   version = 1;
 
@@ -251,11 +298,23 @@ export class Counter implements StateMachine<CounterCommand, "total" | "throw", 
   }
 
   *snapshot(): Iterable<Uint8Array> {
-    yield new TextEncoder().encode(String(this.total));
+    const text = String(this.total);
+    const { ballast } = this;
+    yield new TextEncoder().encode(text);
+    for (let i = 0; i < ballast; i++) yield new Uint8Array(BALLAST_BYTES).fill(32);
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
-    this.total = Number([...chunks].map((chunk) => new TextDecoder().decode(chunk)).join(""));
+  restore(): SnapshotSink {
+    let text = "";
+    return {
+      write: (chunk) => {
+        text += new TextDecoder().decode(chunk);
+      },
+      end: () => {
+        this.ballast = Math.floor(text.length / BALLAST_BYTES);
+        this.total = Number(text.trim());
+      },
+    };
   }
 
   digest(): string {

@@ -13,6 +13,7 @@ export {
   SESSION_LIMIT_DEFAULT,
   SESSION_LIMIT_MAX,
 } from "./batch.js";
+export { checksumOf, ContentHash } from "./content-hash.js";
 export { type CowMap, type CowMapOptions, type CowSnapshot, cowMap } from "./cow-map.js";
 export {
   type MachineSnapshot,

@@ -5,6 +5,7 @@ import {
   type SessionId,
   type SessionTicket,
   type Slot,
+  type SnapshotSink,
   type StateMachine,
   SynodError,
   type Versions,
@@ -12,9 +13,9 @@ import {
 import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
 import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
 import type { Outcome } from "./outcome.js";
-import { SectionReader, writeSections } from "./sections.js";
+import { writeSections } from "./sections.js";
 import { type Reply, type Session, type SessionLimits, Sessions, storeReply } from "./sessions.js";
-import { checkLimits, hashState, type Header, machineChunks, readHead, snapshotSections } from "./snapshot.js";
+import { checkLimits, hashState, type Header, SnapshotReader, snapshotSections } from "./snapshot.js";
 import {
   checkSupported,
   checkVersions,
@@ -83,12 +84,13 @@ export interface ReplicatedMachine<Query, Answer> {
   /** The state as of this call; `apply` may go on while the chunks are pulled. */
   snapshot(): MachineSnapshot;
   /**
-   * Replaces the state by that of a snapshot, given in chunks that may be cut in any way.
-   * @throws SynodError `InvariantViolated` for one below `applied`; `InvalidConfiguration` if it was made with other
+   * Replaces the state by that of a snapshot. Its chunks are written one at a time and may be cut in any way; the state is that
+   * of the snapshot after `end`. A restore that was not brought to its end is given up by beginning another one.
+   * `write` and `end` throw SynodError `InvariantViolated` for one below `applied`; `InvalidConfiguration` if it was made with other
    * session limits; `VersionUnsupported` if its versions are above what this node supports; `Malformed`; besides what the state machine's `restore` throws. If it fails
    * after that began, the machine refuses everything but another `restore`; otherwise nothing has changed.
    */
-  restore(chunks: Iterable<Uint8Array>): void;
+  restore(): SnapshotSink;
 }
 
 /**
@@ -114,6 +116,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   #chain: Hash64 = HASH_START;
   /** Why the state can no longer be trusted. */
   #broken: { readonly cause: unknown } | null = null;
+  #restoring: Restoring | null = null;
 
   constructor(options: ReplicatedMachineOptions<Command, Query, Result, Answer>) {
     this.#machine = options.stateMachine;
@@ -218,22 +221,41 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     return { index: header.index, chunks };
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
-    const reader = new SectionReader(chunks);
-    try {
-      const { header, sessions, next } = readHead(reader, (found) => this.#checkHeader(found));
-      const table = new Sessions(this.#limits);
-      table.fill(sessions);
-      this.#restoreStateMachine(machineChunks(reader, next));
-      this.#sessions = table;
-      this.#applied = header.index;
-      this.#timeMs = header.timeMs;
-      this.#chain = header.chain;
-      this.#versions = header.versions;
-      this.#broken = null;
-    } finally {
-      reader.close();
-    }
+  restore(): SnapshotSink {
+    const restoring = new Restoring({
+      header: (header) => this.#checkHeader(header),
+      stateMachine: () => {
+        this.#broken = { cause: "a restore has begun and not come to its end" };
+        return this.#machine.restore();
+      },
+      failed: (cause) => {
+        this.#broken &&= { cause };
+      },
+      done: (header, sessions) => {
+        const table = new Sessions(this.#limits);
+        table.fill(sessions);
+        this.#sessions = table;
+        this.#applied = header.index;
+        this.#timeMs = header.timeMs;
+        this.#chain = header.chain;
+        this.#versions = header.versions;
+        this.#broken = null;
+      },
+    });
+    this.#restoring = restoring;
+    const checked = (call: () => void): void => {
+      // The state would be a mixture of two.
+      if (this.#restoring === restoring) return call();
+      throw new SynodError("InvariantViolated", "Another restore has begun, or this one has ended: begin a new one.");
+    };
+    return {
+      write: (chunk) => checked(() => restoring.write(chunk)),
+      end: () =>
+        checked(() => {
+          restoring.end();
+          this.#restoring = null;
+        }),
+    };
   }
 
   #entry(entry: BatchEntry, slot: Slot, index: number): Outcome {
@@ -318,18 +340,6 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     checkSupported(`The snapshot of slot ${header.index}`, header.versions, this.supports);
   }
 
-  #restoreStateMachine(chunks: Generator<Uint8Array>): void {
-    try {
-      // Without `return`, so that a loop that is left early does not end the reading here.
-      this.#machine.restore({ [Symbol.iterator]: () => ({ next: () => chunks.next() }) });
-      // What the state machine left unread is checked all the same.
-      while (!chunks.next().done);
-    } catch (cause) {
-      this.#broken = { cause };
-      throw cause;
-    }
-  }
-
   #checkUsable(): void {
     if (this.#broken === null) return;
     throw new SynodError(
@@ -337,6 +347,64 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       "The state can no longer be trusted, because applying or restoring failed before. Restore a snapshot into it.",
       this.#broken,
     );
+  }
+}
+
+interface RestoringParts {
+  header(header: Header): void;
+  /** The state machine's part begins. */
+  stateMachine(): SnapshotSink;
+  failed(cause: unknown): void;
+  done(header: Header, sessions: readonly Session[]): void;
+}
+
+/** A restore under way. Nothing has changed until the state machine's part begins. */
+class Restoring implements SnapshotSink {
+  readonly #parts: RestoringParts;
+  readonly #reader: SnapshotReader;
+  #header: Header | null = null;
+  #sessions: readonly Session[] = [];
+  #inner: SnapshotSink | null = null;
+  #failed = false;
+
+  constructor(parts: RestoringParts) {
+    this.#parts = parts;
+    this.#reader = new SnapshotReader({
+      header: (header) => {
+        parts.header(header);
+        this.#header = header;
+      },
+      sessions: (sessions) => {
+        this.#sessions = sessions;
+        // The log may have gone on since the header came.
+        if (this.#header !== null) parts.header(this.#header);
+        this.#inner = parts.stateMachine();
+      },
+      machine: (chunk) => this.#inner?.write(chunk),
+    });
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#guarded(() => this.#reader.write(chunk));
+  }
+
+  end(): void {
+    this.#guarded(() => {
+      this.#reader.end();
+      this.#inner?.end();
+      if (this.#header !== null) this.#parts.done(this.#header, this.#sessions);
+    });
+  }
+
+  #guarded(call: () => void): void {
+    if (this.#failed) throw new SynodError("InvariantViolated", "This restore has failed: begin a new one.");
+    try {
+      call();
+    } catch (cause) {
+      this.#failed = true;
+      this.#parts.failed(cause);
+      throw cause;
+    }
   }
 }
 

@@ -70,98 +70,98 @@ class Cutter {
 }
 
 /**
- * Reads sections from chunks that may be cut anywhere; each is checked before it is given out. Payloads may be views
- * into the chunks. Throws `Malformed` or `VersionUnsupported`, besides what the source of the chunks throws.
+ * Reads sections from chunks that come one at a time and may be cut anywhere; each section is checked before it is given out.
+ * Payloads may be views into the chunks. Throws `Malformed` or `VersionUnsupported`.
  */
 export class SectionReader {
-  readonly #source: ChunkSource;
+  readonly #bytes = new ByteQueue();
+  #started = false;
+  #head: { readonly kind: number; readonly length: number } | null = null;
+  #payload: Uint8Array | null = null;
   #check: Hash64 = HASH_START;
 
-  constructor(chunks: Iterable<Uint8Array>) {
-    this.#source = new ChunkSource(chunks);
+  write(chunk: Uint8Array): void {
+    this.#bytes.add(chunk);
   }
 
-  /** Reads what stands before the first section. */
-  start(): void {
-    const version = this.#source.take(1)[0];
-    if (version !== FORMAT_VERSION) {
-      throw new SynodError(
-        "VersionUnsupported",
-        `The snapshot has format version ${version}; this release reads ${FORMAT_VERSION}. Upgrade this node.`,
-        { details: { version, supported: FORMAT_VERSION } },
-      );
-    }
-  }
-
-  next(): Section {
-    const head = new ByteReader(this.#source.take(HEAD_BYTES), "snapshot");
-    const kind = head.byte();
-    const payload = this.#source.take(head.uint32());
-    this.#check = hash64(this.#check, kind, payload);
+  /** The next section, or null if it has not come as a whole. */
+  next(): Section | null {
+    if (!this.#started && !this.#start()) return null;
+    const head = (this.#head ??= this.#readHead());
+    if (head === null) return null;
+    const payload = (this.#payload ??= this.#bytes.take(head.length));
+    const found = payload === null ? null : this.#bytes.take(CHECK_BYTES);
+    if (payload === null || found === null) return null;
+    this.#head = null;
+    this.#payload = null;
+    this.#check = hash64(this.#check, head.kind, payload);
     const expected = checkBytes(this.#check);
-    const found = this.#source.take(CHECK_BYTES);
     if (expected.some((byte, at) => byte !== found[at])) {
       throw malformedSnapshot("a checksum does not fit its section");
     }
-    return { kind, payload };
+    return { kind: head.kind, payload };
   }
 
-  /** Checks that nothing follows. */
-  end(): void {
-    if (!this.#source.atEnd()) throw malformedSnapshot("bytes follow its end");
+  /** Whether bytes have come that belong to no section given out. */
+  get atEnd(): boolean {
+    return this.#bytes.length === 0 && this.#head === null;
   }
 
-  /** Lets the source of the chunks clean up. */
-  close(): void {
-    this.#source.close();
+  /** Reads what stands before the first section. */
+  #start(): boolean {
+    const version = this.#bytes.take(1)?.[0];
+    if (version === undefined) return false;
+    this.#started = true;
+    if (version === FORMAT_VERSION) return true;
+    throw new SynodError(
+      "VersionUnsupported",
+      `The snapshot has format version ${version}; this release reads ${FORMAT_VERSION}. Upgrade this node.`,
+      { details: { version, supported: FORMAT_VERSION } },
+    );
+  }
+
+  #readHead(): { readonly kind: number; readonly length: number } | null {
+    const bytes = this.#bytes.take(HEAD_BYTES);
+    if (bytes === null) return null;
+    const head = new ByteReader(bytes, "snapshot");
+    return { kind: head.byte(), length: head.uint32() };
   }
 }
 
-/** Takes runs of bytes out of a stream of chunks. Never makes room for more than what has really come. */
-class ChunkSource {
-  readonly #chunks: Iterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
+/** Gives out runs of the bytes that were added, as soon as they are there. Never makes room for more than what has really come. */
+class ByteQueue {
+  #chunks: Uint8Array[] = [];
+  length = 0;
 
-  constructor(chunks: Iterable<Uint8Array>) {
-    this.#chunks = chunks[Symbol.iterator]();
+  add(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.length += chunk.length;
   }
 
-  take(length: number): Uint8Array {
-    if (length <= this.#chunk.length) return this.#cut(length);
-    const parts: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0) {
-      if (this.atEnd()) throw malformedSnapshot("it ends too early");
-      const part = this.#cut(Math.min(missing, this.#chunk.length));
-      parts.push(part);
-      missing -= part.length;
+  take(length: number): Uint8Array | null {
+    if (length > this.length) return null;
+    this.length -= length;
+    const first = this.#chunks[0];
+    if (first === undefined) return new Uint8Array(0);
+    if (length <= first.length) {
+      this.#dropFrom(first, length);
+      return first.subarray(0, length);
     }
     const taken = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
+    for (let at = 0; at < length; ) {
+      const chunk = this.#chunks[0] as Uint8Array;
+      const part = chunk.subarray(0, length - at);
       taken.set(part, at);
       at += part.length;
+      this.#dropFrom(chunk, part.length);
     }
     return taken;
   }
 
-  atEnd(): boolean {
-    while (this.#chunk.length === 0) {
-      const next = this.#chunks.next();
-      if (next.done === true) return true;
-      this.#chunk = next.value;
-    }
-    return false;
-  }
-
-  close(): void {
-    this.#chunks.return?.();
-  }
-
-  #cut(length: number): Uint8Array {
-    const part = this.#chunk.subarray(0, length);
-    this.#chunk = this.#chunk.subarray(length);
-    return part;
+  #dropFrom(first: Uint8Array, length: number): void {
+    if (length === first.length) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(length);
   }
 }
 

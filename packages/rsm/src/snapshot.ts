@@ -2,7 +2,7 @@ import { type Slot, SynodError, type Versions } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "./batch.js";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
-import { malformedSnapshot, type Section, type SectionReader } from "./sections.js";
+import { malformedSnapshot, type Section, SectionReader } from "./sections.js";
 import { opensBefore, type Reply, type Session, type SessionLimits, storeReply } from "./sessions.js";
 
 // Kinds of sections, in the order in which they come: one header, tables, machine chunks, one end.
@@ -33,14 +33,6 @@ export interface Header {
   readonly versions: Versions;
 }
 
-/** Everything up to the state machine's part. */
-export interface SnapshotHead {
-  readonly header: Header;
-  readonly sessions: readonly Session[];
-  /** The section that follows the tables. */
-  readonly next: Section;
-}
-
 /** The sections of a snapshot, pulled lazily. */
 export function* snapshotSections(
   header: Header,
@@ -69,28 +61,64 @@ export function hashState(
   return hash;
 }
 
-/**
- * Reads up to the state machine's part and changes nothing.
- * @param check - called with the header before anything else is read; throws to refuse the snapshot.
- */
-export function readHead(reader: SectionReader, check: (header: Header) => void): SnapshotHead {
-  reader.start();
-  const first = reader.next();
-  if (first.kind !== HEADER) throw malformedSnapshot("it does not start with a header");
-  const header = decodeHeader(first.payload);
-  check(header);
-  const table = new TableReader(header);
-  let next = reader.next();
-  for (; next.kind === TABLE; next = reader.next()) table.read(next.payload);
-  return { header, sessions: table.finish(), next };
+/** What becomes of the parts of a snapshot. */
+export interface SnapshotParts {
+  /** Throws to refuse the snapshot before anything else is read. */
+  header(header: Header): void;
+  /** Everything but the state machine's own part; comes before that. */
+  sessions(sessions: readonly Session[]): void;
+  /** A chunk as the state machine gave it. */
+  machine(chunk: Uint8Array): void;
 }
 
-/** The chunks of the state machine as it gave them, each of them checked; reads to the end of the snapshot. */
-export function* machineChunks(reader: SectionReader, first: Section): Generator<Uint8Array> {
-  let section = first;
-  for (; section.kind === MACHINE; section = reader.next()) yield section.payload;
-  if (section.kind !== END || section.payload.length > 0) throw malformedSnapshot("its sections are out of order");
-  reader.end();
+/** Takes a snapshot apart as its chunks come. */
+export class SnapshotReader {
+  readonly #reader = new SectionReader();
+  readonly #parts: SnapshotParts;
+  /** Gathers sessions; null before the header. */
+  #table: TableReader | null = null;
+  #at: "header" | "tables" | "machine" | "end" = "header";
+
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts;
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#reader.write(chunk);
+    if (this.#at === "end") this.#nothingMore();
+    for (let section = this.#reader.next(); section !== null; section = this.#reader.next()) this.#section(section);
+  }
+
+  /** All chunks have come. */
+  end(): void {
+    if (this.#at !== "end") throw malformedSnapshot("it ends too early");
+    this.#nothingMore();
+  }
+
+  #nothingMore(): void {
+    if (!this.#reader.atEnd) throw malformedSnapshot("bytes follow its end");
+  }
+
+  #section({ kind, payload }: Section): void {
+    if (this.#at === "header") {
+      if (kind !== HEADER) throw malformedSnapshot("it does not start with a header");
+      const header = decodeHeader(payload);
+      this.#parts.header(header);
+      this.#table = new TableReader(header);
+      this.#at = "tables";
+      return;
+    }
+    if (this.#at === "tables") {
+      if (kind === TABLE) return this.#table?.read(payload);
+      this.#parts.sessions(this.#table?.finish() ?? []);
+      this.#table = null;
+      this.#at = "machine";
+    }
+    if (kind === MACHINE) return this.#parts.machine(payload);
+    if (kind !== END || payload.length > 0) throw malformedSnapshot("its sections are out of order");
+    this.#at = "end";
+    this.#nothingMore();
+  }
 }
 
 function encodeHeader(header: Header): Uint8Array {

@@ -1,4 +1,4 @@
-import { type SessionId, type StateMachine, SynodError } from "@synod/interface";
+import { type SessionId, type SnapshotSink, type StateMachine, SynodError } from "@synod/interface";
 import {
   type BatchEntry,
   cowMap,
@@ -54,12 +54,15 @@ export class Numbers implements StateMachine<Add, string, string, number> {
     for (const entry of this.map.snapshot()) yield encoder.encode(JSON.stringify(entry));
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
+  restore(): SnapshotSink {
     this.map.clear();
-    for (const chunk of chunks) {
-      const [key, value] = JSON.parse(text(chunk)) as [string, number];
-      this.map.set(key, value);
-    }
+    return {
+      write: (chunk) => {
+        const [key, value] = JSON.parse(text(chunk)) as [string, number];
+        this.map.set(key, value);
+      },
+      end: () => undefined,
+    };
   }
 
   digest(): string {
@@ -68,6 +71,12 @@ export class Numbers implements StateMachine<Add, string, string, number> {
 }
 
 type NumbersOptions = Partial<ReplicatedMachineOptions<Add, string, string, number>>;
+
+export function restore(machine: { restore(): SnapshotSink }, chunks: Iterable<Uint8Array>): void {
+  const sink = machine.restore();
+  for (const chunk of chunks) sink.write(chunk);
+  sink.end();
+}
 
 export function numbersMachine(options: NumbersOptions = {}): ReplicatedMachine<string, number> {
   return replicatedMachine({

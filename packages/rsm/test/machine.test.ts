@@ -13,6 +13,7 @@ import {
   Numbers,
   numbersMachine,
   open,
+  restore,
   textCodec,
   thrown,
 } from "./helpers.js";
@@ -61,7 +62,7 @@ describe("apply", () => {
       },
       query: () => "",
       snapshot: () => numbers.snapshot(),
-      restore: () => {},
+      restore: () => ({ write: () => {}, end: () => {} }),
     };
     const commandCodec = { decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes) };
     const machine = replicatedMachine({ stateMachine, commandCodec, resultCodec: textCodec });
@@ -127,7 +128,7 @@ describe("apply", () => {
     ]);
     expect(machine.query("x")).toBe(1);
     const restored = numbersMachine({ resultCodec });
-    restored.restore([...machine.snapshot().chunks]);
+    restore(restored, [...machine.snapshot().chunks]);
     for (const copy of [machine, restored]) {
       expect(applyNext(copy, 0, command(A, 1, "add x 1"))).toMatchObject([{ kind: "unencodableResult", cached: true }]);
       expect(copy.query("x")).toBe(1);

@@ -3,7 +3,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BatchEntry } from "../src/index.js";
 import { Sessions } from "../src/sessions.js";
-import { applyNext, brief, close, codeOf, command, facts, NOOP, Numbers, numbersMachine, open } from "./helpers.js";
+import {
+  applyNext,
+  brief,
+  close,
+  codeOf,
+  command,
+  facts,
+  NOOP,
+  Numbers,
+  numbersMachine,
+  open,
+  restore,
+} from "./helpers.js";
 import { SlowModel } from "./model.js";
 
 const A: SessionId = { slot: 1, index: 0 };
@@ -222,7 +234,7 @@ test("is the slow model, with restarts from snapshots in between", () => {
         if (restart === 0) {
           const before = facts(machine);
           const next = numbersMachine(LIMITS);
-          next.restore([...machine.snapshot().chunks]);
+          restore(next, [...machine.snapshot().chunks]);
           expect(facts(next)).toEqual(before);
           machine = next;
         }
@@ -271,7 +283,7 @@ test("exactly once, however copies are duplicated, reordered, and cut by restore
         expect(machine.query(key)).toBe(1);
         if (restart === 0) {
           const next = numbersMachine();
-          next.restore(machine.snapshot().chunks);
+          restore(next, machine.snapshot().chunks);
           machine = next;
         }
       }

@@ -55,6 +55,7 @@ export interface ClusterParts {
 }
 
 const DIRECTORY = "/store";
+const SNAPSHOTS = "synod_snapshots";
 /** What every transport takes. */
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -73,6 +74,8 @@ export class Cluster {
   readonly #messages = new WeakMap<Uint8Array, Message>();
   readonly #sight: Sight;
   readonly #roles = new Map<NodeId, string>();
+  /** The last slot that each life was seen to have executed. */
+  readonly #applied = new WeakMap<Life, number>();
   framesSent = 0;
 
   constructor(parts: ClusterParts) {
@@ -290,7 +293,13 @@ export class Cluster {
       },
       random: random.fork(),
       logger: SILENT,
-      metrics: { ...UNCOUNTED, count: (name, _by, labels) => this.#counted(name, labels) },
+      metrics: {
+        ...UNCOUNTED,
+        count: (name, _by, labels) => {
+          if (name.startsWith(SNAPSHOTS)) judge.sometimes(textOf(name));
+          this.#counted(name, labels);
+        },
+      },
     };
     return createNode<Tagged<unknown>, unknown, unknown, unknown>({
       id,
@@ -374,6 +383,12 @@ export class Cluster {
     if (status.voting) this.#votes(id);
     else judge.sometimes("a damaged node learns");
     if ((status.leaseLeftMs ?? 0) > 0) this.#onlyLease(id);
+    judge.check(
+      applied >= (this.#applied.get(life) ?? 0),
+      "in-order apply",
+      () => `node ${id} goes back from slot ${this.#applied.get(life)} to ${applied}`,
+    );
+    this.#applied.set(life, applied);
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
     const shared = this.#sight.check(id, status);
     if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
@@ -410,7 +425,8 @@ export class Cluster {
 
   compareDigest(id: NodeId): void {
     const { life, node } = this.running.get(id) ?? {};
-    if (node !== undefined && life?.flipped === null) this.#sight.compare(id, node.digest());
+    if (node !== undefined && life?.flipped === null && !node.status().snapshot.installing)
+      this.#sight.compare(id, node.digest());
   }
 
   #roleChanged(id: NodeId, role: string): void {
@@ -469,6 +485,10 @@ export class Cluster {
     this.#p.trace?.({ atMs: this.#p.timeline.nowMs, ...make() });
   }
 }
+
+/** As in "snapshots taken". */
+const textOf = (name: string): string =>
+  name.slice(SNAPSHOTS.length - "snapshots".length, -"_total".length).replace("_", " ");
 
 type WithoutTime<T> = T extends unknown ? Omit<T, "atMs"> : never;
 

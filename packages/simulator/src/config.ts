@@ -186,7 +186,18 @@ function drawLimits(random: SeededRandom): Config["limits"] {
     digestEverySlots: random.pick([1, 4, 64]),
     ...(random.chance(0.3) ? { peerBytesMax: random.pick([1, 500, 20_000]) } : {}),
     ...(random.chance(0.2) ? { queueWaitMs: random.pick([1, 50]) } : {}),
+    ...drawSnapshots(random),
     ...(tiny ? { inFlightCommandsMax: random.int(1, 4), batchBytesMax: random.pick([1, 64, 1024]) } : {}),
+  };
+}
+
+/** So small that a node that was away for a moment needs a snapshot, in many parts. */
+function drawSnapshots(random: SeededRandom): Partial<NodeLimits> {
+  if (random.chance(0.3)) return {};
+  return {
+    snapshotLogBytes: random.pick([1, 500, 3_000, 20_000]),
+    snapshotTailBytesMax: random.pick([1, 1_000]),
+    snapshotChunkBytes: random.pick([50, 200, 131_072]),
   };
 }
 

@@ -29,6 +29,8 @@ export type Invariant =
   | "acknowledged writes survive"
   /** No message speaks of a promise, a vote or a mark that is not on disk. */
   | "durable before sent"
+  /** Only what a snapshot on disk covers is dropped. */
+  | "dropped log <= flushed snapshot"
   | "in-order apply"
   | "equal hashes at equal slots"
   /** The same command has the same result, and leaves the same state, on every replica. */

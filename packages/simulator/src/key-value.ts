@@ -1,4 +1,11 @@
-import { type Applied, type ApplyContext, type Codec, type StateMachine, SynodError } from "@synod/interface";
+import {
+  type Applied,
+  type ApplyContext,
+  type Codec,
+  type SnapshotSink,
+  type StateMachine,
+  SynodError,
+} from "@synod/interface";
 import { anyOutput, type AnyOutput, type Model } from "@synod/linearizability";
 import type { Workload } from "./workload.js";
 
@@ -45,15 +52,21 @@ export class KeyValueMachine implements StateMachine<KeyValueCommand, KeyValueQu
     yield new TextEncoder().encode(this.digest());
   }
 
-  restore(chunks: Iterable<Uint8Array>): void {
+  restore(): SnapshotSink {
     let text = "";
     const decoder = new TextDecoder();
-    for (const chunk of chunks) text += decoder.decode(chunk);
-    const { values, counts } = JSON.parse(text) as Record<"values" | "counts", [string, number][]>;
-    this.#values.clear();
-    this.#counts.clear();
-    for (const [key, value] of values) this.#values.set(key, value);
-    for (const [key, count] of counts) this.#counts.set(key, count);
+    return {
+      write: (chunk) => {
+        text += decoder.decode(chunk);
+      },
+      end: () => {
+        this.#values.clear();
+        this.#counts.clear();
+        const { values, counts } = JSON.parse(text) as Record<"values" | "counts", [string, number][]>;
+        for (const [key, value] of values) this.#values.set(key, value);
+        for (const [key, count] of counts) this.#counts.set(key, count);
+      },
+    };
   }
 
   digest(): string {

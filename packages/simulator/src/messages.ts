@@ -47,5 +47,11 @@ export function messageText(message: Message): string {
       return `${head} at slot ${message.slot}: ${message.chainHash} ${message.digest}`;
     case "quorumReadReply":
       return `${head} ${message.nonce}, vote ${message.highestVote}, chosen ${message.chosenUpTo}`;
+    case "snapshotOffer":
+      return `${head} ${message.hash} up to slot ${message.index}, ${message.bytes} bytes`;
+    case "snapshotAsk":
+      return `${head} ${message.hash} from byte ${message.offset}, ${message.length} bytes`;
+    case "snapshotChunk":
+      return `${head} ${message.hash} from byte ${message.offset}, ${message.bytes.length} bytes`;
   }
 }

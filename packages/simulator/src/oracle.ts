@@ -35,6 +35,8 @@ interface Held {
   chosenUpTo: Slot;
   /** The process that runs on it found votes missing up to this slot; 0 if it found none. */
   forgotUpTo: Slot;
+  /** Its snapshot has everything up to here. */
+  covered: Slot;
   /** Asked for and not acknowledged when the process ended: may be found later. */
   readonly underWay: Set<StorageWrite>;
 }
@@ -88,6 +90,7 @@ export class Oracle {
         chosen: new Map(),
         chosenUpTo: 0,
         forgotUpTo: 0,
+        covered: 0,
         underWay: new Set(),
       });
     }
@@ -138,7 +141,8 @@ export class Oracle {
       disk.chosen.set(slot, value);
       this.#takenForChosen(node, slot, value);
     }
-    this.#mark(node, disk, write.chosenUpTo ?? disk.chosenUpTo);
+    // A snapshot may have been saved since the write was made.
+    this.#mark(node, disk, Math.max(write.chosenUpTo ?? disk.chosenUpTo, disk.covered));
   }
 
   /** A store was opened again: everything that was acknowledged is in it, and nothing that was never written. */
@@ -161,6 +165,8 @@ export class Oracle {
     for (const slot of disk.chosen.keys()) if (slot > covered && !values.has(slot)) lost(`the value of slot ${slot}`);
     if (found.chosenUpTo < disk.forgotUpTo) disk.chosenUpTo = Math.min(disk.chosenUpTo, found.chosenUpTo);
     if (found.chosenUpTo < disk.chosenUpTo) lost(`the mark ${disk.chosenUpTo}; it found ${found.chosenUpTo}`);
+    if (covered < disk.covered) lost(`its snapshot of slot ${disk.covered}; it found ${covered}`);
+    if (covered > disk.covered) this.onSnapshotSaved(node, covered);
     this.#refuseInvented(node, disk, found);
     disk.underWay.clear();
     disk.promised = found.promised;
@@ -195,6 +201,27 @@ export class Oracle {
       () =>
         `node ${node} ${what}; it may have forgotten votes up to slot ${disk.forgotUpTo}, and knows ${disk.chosenUpTo}`,
     );
+  }
+  /** A snapshot of everything up to `index` is on disk. */
+  onSnapshotSaved(node: NodeId, index: Slot): void {
+    const disk = this.#disk(node);
+    this.#judge.check(
+      index <= this.#prefix,
+      "agreement",
+      () => `node ${node} saves a snapshot of slot ${index}; ${this.#prefix} are chosen`,
+    );
+    disk.covered = Math.max(disk.covered, index);
+    disk.chosenUpTo = Math.max(disk.chosenUpTo, index);
+  }
+
+  onDrop(node: NodeId, upTo: Slot): void {
+    const { covered } = this.#disk(node);
+    this.#judge.check(
+      upTo <= covered,
+      "dropped log <= flushed snapshot",
+      () => `node ${node} drops its log up to ${upTo}; its snapshot has ${covered}`,
+    );
+    this.#judge.sometimes("log dropped");
   }
 
   #refuseInvented(node: NodeId, disk: Held, found: Recovered): void {
@@ -236,7 +263,7 @@ export class Oracle {
       "acknowledged writes survive",
       () => `node ${node}: the mark fell from ${disk.chosenUpTo} to ${mark}`,
     );
-    for (let slot = disk.chosenUpTo + 1; slot <= mark; slot++) {
+    for (let slot = Math.max(disk.chosenUpTo, disk.covered) + 1; slot <= mark; slot++) {
       const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
       if (value === undefined) {
         this.#judge.fail("durable before sent", `node ${node} marks slot ${slot}, whose value is not on disk`);
@@ -276,6 +303,10 @@ export class Oracle {
         return;
       case "accept":
         message.values.forEach((value, i) => this.#proposed({ ballot: message.ballot, value }, message.firstSlot + i));
+        return;
+      case "snapshotOffer":
+        durable(message.index <= disk.covered, () => `its snapshot has ${disk.covered}, not ${message.index}`);
+        this.#judge.sometimes("snapshot offered");
         return;
       case "learn":
         message.values.forEach((value, i) => this.#takenForChosen(from, message.firstSlot + i, value));

@@ -83,7 +83,7 @@ export function faultyPorts(ports: Ports, faults: PortFaults): Ports {
         return storage.write(write).then(() => faults.pass("storage.write, later"));
       },
       saveSnapshot: (index, chunks) => storage.saveSnapshot(index, chunks),
-      readSnapshot: () => storage.readSnapshot(),
+      readSnapshot: (part) => storage.readSnapshot(part),
       drop: (upTo) => storage.drop(upTo),
       close: () => storage.close(),
     },

@@ -65,7 +65,13 @@ export function watchedMachine<Command, Query, Result, Answer>(
     },
     query: (query: Query) => pure("query", () => inner.query(query)),
     snapshot: () => inner.snapshot(),
-    restore: (chunks: Iterable<Uint8Array>) => pure("restore", () => inner.restore(chunks)),
+    restore: () => {
+      const sink = pure("restore", () => inner.restore());
+      return {
+        write: (chunk: Uint8Array) => pure("restore", () => sink.write(chunk)),
+        end: () => pure("restore", () => sink.end()),
+      };
+    },
     ...(inner.version === undefined ? {} : { version: inner.version }),
     ...(inner.digest === undefined ? {} : { digest: () => (inner.digest?.() ?? "") + watch.flipped() }),
     ...(inner.nextDeadline === undefined ? {} : { nextDeadline: () => inner.nextDeadline?.() ?? null }),

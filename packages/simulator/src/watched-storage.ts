@@ -1,4 +1,4 @@
-import type { NodeId, Recovered, Storage, StorageOpen, StorageWrite } from "@synod/interface";
+import type { NodeId, Recovered, SnapshotInfo, Storage, StorageOpen, StorageWrite } from "@synod/interface";
 import type { Oracle } from "./oracle.js";
 import type { Life } from "./process.js";
 
@@ -43,9 +43,37 @@ export function watchedStorage(
       oracle.onWriteDone(id, write);
       note("write done");
     },
-    saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
-    readSnapshot: () => inner.readSnapshot(),
-    drop: (upTo) => inner.drop(upTo),
+    saveSnapshot: async (index, chunks) => {
+      if (closed) watch.writtenLate();
+      let info: SnapshotInfo;
+      try {
+        info = await inner.saveSnapshot(index, chunks);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
+      if (!life.alive) return never;
+      oracle.onSnapshotSaved(id, index);
+      note(`snapshot of slot ${index} saved, ${info.bytes} bytes`);
+      return info;
+    },
+    readSnapshot: async function* (part) {
+      try {
+        yield* inner.readSnapshot(part);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
+    },
+    drop: async (upTo) => {
+      oracle.onDrop(id, upTo);
+      try {
+        await inner.drop(upTo);
+      } catch (error) {
+        watch.failed();
+        throw error;
+      }
+    },
     close: () => {
       closed = true;
       return inner.close();

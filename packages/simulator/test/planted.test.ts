@@ -9,7 +9,7 @@ function storageLike(inner: Storage, changed: Partial<Storage>): Storage {
     open: (options) => inner.open(options),
     write: (write) => inner.write(write),
     saveSnapshot: (index, chunks) => inner.saveSnapshot(index, chunks),
-    readSnapshot: () => inner.readSnapshot(),
+    readSnapshot: (part) => inner.readSnapshot(part),
     drop: (upTo) => inner.drop(upTo),
     close: () => inner.close(),
     ...changed,
@@ -193,7 +193,11 @@ describe("what is broken on purpose is found", () => {
 describe("a smaller run that fails as well", () => {
   test("few faults are left, and the reduction repeats the failure", { timeout: 120_000 }, async () => {
     const planted = { storage: acknowledgesFirst };
-    const found = await firstFailure(range(1, 40), "swarm", planted);
+    let found = await firstFailure(range(1, 40), "swarm", planted);
+    // One that takes some doing to make smaller.
+    while (found !== null && found !== undefined && found.strikes <= 3 && found.seed < 40) {
+      found = await firstFailure(range(found.seed + 1, 40), "swarm", planted);
+    }
     const seed = found?.seed ?? 0;
     const shrunk = await shrink((reduce) => run(seed, "swarm", { ...planted, reduce }));
     const { reduction = {}, report } = shrunk ?? {};

@@ -6,6 +6,7 @@ import {
   type Recovered,
   type Slot,
   type SnapshotInfo,
+  type SnapshotPart,
   type Storage,
   type StorageOpen,
   type StorageWrite,
@@ -156,13 +157,20 @@ class FileStorage implements Storage, AsyncDisposable {
     }
   }
 
-  async *readSnapshot(): AsyncGenerator<Uint8Array> {
+  async *readSnapshot(part?: SnapshotPart): AsyncGenerator<Uint8Array> {
     this.#usable();
     const { directory } = this.#settings;
     if (this.#snapshot === null) throw new SynodError("InvalidArgument", "No snapshot has been saved.");
-    const { index } = this.#snapshot;
+    const { index, bytes } = this.#snapshot;
+    const offset = part?.offset ?? 0;
+    if ((part !== undefined && part.index !== index) || !(offset >= 0 && offset <= bytes)) {
+      throw new SynodError(
+        "InvalidArgument",
+        `The saved snapshot is of slot ${index} and has ${bytes} bytes; asked for slot ${part?.index} from byte ${offset}.`,
+      );
+    }
     try {
-      for await (const chunk of readSnapshotFile(this.#place(), join(directory, snapshotName(index)), index)) {
+      for await (const chunk of readSnapshotFile(this.#place(), join(directory, snapshotName(index)), index, offset)) {
         yield chunk;
         this.#usable();
       }

@@ -107,12 +107,20 @@ export async function inspectSnapshot(place: SnapshotPlace, index: Slot): Promis
 }
 
 /** @throws SynodError `StoreDamaged`, `VersionUnsupported` */
-export async function* readSnapshotFile(place: SnapshotPlace, file: string, index: Slot): AsyncGenerator<Uint8Array> {
+export async function* readSnapshotFile(
+  place: SnapshotPlace,
+  file: string,
+  index: Slot,
+  offset = 0,
+): AsyncGenerator<Uint8Array> {
   const handle = await place.fileSystem.open(file, "read");
   try {
     await checkHeader(handle, file, place.storeId, index);
-    let at = HEADER_BYTES;
-    let total = 0;
+    // All chunks but the last are of one size.
+    const skipped = Math.floor(offset / CHUNK_BYTES_MAX);
+    let skip = offset % CHUNK_BYTES_MAX;
+    let at = HEADER_BYTES + skipped * (CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX);
+    let total = skipped * CHUNK_BYTES_MAX;
     let whole = 0;
     for (;;) {
       const head = await readExactly(handle, file, at, CHUNK_HEADER_BYTES);
@@ -124,11 +132,13 @@ export async function* readSnapshotFile(place: SnapshotPlace, file: string, inde
       whole = crc32(data, whole);
       total += length;
       at += CHUNK_HEADER_BYTES + length;
-      yield data;
+      if (skip < data.length) yield data.subarray(skip);
+      skip = 0;
     }
     const footer = decodeFooter(await readExactly(handle, file, at, FOOTER_BYTES), file, at, index);
     const size = await handle.size();
-    if (footer.bytes !== total || footer.checksum !== whole || at + FOOTER_BYTES !== size) {
+    const rightSum = skipped > 0 || footer.checksum === whole;
+    if (footer.bytes !== total || !rightSum || at + FOOTER_BYTES !== size) {
       throw damaged(file, at, "the chunks are not those that the footer was written for");
     }
   } finally {

@@ -5,6 +5,7 @@ import {
   type Recovered,
   type Slot,
   type SnapshotInfo,
+  type SnapshotPart,
   type Storage,
   type StorageOpen,
   type StorageWrite,
@@ -164,12 +165,18 @@ class MemoryStorage implements Storage, AsyncDisposable {
     }
   }
 
-  async *readSnapshot(): AsyncGenerator<Uint8Array> {
+  async *readSnapshot(part?: SnapshotPart): AsyncGenerator<Uint8Array> {
     this.#check();
     if (this.#snapshot === null) throw new SynodError("InvalidArgument", "No snapshot has been saved.");
-    for (const chunk of this.#snapshot.chunks) {
-      yield chunk.slice();
-      this.#check();
+    const { info, chunks } = this.#snapshot;
+    checkPart(part, info);
+    let skip = part?.offset ?? 0;
+    for (const chunk of chunks) {
+      if (skip < chunk.length) {
+        yield chunk.slice(skip);
+        this.#check();
+      }
+      skip = Math.max(0, skip - chunk.length);
     }
   }
 
@@ -211,6 +218,14 @@ class MemoryStorage implements Storage, AsyncDisposable {
       );
     }
   }
+}
+
+function checkPart(part: SnapshotPart | undefined, { index, bytes }: SnapshotInfo): void {
+  if (part === undefined || (part.index === index && part.offset >= 0 && part.offset <= bytes)) return;
+  throw new SynodError(
+    "InvalidArgument",
+    `The saved snapshot is of slot ${index} and has ${bytes} bytes; asked for slot ${part.index} from byte ${part.offset}.`,
+  );
 }
 
 function format(create: NonNullable<StorageOpen["create"]>, random: Random): StoreIdentity {

@@ -38,9 +38,12 @@ function counter(): StateMachine<number, null, number> {
     apply: (x) => ({ result: (value += x) }),
     query: () => value,
     snapshot: () => [encode(value)],
-    restore: ([bytes]) => {
-      value = bytes === undefined ? 0 : decode(bytes);
-    },
+    restore: () => ({
+      write: (bytes) => {
+        value = decode(bytes);
+      },
+      end: () => undefined,
+    }),
   };
 }
 

@@ -73,9 +73,9 @@ export const acceptorMutants: readonly Mutant[] = [
     title: "The acceptor votes in a ballot below its promise",
     patches: [
       acceptor(
-        `if (slot <= this.#snapshotIndex) return { kind: "already" };
+        `if (slot <= this.#compactedUpTo) return { kind: "already" };
     if (before(ballot, this.#promised)) return { kind: "rejected" };`,
-        `if (slot <= this.#snapshotIndex) return { kind: "already" };`,
+        `if (slot <= this.#compactedUpTo) return { kind: "already" };`,
       ),
       handlers(
         `if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);

@@ -11,6 +11,7 @@ import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
 import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
+import { snapshotMutants } from "./snapshots.js";
 import { storageMutants } from "./storage.js";
 import { versionMutants } from "./versions.js";
 import { transferMutants } from "./transfer.js";
@@ -30,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...serviceMutants,
   ...nodeMutants,
   ...flowMutants,
+  ...snapshotMutants,
   ...storageMutants,
   ...damageMutants,
   ...wireMutants,

@@ -31,6 +31,12 @@ export type CoreInvariant =
   | "acknowledged writes survive"
   /** No message speaks of a promise, a vote or a mark that is not on disk, and no mark covers a value that is not. */
   | "durable before sent"
+  /** Only what a snapshot on disk covers is dropped, in memory and on disk. */
+  | "dropped log <= flushed snapshot"
+  /** The bytes of a snapshot come in order, and all of the same one, whoever sends them. */
+  | "snapshots in one piece"
+  /** What a replica has executed, knows as chosen or promised never gets less in one life. */
+  | "nothing goes back"
   | "in-order apply"
   /** No proposal lies more than `alpha` above the chosen prefix. */
   | "window"

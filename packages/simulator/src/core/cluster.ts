@@ -7,6 +7,7 @@ import { CoreNode, type Life } from "./node.js";
 import { CoreOracle } from "./oracle.js";
 import { Leases } from "./leases.js";
 import { Reads } from "./reads.js";
+import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
 import { idOf, valueOf } from "./values.js";
 import { World } from "./world.js";
 
@@ -21,6 +22,8 @@ export interface CoreClusterOptions {
   readonly drift: number;
   readonly echo: number;
   readonly freeze: boolean;
+  /** None are taken by default. */
+  readonly plan?: SnapshotPlan;
   /** Longest value. */
   readonly valueBytesMax: number;
   /** Part of the reads that ask a quorum. */
@@ -61,8 +64,10 @@ export class CoreCluster {
     this.#quorumReads = options.quorumReads ?? 0;
     this.#reading = options.reading ?? options.random.fork();
     const { world, oracle, network, reads } = this;
+    const plan = options.plan ?? NO_SNAPSHOTS;
     const parts = {
       ...options,
+      plan,
       world,
       oracle,
       network,

@@ -2,6 +2,7 @@ import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
 import type { Message, ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { CoreNetworkOptions } from "./network.js";
+import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
 
 /**
  * `short`: three replicas, a hundred commands, everything may fail. `network`, `disk`: hostile there, kind elsewhere.
@@ -52,6 +53,7 @@ export interface CoreConfig {
   readonly drift: number;
   readonly echo: number;
   readonly freeze: boolean;
+  readonly plan: SnapshotPlan;
   readonly valueBytesMax: number;
   /** Slots that are chosen before the run ends, if any progress is possible. */
   readonly slotsMin: number;
@@ -85,6 +87,9 @@ const LOSABLE: readonly Message["kind"][] = [
   "forwardReply",
   "readIndexReply",
   "transferTo",
+  "snapshotOffer",
+  "snapshotAsk",
+  "snapshotChunk",
 ];
 
 export const drawKind = (random: SeededRandom): Message["kind"] => random.pick(LOSABLE);
@@ -199,6 +204,23 @@ function drawLimits(random: SeededRandom): Partial<ReplicaSettings> {
   };
 }
 
+/** Chunks and tails are so small that every snapshot has many parts and a short absence needs one. */
+function drawSnapshots(random: SeededRandom): {
+  readonly plan: SnapshotPlan;
+  readonly settings: Partial<ReplicaSettings>;
+} {
+  if (random.chance(0.3)) return { plan: NO_SNAPSHOTS, settings: {} };
+  const bytes = random.pick([1, 40, 300]);
+  const plan = {
+    everySlots: random.pick([1, 5, 20]),
+    bytes,
+    own: random.pick([0, 0.2, 1]),
+    damaged: random.pick([0, 0, 0.3]),
+  };
+  const snapshotChunkBytes = Math.max(1, Math.floor(bytes / random.pick([1, 4, 20])));
+  return { plan, settings: { snapshotChunkBytes, retainedBytesMax: random.pick([1, 200, 1_000]) } };
+}
+
 /**
  * Leases, in a third of the runs: clocks keep their bound, then. A paused process finds that time went on, as it does for one
  * that the system stopped; a clock that jumps is beyond every bound.
@@ -223,12 +245,15 @@ function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {
   const network = profile === "network" || (profile !== "disk" && (either || random.chance(0.5)));
   const disk = profile === "disk" || (profile !== "network" && (!either || random.chance(0.5)));
   const short = profile === "short";
+  const { plan, settings } = drawSnapshots(random);
   return {
+    plan,
     configuration: drawConfiguration(random, profile),
     settings: {
       electionTimeoutMs: TIMEOUT_MS,
       resendMs: random.pick([10, 30, 50]),
       ...drawLimits(random),
+      ...settings,
     },
     priorities: random.chance(0.3) ? Array.from({ length: 8 }, () => random.int(0, 2)) : [],
     network: network ? drawNetwork(random) : KIND_NETWORK,

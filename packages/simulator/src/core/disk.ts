@@ -1,5 +1,5 @@
 import type { Ballot, Slot, StorageWrite, Vote } from "@synod/interface";
-import type { ReplicaOptions } from "@synod/multipaxos";
+import type { ReplicaOptions, SnapshotFacts } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 
 /** What one node has on disk, as `Storage` would return it. */
@@ -36,6 +36,7 @@ export class Disk {
     this.chosenUpTo = this.forgotUpTo > mark ? mark : this.chosenUpTo;
     return true;
   }
+  snapshot: SnapshotFacts | null = null;
 
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;
@@ -45,19 +46,29 @@ export class Disk {
       this.votes.set(vote.slot, vote);
     }
     for (const { slot, value } of write.chosen) this.chosen.set(slot, value);
-    this.chosenUpTo = write.chosenUpTo ?? this.chosenUpTo;
+    this.chosenUpTo = Math.max(this.chosenUpTo, write.chosenUpTo ?? 0);
     this.leaseMs = Math.max(this.leaseMs, write.leaseMs ?? 0);
+  }
+
+  drop(upTo: Slot): void {
+    for (const slot of this.votes.keys()) if (slot <= upTo) this.votes.delete(slot);
+    for (const slot of this.chosen.keys()) if (slot <= upTo) this.chosen.delete(slot);
   }
 
   recovered(): ReplicaOptions["recovered"] {
     if (this.forgot) while (this.chosen.has(this.chosenUpTo + 1)) this.chosenUpTo++;
+    const covered = this.snapshot?.index ?? 0;
+    const above = ({ slot }: { readonly slot: Slot }): boolean => slot > covered;
     return {
       promised: this.promised,
-      votes: [...this.votes.values()].sort((a, b) => a.slot - b.slot),
-      chosen: [...this.chosen].map(([slot, value]) => ({ slot, value })).sort((a, b) => a.slot - b.slot),
+      votes: [...this.votes.values()].filter(above).sort((a, b) => a.slot - b.slot),
+      chosen: [...this.chosen]
+        .map(([slot, value]) => ({ slot, value }))
+        .filter(above)
+        .sort((a, b) => a.slot - b.slot),
       chosenUpTo: this.chosenUpTo,
       leaseMs: this.leaseMs,
-      snapshot: null,
+      snapshot: this.snapshot && { index: covered, bytes: this.snapshot.bytes },
       ...(this.forgotUpTo > 0 ? { damage: { upTo: this.forgotUpTo, places: [] } } : {}),
     };
   }

@@ -16,6 +16,7 @@ import type { CoreNetwork } from "./network.js";
 import type { CoreOracle } from "./oracle.js";
 import type { Leases } from "./leases.js";
 import type { Reads } from "./reads.js";
+import { CoreSnapshots, newSnapshotLife, type SnapshotLife, type SnapshotPlan } from "./snapshots.js";
 import { rankOf, rankText } from "./values.js";
 import type { World } from "./world.js";
 
@@ -47,6 +48,7 @@ export interface CoreNodeParts {
   readonly leases: Leases;
   /** A process that leads goes on after a pause, and has not looked at the clock. */
   readonly onResume: (id: NodeId) => void;
+  readonly plan: SnapshotPlan;
 }
 
 interface Writing {
@@ -67,6 +69,9 @@ export interface Life {
   applyPlanned: boolean;
   /** Rank of the highest promise seen. */
   promised: number;
+  /** The most that it said to have executed, and to know as chosen. */
+  most: { applied: Slot; chosenUpTo: Slot };
+  readonly snapshots: SnapshotLife;
   readonly waitingReads: ReadReady[];
   /** Forwards that this life was given to propose, and those that it answered as not proposed. */
   readonly taken: Set<string>;
@@ -77,6 +82,7 @@ export interface Life {
 export class CoreNode {
   readonly id: NodeId;
   readonly disk: Disk = new Disk();
+  readonly snapshots: CoreSnapshots;
   life: Life | null = null;
   diskMs: readonly [number, number];
   armed: ArmedCrash | null = null;
@@ -92,6 +98,26 @@ export class CoreNode {
     this.id = id;
     this.#p = parts;
     this.diskMs = parts.diskMs;
+    const host = {
+      id,
+      disk: this.disk,
+      later: (life: Life, ms: readonly [number, number], action: () => void) => {
+        const { world } = parts;
+        world.after(world.random.between(ms[0], ms[1]), () => this.#whenAwake(life, action));
+      },
+      onDisk: (life: Life, action: () => void) => {
+        const { world } = parts;
+        world.after(world.random.between(this.diskMs[0], this.diskMs[1]), () => {
+          if (this.life === life) action();
+        });
+      },
+      settle: (life: Life) => {
+        if (this.life !== life) return;
+        this.#settle(life, life.replica.takeEffects());
+        this.#answerReads(life);
+      },
+    };
+    this.snapshots = new CoreSnapshots(host, parts);
   }
 
   get leads(): boolean {
@@ -111,7 +137,10 @@ export class CoreNode {
     this.#lives++;
     const bootId = `${this.id}:${this.#lives}`;
     const recovered = this.disk.recovered();
-    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings });
+    const snapshotHash = this.disk.snapshot?.hash;
+    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings, snapshotHash });
+    const covered = recovered.snapshot?.index ?? 0;
+    this.#p.oracle.onBoot(this.id);
     const { promised, chosenUpTo } = replica.status();
     check(
       rankOf(promised) >= rankOf(recovered.promised) && chosenUpTo >= recovered.chosenUpTo,
@@ -125,10 +154,12 @@ export class CoreNode {
       bootId,
       outbox: new Outbox(),
       writing: null,
-      handedOut: 0,
-      applied: 0,
+      handedOut: covered,
+      applied: covered,
       applyPlanned: false,
       promised: rankOf(promised),
+      most: { applied: 0, chosenUpTo: 0 },
+      snapshots: newSnapshotLife(),
       waitingReads: [],
       taken: new Set(),
       refused: new Set(),
@@ -264,6 +295,7 @@ export class CoreNode {
     const { voting } = replica.status();
     replica.receive(from, message);
     const effects = replica.takeEffects();
+    if (effects.compactedUpTo !== null) this.#p.oracle.onCompacted(this.id, effects.compactedUpTo);
     if (!voting) this.#p.world.sometimes("a damaged node learns");
     else this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
     this.#settle(life, effects);
@@ -281,6 +313,16 @@ export class CoreNode {
       () => `node ${this.id}: from ${rankText(life.promised)} to ${rankText(promised)}`,
     );
     life.promised = promised;
+    const { applied, chosenUpTo } = status;
+    check(
+      applied >= life.most.applied && chosenUpTo >= life.most.chosenUpTo && applied <= chosenUpTo,
+      "nothing goes back",
+      () => `node ${this.id}: applied ${applied} and chosen ${chosenUpTo}, after ${JSON.stringify(life.most)}`,
+    );
+    life.most = { applied, chosenUpTo };
+    const tail = (status.snapshot?.index ?? 0) - status.compactedUpTo;
+    const tailMax = settings.retainedBytesMax ?? Infinity;
+    check(tail * 64 <= tailMax, "memory bounds", () => `node ${this.id} keeps ${tail} slots that its snapshot has`);
     const { openSlots, openBytes } = status;
     for (const { sentBytes, withheldBytes } of status.peers) {
       const { creditBytesMax = Infinity } = settings;
@@ -314,7 +356,9 @@ export class CoreNode {
     }
     for (const { outcome } of effects.forwardOutcomes) world.sometimes(`forward ${outcome}`);
     this.#p.leases.look(this);
+    this.snapshots.onEffects(life, effects);
     this.#execute(life);
+    this.snapshots.consider(life);
     this.#startWrite(life);
     if (this.life !== life) return;
     this.#leave(life, life.outbox.add(effects.sends));
@@ -338,6 +382,7 @@ export class CoreNode {
     for (const { to, message } of sends) {
       oracle.onSend(this.id, message, this.disk);
       if (message.kind === "promise" && message.lastSlot !== null) world.sometimes("promise page");
+      else if (message.kind === "snapshotOffer") world.sometimes("snapshot offered");
       else if (message.kind === "fetch" || message.kind === "reject") world.sometimes(message.kind);
       if (message.kind === "forwardReply" && message.outcome === "notProposed") {
         life.refused.add(`${message.bootId}#${message.sequence}`);
@@ -390,7 +435,7 @@ export class CoreNode {
   }
 
   #execute(life: Life): void {
-    if (life.applyPlanned || life.applied === life.handedOut) return;
+    if (life.applyPlanned || life.applied === life.handedOut || life.snapshots.installing) return;
     const { applyMs, world } = this.#p;
     if (applyMs === 0) {
       life.applied = life.handedOut;
@@ -402,6 +447,7 @@ export class CoreNode {
     world.after(world.random.between(0, applyMs), () =>
       this.#whenAwake(life, () => {
         life.applyPlanned = false;
+        if (life.snapshots.installing || life.applied >= life.handedOut) return;
         life.applied = world.random.int(life.applied + 1, life.handedOut);
         this.turn(() => this.#tellApplied(life));
         this.#answerReads(life);

@@ -38,6 +38,9 @@ export class CoreOracle {
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
+  /** By node: what the snapshot on its disk holds, and what it has forgotten. */
+  readonly #covered: Slot[] = [];
+  readonly #compacted: Slot[] = [];
   /** Whether the nodes of a set of bits are a quorum; undefined if not yet asked. */
   readonly #quorums: { readonly phase1: (boolean | undefined)[]; readonly phase2: (boolean | undefined)[] } = {
     phase1: [],
@@ -121,10 +124,26 @@ export class CoreOracle {
     );
   }
 
+  /** A snapshot of everything up to `index` is on disk. */
+  onSnapshot(node: NodeId, index: Slot): void {
+    check(index <= this.#prefix, "agreement", () => `node ${node}: a snapshot of ${index}; ${this.#prefix} are chosen`);
+    this.#covered[node] = index;
+  }
+
+  /** Votes and values up to here are forgotten. */
+  onCompacted(node: NodeId, upTo: Slot): void {
+    this.#compacted[node] = upTo;
+  }
+
+  /** A node starts anew with what its disk holds. */
+  onBoot(node: NodeId): void {
+    this.#compacted[node] = this.#covered[node] ?? 0;
+  }
+
   /** The write has been applied: the mark stands for values that are there. */
   onMark(node: NodeId, disk: Disk, from: Slot): void {
     check(disk.chosenUpTo >= from, "promise never falls", () => `node ${node}: the chosen mark falls from ${from}`);
-    for (let slot = from + 1; slot <= disk.chosenUpTo; slot++) {
+    for (let slot = Math.max(from, this.#covered[node] ?? 0) + 1; slot <= disk.chosenUpTo; slot++) {
       const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
       if (value !== undefined) this.#isChosen(node, slot, value);
       else check(false, "durable before sent", () => `node ${node} marks slot ${slot}, whose value is not on disk`);
@@ -235,6 +254,10 @@ export class CoreOracle {
     if ("durableUpTo" in message && message.durableUpTo > disk.chosenUpTo) {
       check(false, "durable before sent", () => sends(`mark ${message.durableUpTo}`));
     }
+    if (kind === "snapshotOffer") {
+      const covered = this.#covered[from] ?? 0;
+      check(message.index <= covered, "durable before sent", () => sends(`of ${message.index}; ${covered} is saved`));
+    }
     if (kind === "prepare" || kind === "promise") {
       const rank = rankOf(message.ballot);
       check((this.#promised[from] ?? 0) >= rank, "durable before sent", () => sends(`promise ${rankText(rank)}`));
@@ -301,6 +324,8 @@ export class CoreOracle {
       const slot = message.firstSlot + i;
       const chosen = this.#slots[slot]?.chosen ?? null;
       if (chosen !== null && chosen.id !== idOf(message.values[i] as Uint8Array)) continue;
+      // A vote would be forgotten at once; the answer says that the slot is chosen.
+      if (slot <= (this.#compacted[node] ?? 0)) continue;
       const voted = votes.some(
         (vote) => vote.kind === "accepted" && vote.slots.some(([first, last]) => first <= slot && slot <= last),
       );

@@ -83,6 +83,7 @@ export class CoreRecovery {
     network.options = { delayMs: [0.5, 3], tail: 0, loss: 0, duplication: 0, replay: 0 };
     for (const node of nodes) {
       node.healDisk([0, 1]);
+      node.snapshots.healed = true;
       node.resume();
       if (this.#core.includes(node)) node.boot();
       else this.#leaveBroken(node);
@@ -117,7 +118,7 @@ export class CoreRecovery {
 
   /** Where a frame or a window holds one value only, each slot costs a round trip. */
   #slackMs(): number {
-    const { settings, configuration } = this.#config;
+    const { settings, configuration, plan } = this.#config;
     const { frameValueBytesMax = Infinity, creditBytesMax = Infinity, applyBytesMax = Infinity } = settings;
     // Without room for the next value it is asked for in the next round only.
     const cramped = Math.min(creditBytesMax, applyBytesMax) < 1_000;
@@ -128,7 +129,10 @@ export class CoreRecovery {
     // A lease that somebody was granted before the healing, or may have been before a restart, is waited for.
     const { lease } = configuration;
     const leaseMs = lease === undefined ? 0 : 2 * lease.durationMs + 2 * TIMEOUT_MS;
-    return (small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0) + 20 + leaseMs;
+    // A transfer may have to begin anew once, and takes a round trip for each part at first.
+    const parts = plan.bytes / (settings.snapshotChunkBytes ?? Infinity) + 2;
+    const snapshotMs = plan.everySlots > 0 ? 2 * 12 * parts + 4 * TIMEOUT_MS : 0;
+    return (small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0) + 20 + leaseMs + snapshotMs;
   }
 
   /** The leader of the healed core. One of the rest may lead it too, where it is whole. */

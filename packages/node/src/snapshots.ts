@@ -1,0 +1,328 @@
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  type NodeId,
+  type SnapshotInfo,
+  type Storage,
+  SynodError,
+} from "@synod/interface";
+import type { Message, Replica, SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
+import { ContentHash, type ReplicatedMachine } from "@synod/rsm";
+import type { Applier } from "./applier.js";
+import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
+import { SnapshotReceiving } from "./snapshot-receiving.js";
+import { SnapshotServing } from "./snapshot-serving.js";
+import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
+
+export interface SnapshotsOptions {
+  readonly replica: Replica;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly limits: NodeLimits;
+  readonly applier: Applier;
+  readonly now: () => number;
+  /** Runs something in a turn: nothing here touches the replica outside of one. */
+  readonly inTurn: (run: () => void) => void;
+  readonly send: (to: NodeId, message: Message) => void;
+  /** The state has skipped slots whose outcomes nobody here was told. */
+  readonly outcomesMissed: () => void;
+  readonly emit: (event: NodeEvent) => void;
+  readonly fail: (cause: unknown) => void;
+}
+
+/** Making and reading a snapshot may take this long at a time; then the turn of everything else comes. */
+const SLICE_MS = 2;
+
+/** A snapshot is written again only after so large a part of its size was logged: a big state is not rewritten all the time. */
+const STATE_PART = 0.5;
+
+/** A snapshot that is being served stays until no part was asked for in so many election timeouts, … */
+const KEPT_TIMEOUTS = 8;
+
+/** … or the log has grown so many times over. */
+const KEPT_PART = 4;
+
+interface Taking {
+  readonly index: number;
+  bytes: number;
+  readonly done: Promise<SnapshotInfo>;
+}
+
+/** Takes snapshots, gives them to peers, and installs those of peers: one of these at a time, in small steps. */
+export class Snapshots {
+  readonly #o: SnapshotsOptions;
+  readonly #serving: SnapshotServing;
+  #taking: Taking | null = null;
+  #receiving: SnapshotReceiving | null = null;
+  #installing: SnapshotFacts | null = null;
+  /** Bytes executed when the last snapshot was made. */
+  #bytesThen = 0;
+  #heldSinceMs: number | null = null;
+  #heldBytes: number;
+  /** Ends the wait for a turn that will never come. */
+  #abandon: ((reason: SynodError) => void) | null = null;
+  #dropping = false;
+  #dropUpTo = 0;
+  #stopped = false;
+
+  constructor(options: SnapshotsOptions) {
+    this.#o = options;
+    this.#serving = new SnapshotServing(options);
+    this.#heldBytes = options.replica.status().snapshot?.bytes ?? 0;
+  }
+
+  /** The state machine takes in a snapshot: it executes and answers nothing. */
+  get installing(): boolean {
+    return this.#installing !== null;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#serving.stop();
+    this.#receiving?.giveUp();
+    this.#abandon?.(new SynodError("Closed", "the node was closed while it took a snapshot"));
+  }
+
+  status(): NodeSnapshotStatus {
+    const { replica, now } = this.#o;
+    const { snapshot, receiving } = replica.status();
+    const taking = this.#taking;
+    return {
+      index: snapshot?.index ?? 0,
+      bytes: snapshot?.bytes ?? 0,
+      ageMs: this.#heldSinceMs === null || this.#stopped ? null : now() - this.#heldSinceMs,
+      taking: taking && { index: taking.index, bytes: taking.bytes },
+      receiving: receiving && {
+        index: receiving.snapshot.index,
+        bytes: receiving.snapshot.bytes,
+        received: receiving.received,
+        from: receiving.from,
+      },
+      installing: this.installing,
+      sending: this.#serving.progress,
+    };
+  }
+
+  peerLost(peer: NodeId): void {
+    this.#serving.lost(peer);
+  }
+
+  // ---- taking
+
+  /** At the end of a turn: begins a snapshot where enough was executed since the last one. */
+  consider(): void {
+    const { applier, limits } = this.#o;
+    const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
+    const bytes = applier.bytesExecuted - this.#bytesThen;
+    if (this.#busy || bytes < due) return;
+    // A peer that is being served would have to begin anew, each time again where its link is slow.
+    const servedMs = this.#o.now() - this.#serving.lastMs;
+    if (bytes < KEPT_PART * due && servedMs < KEPT_TIMEOUTS * limits.electionTimeoutMs) return;
+    this.#take().catch(() => undefined);
+  }
+
+  /** At the caller's wish. */
+  async take(): Promise<SnapshotInfo> {
+    const { replica, machine } = this.#o;
+    const busy = this.#receiving !== null || this.#installing !== null;
+    if (busy) throw new SynodError("Busy", "this node is receiving a snapshot from a peer: try again later");
+    if (this.#taking !== null) return this.#taking.done;
+    const held = replica.status().snapshot;
+    if (machine.applied === 0) throw new SynodError("InvalidArgument", "nothing has been executed yet");
+    if (held !== null && held.index === machine.applied) return { index: held.index, bytes: held.bytes };
+    return this.#take();
+  }
+
+  get #busy(): boolean {
+    return this.#stopped || this.#taking !== null || this.#receiving !== null || this.#installing !== null;
+  }
+
+  #take(): Promise<SnapshotInfo> {
+    const { machine, replica, storage, applier, now } = this.#o;
+    const { index, chunks } = machine.snapshot();
+    // What the turn has executed and not yet said; a slot is never said twice.
+    replica.appliedUpTo(index);
+    const front = snapshotFront(replica.snapshotHead(index));
+    const hash = new ContentHash();
+    const startedMs = now();
+    const bytesThen = applier.bytesExecuted;
+    const done = (async () => {
+      const info = await storage.saveSnapshot(index, this.#sliced(front, chunks, hash));
+      return new Promise<SnapshotInfo>((resolve, reject) => {
+        this.#abandon = reject;
+        this.#o.inTurn(() => {
+          this.#taking = null;
+          this.#bytesThen = bytesThen;
+          this.#taken({ index, hash: hash.hex(), bytes: info.bytes }, startedMs);
+          this.#abandon = null;
+          resolve(info);
+        });
+      });
+    })();
+    this.#taking = { index, bytes: 0, done };
+    done.catch((cause: unknown) => {
+      this.#taking = null;
+      this.#o.fail(cause);
+    });
+    return done;
+  }
+
+  #taken(facts: SnapshotFacts, startedMs: number): void {
+    const { replica, logger, metrics, emit, now } = this.#o;
+    replica.snapshotTaken(facts);
+    this.#heldSinceMs = now();
+    this.#heldBytes = facts.bytes;
+    const tookMs = now() - startedMs;
+    const { index, bytes } = facts;
+    logger.info("a snapshot was taken", { index, bytes, tookMs });
+    metrics.count("synod_snapshots_taken_total");
+    metrics.observe("synod_snapshot_take_ms", tookMs);
+    emit({ kind: "snapshotTaken", index, bytes });
+  }
+
+  async *#sliced(
+    front: Uint8Array,
+    chunks: Generator<Uint8Array, void>,
+    hash: ContentHash,
+  ): AsyncGenerator<Uint8Array, void> {
+    try {
+      hash.add(front);
+      yield front;
+      let sliceMs = this.#o.now();
+      for (;;) {
+        if (this.#o.now() - sliceMs >= SLICE_MS) {
+          await this.#soon();
+          sliceMs = this.#o.now();
+        }
+        const next = chunks.next();
+        if (next.done === true) return;
+        hash.add(next.value);
+        if (this.#taking !== null) this.#taking.bytes = hash.bytes;
+        yield next.value;
+      }
+    } finally {
+      chunks.return();
+    }
+  }
+
+  #soon(): Promise<void> {
+    return new Promise((resolve) => this.#o.clock.soon(resolve));
+  }
+
+  // ---- what the core wants
+
+  step(step: SnapshotStep): void {
+    switch (step.kind) {
+      case "serve":
+        return this.#serving.serve(step);
+      case "receive":
+        return this.#receive(step.snapshot);
+      case "store":
+        return this.#receiving?.add(step);
+      case "giveUp":
+        this.#o.logger.info("a snapshot under way is given up", { reason: step.reason });
+        this.#receiving?.giveUp();
+        this.#receiving = null;
+    }
+  }
+
+  /** Everything up to here may be dropped from the disk. */
+  drop(upTo: number): void {
+    this.#dropUpTo = upTo;
+    if (this.#dropping || this.#stopped) return;
+    this.#dropping = true;
+    this.#o.storage.drop(upTo).then(
+      () => {
+        this.#dropping = false;
+        if (this.#dropUpTo > upTo) this.drop(this.#dropUpTo);
+      },
+      (cause: unknown) => this.#o.fail(cause),
+    );
+  }
+
+  // ---- receiving
+
+  #receive(facts: SnapshotFacts): void {
+    const { inTurn, replica, logger } = this.#o;
+    this.#receiving?.giveUp();
+    const receiving = new SnapshotReceiving(facts, (offset) =>
+      inTurn(() => {
+        if (this.#receiving === receiving) replica.snapshotStored(offset);
+      }),
+    );
+    this.#receiving = receiving;
+    logger.info("a snapshot of a peer is on its way", { index: facts.index, bytes: facts.bytes });
+    this.#store(receiving).catch((cause: unknown) => this.#o.fail(cause));
+  }
+
+  async #store(receiving: SnapshotReceiving): Promise<void> {
+    const { storage, inTurn } = this.#o;
+    // The older one first: a store takes only newer ones.
+    await this.#taking?.done.catch(() => undefined);
+    if (receiving.state !== "open" || this.#stopped) return;
+    try {
+      await storage.saveSnapshot(receiving.facts.index, receiving.feed());
+    } catch (cause) {
+      if (receiving.state === "open") throw cause;
+      inTurn(() => this.#notStored(receiving));
+      return;
+    }
+    inTurn(() => this.#install(receiving.facts));
+  }
+
+  #notStored(receiving: SnapshotReceiving): void {
+    const { replica, logger, metrics } = this.#o;
+    if (this.#receiving === receiving) this.#receiving = null;
+    if (receiving.state !== "refused") return;
+    const { index, bytes } = receiving.facts;
+    logger.warn("a snapshot of a peer was damaged on its way and is discarded", { index, bytes });
+    metrics.count("synod_snapshots_refused_total");
+    replica.snapshotRefused(receiving.facts);
+  }
+
+  /** The snapshot is on disk. Where the log did not come first, the state machine takes it in, chunk by chunk. */
+  #install(facts: SnapshotFacts): void {
+    const { machine } = this.#o;
+    this.#receiving = null;
+    this.#installing = facts;
+    const skipped = facts.index > machine.applied;
+    this.#restore(skipped).then(
+      (head) => this.#o.inTurn(() => this.#installed(facts, head, skipped)),
+      (cause: unknown) => this.#o.fail(cause),
+    );
+  }
+
+  /** @returns the head of the snapshot */
+  async #restore(whole: boolean): Promise<Uint8Array> {
+    const { machine, storage } = this.#o;
+    // The state that is there stays; only the head is of use.
+    const target = whole ? machine : { restore: () => ({ write: () => undefined, end: () => undefined }) };
+    const install = new SnapshotInstall(target);
+    for await (const chunk of storage.readSnapshot()) {
+      install.write(chunk);
+      if (!whole && install.head !== null) return install.head;
+      await this.#soon();
+    }
+    return install.end().head;
+  }
+
+  #installed(facts: SnapshotFacts, head: Uint8Array, skipped: boolean): void {
+    const { replica, applier, logger, metrics, emit, now } = this.#o;
+    this.#installing = null;
+    if (skipped) this.#o.outcomesMissed();
+    applier.installed(facts.index);
+    this.#bytesThen = applier.bytesExecuted;
+    replica.installSnapshot(facts, head);
+    this.#heldSinceMs = now();
+    this.#heldBytes = facts.bytes;
+    const { index, bytes } = facts;
+    logger.info("the snapshot of a peer is installed", { index, bytes });
+    metrics.count("synod_snapshots_installed_total");
+    metrics.count("synod_snapshot_bytes_received_total", bytes);
+    emit({ kind: "snapshotInstalled", index, bytes });
+  }
+}
