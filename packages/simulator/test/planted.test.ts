@@ -195,7 +195,7 @@ describe("a smaller run that fails as well", () => {
     const planted = { storage: acknowledgesFirst };
     let found = await firstFailure(range(1, 40), "swarm", planted);
     // One that takes some doing to make smaller.
-    while (found !== null && found !== undefined && found.strikes <= 3 && found.seed < 40) {
+    while (found !== null && found.strikes <= 3 && found.seed < 40) {
       found = await firstFailure(range(found.seed + 1, 40), "swarm", planted);
     }
     const seed = found?.seed ?? 0;
