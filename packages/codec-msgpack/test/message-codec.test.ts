@@ -157,7 +157,7 @@ describe("every field is checked", () => {
         [8, 8],
       ],
     ],
-    reject: [...head, 5, b, b, true, b],
+    reject: [...head, 5, b, b, true, b, 0],
     commit: [...head, 6, b, 0],
     fetch: [...head, 7, 5, 5],
     learn: [...head, 8, 5, 4, [v]],
@@ -169,6 +169,11 @@ describe("every field is checked", () => {
     confirmReply: [...head, 14, b, 0],
     readIndexAsk: [...head, 15, "boot", 0],
     readIndexReply: [...head, 16, "boot", 0, null],
+    quorumReadAsk: [...head, 17, "boot", 0],
+    quorumReadReply: [...head, 18, "boot", 0, 3, 2, 1],
+    leaseAsk: [...head, 19, b, 0, 5],
+    leaseGrant: [...head, 20, b, 0, 5],
+    leaseRelease: [...head, 21, b, 0],
   };
   // Right in no position: wrong types, extensions, maps, and numbers that are no count.
   const never: unknown[] = [
