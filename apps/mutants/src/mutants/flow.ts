@@ -112,7 +112,7 @@ export const flowMutants: readonly Mutant[] = [
         `if (kind === "ownDiffers") logger.error(divergedError(finding).message);`,
       ),
     ],
-    finder: { kind: "unit", file: "tests/system/digests.test.ts", test: "one bit of one replica flips" },
+    finder: unit("digests", "a node whose state differs from that of a majority stops"),
   },
   {
     id: "floor-goes-back",
@@ -136,6 +136,10 @@ export const flowMutants: readonly Mutant[] = [
 `,
       ),
     ],
-    finder: { kind: "unit", file: "packages/node/test/proposals.test.ts", test: "never calls a command without effect while a copy may be on its way" },
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/proposals.test.ts",
+      test: "never calls a command without effect while a copy may be on its way",
+    },
   },
 ];
