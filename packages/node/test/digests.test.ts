@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Digests } from "../src/digests.js";
+import { World } from "./world.js";
 
 /** One node of `members` that says `digest` of its state at every fourth slot, at a cost of `tookMs`. */
 function node(members: readonly number[], digest: () => string | null = () => "a") {
@@ -99,4 +100,17 @@ describe("digests of states", () => {
     }
     expect(last).toBe(120_000);
   });
+});
+
+it("a node whose state differs from that of a majority stops", async () => {
+  const world = await World.of(3, 1, { digestEverySlots: 4 });
+  const leader = await world.leader();
+  await world.settle(world.node(leader).propose({ add: 1 }));
+  const victim = world.ids.find((id) => id !== leader) ?? 0;
+  world.machine(victim).total ^= 1024;
+  for (let i = 0; i < 5; i++) await world.settle(world.node(leader).propose({ add: 1 }));
+  await world.clock.run(100);
+  expect(world.node(victim).status().failure?.code).toBe("StateDiverged");
+  expect(world.node(leader).status().state).toBe("running");
+  await world.close();
 });

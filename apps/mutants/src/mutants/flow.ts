@@ -112,7 +112,7 @@ export const flowMutants: readonly Mutant[] = [
         `if (kind === "ownDiffers") logger.error(divergedError(finding).message);`,
       ),
     ],
-    finder: { kind: "unit", file: "tests/system/digests.test.ts", test: "one bit of one replica flips" },
+    finder: unit("digests", "a node whose state differs from that of a majority stops"),
   },
   {
     id: "floor-goes-back",
