@@ -353,7 +353,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       versions: {
         inForce: this.#machine.versions,
         supports: this.#machine.supports,
-        heldBackBy: driver.upgrade.heldBackBy(),
+        heldBackBy: driver.upgrade.heldBackBy(replica.heard),
       },
       peers: members
         .filter((member) => member.id !== this.id)

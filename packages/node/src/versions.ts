@@ -78,9 +78,8 @@ export class Upgrade {
   }
 
   /** Members that are not heard, or support less than this node: nothing beyond what they support can be put in force. */
-  heldBackBy(): NodeId[] {
+  heldBackBy(heard: readonly NodeId[]): NodeId[] {
     const { self, members, machine } = this.#o;
-    const heard = this.#o.heard();
     return members().filter((id) => {
       if (id === self) return false;
       const theirs = this.supportsOf(id);
