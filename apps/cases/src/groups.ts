@@ -9,6 +9,7 @@ import { oneSlotAcceptor } from "./drivers/one-slot-acceptor.js";
 import { oneSlotProposer } from "./drivers/one-slot-proposer.js";
 import { proposer } from "./drivers/proposer.js";
 import { quorums } from "./drivers/quorums.js";
+import { reconfiguration } from "./drivers/reconfiguration.js";
 import { sessions } from "./drivers/sessions.js";
 import { type Case, NotationError } from "./notation.js";
 
@@ -29,7 +30,7 @@ const GROUPS = new Map<string, (one: Case) => Group>([
   ["BLE", () => ({ drivers: [election] })],
   ["SES", () => ({ drivers: [sessions] })],
   ["LSE", () => ({ notBuilt: "leases are not built yet" })],
-  ["CFG", () => ({ notBuilt: "reconfiguration is not built yet" })],
+  ["CFG", () => ({ drivers: [reconfiguration] })],
   ["FD", () => ({ notBuilt: "failure detectors are not built yet" })],
   ["LD", () => ({ notBuilt: "leader detectors are not built yet" })],
   ["TWO", () => ({ notBuilt: "the two-server protocols are not built yet" })],

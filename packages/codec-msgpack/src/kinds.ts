@@ -1,4 +1,4 @@
-import type { ForwardReply, Message } from "@synod/multipaxos";
+import type { ChangeRefusal, ForwardReply, Message } from "@synod/multipaxos";
 
 /** First element of every frame. A frame of another version is refused whole. */
 export const VERSION = 1;
@@ -24,6 +24,20 @@ export const KINDS: readonly Message["kind"][] = [
   "confirmReply",
   "readIndexAsk",
   "readIndexReply",
+  "change",
+  "changeReply",
+  "removed",
+];
+
+/** Refusal number on the wire = index; null stands for none. New ones go to the end. */
+export const REFUSALS: readonly ChangeRefusal[] = [
+  "notLeading",
+  "epoch",
+  "changeUnderWay",
+  "retiredId",
+  "invalid",
+  "learnerBehind",
+  "busy",
 ];
 
 /** Outcome number on the wire = index. */

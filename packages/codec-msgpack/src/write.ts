@@ -1,6 +1,6 @@
 import type { Ballot } from "@synod/interface";
 import type { BeatFacts, Envelope, Message } from "@synod/multipaxos";
-import { KINDS, OUTCOMES, VERSION } from "./kinds.js";
+import { KINDS, OUTCOMES, REFUSALS, VERSION } from "./kinds.js";
 
 const numbers: ReadonlyMap<Message["kind"], number> = new Map(KINDS.map((kind, index) => [kind, index + 1]));
 const NONE: readonly Uint8Array[] = [];
@@ -68,6 +68,15 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "readIndexReply":
       to.push(m.bootId, m.nonce, m.index);
+      return;
+    case "change":
+      to.push(m.bootId, m.sequence, m.value);
+      return;
+    case "changeReply":
+      to.push(m.bootId, m.sequence, m.refused === null ? null : REFUSALS.indexOf(m.refused));
+      return;
+    case "removed":
+      to.push(m.epoch, m.mayStop);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
-import type { Message } from "./messages.js";
+import type { Governing, VoidReason } from "./configuration-history.js";
+import type { ChangeRefusal, Message } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
 /** A message for one or several peers, never for the sender itself. */
@@ -37,6 +38,16 @@ export type Notice =
   | { readonly kind: "elected"; readonly ballot: Ballot; readonly barrier: Slot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
+  /** A valid configuration became known; it governs from its `from`. */
+  | { readonly kind: "configuration"; readonly governing: Governing }
+  /** A change of the configuration was chosen and has no effect. */
+  | { readonly kind: "changeVoid"; readonly slot: Slot; readonly reason: VoidReason }
+  /** A change of the configuration is complete: the next may start, and removed members may stop. */
+  | { readonly kind: "changeComplete"; readonly epoch: number }
+  /** This node was removed. While it may not stop, others may need its disk. */
+  | { readonly kind: "removed"; readonly epoch: number; readonly mayStop: boolean }
+  /** What the leader said to a change that this node asked for. */
+  | { readonly kind: "changeAnswered"; readonly sequence: number; readonly refused: ChangeRefusal | null }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

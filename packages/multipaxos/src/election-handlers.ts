@@ -4,6 +4,7 @@ import { followLeader, reject } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
+import { membershipTick, tellRemoved } from "./membership-handlers.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign } from "./proposer-handlers.js";
 
@@ -21,6 +22,9 @@ function facts(core: Core, round: number): BeatFacts {
 
 export function onBeat(core: Core, from: NodeId, message: Beat): void {
   const { leaderBallot, chosenUpTo } = message;
+  tellRemoved(core, from);
+  if (core.membership.isGone(from)) return core.ignore(from, "removed member");
+  core.membership.reported(from, message);
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
     core.log.announce(leaderBallot, chosenUpTo);
@@ -33,6 +37,7 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
+  core.membership.reported(from, message);
   core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
 }
@@ -50,8 +55,9 @@ export function electionTick(core: Core, random: number): void {
   // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
   if (core.election.campaignNow(verdict, core.log.chosenUpTo, core.nowMs, random) && canPromise) campaign(core);
-  else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
+  else if (core.proposer.phase !== "idle" && canPromise) askSilent(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
+  membershipTick(core);
   fetchMissing(core);
 }
 
@@ -66,7 +72,10 @@ function giveUpWithoutProgress(core: Core): void {
     core.basePatienceMs = core.settings.electionTimeoutMs;
     return;
   }
-  if (core.nowMs - Math.max(core.catchUp.lastProgressMs, core.electedAtMs) > core.basePatienceMs) {
+  if (
+    core.nowMs - Math.max(core.catchUp.lastProgressMs, core.proposer.lastProgressMs, core.electedAtMs) >
+    core.basePatienceMs
+  ) {
     // The link may be slower than one large value in this time: the next leadership here waits longer.
     core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);
     core.stopProposing("nobody can serve the slots that were chosen before");

@@ -19,6 +19,8 @@ export interface ElectionView {
   readonly heard: readonly PeerFacts[];
   /** Something promising happened within the last timeout: counts as content. */
   readonly grace: boolean;
+  /** Whether this node is a voter of a configuration in its window: nobody else campaigns. Default true. */
+  readonly eligible?: boolean;
 }
 
 /**
@@ -45,6 +47,7 @@ export function isContent(view: ElectionView): boolean {
 
 /** Whether quorums for both phases are within sight: without them a candidacy could only disturb. */
 export function hearsQuorums(view: ElectionView): boolean {
+  if (view.eligible === false) return false;
   const inSight = new Set([view.me, ...view.heard.map((p) => p.id)]);
   return view.quorums.phase1(inSight) && view.quorums.phase2(inSight);
 }
@@ -80,7 +83,8 @@ export const PATIENCE_TIMEOUTS_MAX = 16;
 /** Keeps the latest replies and the timers of the rule. It only ever says "campaign now". */
 export class Election {
   readonly #me: NodeId;
-  readonly #quorums: QuorumSystem;
+  /** Of the configurations in the window; to be kept up to date. */
+  quorums: QuorumSystem;
   readonly #timeoutMs: number;
   readonly #peers = new Map<NodeId, HeardPeer>();
   #round = 0;
@@ -93,7 +97,7 @@ export class Election {
 
   constructor(options: { me: NodeId; quorums: QuorumSystem; electionTimeoutMs: number }) {
     this.#me = options.me;
-    this.#quorums = options.quorums;
+    this.quorums = options.quorums;
     this.#timeoutMs = options.electionTimeoutMs;
     this.#patienceMs = options.electionTimeoutMs;
   }
@@ -163,7 +167,7 @@ export class Election {
 
   view(leaderBallot: Ballot | null, nowMs: number): ElectionView {
     const heard = this.#heard(nowMs);
-    return { me: this.#me, quorums: this.#quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
+    return { me: this.#me, quorums: this.quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
   }
 
   /** Peers heard within the last timeout. */
@@ -190,7 +194,7 @@ export class Election {
 
   #delayMs(chosenUpTo: Slot, nowMs: number, random: number): number {
     // Alone there is nobody to collide with.
-    if (this.#quorums.members.length === 1) return 0;
+    if (this.quorums.members.length === 1) return 0;
     const lag = Math.max(0, ...this.#heard(nowMs).map((p) => p.chosenUpTo - chosenUpTo));
     const rounds = lag === 0 ? 0 : Math.min(2 + Math.floor(Math.log2(lag)), ROUNDS_PER_TIMEOUT);
     return ((random * ROUNDS_PER_TIMEOUT + rounds) * this.#timeoutMs) / ROUNDS_PER_TIMEOUT;

@@ -25,8 +25,11 @@ export class ChosenLog {
   /** Some replica said that everything up to here is chosen. */
   #target: Slot;
   #ready: ChosenValue[] = [];
+  readonly #advanced: (chosen: ChosenValue) => void;
 
-  constructor(start: Slot, votes: VoteView) {
+  /** @param advanced is told of each value as the contiguous prefix comes to it */
+  constructor(start: Slot, votes: VoteView, advanced: (chosen: ChosenValue) => void = () => {}) {
+    this.#advanced = advanced;
     this.#contiguous = start;
     this.#highestKnown = start;
     this.#target = start;
@@ -41,6 +44,11 @@ export class ChosenLog {
   /** Largest slot that anybody reported as the end of its chosen prefix. */
   get target(): Slot {
     return this.#target;
+  }
+
+  /** Largest slot whose value is known here, gaps below it or not. */
+  get highestKnown(): Slot {
+    return this.#highestKnown;
   }
 
   isKnown(slot: Slot): boolean {
@@ -152,7 +160,9 @@ export class ChosenLog {
       const value = this.#values.get(this.#contiguous + 1);
       if (value === undefined) return;
       this.#contiguous++;
-      this.#ready.push({ slot: this.#contiguous, value });
+      const chosen = { slot: this.#contiguous, value };
+      this.#ready.push(chosen);
+      this.#advanced(chosen);
     }
   }
 }

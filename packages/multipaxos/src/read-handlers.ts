@@ -19,7 +19,8 @@ export function startReads(core: Core): void {
   const { ballot, barrier } = core.proposer;
   if (core.leads && ballot !== null) {
     if (core.proposer.recovering || core.applied < barrier) return;
-    const nonce = core.reads.start(core.log.chosenUpTo, core.nowMs);
+    const { chosenUpTo } = core.log;
+    const nonce = core.reads.start(chosenUpTo, core.nowMs, core.quorumsAt(chosenUpTo + 1));
     if (nonce === null) return;
     core.send(core.others, { kind: "confirm", ballot, nonce }, "control");
     confirmed(core, core.me, nonce);

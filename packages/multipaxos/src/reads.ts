@@ -17,6 +17,8 @@ function sameQuestion(a: Reader | undefined, b: Reader): boolean {
 }
 
 interface Round {
+  /** Of the configuration that governs the slot after the index. */
+  readonly quorums: QuorumSystem;
   readonly nonce: number;
   readonly index: Slot;
   readonly confirmed: Set<NodeId>;
@@ -29,14 +31,9 @@ interface Round {
  * since that one proves leadership only for a time before they were asked.
  */
 export class ReadRounds {
-  readonly #quorums: QuorumSystem;
   #waiting: Readers = new Map();
   #round: Round | null = null;
   #lastNonce = 0;
-
-  constructor(quorums: QuorumSystem) {
-    this.#quorums = quorums;
-  }
 
   get roundUnderWay(): boolean {
     return this.#round !== null;
@@ -54,11 +51,13 @@ export class ReadRounds {
   /**
    * Starts the next round if readers wait and none is under way. The caller vouches that it leads and has applied its barrier.
    * @param index the chosen prefix at this moment
+   * @param quorums of the configuration that governs the slot after it: a rival would need a phase-1 quorum of that one
    * @returns the number of the round, never used before in this ballot
    */
-  start(index: Slot, nowMs: number): number | null {
+  start(index: Slot, nowMs: number, quorums: QuorumSystem): number | null {
     if (this.#round !== null || this.#waiting.size === 0) return null;
-    this.#round = { nonce: ++this.#lastNonce, index, confirmed: new Set(), readers: this.#waiting, sentAtMs: nowMs };
+    const nonce = ++this.#lastNonce;
+    this.#round = { quorums, nonce, index, confirmed: new Set(), readers: this.#waiting, sentAtMs: nowMs };
     this.#waiting = new Map();
     return this.#round.nonce;
   }
@@ -68,7 +67,7 @@ export class ReadRounds {
     const round = this.#round;
     if (round === null || round.nonce !== nonce) return null;
     round.confirmed.add(from);
-    if (!this.#quorums.phase2(round.confirmed)) return null;
+    if (!round.quorums.phase2(round.confirmed)) return null;
     this.#round = null;
     return { readers: [...round.readers.values()], index: round.index };
   }
@@ -78,7 +77,7 @@ export class ReadRounds {
     const round = this.#round;
     if (round === null || nowMs - round.sentAtMs < waitMs) return null;
     round.sentAtMs = nowMs;
-    return { nonce: round.nonce, to: this.#quorums.members.filter((id) => !round.confirmed.has(id)) };
+    return { nonce: round.nonce, to: round.quorums.members.filter((id) => !round.confirmed.has(id)) };
   }
 
   /** A caller of this node is no longer interested. */

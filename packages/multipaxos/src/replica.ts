@@ -11,9 +11,11 @@ import {
 import { onAccept, onCommit, onPrepare } from "./acceptor-handlers.js";
 import { onFetch, onLearn } from "./catch-up-handlers.js";
 import { Core } from "./core.js";
+import type { Governing } from "./configuration-history.js";
 import type { Effects, ForwardOutcome } from "./effects.js";
 import { electionTick, onBeat, onBeatReply } from "./election-handlers.js";
 import { forward, onForward, onForwardReply } from "./forward-handlers.js";
+import { changeConfiguration, membershipTurn, onChange, onChangeReply, onRemoved } from "./membership-handlers.js";
 import type { Message } from "./messages.js";
 import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import type { ProposerPhase } from "./proposer.js";
@@ -33,7 +35,10 @@ export interface ReplicaOptions {
   readonly nodeId: NodeId;
   /** Random per life of the replica. */
   readonly bootId: string;
+  /** The founders'. A node that is none of them takes part as soon as the log says so. */
   readonly configuration: Configuration;
+  /** The history of configurations up to the snapshot that `recovered` names, as `snapshotHead` gave it; needed where there is one. */
+  readonly snapshotHead?: Uint8Array;
   /** What storage remembers, flushed. */
   readonly recovered: Pick<Recovered, "promised" | "votes" | "chosen" | "chosenUpTo" | "snapshot">;
   readonly settings?: Partial<ReplicaSettings>;
@@ -58,6 +63,21 @@ export interface ReplicaStatus {
   readonly heard: readonly NodeId[];
 }
 
+/** Who takes part, as this replica knows it. */
+export interface MembershipStatus {
+  /** Decides on the next slot. */
+  readonly governing: Governing;
+  /** The newest, which may govern from a later slot on. */
+  readonly last: Governing;
+  readonly previous: Governing | null;
+  /** Whether the newest change is known to be complete. */
+  readonly complete: boolean;
+  /** This node is out; null while it is not. */
+  readonly removed: { readonly epoch: number; readonly mayStop: boolean } | null;
+  /** What a peer last said of its chosen prefix, or null. */
+  readonly reported: (id: NodeId) => Slot | null;
+}
+
 /** Every ballot of a message, so that none is trusted unchecked. */
 function* ballotsOf(message: Message): Generator<Ballot | null> {
   if ("ballot" in message) yield message.ballot;
@@ -75,15 +95,12 @@ export class Replica {
   readonly #core: Core;
 
   constructor(options: ReplicaOptions) {
-    const { nodeId, configuration } = options;
-    if (!configuration.members.some((member) => member.id === nodeId)) {
-      throw new SynodError("InvalidConfiguration", `node ${nodeId} is not a member of the configuration`);
-    }
-    const { bootId, recovered } = options;
+    const { nodeId, configuration, bootId, recovered } = options;
     this.#core = new Core({
       me: nodeId,
       bootId,
       configuration,
+      snapshotHead: options.snapshotHead,
       recovered,
       settings: replicaSettings(options.settings),
     });
@@ -107,7 +124,11 @@ export class Replica {
   /** A message arrived. Nothing that a peer sends makes this throw, unless it proves that a rule was broken here. */
   receive(from: NodeId, message: Message): void {
     const core = this.#core;
-    if (!core.others.includes(from)) return core.ignore(from, "not a member");
+    if (from === core.me) return core.ignore(from, "own id");
+    // Who it is does not matter to an acceptor. What was removed for good is only told so, and may catch up.
+    if (core.membership.isGone(from) && message.kind !== "beat" && message.kind !== "fetch") {
+      return core.ignore(from, "removed member");
+    }
     const highestRound = core.highestSeen?.round ?? 0;
     for (const ballot of ballotsOf(message)) {
       if (ballot === null) continue;
@@ -154,6 +175,12 @@ export class Replica {
         return onReadIndexAsk(core, from, message);
       case "readIndexReply":
         return onReadIndexReply(core, from, message);
+      case "change":
+        return onChange(core, from, message);
+      case "changeReply":
+        return onChangeReply(core, from, message);
+      case "removed":
+        return onRemoved(core, from, message);
     }
   }
 
@@ -190,6 +217,49 @@ export class Replica {
   /** Sends commands to the leader. Returns the sequence that the outcome will carry, or null if no other leader is known. */
   forward(body: Uint8Array): number | null {
     return forward(this.#core, body);
+  }
+
+  /**
+   * Proposes a change of the configuration here, where this replica leads, or asks the leader to. The answer comes as the notice
+   * `changeAnswered` with the sequence that is returned; that it took effect, as `configuration` and then `changeComplete`.
+   * @param value made with `encodeConfigurationValue`
+   * @returns null if no leader is known
+   */
+  change(value: Uint8Array): number | null {
+    const core = this.#core;
+    if (core.leads) {
+      const sequence = ++core.changeSequence;
+      core.notice({ kind: "changeAnswered", sequence, refused: changeConfiguration(core, value) });
+      return sequence;
+    }
+    const { leader, bootId } = core;
+    if (leader === null || leader === core.me) return null;
+    const sequence = ++core.changeSequence;
+    core.send(leader, { kind: "change", bootId, sequence, value }, "control");
+    return sequence;
+  }
+
+  /** The configurations that matter now. */
+  membership(): MembershipStatus {
+    const { history, membership, log, removed } = this.#core;
+    return {
+      governing: history.at(log.chosenUpTo + 1),
+      last: history.last,
+      previous: history.previous,
+      complete: membership.complete,
+      removed,
+      reported: (id) => membership.chosenUpTo(id),
+    };
+  }
+
+  /** The configuration that was made by the change with this id, if it is among those that are remembered. */
+  madeBy(changeId: string): Governing | null {
+    return this.#core.history.entries.find((governing) => governing.changeId === changeId) ?? null;
+  }
+
+  /** For the head of a snapshot of everything up to `index`, which the log must have reached. */
+  snapshotHead(index: Slot): Uint8Array {
+    return this.#core.history.encode(index);
   }
 
   /** Answers a forwarded body. */
@@ -238,6 +308,7 @@ export class Replica {
 
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
+    membershipTurn(this.#core);
     flushLeader(this.#core);
     return this.#core.takeEffects();
   }

@@ -45,6 +45,12 @@ export function describe(message: Message): string {
       return `readIndexAsk #${message.nonce}`;
     case "readIndexReply":
       return `readIndexReply #${message.nonce} ${message.index ?? "not leading"}`;
+    case "change":
+      return `change #${message.sequence}`;
+    case "changeReply":
+      return `changeReply #${message.sequence} ${message.refused ?? "proposed"}`;
+    case "removed":
+      return `removed as of epoch ${message.epoch}${message.mayStop ? ", may stop" : ""}`;
   }
 }
 
@@ -69,6 +75,19 @@ export function describeNotice(notice: Notice): string {
       return `gives up ${formatBallot(notice.ballot)}: ${notice.reason}`;
     case "leader":
       return notice.ballot === null ? "has no leader" : `takes ${formatBallot(notice.ballot)} for the leader`;
+    case "configuration": {
+      const { epoch, from, configuration } = notice.governing;
+      const members = configuration.members.map(({ id, role }) => (role === undefined ? id : `${id} ${role}`));
+      return `learns epoch ${epoch} [${members.join(", ")}] from s${from}`;
+    }
+    case "changeVoid":
+      return `finds the change at s${notice.slot} void: ${notice.reason}`;
+    case "changeComplete":
+      return `knows epoch ${notice.epoch} as complete`;
+    case "removed":
+      return `is out as of epoch ${notice.epoch}${notice.mayStop ? " and may stop" : ""}`;
+    case "changeAnswered":
+      return `is told that its change #${notice.sequence} is ${notice.refused ?? "proposed"}`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
   }

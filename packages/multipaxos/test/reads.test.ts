@@ -7,22 +7,22 @@ const local = (token: number): Reader => ({ kind: "local", token });
 const remote = (from: number, nonce: number): Reader => ({ kind: "remote", from, bootId: `${from}:1`, nonce });
 
 describe("rounds at the leader", () => {
-  const rounds = (): ReadRounds => new ReadRounds(majorityOf(1, 2, 3));
+  const rounds = (): ReadRounds => new ReadRounds();
 
   test("no round without readers", () => {
-    expect(rounds().start(5, 0)).toBeNull();
+    expect(rounds().start(5, 0, majorityOf(1, 2, 3))).toBeNull();
   });
 
   test("what arrives during a round shares the next, with its own index", () => {
     const r = rounds();
     r.add(local(1));
-    expect(r.start(5, 0)).toBe(1);
+    expect(r.start(5, 0, majorityOf(1, 2, 3))).toBe(1);
     r.add(local(2));
     r.add(remote(3, 1));
-    expect(r.start(9, 0)).toBeNull();
+    expect(r.start(9, 0, majorityOf(1, 2, 3))).toBeNull();
     expect(r.onConfirm(1, 1)).toBeNull();
     expect(r.onConfirm(2, 1)).toEqual({ readers: [local(1)], index: 5 });
-    expect(r.start(9, 0)).toBe(2);
+    expect(r.start(9, 0, majorityOf(1, 2, 3))).toBe(2);
     r.onConfirm(1, 2);
     expect(r.onConfirm(3, 2)).toEqual({ readers: [local(2), remote(3, 1)], index: 9 });
   });
@@ -30,11 +30,11 @@ describe("rounds at the leader", () => {
   test("a confirmation counts for its own round and once for each member", () => {
     const r = rounds();
     r.add(local(1));
-    r.start(5, 0);
+    r.start(5, 0, majorityOf(1, 2, 3));
     r.onConfirm(1, 1);
     r.onConfirm(2, 1);
     r.add(local(2));
-    r.start(6, 0);
+    r.start(6, 0, majorityOf(1, 2, 3));
     expect([r.onConfirm(2, 1), r.onConfirm(3, 1), r.onConfirm(9, 2), r.onConfirm(2, 2), r.onConfirm(2, 2)]).toEqual([
       null,
       null,
@@ -48,7 +48,7 @@ describe("rounds at the leader", () => {
   test("a late round asks the silent again under the same number", () => {
     const r = rounds();
     r.add(local(1));
-    r.start(5, 100);
+    r.start(5, 100, majorityOf(1, 2, 3));
     r.onConfirm(1, 1);
     expect(r.overdue(149, 50)).toBeNull();
     expect(r.overdue(150, 50)).toEqual({ nonce: 1, to: [2, 3] });
@@ -61,7 +61,7 @@ describe("rounds at the leader", () => {
     r.add(local(7));
     r.add(remote(3, 1));
     r.add(remote(2, 2));
-    r.start(5, 0);
+    r.start(5, 0, majorityOf(1, 2, 3));
     r.onConfirm(1, 1);
     expect(r.onConfirm(3, 1)?.readers).toEqual([local(7), remote(3, 1), remote(2, 2)]);
   });
@@ -69,17 +69,17 @@ describe("rounds at the leader", () => {
   test("a copy of a question that the round under way answers starts no round more", () => {
     const r = rounds();
     r.add(remote(2, 1));
-    r.start(5, 0);
+    r.start(5, 0, majorityOf(1, 2, 3));
     r.add(remote(2, 1));
     r.onConfirm(1, 1);
     expect(r.onConfirm(3, 1)?.readers).toEqual([remote(2, 1)]);
-    expect(r.start(6, 0)).toBeNull();
+    expect(r.start(6, 0, majorityOf(1, 2, 3))).toBeNull();
   });
 
   test("the end of a leadership gives everybody back, the round under way first", () => {
     const r = rounds();
     r.add(local(1));
-    r.start(5, 0);
+    r.start(5, 0, majorityOf(1, 2, 3));
     r.add(local(2));
     expect(r.stop()).toEqual([local(1), local(2)]);
     expect(r.onConfirm(2, 1)).toBeNull();
@@ -88,9 +88,9 @@ describe("rounds at the leader", () => {
 });
 
 test("a cancelled reader at the leader is gone, its round under way or not", () => {
-  const r = new ReadRounds(majorityOf(1, 2, 3));
+  const r = new ReadRounds();
   for (const token of [1, 2]) r.add(local(token));
-  r.start(5, 0);
+  r.start(5, 0, majorityOf(1, 2, 3));
   for (const token of [3, 4]) r.add(local(token));
   r.cancel(1);
   r.cancel(3);

@@ -38,5 +38,11 @@ export function messageText(message: Message): string {
       return `${head} ${message.nonce}`;
     case "readIndexReply":
       return `${head} ${message.nonce}, index ${message.index}`;
+    case "change":
+      return `${head} ${message.sequence}`;
+    case "changeReply":
+      return `${head} ${message.sequence}, ${message.refused ?? "proposed"}`;
+    case "removed":
+      return `${head} epoch ${message.epoch}${message.mayStop ? ", may stop" : ""}`;
   }
 }
