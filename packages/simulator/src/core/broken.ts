@@ -30,6 +30,10 @@ export type CoreInvariant =
   /** No message speaks of a promise, a vote or a mark that is not on disk, and no mark covers a value that is not. */
   | "durable before sent"
   | "in-order apply"
+  /** Every replica works out the same configurations from the log. */
+  | "configuration continuity"
+  /** A change is taken for complete only when a phase-2 quorum of the new configuration holds all before it on disk. */
+  | "completion rule"
   /** No proposal lies more than `alpha` above the chosen prefix. */
   | "window"
   /** A read gets an index at or above everything that any replica had handed out when it began, and at its own node. */

@@ -3,7 +3,8 @@ import type { ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
-import { CoreNode } from "./node.js";
+import { CoreNode, type CoreNodeParts } from "./node.js";
+import { Operator } from "./operator.js";
 import { CoreOracle } from "./oracle.js";
 import { Reads } from "./reads.js";
 import { idOf, valueOf } from "./values.js";
@@ -30,8 +31,10 @@ export class CoreCluster {
   readonly oracle: CoreOracle;
   readonly network: CoreNetwork;
   readonly reads: Reads;
-  readonly ids: readonly NodeId[];
-  readonly nodes: readonly CoreNode[];
+  readonly ids: NodeId[];
+  readonly nodes: CoreNode[];
+  readonly #parts: CoreNodeParts;
+  readonly operator: Operator;
   readonly #byId = new Map<NodeId, CoreNode>();
   readonly #valueBytesMax: number;
   /** Values that were given to replicas. */
@@ -51,14 +54,26 @@ export class CoreCluster {
     this.reads = new Reads(this.world, this.oracle);
     this.#valueBytesMax = options.valueBytesMax;
     const { world, oracle, network, reads } = this;
-    const parts = { ...options, world, oracle, network, reads };
-    this.nodes = this.ids.map((id) => new CoreNode(id, parts));
+    this.operator = new Operator(this);
+    const onNotice: CoreNodeParts["onNotice"] = (node, notice) => this.operator.onNotice(node, notice);
+    this.#parts = { ...options, world, oracle, network, reads, onNotice };
+    this.nodes = this.ids.map((id) => new CoreNode(id, this.#parts));
     for (const node of this.nodes) this.#byId.set(node.id, node);
   }
 
   node(id: NodeId): CoreNode {
     const node = this.#byId.get(id);
     if (node === undefined) throw new RangeError(`no node ${id}`);
+    return node;
+  }
+
+  /** A new node with a blank disk. It takes part as soon as the log says so. */
+  join(id: NodeId): CoreNode {
+    const node = new CoreNode(id, this.#parts);
+    this.ids.push(id);
+    this.nodes.push(node);
+    this.#byId.set(id, node);
+    node.boot();
     return node;
   }
 

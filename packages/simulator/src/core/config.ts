@@ -5,11 +5,11 @@ import type { CoreNetworkOptions } from "./network.js";
 
 /**
  * `short`: three replicas, a hundred commands, everything may fail. `network`, `disk`: hostile there, kind elsewhere.
- * `flexible`: one to seven replicas and all kinds of quorums. `swarm`: any of it, each kind of fault or not.
+ * `members`: members come and go, and disks are lost. `flexible`: one to seven replicas and all kinds of quorums. `swarm`: any of it, each kind of fault or not.
  */
-export type CoreProfile = "short" | "swarm" | "network" | "disk" | "flexible";
+export type CoreProfile = "short" | "swarm" | "network" | "disk" | "flexible" | "members";
 
-export const CORE_PROFILES: readonly CoreProfile[] = ["short", "swarm", "network", "disk", "flexible"];
+export const CORE_PROFILES: readonly CoreProfile[] = ["short", "swarm", "network", "disk", "flexible", "members"];
 
 /** How likely each kind of fault is among all. 0: never. */
 export interface CoreFaultWeights {
@@ -53,6 +53,8 @@ export interface CoreConfig {
   /** Values that a client proposes at once. */
   readonly burst: number;
   readonly faultEveryMs: number;
+  /** Between changes of the members; 0 for none. */
+  readonly changeEveryMs: number;
   readonly faults: CoreFaultWeights;
 }
 
@@ -113,6 +115,7 @@ function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
 function drawConfiguration(random: SeededRandom, profile: CoreProfile): Configuration {
   const alpha = random.pick(profile === "short" ? [4, 8, 16, 64] : [1, 2, 3, 8, 64]);
   if (profile === "short") return configurationOf(3, alpha);
+  if (profile === "members") return configurationOf(random.int(1, 5), random.pick([1, 2, 3, 5, 10]));
   if (profile === "flexible") {
     const nodes = random.int(1, 7);
     return configurationOf(nodes, alpha, drawQuorum(random, nodes));
@@ -215,5 +218,6 @@ export function drawCoreConfig(profile: CoreProfile, random: SeededRandom): Core
     burst: random.pick(short ? [1, 2, 6] : [1, 4, 10]),
     faultEveryMs: random.pick(short ? [10, 25, 50] : [15, 50, 100, 300]),
     faults: drawFaults(random, { network, disk }),
+    changeEveryMs: profile === "members" ? random.pick([15, 40, 100]) : 0,
   };
 }

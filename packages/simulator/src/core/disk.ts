@@ -8,6 +8,13 @@ export class Disk {
   readonly chosen: Map<Slot, Uint8Array> = new Map();
   chosenUpTo: Slot = 0;
 
+  erase(): void {
+    this.promised = null;
+    this.votes.clear();
+    this.chosen.clear();
+    this.chosenUpTo = 0;
+  }
+
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;
     for (const vote of write.votes) this.votes.set(vote.slot, vote);

@@ -2,6 +2,7 @@ import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface
 import {
   type Effects,
   type Message,
+  type Notice,
   Outbox,
   type ReadReady,
   Replica,
@@ -40,6 +41,8 @@ export interface CoreNodeParts {
   readonly drift: number;
   /** Old packets that come once more to a node that was elected. */
   readonly echo: number;
+  /** Called with each notice of a replica. */
+  readonly onNotice: (node: CoreNode, notice: Notice) => void;
   /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
   readonly freeze: boolean;
 }
@@ -75,6 +78,9 @@ export class CoreNode {
   life: Life | null = null;
   diskMs: readonly [number, number];
   armed: ArmedCrash | null = null;
+  /** Its disk is gone for good. */
+  lost = false;
+  #markLost: Slot = 0;
   readonly #p: CoreNodeParts;
   #lives = 0;
   #pausedUntilMs = 0;
@@ -93,6 +99,14 @@ export class CoreNode {
     return this.life?.replica.leads === true;
   }
 
+  /**
+   * The mark on its disk, or the last one that was there. A member without a disk takes no part, so that every quorum which is
+   * still formed has another one of those that held what it held.
+   */
+  get marked(): Slot {
+    return this.lost ? this.#markLost : this.disk.chosenUpTo;
+  }
+
   status(): ReplicaStatus | null {
     return this.life?.replica.status() ?? null;
   }
@@ -100,7 +114,7 @@ export class CoreNode {
   // ---- faults
 
   boot(): void {
-    if (this.life !== null) return;
+    if (this.life !== null || this.lost) return;
     const { world, configuration, settings, drift } = this.#p;
     this.#lives++;
     const bootId = `${this.id}:${this.#lives}`;
@@ -147,6 +161,15 @@ export class CoreNode {
     const kept = world.random.chance(0.5);
     world.sometimes(kept ? "crash, write kept" : "crash, write lost");
     if (kept) this.#apply(life.writing.write);
+  }
+
+  /** The disk is lost, or thrown away: this id never comes back. */
+  destroy(): void {
+    this.crash();
+    this.lost = true;
+    this.#markLost = this.disk.chosenUpTo;
+    this.disk.erase();
+    this.#p.world.note(this.id, () => "its disk is gone");
   }
 
   pause(ms: number): void {
@@ -235,14 +258,18 @@ export class CoreNode {
     const promised = this.#watchPromise(life);
     replica.receive(from, message);
     const effects = replica.takeEffects();
-    this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    // Nobody needs to answer a member that is out.
+    const { oracle } = this.#p;
+    if (!oracle.epochs.last.retired.includes(from)) {
+      oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    }
     this.#settle(life, effects);
   }
 
   /** Rank of the promise in memory. */
   #watchPromise(life: Life): number {
     const { settings, valueBytesMax } = this.#p;
-    const { alpha } = this.#p.configuration;
+    const alpha = this.#p.oracle.epochs.alphaMax;
     const status = life.replica.status();
     const promised = rankOf(status.promised);
     check(
@@ -253,7 +280,7 @@ export class CoreNode {
     life.promised = promised;
     const { openSlots, openBytes } = status;
     check(
-      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
+      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax + CHANGE_BYTES,
       "memory bounds",
       () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
     );
@@ -272,6 +299,8 @@ export class CoreNode {
     for (const ready of effects.reads) this.#readReady(life, ready);
     for (const notice of effects.notices) {
       world.sometimes(notice.kind === "ignored" ? `ignored: ${notice.reason}` : notice.kind);
+      if (notice.kind === "configuration") oracle.epochs.compare(this.id, notice.governing);
+      this.#p.onNotice(this, notice);
       // What an earlier leadership of the same node was told.
       if (notice.kind === "elected" && this.#p.echo > 0) network.replay(this.id, this.#p.echo);
       world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));
@@ -388,6 +417,9 @@ export class CoreNode {
     }
   }
 }
+
+/** A configuration is larger than the values of clients. */
+const CHANGE_BYTES = 500;
 
 /** Nobody may change a message that is shared with others. */
 function deepFreeze(x: unknown): void {

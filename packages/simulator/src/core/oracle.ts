@@ -1,8 +1,8 @@
-import type { Configuration, NodeId, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
-import type { Accept, Message, ReplicaSettings, Send } from "@synod/multipaxos";
-import { isQuorum } from "../quorums.js";
+import type { Configuration, NodeId, Slot, StorageWrite, Vote } from "@synod/interface";
+import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
+import { type Epoch, Epochs, isQuorumOf } from "./epochs.js";
 import { idOf, idText, NOOP_ID, rankOf, rankText } from "./values.js";
 
 /** What was proposed in one slot and ballot, and who has a vote for it on disk. */
@@ -31,17 +31,11 @@ const bitOf = (node: NodeId): number => 1 << node;
 export class CoreOracle {
   /** Highest slot that any replica handed out: what a client may have seen. */
   seenUpTo: Slot = 0;
-  readonly #spec: QuorumSpec;
-  readonly #members: readonly NodeId[];
-  readonly #alpha: number;
+  /** Who decides on which slot. */
+  readonly epochs: Epochs;
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
-  /** Whether the nodes of a set of bits are a quorum; undefined if not yet asked. */
-  readonly #quorums: { readonly phase1: (boolean | undefined)[]; readonly phase2: (boolean | undefined)[] } = {
-    phase1: [],
-    phase2: [],
-  };
   #lastId = 0;
   #prefix: Slot = 0;
   noops = 0;
@@ -53,11 +47,8 @@ export class CoreOracle {
       writeBytesMax: Infinity,
     },
   ) {
-    this.#spec = configuration.quorum;
-    this.#members = configuration.members.map((member) => member.id);
-    this.#alpha = configuration.alpha;
+    this.epochs = new Epochs(configuration);
     this.#limits = limits;
-    for (const id of this.#members) this.#promised[id] = 0;
   }
 
   /** Every slot up to here is chosen. */
@@ -68,15 +59,6 @@ export class CoreOracle {
   /** Values up to this number were given to replicas. */
   introduce(id: number): void {
     this.#lastId = id;
-  }
-
-  #isQuorum(phase: "phase1" | "phase2", bits: number): boolean {
-    const known = this.#quorums[phase][bits];
-    if (known !== undefined) return known;
-    const nodes = new Set(this.#members.filter((id) => (bits & bitOf(id)) !== 0));
-    const result = isQuorum(this.#spec, this.#members.length, phase, nodes);
-    this.#quorums[phase][bits] = result;
-    return result;
   }
 
   #slot(slot: Slot): SlotTruth {
@@ -146,6 +128,7 @@ export class CoreOracle {
     );
     const truth = this.#slot(slot);
     const id = idOf(value);
+    this.epochs.saw(value);
     let proposal = find(truth, rank);
     if (proposal === undefined) {
       // The proposer itself votes as it proposes, also where nobody gets to hear of it.
@@ -160,7 +143,9 @@ export class CoreOracle {
       () => `${where()}: a vote for ${idText(id)} above ${chosenText(chosen)}`,
     );
     proposal.voters |= bitOf(node);
-    if (!proposal.chosen && this.#isQuorum("phase2", proposal.voters)) this.#choose(truth, slot, proposal);
+    if (!proposal.chosen && isQuorumOf(this.epochs.at(slot), "phase2", proposal.voters)) {
+      this.#choose(truth, slot, proposal);
+    }
   }
 
   #choose(truth: SlotTruth, slot: Slot, proposal: Proposal): void {
@@ -176,7 +161,10 @@ export class CoreOracle {
       check(false, "P2b", text);
     }
     if (chosen === null || chosen.rank > proposal.rank) truth.chosen = proposal;
-    while (this.#slots[this.#prefix + 1]?.chosen) this.#prefix++;
+    for (let next = this.#slots[this.#prefix + 1]; next?.chosen; next = this.#slots[this.#prefix + 1]) {
+      this.#prefix++;
+      this.epochs.chosen(this.#prefix, next.chosen.id);
+    }
   }
 
   // ---- proposals
@@ -184,7 +172,11 @@ export class CoreOracle {
   /** A proposal is made: seen for the first time, in a message or in the vote of its proposer. */
   #issue(truth: SlotTruth, slot: Slot, rank: number, id: number): Proposal {
     const where = (): string => `slot ${slot}, ballot ${rankText(rank)}, ${idText(id)}`;
-    check(id >= 0 && id <= this.#lastId, "only proposed values", () => `${where()} was given to no replica`);
+    check(
+      (id >= 0 && id <= this.#lastId) || id > 2 ** 32,
+      "only proposed values",
+      () => `${where()} was given to no replica`,
+    );
     const { chosen } = truth;
     check(
       chosen === null || rank < chosen.rank || chosen.id === id,
@@ -192,7 +184,11 @@ export class CoreOracle {
       () => `${where()} is proposed above ${chosenText(chosen)}`,
     );
     // A leader may propose again what it knows as chosen in a later ballot; its own phase 1 need not have found it.
-    check(chosen?.id === id || this.#isSafe(truth, rank, id), "P2c", () => `${where()}: no quorum allows it`);
+    check(
+      chosen?.id === id || this.#isSafe(truth, rank, id, this.epochs.at(slot)),
+      "P2c",
+      () => `${where()}: no quorum allows it`,
+    );
     if (id === NOOP_ID) this.noops++;
     const proposal: Proposal = { rank, id, voters: 0, chosen: false };
     let i = truth.proposals.length;
@@ -202,16 +198,16 @@ export class CoreOracle {
   }
 
   /** P2c. From the largest set of promises downwards: the more acceptors a set has, the likelier it is a quorum. */
-  #isSafe(truth: SlotTruth, rank: number, id: number): boolean {
+  #isSafe(truth: SlotTruth, rank: number, id: number, epoch: Epoch): boolean {
     let set = 0;
-    for (const node of this.#members) if ((this.#promised[node] as number) >= rank) set |= bitOf(node);
+    for (const node of epoch.voters) if ((this.#promised[node] ?? 0) >= rank) set |= bitOf(node);
     for (let i = truth.proposals.length - 1; i >= 0; i--) {
       const other = truth.proposals[i] as Proposal;
       if (other.rank >= rank) continue;
-      if (other.id === id && (set & other.voters) !== 0 && this.#isQuorum("phase1", set)) return true;
+      if (other.id === id && (set & other.voters) !== 0 && isQuorumOf(epoch, "phase1", set)) return true;
       set &= ~other.voters;
     }
-    return this.#isQuorum("phase1", set);
+    return isQuorumOf(epoch, "phase1", set);
   }
 
   // ---- messages
@@ -243,18 +239,20 @@ export class CoreOracle {
     }
   }
 
-  #onAccept(from: NodeId, { ballot, firstSlot, values, chosenUpTo }: Accept): void {
+  #onAccept(from: NodeId, { ballot, firstSlot, values: packed, chosenUpTo }: Accept): void {
+    const values = unpackNoops(packed) ?? [];
     const rank = rankOf(ballot);
     const last = firstSlot + values.length - 1;
     check(ballot.node === from, "one value per slot and ballot", () => `node ${from} proposes in ${rankText(rank)}`);
     check(
-      last <= chosenUpTo + this.#alpha,
+      last <= chosenUpTo + this.epochs.at(last).alpha,
       "window",
       () => `node ${from} proposes slot ${last}; ${chosenUpTo} are chosen`,
     );
     this.#isSmall(from, "accept", values);
     for (let i = 0; i < values.length; i++) {
       const truth = this.#slot(firstSlot + i);
+      this.epochs.saw(values[i] as Uint8Array);
       const id = idOf(values[i] as Uint8Array);
       const proposal = find(truth, rank) ?? this.#issue(truth, firstSlot + i, rank, id);
       check(
@@ -284,10 +282,11 @@ export class CoreOracle {
       return;
     }
     if (message.kind === "prepare") return;
-    for (let i = 0; i < message.values.length; i++) {
+    const values = unpackNoops(message.values) ?? [];
+    for (let i = 0; i < values.length; i++) {
       const slot = message.firstSlot + i;
       const chosen = this.#slots[slot]?.chosen ?? null;
-      if (chosen !== null && chosen.id !== idOf(message.values[i] as Uint8Array)) continue;
+      if (chosen !== null && chosen.id !== idOf(values[i] as Uint8Array)) continue;
       const voted = votes.some(
         (vote) => vote.kind === "accepted" && vote.slots.some(([first, last]) => first <= slot && slot <= last),
       );
@@ -301,6 +300,25 @@ export class CoreOracle {
     for (const item of items) bytes += "value" in item ? item.value.length : item.length;
     const most = this.#limits.frameValueBytesMax;
     check(bytes <= most, "memory bounds", () => `node ${from} sends ${kind} of ${bytes} bytes; ${most} is the limit`);
+  }
+
+  // ---- who decides
+
+  /**
+   * A replica takes the change to this epoch for complete: a phase-2 quorum of it must have all that was chosen before it, and
+   * the mark that it is, on disk. Whatever disks are taken away then, nothing is lost.
+   */
+  onComplete(node: NodeId, epoch: number, markOf: (id: NodeId) => Slot): void {
+    const made = this.epochs.from(1).find((each) => each.epoch === epoch);
+    check(made !== undefined, "configuration continuity", () => `node ${node}: there is no epoch ${epoch}`);
+    if (made === undefined) return;
+    const has = made.voters.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
+    check(
+      isQuorumOf(made, "phase2", has),
+      "completion rule",
+      () =>
+        `node ${node} takes epoch ${epoch} for complete; too few of [${made.voters.join()}] hold slot ${made.from - 1}`,
+    );
   }
 
   // ---- what is chosen
