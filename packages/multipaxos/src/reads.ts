@@ -72,6 +72,18 @@ export class ReadRounds {
     return { readers: [...round.readers.values()], index: round.index };
   }
 
+  /**
+   * Other members decide by now: those of the round under way may be gone for good. Its readers share the next one.
+   * @param quorums of the configuration that governs the slot after the chosen prefix
+   */
+  moveOn(quorums: QuorumSystem): void {
+    const round = this.#round;
+    if (round === null || round.quorums === quorums) return;
+    this.#round = null;
+    // A newer question of the same follower replaces an older one.
+    this.#waiting = new Map([...round.readers, ...this.#waiting]);
+  }
+
   /** Members to ask again in a round that is late, or null. The same number is safe: no answer to it is older than its readers. */
   overdue(nowMs: number, waitMs: number): { nonce: number; to: NodeId[] } | null {
     const round = this.#round;

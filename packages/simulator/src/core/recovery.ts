@@ -64,7 +64,7 @@ export class CoreRecovery {
         for (const node of nodes) if (!this.#core.includes(node) && node.life !== null) reads.forget(node.life);
         return reads.size === 0;
       },
-      () => `${reads.size} reads have no answer`,
+      () => `${reads.size} reads have no answer: ${this.#readersText()}`,
     );
     if (!this.#ragged && times === 1 && this.#random.chance(0.1)) this.#calm();
   }
@@ -165,6 +165,12 @@ export class CoreRecovery {
         (node) => node.life?.applied === prefix && node.life.replica.membership().last.epoch === last.epoch,
       )
     );
+  }
+
+  #readersText(): string {
+    const waiting = new Set(this.#cluster.reads.readers);
+    const nodes = this.#core.filter(({ life }) => life !== null && waiting.has(life));
+    return `at ${nodes.map(({ id }) => id).join()}, ${this.#members()}`;
   }
 
   /** Who decides, and what the healed nodes know of it. */
