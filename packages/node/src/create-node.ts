@@ -3,6 +3,7 @@ import {
   type Configuration,
   type Incarnation,
   type Logger,
+  type Member,
   type Metrics,
   type NodeId,
   type ProposeOptions,
@@ -16,10 +17,21 @@ import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, checkTicket, founders, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { Driver } from "./driver.js";
+import { addressBook, tolerance } from "./membership.js";
 import { nodeLimits } from "./limits.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
 import { openSession } from "./session.js";
-import type { NodeEvent, NodeLimits, NodeOptions, NodeSession, NodeStatus, SynodNode } from "./types.js";
+import type {
+  ChangeOptions,
+  MembershipChange,
+  NodeEvent,
+  NodeLimits,
+  NodeMembership,
+  NodeOptions,
+  NodeSession,
+  NodeStatus,
+  SynodNode,
+} from "./types.js";
 
 async function restoreSnapshot(
   machine: Pick<ReplicatedMachine<never, unknown>, "restore">,
@@ -81,7 +93,9 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   readonly id: NodeId;
   readonly #options: NodeOptions<Command, Query, Result, Answer>;
   readonly #limits: NodeLimits;
-  readonly #configuration: Configuration;
+  readonly #storeId: string;
+  /** Where members listen, as the options say. */
+  readonly #addresses: readonly Member[];
   readonly #self: Incarnation;
   readonly #replica: Replica;
   readonly #machine: ReplicatedMachine<Query, Answer>;
@@ -107,7 +121,9 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     this.#limits = limits;
     this.#machine = machine;
     this.#resultCodec = start.resultCodec;
-    this.#configuration = identity.founders;
+    this.#storeId = identity.storeId;
+    const own = options.join === undefined ? [] : [{ ...options.join, id: options.id }];
+    this.#addresses = [...(options.cluster.contacts ?? []), ...options.cluster.members, ...own];
     this.#logger = quietLogger(options.logger);
     this.#metrics = quietMetrics(options.metrics);
     const { nodeId, bootCount, bootId } = identity;
@@ -121,7 +137,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     });
     this.#driver = new Driver({
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
-      configuration: this.#configuration,
+      addresses: this.#addresses,
       replica: this.#replica,
       machine,
       transport: options.transport,
@@ -134,14 +150,15 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       limits,
       buggify: options.buggify ?? (() => false),
       onFailure: (error) => this.#fail(error),
+      onRemoved: (epoch) => this.#leave(epoch),
     });
   }
 
   async start(): Promise<void> {
-    const { transport, cluster } = this.#options;
+    const { transport } = this.#options;
     await transport.start({
       self: this.#self,
-      members: cluster.members,
+      members: this.#addressBook(),
       handlers: {
         frame: (from, frame) => this.#driver.input({ kind: "frame", from, frame }),
         peerUp: (peer) => this.#driver.input({ kind: "peerUp", peer }),
@@ -154,6 +171,42 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     if (this.#failure !== null) throw this.#failure;
     this.#state = "running";
     this.#driver.start();
+  }
+
+  /** With this node's own address as the options have it: it listens there now, whatever the log says. */
+  #addressBook(): Member[] {
+    const own = this.#addresses.find(({ id }) => id === this.id);
+    return addressBook(this.#replica.membership(), this.#addresses).map((member) =>
+      member.id === this.id ? { ...member, ...own } : member,
+    );
+  }
+
+  changeMembership(change: MembershipChange, options: ChangeOptions = {}): Promise<Configuration> {
+    const { signal, expectedEpoch, timeoutMs = CHANGE_TIMEOUT_MS } = options;
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (signal?.aborted === true) {
+        throw new SynodError("NotProposed", "the signal was aborted before the change was asked for", {
+          cause: signal.reason,
+        });
+      }
+      const onAbort = (): void => asked.giveUp("the signal was aborted", signal?.reason);
+      const asked = this.#driver.changes.add({
+        change,
+        expectedEpoch,
+        deadlineMs: this.#driver.nowMs + timeoutMs,
+        resolve: (configuration) => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve(configuration);
+        },
+        reject: (error) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#driver.wake();
+    });
   }
 
   async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
@@ -237,12 +290,17 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
 
   #checkRunning(): void {
     if (this.#state === "running") return;
+    if (this.#state === "removed") throw this.#removedError();
     const options = this.#failure === null ? {} : { cause: this.#failure };
     throw new SynodError(
       "Closed",
       this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause",
       options,
     );
+  }
+
+  #removedError(): SynodError {
+    return new SynodError("Removed", "this node is no member of the cluster any more: ask another node");
   }
 
   #busy(what: string): SynodError {
@@ -253,7 +311,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   status(): NodeStatus {
     const replica = this.#replica.status();
     const driver = this.#driver;
-    const { members } = this.#options.cluster;
+    const { configuration } = this.#replica.membership().governing;
+    const peers = addressBook(this.#replica.membership(), this.#addresses);
     return {
       id: this.id,
       clusterId: this.#options.cluster.id,
@@ -263,7 +322,9 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       leader: replica.leader,
       ballot: replica.ballot,
       promised: replica.promised,
-      configuration: this.#configuration,
+      configuration,
+      membership: this.#membership(replica.heard),
+      storeId: this.#storeId,
       content: replica.content,
       chosenUpTo: replica.chosenUpTo,
       durableUpTo: replica.durableUpTo,
@@ -274,7 +335,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       queuedCommands: driver.proposals.count,
       queuedBytes: driver.proposals.bytes,
       sessions: this.#machine.sessionCount,
-      peers: members
+      peers: peers
         .filter((member) => member.id !== this.id)
         .map((member) => ({
           id: member.id,
@@ -287,12 +348,47 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
     };
   }
 
+  #membership(heard: readonly NodeId[]): NodeMembership {
+    const { last, complete, governing, reported, removed } = this.#replica.membership();
+    const { configuration } = governing;
+    const { chosenUpTo } = this.#replica.status();
+    const now = tolerance(configuration, new Set([this.id, ...heard]));
+    const expected = tolerance(configuration, new Set(configuration.members.map(({ id }) => id)));
+    const learners = last.configuration.members.filter(({ role }) => role !== undefined && role !== "voter");
+    const lagOf = (id: NodeId): Slot | null => {
+      const known = id === this.id ? chosenUpTo : reported(id);
+      return known === null ? null : Math.max(0, chosenUpTo - known);
+    };
+    const failures = (n: number): string => (n === 1 ? "1 failure" : `${n} failures`);
+    const text =
+      now < 0
+        ? `no quorum in sight, ${failures(expected)} expected`
+        : `tolerates ${failures(now)}, ${expected} expected`;
+    return {
+      epoch: last.epoch,
+      change: complete ? null : { epoch: last.epoch, from: last.from },
+      learners: learners.map(({ id }) => ({ id, lag: lagOf(id) })),
+      tolerates: { now, expected, text },
+      removed,
+    };
+  }
+
   digest(): { readonly applied: Slot; readonly digest: string } {
     return { applied: this.#machine.applied, digest: this.#machine.digest() };
   }
 
   events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<NodeEvent> {
     return this.#driver.events.subscribe(options.signal);
+  }
+
+  /** Removed, and nobody needs this disk any more. */
+  #leave(epoch: number): void {
+    if (this.#closing !== null) return;
+    this.#state = "removed";
+    this.#shutDown("the node was removed from the cluster", this.#removedError()).catch((cause: unknown) => {
+      this.#logger.error("closing after the removal failed", { cause });
+    });
+    this.#logger.info("the node stops: it was removed", { epoch });
   }
 
   #fail(error: SynodError): void {
@@ -313,7 +409,8 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
       const { transport, storage } = this.#options;
       this.#driver.stop();
       this.#driver.proposals.giveUpAll(why, cause);
-      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));
+      this.#driver.reads.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
+      this.#driver.changes.failAll(why, cause);
       this.#driver.events.close();
       const closing = [transport, storage].map(async (port) => port.close());
       const results = await Promise.allSettled(closing);
@@ -326,7 +423,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   }
 
   async close(): Promise<void> {
-    if (this.#state !== "failed") this.#state = "closed";
+    if (this.#state !== "failed" && this.#state !== "removed") this.#state = "closed";
     await this.#shutDown("the node was closed", new SynodError("Closed", "the node was closed"));
   }
 
@@ -335,5 +432,7 @@ class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, 
   }
 }
 
+/** A change may have to wait until a new member has fetched everything. */
+const CHANGE_TIMEOUT_MS = 60_000;
 /** Reads that may wait at one node. */
 const READS_MAX = 100_000;

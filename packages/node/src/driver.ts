@@ -1,9 +1,9 @@
 import {
   type Clock,
   type Codec,
-  type Configuration,
   type Incarnation,
   type Logger,
+  type Member,
   type Metrics,
   type NodeId,
   type Random,
@@ -14,12 +14,14 @@ import {
 import { type Effects, type Envelope, Outbox, type Replica, type Send } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { Applier } from "./applier.js";
+import { Changes } from "./changes.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
+import { addressBook } from "./membership.js";
 import type { Buggify, NodeLimits } from "./types.js";
 import { Wire } from "./wire.js";
 
@@ -31,7 +33,8 @@ type Input =
 
 export interface DriverOptions {
   readonly self: Incarnation;
-  readonly configuration: Configuration;
+  /** Where members listen that the log says nothing of. */
+  readonly addresses: readonly Member[];
   readonly replica: Replica;
   readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
   readonly transport: Transport;
@@ -45,6 +48,8 @@ export interface DriverOptions {
   readonly buggify: Buggify;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
+  /** The node is no member any more, and may stop. Called once. */
+  readonly onRemoved: (epoch: number) => void;
 }
 
 /** A third of the least time for which the cluster remembers an unused session. */
@@ -59,6 +64,7 @@ export class Driver {
   readonly #o: DriverOptions;
   readonly proposals: Proposals;
   readonly reads: Reads = new Reads();
+  readonly changes: Changes;
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
   readonly #outbox = new Outbox();
@@ -81,8 +87,13 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#o = options;
-    const { limits, random, configuration, self, buggify } = options;
-    this.#wire = new Wire({ ...options, epoch: configuration.epoch });
+    const { limits, random, replica, self, buggify } = options;
+    this.#wire = new Wire({ ...options, epoch: () => replica.membership().last.epoch });
+    this.changes = new Changes({
+      replica,
+      name: `${self.nodeId}.${self.bootId}`,
+      resendMs: limits.electionTimeoutMs * 2,
+    });
     this.#leading = new Leading({ ...options, self: self.nodeId });
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
@@ -112,6 +123,7 @@ export class Driver {
   }
 
   start(): void {
+    this.#setMembers();
     this.#armTimer();
     this.wake();
   }
@@ -202,6 +214,7 @@ export class Driver {
     this.#leading.watch(nowMs);
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
+    this.changes.dispatch(nowMs, this.#sightOnce());
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
     this.#startWrite(nowMs);
@@ -257,9 +270,9 @@ export class Driver {
 
   /** For as many calls as end in one round. */
   #sightOnce(): () => Sight {
-    const { self, replica, configuration } = this.#o;
+    const { self, replica } = this.#o;
     let sight: Sight | null = null;
-    return () => (sight ??= sightOf(self.nodeId, replica.status(), configuration));
+    return () => (sight ??= sightOf(self.nodeId, replica.status(), replica.membership().governing.configuration));
   }
 
   #route(): Route {
@@ -307,6 +320,12 @@ export class Driver {
     }
   }
 
+  /** Everybody who may have to be spoken to: a removed member has to hear that it is one. */
+  #setMembers(): void {
+    const { replica, transport, addresses } = this.#o;
+    this.#guarded(() => transport.setMembers(addressBook(replica.membership(), addresses)));
+  }
+
   #onNotice(notice: Effects["notices"][number]): void {
     const { logger, metrics } = this.#o;
     switch (notice.kind) {
@@ -325,6 +344,29 @@ export class Driver {
         return;
       case "leader":
         this.events.emit({ kind: "leader", leader: notice.ballot?.node ?? null, ballot: notice.ballot });
+        return;
+      case "configuration": {
+        const { configuration, from, epoch } = notice.governing;
+        logger.info("the members change", { epoch, from, members: configuration.members });
+        metrics.gauge("synod_configuration_epoch", epoch);
+        this.#setMembers();
+        this.events.emit({ kind: "configuration", configuration, from });
+        return;
+      }
+      case "changeVoid":
+        logger.info("a change of the members has no effect", { slot: notice.slot, reason: notice.reason });
+        return;
+      case "changeComplete":
+        logger.info("the change of the members is complete", { epoch: notice.epoch });
+        this.events.emit({ kind: "changeComplete", epoch: notice.epoch });
+        return;
+      case "changeAnswered":
+        this.changes.onAnswer(notice.sequence, notice.refused, this.nowMs);
+        return;
+      case "removed":
+        logger.warn("this node was removed", { epoch: notice.epoch, mayStop: notice.mayStop });
+        this.events.emit({ kind: "removed", epoch: notice.epoch, mayStop: notice.mayStop });
+        if (notice.mayStop) this.#o.onRemoved(notice.epoch);
         return;
       case "ignored":
         metrics.count("synod_messages_ignored_total", 1, { reason: notice.reason });

@@ -5,7 +5,8 @@ import { plainName } from "./checks.js";
 export interface WireOptions {
   /** The name of its cluster is that of `wireName`. */
   readonly self: Incarnation;
-  readonly epoch: number;
+  /** Of the newest configuration known. */
+  readonly epoch: () => number;
   readonly codec: Codec<Envelope>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -27,7 +28,13 @@ export class Wire {
   encode(message: Message): Uint8Array | null {
     const { codec, self, epoch, metrics, logger } = this.#options;
     try {
-      return codec.encode({ clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch, message });
+      return codec.encode({
+        clusterId: self.clusterId,
+        from: self.nodeId,
+        bootId: self.bootId,
+        epoch: epoch(),
+        message,
+      });
     } catch (cause) {
       metrics.count("synod_messages_unsendable_total", 1, { kind: message.kind });
       logger.error("a message could not be encoded", { kind: message.kind, cause });

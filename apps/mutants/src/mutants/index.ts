@@ -3,6 +3,7 @@ import { acceptorMutants } from "./acceptor.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { logMutants } from "./log.js";
+import { membershipMutants } from "./membership.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
@@ -24,4 +25,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...nodeMutants,
   ...storageMutants,
   ...wireMutants,
+  ...membershipMutants,
 ];
