@@ -1,6 +1,7 @@
 import type { Ballot, Vote } from "@synod/interface";
 import type { BeatFacts, Envelope, Message, SlotRange } from "@synod/multipaxos";
 import fc from "fast-check";
+import { REFUSALS } from "../src/kinds.js";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const BOOT = "00112233445566778899aabbccddeeff";
@@ -76,6 +77,10 @@ export const messages: Readonly<Record<string, Message>> = {
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
   "readIndexReply-null": { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: null },
+  change: { kind: "change", bootId: BOOT, sequence: 6, value: body },
+  changeReply: { kind: "changeReply", bootId: BOOT, sequence: 6, refused: "changeUnderWay" },
+  "changeReply-null": { kind: "changeReply", bootId: BOOT, sequence: 6, refused: null },
+  removed: { kind: "removed", epoch: 4, mayStop: true },
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
@@ -188,6 +193,13 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   confirmReply: record("confirmReply", { ballot: ballots, nonce: count }),
   readIndexAsk: record("readIndexAsk", { bootId: text, nonce: count }),
   readIndexReply: record("readIndexReply", { bootId: text, nonce: count, index: fc.option(count) }),
+  change: record("change", { bootId: text, sequence: count, value: bytes }),
+  changeReply: record("changeReply", {
+    bootId: text,
+    sequence: count,
+    refused: fc.option(fc.constantFrom(...REFUSALS)),
+  }),
+  removed: record("removed", { epoch: id, mayStop: fc.boolean() }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

@@ -222,6 +222,16 @@ describe("the history", () => {
     );
   });
 
+  test("the window is that of the configuration which governs the slot", () => {
+    const history = new ConfigurationHistory(configurationOf(3, 3));
+    const wider = { stamp: 1, changeId: "", configuration: { ...configurationOf(3, 9), epoch: 2 } };
+    expect(history.change(5, wider)).toMatchObject({ kind: "valid", made: { from: 8 } });
+    // Slot 7 is the old one's, with a window of 3; slot 8 the new one's.
+    expect([6, 7].map((slot) => history.inWindow(slot, 3))).toEqual([true, false]);
+    expect([7, 8, 12, 13].map((slot) => history.inWindow(slot, 4))).toEqual([true, true, true, true]);
+    expect([14, 15].map((slot) => history.inWindow(slot, 5))).toEqual([true, false]);
+  });
+
   test("a value that is no configuration, or a malformed one, changes nothing", () => {
     const history = new ConfigurationHistory(configurationOf(3, 3));
     expect(history.apply(1, valueOf("x"))).toBeNull();

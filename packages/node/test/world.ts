@@ -2,6 +2,7 @@ import type {
   Clock,
   Codec,
   Incarnation,
+  Member,
   Random,
   Recovered,
   StateMachine,
@@ -120,8 +121,13 @@ export class Net {
 
   transport(id: number): Transport {
     let closed = false;
+    let book = new Set<number>();
+    const setMembers = (members: readonly Member[]): void => {
+      book = new Set(members.map((member) => member.id));
+    };
     return {
-      start: async ({ self, handlers }) => {
+      start: async ({ self, handlers, members }) => {
+        setMembers(members);
         for (const [other, peer] of this.#handlers) {
           if (other === id) continue;
           this.#clock.soon(() => peer.handlers.peerUp(self));
@@ -129,10 +135,11 @@ export class Net {
         }
         this.#handlers.set(id, { handlers, self });
       },
-      setMembers: () => undefined,
+      setMembers,
       send: (to, frame) => {
         for (const peer of typeof to === "number" ? [to] : to) {
           this.frames++;
+          if (!book.has(peer)) continue;
           if (this.chance() < this.loss) continue;
           const copies = this.chance() < this.doubling ? 2 : 1;
           for (let copy = 0; copy < copies; copy++) {
@@ -284,11 +291,19 @@ export class World {
     return world;
   }
 
+  /** A node that is no founder. */
+  async join(id: number, bootstrap = true): Promise<CounterNode> {
+    if (!this.disks.has(id)) this.disks.set(id, new Disk(this.clock));
+    return this.boot(id, bootstrap);
+  }
+
   async boot(id: number, bootstrap = false): Promise<CounterNode> {
+    const contacts = [...this.nodes.keys()].map((member) => ({ id: member }));
     const stateMachine = new Counter();
     const node = await createNode({
       id,
-      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })) },
+      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts },
+      ...(this.ids.includes(id) ? {} : { join: {} }),
       stateMachine,
       transport: this.net.transport(id),
       storage: this.disk(id).storage(),
@@ -332,7 +347,7 @@ export class World {
   /** Waits until some node leads and returns its id. */
   async leader(except: number[] = []): Promise<number> {
     const find = (): number | undefined =>
-      this.ids.find(
+      [...this.nodes.keys()].find(
         (id) =>
           !except.includes(id) && this.nodes.get(id)?.status().role === "leader" && this.node(id).status().content,
       );

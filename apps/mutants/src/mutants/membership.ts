@@ -11,6 +11,7 @@ const core = inFile("core");
 const reads = inFile("read-handlers");
 
 const MEMBERS = { kind: "core", profile: "members" } as const;
+const UNIT = { kind: "unit", file: "packages/multipaxos/test/membership.test.ts" } as const;
 const CASES = { kind: "unit", file: "apps/cases/test/fixtures.test.ts" } as const;
 
 /** Who decides on which slot, and when that changes. */
@@ -38,7 +39,7 @@ export const membershipMutants: readonly Mutant[] = [
       ),
       proposer(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
     ],
-    finder: { ...MEMBERS, schedules: 400 },
+    finder: { ...UNIT, test: "leads only when every configuration in the window has promised" },
   },
   {
     id: "configuration-learned-in-recovery-not-asked",
@@ -58,9 +59,9 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [85],
     title: "A confirmation round may begin before a phase-1 quorum of every configuration in the window has promised",
     patches: [
-      proposer(
-        `return this.#phase === "lead" && (!this.secured || this.#next <= this.#barrier);`,
-        `return this.#phase === "lead" && this.#next <= this.#barrier;`,
+      reads(
+        `if (core.proposer.recovering || core.applied < barrier) return;`,
+        `if (core.proposer.next <= barrier || core.applied < barrier) return;`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 3000 },
@@ -136,7 +137,11 @@ export const membershipMutants: readonly Mutant[] = [
         `return slot <= chosenUpTo + this.last.configuration.alpha;`,
       ),
     ],
-    finder: { ...MEMBERS, schedules: 400 },
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/configuration.test.ts",
+      test: "the window is that of the configuration",
+    },
   },
   {
     id: "change-governs-at-once",
@@ -173,7 +178,7 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [63, 69],
     title: "A leader proposes a change while the one before is not complete",
     patches: [handlers(`if (!core.membership.complete || (core.openChange`, `if ((core.openChange`)],
-    finder: { ...MEMBERS, schedules: 2000 },
+    finder: { ...UNIT, test: "one at a time" },
   },
   {
     id: "window-not-filled",
@@ -210,7 +215,7 @@ export const membershipMutants: readonly Mutant[] = [
         `else if (last.epoch < 0) core.stopProposing("never");`,
       ),
     ],
-    finder: { kind: "unit", file: "packages/multipaxos/test/membership.test.ts", test: "a removed leader" },
+    finder: { ...UNIT, test: "a removed leader" },
   },
   {
     id: "removed-node-campaigns",
@@ -222,7 +227,7 @@ export const membershipMutants: readonly Mutant[] = [
         `const eligible = this.nowMs >= 0;`,
       ),
     ],
-    finder: { kind: "unit", file: "packages/multipaxos/test/membership.test.ts", test: "a learner never campaigns" },
+    finder: { ...UNIT, test: "a learner never campaigns" },
   },
   {
     id: "promoted-before-it-caught-up",
@@ -235,8 +240,7 @@ export const membershipMutants: readonly Mutant[] = [
       ),
     ],
     finder: {
-      kind: "unit",
-      file: "packages/multipaxos/test/membership.test.ts",
+      ...UNIT,
       test: "a joining member is promoted only when",
     },
   },

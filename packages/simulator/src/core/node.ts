@@ -280,7 +280,8 @@ export class CoreNode {
     life.promised = promised;
     const { openSlots, openBytes } = status;
     check(
-      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax + CHANGE_BYTES,
+      openSlots <= alpha &&
+        openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax + CHANGE_BYTES,
       "memory bounds",
       () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
     );

@@ -41,7 +41,12 @@ export class CoreRecovery {
     const leads = (): boolean => this.#leader() !== undefined;
     // With changes under way members learn of each other first, and a leader that was removed makes room.
     const times = this.#config.changeEveryMs > 0 ? 3 : 1;
-    this.#expect("a leader after healing", start + times * 4 * TIMEOUT_MS + slackMs, leads, () => `no leader: ${this.#members()}`);
+    this.#expect(
+      "a leader after healing",
+      start + times * 4 * TIMEOUT_MS + slackMs,
+      leads,
+      () => `no leader: ${this.#members()}`,
+    );
     for (const { id } of this.#core) {
       this.#cluster.read(id);
       this.#cluster.forward(id);
