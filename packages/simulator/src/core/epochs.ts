@@ -119,7 +119,7 @@ export class Epochs {
   }
 
   /** What a replica has worked out must be the same. */
-  compare(node: NodeId, { epoch, slot, from, configuration, retired }: Governing): void {
+  compare(node: NodeId, { epoch, slot, from, configuration, quorums, retired }: Governing): void {
     const true_ = this.#all.find((each) => each.epoch === epoch);
     const ids = configuration.members.map(({ id }) => id);
     const same =
@@ -128,6 +128,7 @@ export class Epochs {
       true_.from === from &&
       true_.alpha === configuration.alpha &&
       true_.members.join() === ids.join() &&
+      true_.voters.join() === quorums.members.join() &&
       retired.length === true_.retired.length &&
       retired.every((id) => true_.retired.includes(id));
     check(
