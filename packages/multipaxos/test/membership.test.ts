@@ -27,7 +27,8 @@ const votersAt = (links: Links, at: NodeId): readonly NodeId[] =>
 
 function cluster(founders: number, all: number, alpha = 8): Links {
   const links = new Links({
-    nodes: Array.from({ length: all }, (_, i) => ({ random: i === 0 ? 0 : 0.9 })),
+    // The first is the most eager to lead, then those that are no founders.
+    nodes: Array.from({ length: all }, (_, i) => ({ random: i === 0 ? 0 : i < founders ? 0.9 : 0.05 })),
     founders,
     alpha,
     bytesPerMs: 1e9,
@@ -133,6 +134,16 @@ describe("a change of the members", () => {
     links.machine(2).notices.length = 0;
     for (let ms = 0; ms < 3_000; ms += 10) links.replica(2).tick(links.nowMs + ms, 0);
     expect(links.replica(2).status().role).toBe("follower");
+  });
+
+  test("a learner never campaigns, however eager, while the voters look for a leader", () => {
+    const links = cluster(3, 4);
+    ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "learner" }) }, "a");
+    links.run(800, () => links.replica(4).membership().last.epoch === 2 && links.replica(1).membership().complete);
+    ask(links, 1, { members: members(2, 3, { id: 4, role: "learner" }) }, "b");
+    links.run(1_600, () => links.replica(2).leads || links.replica(3).leads);
+    expect(links.replica(2).leads || links.replica(3).leads).toBe(true);
+    expect(links.machine(4).notices.filter(({ notice }) => notice.kind === "campaign")).toEqual([]);
   });
 
   test("a removed leader goes on until the change is complete, makes room, and may stop", () => {

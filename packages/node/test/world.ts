@@ -277,15 +277,18 @@ export class World {
   readonly #random: Random;
   readonly #limits: Partial<NodeLimits>;
 
-  constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}) {
+  readonly #alpha: number | undefined;
+
+  constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}, alpha?: number) {
+    this.#alpha = alpha;
     this.ids = Array.from({ length: count }, (_, i) => i + 1);
     for (const id of this.ids) this.disks.set(id, new Disk(this.clock));
     this.#random = seeded(seed);
     this.#limits = limits;
   }
 
-  static async of(count: number, seed = 1, limits: Partial<NodeLimits> = {}): Promise<World> {
-    const world = new World(count, seed, limits);
+  static async of(count: number, seed = 1, limits: Partial<NodeLimits> = {}, alpha?: number): Promise<World> {
+    const world = new World(count, seed, limits, alpha);
     for (const id of world.ids) await world.boot(id, true);
     await world.leader();
     return world;
@@ -298,11 +301,12 @@ export class World {
   }
 
   async boot(id: number, bootstrap = false): Promise<CounterNode> {
+    const alpha = this.#alpha === undefined ? {} : { alpha: this.#alpha };
     const contacts = [...this.nodes.keys()].map((member) => ({ id: member }));
     const stateMachine = new Counter();
     const node = await createNode({
       id,
-      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts },
+      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts, ...alpha },
       ...(this.ids.includes(id) ? {} : { join: {} }),
       stateMachine,
       transport: this.net.transport(id),

@@ -227,7 +227,7 @@ export const membershipMutants: readonly Mutant[] = [
         `const eligible = this.nowMs >= 0;`,
       ),
     ],
-    finder: { ...UNIT, test: "a learner never campaigns" },
+    finder: { ...UNIT, test: "a learner never campaigns, however eager" },
   },
   {
     id: "promoted-before-it-caught-up",
