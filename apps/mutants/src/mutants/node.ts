@@ -73,7 +73,12 @@ export const nodeMutants: readonly Mutant[] = [
     id: "close-leaves-readers-waiting",
     faults: [66],
     title: "Reads that are open when the node closes are never settled",
-    patches: [inFile("create-node")(`      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));`, ``)],
+    patches: [
+      inFile("create-node")(
+        `      this.#driver.reads.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));`,
+        ``,
+      ),
+    ],
     finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {

@@ -12,7 +12,7 @@ export const readMutants: readonly Mutant[] = [
     id: "local-read-at-the-leader",
     faults: [50],
     title: "A leader reads without asking whether it still leads",
-    patches: [reads(`if (!this.#quorums.phase2(round.confirmed)) return null;`, ``)],
+    patches: [reads(`if (!round.quorums.phase2(round.confirmed)) return null;`, ``)],
     finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
