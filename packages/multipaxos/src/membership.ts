@@ -60,11 +60,6 @@ export class Membership {
     return true;
   }
 
-  /** Somebody who knows said so. */
-  completed(epoch: number): void {
-    this.#completeEpoch = Math.max(this.#completeEpoch, epoch);
-  }
-
   /** The quorums of every configuration that may own a slot above the chosen prefix, taken together. */
   inWindow(chosenUpTo: Slot): QuorumSystem {
     const governing = this.history.from(chosenUpTo + 1);

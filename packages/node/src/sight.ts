@@ -1,4 +1,5 @@
 import type { Configuration, NodeId } from "@synod/interface";
+import { votersOf } from "@synod/multipaxos";
 
 /** Whom a node hears: what a caller should know whose time is over. */
 export interface Sight {
@@ -10,9 +11,11 @@ export interface Sight {
 export function sightOf(
   self: NodeId,
   { leader, heard: peers }: { readonly leader: NodeId | null; readonly heard: readonly NodeId[] },
-  { members, quorum }: Configuration,
+  configuration: Configuration,
 ): Sight {
-  const heard = [self, ...peers];
+  const { quorum } = configuration;
+  const members = votersOf(configuration);
+  const heard = [self, ...peers].filter((id) => members.includes(id));
   const who = leader === null ? "no leader" : `leader ${leader}`;
   return {
     text: `${who}: ${heard.length} of ${members.length} members heard, ${needed(members.length, quorum)}`,
