@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Configuration, Member, NodeId } from "@synod/interface";
-import { ChosenLog, ConfigurationHistory, encodeConfigurationValue, NOOP, Proposer } from "../src/index.js";
+import { ChosenLog, ConfigurationHistory, encodeConfigurationValue, NOOP, Proposer, Replica } from "../src/index.js";
 import { configurationOf, textOf, valueOf } from "./disk.js";
 import { Links } from "./links.js";
 import { ballot, promise, vote } from "./support.js";
@@ -162,6 +162,61 @@ describe("a change of the members", () => {
     const slot = leader.propose(valueOf("y"));
     links.run(100);
     expect(leader.status().chosenUpTo).toBeGreaterThanOrEqual(slot ?? Infinity);
+  });
+});
+
+describe("reads", () => {
+  test("wait until every configuration in the window has promised: a rival may have got its slots chosen", () => {
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+    const replica = new Replica({ nodeId: 1, bootId: "1:1", configuration: configurationOf(1, 4), recovered });
+    const sent: string[] = [];
+    const answered: number[] = [];
+    const turn = (): void => {
+      for (;;) {
+        const { sends, chosen, reads } = replica.takeEffects();
+        sent.push(...sends.map(({ to, message }) => `${message.kind} to ${to.join()}`));
+        answered.push(...reads.flatMap(({ tokens }) => tokens));
+        const last = chosen.at(-1);
+        if (last !== undefined) replica.appliedUpTo(last.slot);
+        const write = replica.takeWrite();
+        if (write === null && last === undefined) return;
+        if (write !== null) replica.writeDone(write.id);
+      }
+    };
+    for (let ms = 0; !replica.leads; ms += 25) {
+      replica.tick(ms, 0);
+      turn();
+    }
+    // Node 2 has followed so far, and promised nothing.
+    const facts = {
+      candidacy: null,
+      promised: null,
+      leaderBallot: null,
+      content: false,
+      chosenUpTo: 0,
+      durableUpTo: 0,
+    };
+    replica.receive(2, { kind: "beat", round: 1, ...facts });
+    const configuration = { ...configurationOf(2, 4), epoch: 2 };
+    replica.change(encodeConfigurationValue({ stamp: 1, changeId: "c", configuration }));
+    turn();
+    expect(replica.status().chosenUpTo).toBe(replica.membership().last.from - 1);
+    replica.read(7);
+    turn();
+    const ballotOfMine = replica.leaderBallot ?? ballot("0.0");
+    // Its promise is lower than the leader's ballot: that proves nothing about what was chosen in between.
+    replica.receive(2, { kind: "confirmReply", ballot: ballotOfMine, nonce: 1 });
+    turn();
+    expect(sent.filter((text) => text.startsWith("confirm"))).toEqual([]);
+    expect(answered).toEqual([]);
+    const { from } = replica.membership().last;
+    const page = { firstSlot: from, lastSlot: null, votes: [], chosenUpTo: 0, snapshotIndex: 0 };
+    replica.receive(2, { kind: "promise", ballot: ballotOfMine, ...page });
+    turn();
+    expect(sent.at(-1)).toBe("confirm to 2");
+    replica.receive(2, { kind: "confirmReply", ballot: ballotOfMine, nonce: 1 });
+    turn();
+    expect(answered).toEqual([7]);
   });
 });
 

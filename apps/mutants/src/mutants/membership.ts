@@ -64,7 +64,7 @@ export const membershipMutants: readonly Mutant[] = [
         `if (core.proposer.next <= barrier || core.applied < barrier) return;`,
       ),
     ],
-    finder: { ...MEMBERS, schedules: 3000 },
+    finder: { ...UNIT, test: "wait until every configuration in the window has promised" },
   },
   {
     id: "reads-confirmed-by-the-founders",
