@@ -359,6 +359,8 @@ export class Driver {
       case "changeComplete":
         logger.info("the change of the members is complete", { epoch: notice.epoch });
         this.events.emit({ kind: "changeComplete", epoch: notice.epoch });
+        // Now: if it removed this node, there is no next turn.
+        this.changes.dispatch(this.nowMs, this.#sightOnce());
         return;
       case "changeAnswered":
         this.changes.onAnswer(notice.sequence, notice.refused, this.nowMs);

@@ -121,6 +121,16 @@ describe("changes of the members", () => {
     await world.close();
   });
 
+  it("a leader that is asked to remove itself answers before it stops", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const node = world.node(leader);
+    const made = await world.settle(node.changeMembership({ kind: "remove", id: leader }));
+    expect(votersOf(made)).not.toContain(leader);
+    await world.clock.until(() => node.status().state === "removed");
+    await world.close();
+  });
+
   it("a learner follows, counts nowhere, and is promoted on demand", async () => {
     const world = await World.of(3);
     await world.join(4);
