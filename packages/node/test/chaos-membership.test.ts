@@ -157,22 +157,31 @@ async function run(seed: number): Promise<void> {
   world.net.loss = 0;
   for (const id of world.disks.keys()) if (!world.nodes.has(id)) await world.boot(id);
   await world.clock.until(() => play.open === 0, 60_000);
-  const leader = await world.leader();
-  const members = (): number[] => {
-    const { configuration } = world.node(leader).status();
-    return configuration.members.map(({ id }) => id);
-  };
-  propose(play, leader);
+  propose(play, await world.leader());
   await world.clock.until(() => play.open === 0, 60_000);
   const status = (id: number) => world.nodes.get(id)?.status();
-  const isDone = (): boolean =>
-    status(leader)?.membership.change === null &&
-    members().every((id) => status(id)?.applied === status(leader)?.applied && status(id)?.membership.change === null);
-  await world.clock.until(isDone, 60_000);
+  /** A leader that stays one, of members that all know what it knows. */
+  const settled = (): number | undefined =>
+    running(play).find((id) => {
+      const own = world.node(id).status();
+      return (
+        own.role === "leader" &&
+        own.membership.change === null &&
+        own.configuration.members.every(
+          (member) => status(member.id)?.applied === own.applied && status(member.id)?.membership.change === null,
+        )
+      );
+    });
+  await world.clock.until(() => settled() !== undefined, 60_000);
+  const leader = settled() ?? 0;
+  const members = world
+    .node(leader)
+    .status()
+    .configuration.members.map(({ id }) => id);
 
   expect(play.failures).toEqual([]);
   const log = world.machine(leader).applied;
-  for (const id of members()) {
+  for (const id of members) {
     expect(world.machine(id).applied, `node ${id}`).toEqual(log);
     expect(status(id)?.configuration, `node ${id}`).toEqual(status(leader)?.configuration);
     expect(status(id)?.failure).toBeNull();

@@ -278,6 +278,7 @@ export class World {
   readonly #limits: Partial<NodeLimits>;
 
   readonly #alpha: number | undefined;
+  readonly #joined = new Set<number>();
 
   constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}, alpha?: number) {
     this.#alpha = alpha;
@@ -296,6 +297,7 @@ export class World {
 
   /** A node that is no founder. */
   async join(id: number, bootstrap = true): Promise<CounterNode> {
+    this.#joined.add(id);
     if (!this.disks.has(id)) this.disks.set(id, new Disk(this.clock));
     return this.boot(id, bootstrap);
   }
@@ -307,7 +309,7 @@ export class World {
     const node = await createNode({
       id,
       cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts, ...alpha },
-      ...(this.ids.includes(id) ? {} : { join: {} }),
+      ...(this.#joined.has(id) ? { join: {} } : {}),
       stateMachine,
       transport: this.net.transport(id),
       storage: this.disk(id).storage(),
