@@ -10,6 +10,7 @@ import { oneSlotAcceptor } from "./drivers/one-slot-acceptor.js";
 import { oneSlotProposer } from "./drivers/one-slot-proposer.js";
 import { proposer } from "./drivers/proposer.js";
 import { quorums } from "./drivers/quorums.js";
+import { reconfiguration } from "./drivers/reconfiguration.js";
 import { sessions } from "./drivers/sessions.js";
 import { type Case, NotationError } from "./notation.js";
 
@@ -30,7 +31,7 @@ const GROUPS = new Map<string, (one: Case) => Group>([
   ["BLE", () => ({ drivers: [election] })],
   ["SES", () => ({ drivers: [sessions] })],
   ["LSE", () => ({ drivers: [leases] })],
-  ["CFG", () => ({ notBuilt: "reconfiguration is not built yet" })],
+  ["CFG", () => ({ drivers: [reconfiguration] })],
   ["FD", () => ({ notBuilt: "failure detectors are not built yet" })],
   ["LD", () => ({ notBuilt: "leader detectors are not built yet" })],
   ["TWO", () => ({ notBuilt: "the two-server protocols are not built yet" })],

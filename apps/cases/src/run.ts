@@ -87,6 +87,8 @@ function same(expected: readonly string[], given: readonly string[]): boolean {
 function canonical(text = ""): string {
   const [word = ""] = text.split(/\s/, 1);
   if (/^FATAL$/i.test(word)) return "FATAL";
+  // Everybody words the reason in another way.
+  if (/^IGNORED$/i.test(word)) return "IGNORED";
   const rest = text
     .slice(word.length)
     .replace(/\bup ?to\b/i, "upto")

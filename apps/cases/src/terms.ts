@@ -38,6 +38,9 @@ function parseList(text: string): string[] {
   return splitOutside(match[1] ?? "", /,/).filter((part) => part !== "");
 }
 
+/** The ids of `[1, 2, 4]`. */
+export const parseIds = (text: string): number[] => parseList(text).map(integerOf);
+
 /** The votes of `{3:2.2=b, 4:2.2=c}`, by slot. */
 export function parseVotes(text: string): TextVote[] {
   const match = /^\{(.*)\}$/s.exec(text);

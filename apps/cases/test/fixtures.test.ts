@@ -27,6 +27,7 @@ test("every group that is built has its file", () => {
     "proposer-many-slots.cases",
     "proposer-one-slot.cases",
     "quorum-systems.cases",
+    "reconfiguration.cases",
     "sessions.cases",
   ]);
 });

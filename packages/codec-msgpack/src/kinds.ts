@@ -1,4 +1,4 @@
-import type { ForwardReply, Message } from "@synod/multipaxos";
+import type { ChangeRefusal, ForwardReply, Message } from "@synod/multipaxos";
 
 /** First element of every frame. This and the one before are read and written; a frame of another version is refused whole. */
 export const VERSION = 1;
@@ -34,6 +34,20 @@ export const KINDS: readonly Message["kind"][] = [
   "snapshotOffer",
   "snapshotAsk",
   "snapshotChunk",
+  "change",
+  "changeReply",
+  "removed",
+];
+
+/** Refusal number on the wire = index; null stands for none. New ones go to the end. */
+export const REFUSALS: readonly ChangeRefusal[] = [
+  "notLeading",
+  "epoch",
+  "changeUnderWay",
+  "retiredId",
+  "invalid",
+  "learnerBehind",
+  "busy",
 ];
 
 /** Outcome number on the wire = index. */

@@ -1,7 +1,7 @@
-import type { BeatFacts, Envelope, Message } from "@synod/multipaxos";
+import type { BeatFacts, ChangeRefusal, Envelope, Message } from "@synod/multipaxos";
 import { malformed } from "./errors.js";
 import { ballot, bytes, flag, list, orNull, positive, ranges, text, tuple, uint, values, votes } from "./fields.js";
-import { HEADER_LENGTH, KINDS, OUTCOMES } from "./kinds.js";
+import { HEADER_LENGTH, KINDS, OUTCOMES, REFUSALS } from "./kinds.js";
 import { type Layout, readAdded } from "./layout.js";
 
 /** Checks every field of the array form of an envelope (`write` is the other direction). */
@@ -178,7 +178,35 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
         bytes: bytes(chunk, "chunk"),
       };
     }
+    case "change": {
+      const [bootId, sequence, value] = fields(3);
+      return {
+        kind,
+        bootId: text(bootId, "bootId"),
+        sequence: uint(sequence, "sequence"),
+        value: bytes(value, "value"),
+      };
+    }
+    case "changeReply": {
+      const [bootId, sequence, code] = fields(3);
+      return {
+        kind,
+        bootId: text(bootId, "bootId"),
+        sequence: uint(sequence, "sequence"),
+        refused: orNull(refusal, code, "refused"),
+      };
+    }
+    case "removed": {
+      const [epoch, mayStop] = fields(2);
+      return { kind, epoch: positive(epoch, "epoch"), mayStop: flag(mayStop, "mayStop") };
+    }
   }
+}
+
+function refusal(value: unknown, name: string): ChangeRefusal {
+  const found = REFUSALS[uint(value, name)];
+  if (found === undefined) throw malformed(`${name} is unknown`);
+  return found;
 }
 
 function readPromise(fields: readonly unknown[]): Message {

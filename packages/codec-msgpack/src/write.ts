@@ -1,6 +1,6 @@
 import type { Ballot } from "@synod/interface";
 import type { BeatFacts, Envelope, Message } from "@synod/multipaxos";
-import { KINDS, OUTCOMES } from "./kinds.js";
+import { KINDS, OUTCOMES, REFUSALS } from "./kinds.js";
 import { type Layout, writeAdded } from "./layout.js";
 
 const numbers: ReadonlyMap<Message["kind"], number> = new Map(KINDS.map((kind, index) => [kind, index + 1]));
@@ -95,6 +95,15 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "snapshotChunk":
       to.push(m.index, m.hash, m.offset, m.checksum, m.bytes);
+      return;
+    case "change":
+      to.push(m.bootId, m.sequence, m.value);
+      return;
+    case "changeReply":
+      to.push(m.bootId, m.sequence, m.refused === null ? null : REFUSALS.indexOf(m.refused));
+      return;
+    case "removed":
+      to.push(m.epoch, m.mayStop);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Ballot, Vote } from "@synod/interface";
 import type { BeatFacts, Envelope, Message, SlotRange } from "@synod/multipaxos";
 import fc from "fast-check";
+import { REFUSALS } from "../src/kinds.js";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const BOOT = "00112233445566778899aabbccddeeff";
@@ -119,6 +120,10 @@ export const messages: Readonly<Record<string, Message>> = {
   leaseAsk: { kind: "leaseAsk", ballot, nonce: 9, durationMs: 500 },
   leaseGrant: { kind: "leaseGrant", ballot, nonce: 9, durationMs: 500 },
   leaseRelease: { kind: "leaseRelease", ballot, nonce: 9 },
+  change: { kind: "change", bootId: BOOT, sequence: 6, value: body },
+  changeReply: { kind: "changeReply", bootId: BOOT, sequence: 6, refused: "changeUnderWay" },
+  "changeReply-null": { kind: "changeReply", bootId: BOOT, sequence: 6, refused: null },
+  removed: { kind: "removed", epoch: 4, mayStop: true },
 };
 
 export const envelopeOf = (message: Message): Envelope => ({
@@ -253,6 +258,13 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   snapshotOffer: record("snapshotOffer", { index: id, hash: text, bytes: id }),
   snapshotAsk: record("snapshotAsk", { index: id, hash: text, offset: count, length: id }),
   snapshotChunk: record("snapshotChunk", { index: id, hash: text, offset: count, checksum: text, bytes }),
+  change: record("change", { bootId: text, sequence: count, value: bytes }),
+  changeReply: record("changeReply", {
+    bootId: text,
+    sequence: count,
+    refused: fc.option(fc.constantFrom(...REFUSALS)),
+  }),
+  removed: record("removed", { epoch: id, mayStop: fc.boolean() }),
 };
 
 export const envelopes = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

@@ -7,6 +7,15 @@ export interface Member {
   readonly address?: string;
   /** Name for people; moves to the next id when a disk is replaced. */
   readonly name?: string;
+  /**
+   * `voter` (the default): its votes and promises count. `learner`: it receives the log and never counts, until it is promoted.
+   * `joining`: the same, and the leader promotes it as soon as it has caught up.
+   */
+  readonly role?: "voter" | "learner" | "joining";
+  /** Id that leaves when this joining member is promoted: its disk is lost, or to be taken out of service. */
+  readonly replaces?: NodeId;
+  /** Store that this id belongs to (32 hexadecimal digits), if it was given when the member was added: no other disk takes its place. */
+  readonly storeId?: string;
 }
 
 /**

@@ -12,6 +12,12 @@ export type SynodErrorCode =
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
   | "InvalidResult" // the command took effect, but its result could not be encoded for the caller
   | "InvalidCommand" // the command codec refused the bytes; the state is untouched
+  // Changes of the members.
+  | "EpochMismatch" // the configuration is another than the change was made for: look again, then ask again
+  | "ChangeUnderWay" // the change before is not complete: wait for it
+  | "IdRetired" // a node id that was removed is never used again: take a new one
+  | "LearnerBehind" // it cannot become a voter before it has caught up
+  | "Removed" // this node is no member any more, and stopped
   // Arguments and input from outside.
   | "InvalidArgument"
   | "InvalidConfiguration"

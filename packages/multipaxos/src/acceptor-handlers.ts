@@ -1,6 +1,7 @@
 import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
+import { unpackNoops } from "./noop-range.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
 import { ITEMS_MAX, PAGE_BYTES_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
@@ -60,8 +61,10 @@ export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
 }
 
 export function onAccept(core: Core, from: NodeId, message: Accept): void {
-  const { ballot, firstSlot, values } = message;
+  const { ballot, firstSlot } = message;
   if (ballot.node !== from) return core.ignore(from, "accept in a ballot of another node");
+  const values = unpackNoops(message.values);
+  if (values === null) return core.ignore(from, "malformed range of no-ops");
   if (!Number.isSafeInteger(firstSlot + values.length)) return core.ignore(from, "accept beyond the last slot");
   if (firstSlot + values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
     return core.ignore(from, "accept far above the chosen prefix");

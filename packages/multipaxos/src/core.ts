@@ -1,4 +1,4 @@
-import { compareBallots, highestBallot, quorumSystem, type QuorumSystem } from "@synod/paxos";
+import { compareBallots, highestBallot, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, ChosenValue, Configuration, Lane, LeaseTerms, NodeId, Recovered, Slot } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
@@ -9,7 +9,9 @@ import { ForwardFilter } from "./forwards.js";
 import { releaseLease } from "./lease-handlers.js";
 import { Grantor, Lease } from "./leases.js";
 import { Health, type Impairment } from "./health.js";
+import { ConfigurationHistory } from "./configuration-history.js";
 import { ChosenLog } from "./log.js";
+import { Membership } from "./membership.js";
 import { invariant } from "./invariant.js";
 import type { Message, SnapshotFacts } from "./messages.js";
 import { Proposer, type Proposal } from "./proposer.js";
@@ -24,7 +26,10 @@ import { WriteBuffer, type WriteId } from "./writes.js";
 export interface CoreStart {
   readonly me: NodeId;
   readonly bootId: string;
+  /** The founders'. */
   readonly configuration: Configuration;
+  /** Head of the snapshot that the replica starts from, if it starts from one. */
+  readonly snapshotHead?: Uint8Array | undefined;
   readonly recovered: Pick<
     Recovered,
     "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
@@ -38,11 +43,9 @@ export interface CoreStart {
 export class Core {
   readonly me: NodeId;
   readonly bootId: string;
-  readonly configuration: Configuration;
-  readonly quorums: QuorumSystem;
   readonly settings: ReplicaSettings;
-  /** All members but this one. */
-  readonly others: readonly NodeId[];
+  readonly history: ConfigurationHistory;
+  readonly membership: Membership;
 
   readonly writes: WriteBuffer;
   readonly acceptor: Acceptor;
@@ -114,30 +117,41 @@ export class Core {
   snapshotSteps: SnapshotStep[] = [];
   compactedUpTo: Slot | null = null;
 
+  /** The change that this leader proposed last. */
+  openChange: { readonly slot: Slot; readonly changeId: string } | null = null;
+  changeSequence = 0;
+  /** This node is no member any more. */
+  removed: { readonly epoch: number; readonly mayStop: boolean } | null = null;
+  /** Epochs of which observers know, and know that they are complete. */
+  epochTold = 0;
+  completeTold = 0;
+
   #approachedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(start: CoreStart) {
     const { me, configuration, recovered, settings } = start;
     this.me = me;
     this.bootId = start.bootId;
-    this.configuration = configuration;
     this.settings = settings;
     this.basePatienceMs = settings.electionTimeoutMs;
-    const members = configuration.members.map((member) => member.id);
-    this.quorums = quorumSystem(configuration.quorum, members);
-    this.others = members.filter((id) => id !== me);
+    this.history = new ConfigurationHistory(configuration);
+    if (start.snapshotHead !== undefined) this.history.restore(start.snapshotHead);
+    this.membership = new Membership(me, this.history);
     const snapshotIndex = recovered.snapshot?.index ?? 0;
     this.repairUpTo = recovered.damage?.upTo ?? 0;
     this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
-    this.log = new ChosenLog(snapshotIndex, this.acceptor);
+    this.log = new ChosenLog(snapshotIndex, this.acceptor, ({ slot, value }) => this.#advanced(slot, value));
     this.applied = snapshotIndex;
     this.grantor = new Grantor(recovered.leaseMs);
     this.boundMsMax = recovered.leaseMs;
     this.highestSeen = recovered.promised;
     this.#relearn(recovered, snapshotIndex);
     this.health = new Health(settings.electionTimeoutMs);
-    this.election = new Election({ me, quorums: this.quorums, electionTimeoutMs: settings.electionTimeoutMs });
+    this.epochTold = this.history.last.epoch;
+    this.completeTold = this.history.last.slot === 0 ? this.epochTold : 0;
+    const quorums = this.membership.inWindow(this.log.chosenUpTo);
+    this.election = new Election({ me, quorums, electionTimeoutMs: settings.electionTimeoutMs });
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
     this.creditTold = settings.creditBytesMax;
@@ -148,12 +162,34 @@ export class Core {
     this.held = snapshot === null || hash === undefined ? null : { index: snapshot.index, hash, bytes: snapshot.bytes };
     this.proposer = new Proposer({
       me,
-      quorums: this.quorums,
-      alpha: configuration.alpha,
+      configurations: this.history,
+      audience: () => this.membership.audience(this.log.chosenUpTo),
       inFlightBytesMax: settings.inFlightBytesMax,
       resendMs: settings.resendMs,
       log: this.log,
     });
+  }
+
+  /** The contiguous chosen prefix came to this slot. */
+  #advanced(slot: Slot, value: Uint8Array): void {
+    const applied = this.history.apply(slot, value);
+    if (applied?.kind === "void") this.notice({ kind: "changeVoid", slot, reason: applied.reason });
+    if (slot === this.history.last.from - 1) this.writes.requireMark(slot);
+  }
+
+  /** The configuration that governs the next slot to be chosen. */
+  get configuration(): Configuration {
+    return this.history.at(this.log.chosenUpTo + 1).configuration;
+  }
+
+  /** Who decides on a slot: the same object for the same configuration. Final as far as the chosen prefix and the window reach. */
+  quorumsAt(slot: Slot): QuorumSystem {
+    return this.history.at(slot).quorums;
+  }
+
+  /** Everybody who is to hear of the log but this node. */
+  get others(): readonly NodeId[] {
+    return this.membership.audience(this.log.chosenUpTo).slice(1);
   }
 
   /** The chosen mark says that up to it the value is the one learned, else the one voted for. */
@@ -168,11 +204,6 @@ export class Core {
       mark: recovered.chosenUpTo,
       missing: chosenUpTo + 1,
     }));
-  }
-
-  /** Quorums of the configuration that governs this slot: the same object for the same configuration. */
-  quorumsAt(_slot: Slot): QuorumSystem {
-    return this.quorums;
   }
 
   /** Null: leases are off. */
@@ -245,7 +276,13 @@ export class Core {
   view(): ElectionView {
     // One whose ballot this node has to refuse is no leader of it, however well the leader does elsewhere.
     const refused = compareBallots(this.leaderBallot, this.acceptor.promised) < 0;
-    return this.election.view(refused ? null : this.leaderBallot, this.nowMs);
+    const quorums = this.membership.inWindow(this.log.chosenUpTo);
+    this.election.quorums = quorums;
+    const view = this.election.view(refused ? null : this.leaderBallot, this.nowMs);
+    // Those who are no voters have no say, but a leader that was removed goes on until its removal is complete.
+    const heard = view.heard.filter(({ id }) => quorums.members.includes(id) || id === view.leaderBallot?.node);
+    const eligible = this.removed === null && quorums.members.includes(this.me);
+    return { ...view, heard, eligible };
   }
 
   content(): boolean {
@@ -266,6 +303,7 @@ export class Core {
     const led = this.leads;
     this.proposer.stop();
     this.flow.reset();
+    this.openChange = null;
     this.outgoing = [];
     this.announcementDue = false;
     this.election.endGrace();

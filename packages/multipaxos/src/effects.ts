@@ -1,6 +1,7 @@
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
+import type { Governing, VoidReason } from "./configuration-history.js";
 import type { Impairment } from "./health.js";
-import type { Message, SnapshotFacts } from "./messages.js";
+import type { ChangeRefusal, Message, SnapshotFacts } from "./messages.js";
 import type { WriteId } from "./writes.js";
 
 /** A message for one or several peers, never for the sender itself. */
@@ -77,6 +78,16 @@ export type Notice =
   /** A damaged log is repaired: everything up to here is chosen and on the disk. */
   | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "snapshotResumed"; readonly from: NodeId; readonly offset: number }
+  /** A valid configuration became known; it governs from its `from`. */
+  | { readonly kind: "configuration"; readonly governing: Governing }
+  /** A change of the configuration was chosen and has no effect. */
+  | { readonly kind: "changeVoid"; readonly slot: Slot; readonly reason: VoidReason }
+  /** A change of the configuration is complete: the next may start, and removed members may stop. */
+  | { readonly kind: "changeComplete"; readonly epoch: number }
+  /** This node was removed. While it may not stop, others may need its disk. */
+  | { readonly kind: "removed"; readonly epoch: number; readonly mayStop: boolean }
+  /** What the leader said to a change that this node asked for. */
+  | { readonly kind: "changeAnswered"; readonly sequence: number; readonly refused: ChangeRefusal | null }
   | { readonly kind: "ignored"; readonly from: NodeId; readonly reason: string };
 
 /** All that happened since the effects were last taken. */

@@ -4,6 +4,7 @@ import { followLeader, repeatCredit } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
+import { membershipTick, tellRemoved } from "./membership-handlers.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign, onReject } from "./proposer-handlers.js";
 import { compact } from "./snapshot-handlers.js";
@@ -24,6 +25,9 @@ function facts(core: Core, round: number): BeatFacts {
 
 export function onBeat(core: Core, from: NodeId, message: Beat): void {
   const { leaderBallot, chosenUpTo } = message;
+  tellRemoved(core, from);
+  if (core.membership.isGone(from)) return core.ignore(from, "removed member");
+  core.membership.reported(from, message);
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
     core.announced(leaderBallot, chosenUpTo);
@@ -36,6 +40,7 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
 }
 
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
+  core.membership.reported(from, message);
   const isNews = core.election.onReply(from, message, core.nowMs);
   core.reported(from, message.chosenUpTo);
   core.peerDurable.set(from, message.durableUpTo);
@@ -79,9 +84,10 @@ export function electionTick(core: Core, random: number): void {
   // The own candidacy is a promise like any other.
   const mayCampaign = canPromise && core.voting && core.grantor.leftMs(null, core.nowMs) === 0;
   if (core.election.campaignNow(verdict, own, core.nowMs, random) && mayCampaign) campaign(core);
-  else if (core.proposer.phase === "prepare" && canPromise) askSilent(core);
+  else if (core.proposer.phase !== "idle" && canPromise) askSilent(core);
   if (core.creditRepeats > 0) repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
+  membershipTick(core);
   fetchMissing(core);
   compact(core);
 }
@@ -112,7 +118,7 @@ function giveUpWithoutProgress(core: Core): void {
     return;
   }
   const fetchedMs = Math.max(core.catchUp.lastProgressMs, core.snapshotFetch.lastProgressMs(core.nowMs));
-  const lastProgress = Math.max(fetchedMs, core.electedAtMs);
+  const lastProgress = Math.max(fetchedMs, core.proposer.lastProgressMs, core.electedAtMs);
   if (core.nowMs - lastProgress > core.basePatienceMs) {
     // The link may be slower than one large value in this time: the next leadership here waits longer.
     core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);

@@ -19,6 +19,8 @@ export interface ElectionView {
   readonly heard: readonly PeerFacts[];
   /** Something promising happened within the last timeout: counts as content. */
   readonly grace: boolean;
+  /** Whether this node is a voter of a configuration in its window: nobody else campaigns. Default true. */
+  readonly eligible?: boolean;
 }
 
 /**
@@ -45,6 +47,7 @@ export function isContent(view: ElectionView): boolean {
 
 /** Whether quorums for both phases are within sight: without them a candidacy could only disturb. */
 export function hearsQuorums(view: ElectionView): boolean {
+  if (view.eligible === false) return false;
   const inSight = new Set([view.me, ...view.heard.map((p) => p.id)]);
   return view.quorums.phase1(inSight) && view.quorums.phase2(inSight);
 }
@@ -95,7 +98,8 @@ export const PATIENCE_TIMEOUTS_MAX = 16;
 /** Keeps the latest replies and the timers of the rule. It only ever says "campaign now". */
 export class Election {
   readonly #me: NodeId;
-  readonly #quorums: QuorumSystem;
+  /** Of the configurations in the window; to be kept up to date. */
+  quorums: QuorumSystem;
   readonly #timeoutMs: number;
   readonly #peers = new Map<NodeId, HeardPeer>();
   #round = 0;
@@ -110,7 +114,7 @@ export class Election {
 
   constructor(options: { me: NodeId; quorums: QuorumSystem; electionTimeoutMs: number }) {
     this.#me = options.me;
-    this.#quorums = options.quorums;
+    this.quorums = options.quorums;
     this.#timeoutMs = options.electionTimeoutMs;
     this.#patienceMs = options.electionTimeoutMs;
   }
@@ -188,7 +192,7 @@ export class Election {
 
   view(leaderBallot: Ballot | null, nowMs: number): ElectionView {
     const heard = this.#heard(nowMs);
-    return { me: this.#me, quorums: this.#quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
+    return { me: this.#me, quorums: this.quorums, leaderBallot, heard, grace: nowMs < this.#graceUntilMs };
   }
 
   /** Whether the peers in sight whose disks and event loops work could elect a leader and follow it without this node. */
@@ -198,8 +202,8 @@ export class Election {
 
   /** Whether peers alone could, if they were in sight. */
   get isSpare(): boolean {
-    const others = new Set(this.#quorums.members.filter((id) => id !== this.#me));
-    return this.#quorums.phase1(others) && this.#quorums.phase2(others);
+    const others = new Set(this.quorums.members.filter((id) => id !== this.#me));
+    return this.quorums.phase1(others) && this.quorums.phase2(others);
   }
 
   /** Whether quorums of both phases, this node included, answered so lately that they must still be there. */
@@ -210,7 +214,7 @@ export class Election {
 
   #areQuorums(peers: readonly { readonly id: NodeId }[]): boolean {
     const ids = new Set(peers.map((p) => p.id));
-    return this.#quorums.phase1(ids) && this.#quorums.phase2(ids);
+    return this.quorums.phase1(ids) && this.quorums.phase2(ids);
   }
 
   /** Nobody is known to lead: once a quorum has answered the next round, and the rule still holds, there is no need to wait. */
@@ -223,9 +227,10 @@ export class Election {
    * highest priority.
    * @param nearSlots lags up to this are alike
    */
-  successor(chosenUpTo: Slot, nearSlots: number, nowMs: number): NodeId | null {
+  successor(voters: readonly NodeId[], chosenUpTo: Slot, nearSlots: number, nowMs: number): NodeId | null {
     const lagOf = (p: HeardPeer): number => Math.max(0, chosenUpTo - nearSlots - p.chosenUpTo);
-    const [best] = this.#heard(nowMs).sort(
+    const candidates = this.#heard(nowMs).filter((p) => voters.includes(p.id));
+    const [best] = candidates.sort(
       (a, b) =>
         Number(a.impaired) - Number(b.impaired) || lagOf(a) - lagOf(b) || b.priority - a.priority || a.id - b.id,
     );
@@ -276,7 +281,7 @@ export class Election {
 
   #delayMs(own: Parameters<Election["campaignNow"]>[1], nowMs: number, random: number): number {
     // Alone there is nobody to collide with.
-    if (this.#quorums.members.length === 1) return 0;
+    if (this.quorums.members.length === 1) return 0;
     const heard = this.#heard(nowMs);
     const lag = Math.max(0, ...heard.map((p) => p.chosenUpTo - own.chosenUpTo));
     const better = heard.filter((p) => !p.impaired);

@@ -1,4 +1,19 @@
 export { Acceptor, type AcceptOutcome, type PrepareOutcome, type PromisePage } from "./acceptor.js";
+export {
+  type Applied as AppliedConfiguration,
+  ConfigurationHistory,
+  type Governing,
+  type VoidReason,
+} from "./configuration-history.js";
+export {
+  ALPHA_MAX,
+  checkConfiguration,
+  type ConfigurationValue,
+  decodeConfigurationValue,
+  encodeConfigurationValue,
+  MEMBERS_MAX,
+  votersOf,
+} from "./configuration-value.js";
 export * from "./effects.js";
 export {
   Election,
@@ -12,8 +27,17 @@ export {
 export { boundMs, heldMs } from "./leases.js";
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
-export { Proposer, type Proposal, type ProposerOptions, type ProposerPhase, type Resend } from "./proposer.js";
-export { Replica, type ReplicaOptions, type ReplicaPeerStatus, type ReplicaStatus } from "./replica.js";
+export { packNoops, unpackNoops } from "./noop-range.js";
+export {
+  type Configurations,
+  Proposer,
+  type Proposal,
+  type ProposerOptions,
+  type ProposerPhase,
+  type Resend,
+} from "./proposer.js";
+export { Replica, type ReplicaOptions } from "./replica.js";
+export type { MembershipStatus, ReplicaPeerStatus, ReplicaStatus } from "./status.js";
 export { DEFAULT_SETTINGS, type ReplicaSettings } from "./settings.js";
 export { NOOP, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "./values.js";
 export { WIRE_VERSION } from "./wire-version.js";

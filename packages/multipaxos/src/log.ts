@@ -27,8 +27,11 @@ export class ChosenLog {
   #ready: ChosenValue[] = [];
   /** Values up to here are forgotten: a snapshot has them. */
   #compactedUpTo: Slot;
+  readonly #advanced: (chosen: ChosenValue) => void;
 
-  constructor(start: Slot, votes: VoteView) {
+  /** @param advanced is told of each value as the contiguous prefix comes to it */
+  constructor(start: Slot, votes: VoteView, advanced: (chosen: ChosenValue) => void = () => {}) {
+    this.#advanced = advanced;
     this.#compactedUpTo = start;
     this.#contiguous = start;
     this.#highestKnown = start;
@@ -49,6 +52,11 @@ export class ChosenLog {
   /** Largest slot that anybody reported as the end of its chosen prefix. */
   get target(): Slot {
     return this.#target;
+  }
+
+  /** Largest slot whose value is known here, gaps below it or not. */
+  get highestKnown(): Slot {
+    return this.#highestKnown;
   }
 
   isKnown(slot: Slot): boolean {
@@ -169,7 +177,9 @@ export class ChosenLog {
       const value = this.#values.get(this.#contiguous + 1);
       if (value === undefined) return;
       this.#contiguous++;
-      this.#ready.push({ slot: this.#contiguous, value });
+      const chosen = { slot: this.#contiguous, value };
+      this.#ready.push(chosen);
+      this.#advanced(chosen);
     }
   }
 }

@@ -248,6 +248,43 @@ export interface SnapshotChunk {
   readonly checksum: string;
   readonly bytes: Uint8Array;
 }
+/** A node asks the leader to propose a change of the configuration: a value of that kind, made for the epoch in its stamp. */
+export interface Change {
+  readonly kind: "change";
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly value: Uint8Array;
+}
+
+/** Why a leader does not propose a change. */
+export type ChangeRefusal =
+  | "notLeading"
+  /** The configuration is another by now than the one the change was made for. */
+  | "epoch"
+  /** The change before is not complete. */
+  | "changeUnderWay"
+  /** An id that was removed is never used again. */
+  | "retiredId"
+  | "invalid"
+  /** A new voter is not within one window of the leader's log. */
+  | "learnerBehind"
+  /** No room in the window at this moment. */
+  | "busy";
+
+/** `refused` null: proposed, or proposed before. */
+export interface ChangeReply {
+  readonly kind: "changeReply";
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly refused: ChangeRefusal | null;
+}
+
+/** "You are out as of this epoch"; and, apart from it, "you may stop": nobody needs your disk any more. */
+export interface Removed {
+  readonly kind: "removed";
+  readonly epoch: number;
+  readonly mayStop: boolean;
+}
 
 /** Everything that replicas say to each other. Sender, receiver, quorum and flush rule of each: docs/PROTOCOL.md. */
 export type Message =
@@ -276,7 +313,10 @@ export type Message =
   | TransferTo
   | SnapshotOffer
   | SnapshotAsk
-  | SnapshotChunk;
+  | SnapshotChunk
+  | Change
+  | ChangeReply
+  | Removed;
 
 /** What surrounds every message on the wire. */
 export interface Envelope {

@@ -4,6 +4,7 @@ import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
 import { invariant } from "./invariant.js";
 import { boundMs } from "./leases.js";
+import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
@@ -57,7 +58,29 @@ export function onPromise(core: Core, from: NodeId, message: Promise1b): void {
   const { next, elected } = core.proposer.onPromise(from, message, core.nowMs);
   if (next !== null) core.send(from, { kind: "prepare", ballot, fromSlot: next }, "control");
   if (elected) becomeLeader(core);
+  else if (core.leads) secured(core);
   else if (core.proposer.lastProgressMs > progress) core.election.campaignProgressed(core.nowMs);
+}
+
+/**
+ * A configuration that became known may have promised already, in the phase 1 for others; or its slots are settled meanwhile.
+ */
+export function secure(core: Core): void {
+  if (core.proposer.secure()) becomeLeader(core);
+  else if (core.leads) secured(core);
+}
+
+/** Every configuration up to the end of the window has promised, as of now: what waited for that goes on. */
+function secured(core: Core): void {
+  if (!core.proposer.secured) return;
+  const chosen = Math.max(core.log.target, core.log.highestKnown);
+  if (core.proposer.endsWith(chosen)) {
+    core.stopProposing(`slot ${chosen} is chosen, which this leader has not proposed`);
+    return;
+  }
+  if (core.log.chosenUpTo < core.proposer.base) core.catchUp.askAnew();
+  queueProposals(core, core.proposer.recover(core.nowMs));
+  startReads(core);
 }
 
 function becomeLeader(core: Core): void {
@@ -97,6 +120,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) {
+    core.membership.reported(from, message);
     core.reported(from, message.chosenUpTo);
     core.peerDurable.set(from, message.durableUpTo);
   }
@@ -151,7 +175,10 @@ function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
   let bytes = 0;
   let firstSlot: Slot = 0;
   const cut = (): void => {
-    if (values.length > 0) accepts.push({ kind: "accept", ballot, firstSlot, values, chosenUpTo: core.log.chosenUpTo });
+    const packed = packNoops(values);
+    if (values.length > 0) {
+      accepts.push({ kind: "accept", ballot, firstSlot, values: packed, chosenUpTo: core.log.chosenUpTo });
+    }
     values = [];
     bytes = 0;
   };

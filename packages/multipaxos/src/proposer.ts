@@ -1,9 +1,11 @@
 import { ballotsEqual, compareBallots, formatBallot, nextBallot, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, ChosenValue, NodeId, Slot, Vote } from "@synod/interface";
+import type { ConfigurationHistory, Governing } from "./configuration-history.js";
 import { invariant } from "./invariant.js";
 import type { ChosenLog } from "./log.js";
 import type { Promise1b, SlotRange } from "./messages.js";
 import { NOOP, sameValue } from "./values.js";
+import { VoteTimes } from "./vote-times.js";
 
 /** `prepare`: phase 1 under way. `lead`: phase 1 done, values may be proposed. */
 export type ProposerPhase = "idle" | "prepare" | "lead";
@@ -21,30 +23,29 @@ export interface Resend {
 
 interface Open {
   readonly value: Uint8Array;
+  /** Of the configuration that governs the slot. */
+  readonly quorums: QuorumSystem;
   readonly voters: Set<NodeId>;
   readonly sentAtMs: number;
 }
 
-/** What a member's votes say of the way to it and back. */
-interface Member {
-  /** How long the vote for its timed slot took, from when the value was first sent. */
-  voteMs: number;
-  /** The slot whose vote is timed, whether or not others make it chosen before. */
-  timed: { readonly slot: Slot; readonly sentAtMs: number } | null;
-  /** Resends since that vote. */
-  unanswered: number;
-  /** When something was last sent again, and the last slot of it, until that slot's vote is there. */
-  resent: { atMs: number; upTo: Slot } | null;
-}
+/** What a proposer asks the history of configurations. */
+export type Configurations = Pick<ConfigurationHistory, "at" | "from" | "inWindow" | "knownUpTo" | "last">;
 
-/** A member's votes are waited for this many times `resendMs` at most: a link may lose and heal without a word. */
-const RESEND_WAITS_MAX = 16;
+/** How far the promise of a member reaches. */
+interface PromiseState {
+  /** It was asked from this slot on. */
+  readonly first: Slot;
+  /** Reported without a hole up to here; Infinity when it is complete. */
+  covered: number;
+}
 
 export interface ProposerOptions {
   readonly me: NodeId;
-  readonly quorums: QuorumSystem;
-  /** Window: a slot is proposed only up to the contiguous chosen prefix plus this. */
-  readonly alpha: number;
+  /** Who decides on which slot, and how wide the window is. */
+  readonly configurations: Configurations;
+  /** To whom values are sent, this node included: members that count, and others that only follow the log. */
+  readonly audience: () => readonly NodeId[];
   readonly inFlightBytesMax: number;
   /** Least wait before an unanswered Accept is sent again. */
   readonly resendMs: number;
@@ -62,8 +63,11 @@ export class Proposer {
   #ballot: Ballot | null = null;
   #fromSlot: Slot = 0;
   #lastProgressMs = 0;
-  /** Up to which slot each member has reported without a hole; Infinity when its promise is complete. */
-  #promises = new Map<NodeId, number>();
+  #promises = new Map<NodeId, PromiseState>();
+  /** Every configuration up to this epoch has promised: a phase-1 quorum of each that may own a slot from `next` on. */
+  #promisedEpoch = 0;
+  /** The window is filled with no-ops up to here, so that a change of the configuration takes effect. */
+  #fillUpTo: Slot = 0;
   /** When each member was last asked for a page: first, again, or for the next one. */
   #askedAtMs = new Map<NodeId, number>();
   /** Highest vote reported per slot. */
@@ -78,10 +82,11 @@ export class Proposer {
   /** By slot, ascending. */
   #open = new Map<Slot, Open>();
   #openBytes = 0;
-  #members = new Map<NodeId, Member>();
+  readonly #times: VoteTimes;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
+    this.#times = new VoteTimes(options.resendMs);
   }
 
   get phase(): ProposerPhase {
@@ -142,65 +147,125 @@ export class Proposer {
     this.#phase = "idle";
     this.#ballot = null;
     this.#promises = new Map();
+    this.#promisedEpoch = 0;
+    this.#fillUpTo = 0;
     this.#askedAtMs = new Map();
     this.#reported = new Map();
     this.#open = new Map();
     this.#openBytes = 0;
-    this.#members = new Map();
+    this.#times.forgetAll();
     this.#base = 0;
     this.#barrier = 0;
     this.#next = 0;
   }
 
+  /** Configurations that may own a slot which this ballot has not proposed yet, and that have not promised. */
+  #unpromisedConfigurations(): readonly Governing[] {
+    const { configurations, log } = this.#options;
+    if (this.#phase === "lead" && this.#promisedEpoch === configurations.last.epoch) return [];
+    const first = Math.max(log.chosenUpTo + 1, this.#phase === "lead" ? this.#next : this.#fromSlot);
+    return configurations.from(first).filter((governing) => !this.#hasPromised(governing));
+  }
+
+  /** Whether a phase-1 quorum of a configuration has promised this ballot for every slot that it may own. */
+  #hasPromised({ from, quorums }: Governing): boolean {
+    const complete = new Set<NodeId>();
+    for (const [id, { first, covered }] of this.#promises) {
+      if (covered === Infinity && first <= Math.max(from, this.#fromSlot)) complete.add(id);
+    }
+    return quorums.phase1(complete);
+  }
+
+  /** Whether every configuration up to the end of the window has promised this ballot. */
+  get secured(): boolean {
+    return this.#phase === "lead" && this.#promisedEpoch === this.#options.configurations.last.epoch;
+  }
+
   /** Members whose promise is not complete and that were not asked for `waitMs`, with the slot from which they should go on. */
   unpromised(nowMs: number, waitMs: number): { to: NodeId; fromSlot: Slot }[] {
-    if (this.#phase !== "prepare") return [];
+    if (this.#phase === "idle") return [];
     const asked: { to: NodeId; fromSlot: Slot }[] = [];
-    for (const id of this.#options.quorums.members) {
-      const covered = this.#promises.get(id) ?? this.#fromSlot - 1;
-      if (covered === Infinity || nowMs - (this.#askedAtMs.get(id) ?? -Infinity) < waitMs) continue;
-      this.#askedAtMs.set(id, nowMs);
-      asked.push({ to: id, fromSlot: covered + 1 });
+    for (const governing of this.#unpromisedConfigurations()) {
+      for (const id of governing.quorums.members) {
+        const state = this.#promiseOf(id, governing);
+        if (state.covered === Infinity || nowMs - (this.#askedAtMs.get(id) ?? -Infinity) < waitMs) continue;
+        this.#askedAtMs.set(id, nowMs);
+        asked.push({ to: id, fromSlot: state.covered + 1 });
+      }
     }
     return asked;
   }
 
+  /** A member of a configuration that governs later need not promise for the slots before. */
+  #promiseOf(id: NodeId, { from }: Governing): PromiseState {
+    let state = this.#promises.get(id);
+    if (state === undefined) {
+      const first = Math.max(from, this.#fromSlot);
+      this.#promises.set(id, (state = { first, covered: first - 1 }));
+    }
+    return state;
+  }
+
   /**
-   * A page of a promise. A promise counts once its pages reach from `fromSlot` to infinity without a hole.
-   * @returns `next` = ask this member for the page from that slot; `elected` = this page completed a phase-1 quorum.
+   * A page of a promise. A promise counts once its pages reach from `fromSlot` to infinity without a hole. One that comes when
+   * nothing depends on it any more is not listened to: what it reports could not be proposed any more.
+   * @returns `next` = ask this member for the page from that slot; `elected` = this page completed what was missing to lead.
    */
   onPromise(from: NodeId, page: Promise1b, nowMs: number): { next: Slot | null; elected: boolean } {
     const nothing = { next: null, elected: false };
-    if (this.#phase !== "prepare" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;
-    if (!this.#options.quorums.members.includes(from)) return nothing;
+    if (this.#phase === "idle" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;
+    const wanted = this.#unpromisedConfigurations().find(({ quorums }) => quorums.members.includes(from));
+    if (wanted === undefined) return nothing;
     // An acceptor that voted above its promise would have said so instead of promising.
     if (page.votes.some((vote) => compareBallots(vote.ballot, page.ballot) > 0)) return nothing;
-    const covered = this.#promises.get(from) ?? this.#fromSlot - 1;
+    const state = this.#promiseOf(from, wanted);
+    const { covered } = state;
     const lastSlot = page.lastSlot ?? Infinity;
     if (page.firstSlot > covered + 1 || lastSlot <= covered) return nothing;
-    this.#promises.set(from, lastSlot);
+    state.covered = lastSlot;
     this.#askedAtMs.set(from, nowMs);
     this.#lastProgressMs = nowMs;
     this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);
-    for (const vote of page.votes) {
-      const best = this.#reported.get(vote.slot);
-      const order = best === undefined ? 1 : compareBallots(vote.ballot, best.ballot);
-      invariant(
-        order !== 0 || best === undefined || sameValue(best.value, vote.value),
-        "one value for each slot and ballot",
-        () => ({
-          slot: vote.slot,
-          ballot: formatBallot(vote.ballot),
-        }),
-      );
-      if (order > 0) this.#reported.set(vote.slot, vote);
-    }
+    for (const vote of page.votes) this.#report(vote);
     if (lastSlot !== Infinity) return { next: lastSlot + 1, elected: false };
-    const complete = new Set<NodeId>();
-    for (const [id, upTo] of this.#promises) if (upTo === Infinity) complete.add(id);
-    if (!this.#options.quorums.phase1(complete)) return nothing;
-    this.#lead();
-    return { next: null, elected: true };
+    return { next: null, elected: this.secure() };
+  }
+
+  #report(vote: Vote): void {
+    // Proposed in this ballot already: the vote is for that.
+    if (this.#phase === "lead" && vote.slot < this.#next) return;
+    const best = this.#reported.get(vote.slot);
+    const order = best === undefined ? 1 : compareBallots(vote.ballot, best.ballot);
+    invariant(
+      order !== 0 || best === undefined || sameValue(best.value, vote.value),
+      "one value for each slot and ballot",
+      () => ({
+        slot: vote.slot,
+        ballot: formatBallot(vote.ballot),
+      }),
+    );
+    if (order > 0) this.#reported.set(vote.slot, vote);
+  }
+
+  /**
+   * Looks whether every configuration that may own a slot has promised by now: new ones become known as the log comes forward,
+   * and slots of old ones are settled. Returns whether this began the leadership.
+   */
+  secure(): boolean {
+    if (this.#phase === "idle" || this.secured || this.#unpromisedConfigurations().length > 0) return false;
+    const began = this.#phase === "prepare";
+    this.#phase = "lead";
+    this.#base = Math.max(this.#base, began ? this.#options.log.chosenUpTo : 0);
+    this.#next = Math.max(this.#next, this.#base + 1);
+    this.#barrier = Math.max(this.#barrier, this.#base);
+    for (const slot of this.#reported.keys()) {
+      if (slot < this.#next) this.#reported.delete(slot);
+      else this.#barrier = Math.max(this.#barrier, slot);
+    }
+    this.#promisedEpoch = this.#options.configurations.last.epoch;
+    // A page that is still missing comes anew if a later configuration asks: its votes must not be lost in between.
+    for (const [id, { covered }] of this.#promises) if (covered !== Infinity) this.#promises.delete(id);
+    return began;
   }
 
   /**
@@ -208,7 +273,8 @@ export class Proposer {
    * phase 1 found and the window still holds back may well be chosen already, in an earlier ballot.
    */
   endsWith(chosen: Slot): boolean {
-    return this.#phase === "lead" && chosen >= this.#next && chosen > this.#barrier;
+    // Where a configuration has not promised yet, earlier leaders may have got more chosen than is known here.
+    return this.secured && chosen >= this.#next && chosen > this.#barrier;
   }
 
   /** Whether a snapshot up to `index` speaks of slots that this leader proposed and has not counted, or has yet to propose. */
@@ -216,39 +282,50 @@ export class Proposer {
     return this.#phase === "lead" && (this.endsWith(index) || (this.#open.size > 0 && this.lowestOpen() <= index));
   }
 
-  /** Phase 1 is complete: what was reported above the base is proposed again before anything else. */
-  #lead(): void {
-    this.#phase = "lead";
-    this.#base = Math.max(this.#base, this.#options.log.chosenUpTo);
-    this.#next = this.#base + 1;
-    this.#barrier = this.#base;
-    for (const slot of this.#reported.keys()) {
-      if (slot <= this.#base) this.#reported.delete(slot);
-      else this.#barrier = Math.max(this.#barrier, slot);
-    }
-    this.#promises = new Map();
+  /** Whether phase 1 is still under way for some configuration, or values that it found wait for the window. */
+  get recovering(): boolean {
+    return this.#phase === "lead" && (!this.secured || this.#next <= this.#barrier);
   }
 
-  /** Whether values that phase 1 found still wait for the window. */
-  get recovering(): boolean {
-    return this.#phase === "lead" && this.#next <= this.#barrier;
+  /** The last slot that is filled without being asked to. */
+  get #filledUpTo(): Slot {
+    return Math.max(this.#barrier, this.#fillUpTo, this.#options.configurations.last.from - 1);
+  }
+
+  /** Asks for no-ops up to a slot, so that what is to govern from the one after it does so soon. */
+  fill(upTo: Slot): void {
+    this.#fillUpTo = Math.max(this.#fillUpTo, upTo);
+  }
+
+  /** Inside the window; and a phase-1 quorum of the configuration that governs the slot has promised. */
+  #mayPropose(slot: Slot): boolean {
+    const { configurations, log } = this.#options;
+    return configurations.inWindow(slot, log.chosenUpTo) && this.#isSecured(configurations.at(slot));
+  }
+
+  #isSecured(governing: Governing): boolean {
+    return governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing);
   }
 
   /** New slots that could be proposed now. */
   capacity(): number {
     if (this.#phase !== "lead" || this.recovering || this.#openBytes >= this.#options.inFlightBytesMax) return 0;
-    return Math.max(0, this.#options.log.chosenUpTo + this.#options.alpha - this.#next + 1);
+    if (this.#next <= this.#filledUpTo) return 0;
+    const { configurations, log } = this.#options;
+    const { alpha } = configurations.at(this.#next).configuration;
+    const last = Math.min(log.chosenUpTo + alpha, configurations.knownUpTo(log.chosenUpTo));
+    return Math.max(0, last - this.#next + 1);
   }
 
   /**
    * Proposes again what phase 1 found, as far as the window allows: the value with the highest ballot, else a no-op. No
-   * no-op stands for a chosen value: a slot above the base with no vote in a phase-1 quorum has nothing chosen. What this
-   * replica itself knows as chosen (above a gap) is the same value by the same argument, and needs no vote to prove it.
+   * no-op stands for a chosen value: a slot above the base with no vote in a phase-1 quorum of its configuration has nothing chosen.
+   * What this replica itself knows as chosen (above a gap) is the same value by the same argument, and needs no vote to prove it.
    */
   recover(nowMs: number): Proposal[] {
-    const { log, alpha } = this.#options;
+    const { log } = this.#options;
     const proposals: Proposal[] = [];
-    while (this.recovering && this.#next <= log.chosenUpTo + alpha) {
+    while (this.#phase === "lead" && this.#next <= this.#filledUpTo && this.#mayPropose(this.#next)) {
       const vote = this.#reported.get(this.#next);
       this.#reported.delete(this.#next);
       if (this.#next <= log.compactedUpTo) {
@@ -278,9 +355,15 @@ export class Proposer {
       base: this.#base,
       ballot: formatBallot(this.#ballot),
     }));
+    invariant(this.#mayPropose(slot), "a slot is proposed inside the window of a configuration that promised", () => ({
+      slot,
+      chosenUpTo: this.#options.log.chosenUpTo,
+      ballot: formatBallot(this.#ballot),
+    }));
     this.#next++;
-    this.#open.set(slot, { value, voters: new Set(), sentAtMs: nowMs });
-    for (const id of this.#options.quorums.members) this.#member(id).timed ??= { slot, sentAtMs: nowMs };
+    const { quorums } = this.#options.configurations.at(slot);
+    this.#open.set(slot, { value, quorums, voters: new Set(), sentAtMs: nowMs });
+    for (const id of this.#options.audience()) this.#times.sent(id, slot, nowMs);
     this.#openBytes += value.length;
     return { slot, value };
   }
@@ -288,19 +371,18 @@ export class Proposer {
   /** Votes of one member in the present ballot. Returns what became chosen, by slot. */
   onAccepted(from: NodeId, ballot: Ballot, ranges: readonly SlotRange[], nowMs: number): ChosenValue[] {
     if (this.#phase !== "lead" || !ballotsEqual(ballot, this.#ballot)) return [];
-    if (!this.#options.quorums.members.includes(from)) return [];
+    if (!this.#options.audience().includes(from)) return [];
     const chosen: ChosenValue[] = [];
-    const member = this.#member(from);
     // Ranges come in ascending order, so that all of them together walk over the open slots once, whatever they name.
     let slot = this.lowestOpen();
+    this.#times.voted(from, ranges, nowMs);
     for (const [first, last] of ranges) {
-      if (member.resent !== null && first <= member.resent.upTo && member.resent.upTo <= last) member.resent = null;
-      this.#timeVote(member, first, last, nowMs);
       for (slot = Math.max(slot, first); slot <= last && slot < this.#next; slot++) {
         const open = this.#open.get(slot);
         if (open === undefined || open.voters.has(from)) continue;
         open.voters.add(from);
-        if (!this.#options.quorums.phase2(open.voters)) continue;
+        // Voters that the configuration of the slot does not list never count.
+        if (!open.quorums.phase2(open.voters)) continue;
         this.settled(slot);
         chosen.push({ slot, value: open.value });
       }
@@ -323,7 +405,7 @@ export class Proposer {
 
   /** The connection to a member broke: what was on the way is lost, and may be sent again at once. */
   lost(member: NodeId): void {
-    this.#members.delete(member);
+    this.#times.forget(member);
   }
 
   /**
@@ -333,36 +415,16 @@ export class Proposer {
    */
   overdue(nowMs: number, bytesMax: number, may: (id: NodeId) => boolean = () => true): Resend[] {
     const resends: Resend[] = [];
-    for (const id of this.#options.quorums.members) {
-      const member = this.#member(id);
-      const waitMs = this.#waitMs(member);
-      if (member.resent !== null && nowMs - member.resent.atMs < waitMs) continue;
-      if (!may(id)) continue;
+    for (const id of this.#options.audience()) {
+      const waitMs = this.#times.dueAfterMs(id, nowMs);
+      if (waitMs === null || !may(id)) continue;
       const proposals = this.#unvoted(id, nowMs - waitMs, bytesMax);
       const last = proposals.at(-1);
       if (last === undefined) continue;
-      member.resent = { atMs: nowMs, upTo: last.slot };
-      member.unanswered++;
+      this.#times.sentAgain(id, last.slot, nowMs);
       resends.push({ to: [id], proposals });
     }
     return resends;
-  }
-
-  /** One slot at a time is timed: also where copies were sent, so that the time may be too long and never too short. */
-  #timeVote(member: Member, first: Slot, last: Slot, nowMs: number): void {
-    const { timed } = member;
-    if (timed === null || timed.slot > last) return;
-    // Voted past: the member learned the slot in another way.
-    if (timed.slot >= first) {
-      member.voteMs = nowMs - timed.sentAtMs;
-      member.unanswered = 0;
-    }
-    member.timed = null;
-  }
-
-  #waitMs({ voteMs, unanswered }: Member): number {
-    const { resendMs } = this.#options;
-    return Math.min(Math.max(2 * voteMs, resendMs) * 2 ** Math.min(unanswered, 10), RESEND_WAITS_MAX * resendMs);
   }
 
   #unvoted(id: NodeId, sentUpToMs: number, bytesMax: number): Proposal[] {
@@ -381,11 +443,5 @@ export class Proposer {
   lowestOpen(): Slot {
     for (const slot of this.#open.keys()) return slot;
     return this.#next;
-  }
-
-  #member(id: NodeId): Member {
-    let member = this.#members.get(id);
-    if (member === undefined) this.#members.set(id, (member = { voteMs: 0, timed: null, unanswered: 0, resent: null }));
-    return member;
   }
 }

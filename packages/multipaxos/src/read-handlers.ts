@@ -105,6 +105,7 @@ export function readsTick(core: Core): void {
   const waitMs = core.settings.electionTimeoutMs / 2;
   const { ballot } = core.proposer;
   if (core.leads && ballot !== null) {
+    core.reads.moveOn(core.quorumsAt(core.log.chosenUpTo + 1));
     const late = core.reads.overdue(core.nowMs, waitMs);
     const to = late?.to.filter((id) => id !== core.me) ?? [];
     if (late !== null) core.send(to, { kind: "confirm", ballot, nonce: late.nonce }, "control");

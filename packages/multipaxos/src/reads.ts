@@ -52,6 +52,7 @@ export class ReadRounds {
    * Starts the next round if readers wait and none is under way. The caller vouches that it leads and has applied its barrier.
    * @param index the chosen prefix at this moment
    * @param quorums those of the slot after it
+   * @param quorums of the configuration that governs the slot after it: a rival would need a phase-1 quorum of that one
    * @returns the number of the round, never used before in this ballot
    */
   start(index: Slot, quorums: QuorumSystem, nowMs: number): { nonce: number; to: readonly NodeId[] } | null {
@@ -70,6 +71,18 @@ export class ReadRounds {
     if (!round.quorums.phase2(round.confirmed)) return null;
     this.#round = null;
     return { readers: [...round.readers.values()], index: round.index };
+  }
+
+  /**
+   * Other members decide by now: those of the round under way may be gone for good. Its readers share the next one.
+   * @param quorums of the configuration that governs the slot after the chosen prefix
+   */
+  moveOn(quorums: QuorumSystem): void {
+    const round = this.#round;
+    if (round === null || round.quorums === quorums) return;
+    this.#round = null;
+    // A newer question of the same follower replaces an older one.
+    this.#waiting = new Map([...round.readers, ...this.#waiting]);
   }
 
   /** Members to ask again in a round that is late, or null. The same number is safe: no answer to it is older than its readers. */

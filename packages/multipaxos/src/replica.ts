@@ -8,52 +8,34 @@ import {
   type Slot,
   type StorageWrite,
 } from "@synod/interface";
-import { onAccept, onCommit, onPrepare, tellCredit } from "./acceptor-handlers.js";
-import { onFetch, onLearn } from "./catch-up-handlers.js";
+import { tellCredit } from "./acceptor-handlers.js";
+import type { Governing } from "./configuration-history.js";
 import { Core } from "./core.js";
+import { ballotsOf, dispatch } from "./dispatch.js";
 import type { Effects, ForwardOutcome, ReadVia } from "./effects.js";
-import { isContent, judge, type Verdict } from "./election.js";
-import { electionTick, healthTick, onBeat, onBeatReply } from "./election-handlers.js";
-import { forward, onForward, onForwardReply } from "./forward-handlers.js";
-import { leaseTick, leaseUntilMs, onLeaseAsk, onLeaseGrant, onLeaseRelease, watchClock } from "./lease-handlers.js";
-import type { Impairment } from "./health.js";
-import type { Message, SnapshotFacts } from "./messages.js";
-import { flushLeader, onAccepted, onPromise, onReject, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { electionTick, healthTick } from "./election-handlers.js";
+import { forward } from "./forward-handlers.js";
 import { invariant } from "./invariant.js";
-import type { ProposerPhase } from "./proposer.js";
-import {
-  onConfirm,
-  onConfirmReply,
-  onLocalRead,
-  onReadIndexAsk,
-  onReadIndexReply,
-  readsTick,
-  startReads,
-} from "./read-handlers.js";
-import {
-  onQuorumRead,
-  onQuorumReadAsk,
-  onQuorumReadReply,
-  quorumReadsTick,
-  settleQuorumReads,
-} from "./quorum-read-handlers.js";
-import {
-  fetchSnapshot,
-  holdSnapshot,
-  installSnapshot,
-  onSnapshotAsk,
-  onSnapshotChunk,
-  onSnapshotOffer,
-} from "./snapshot-handlers.js";
+import { leaseTick, leaseUntilMs, watchClock } from "./lease-handlers.js";
+import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
+import type { Message, SnapshotFacts } from "./messages.js";
+import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
+import { onLocalRead, readsTick, startReads } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
-import { beginTransfer, isHandingOver, onTransferTo, transferLost, transferStep } from "./transfer-handlers.js";
+import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
+import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
+import { beginTransfer, isHandingOver, transferLost, transferStep } from "./transfer-handlers.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {
   readonly nodeId: NodeId;
   /** Random per life of the replica. */
   readonly bootId: string;
+  /** The founders'. A node that is none of them takes part as soon as the log says so. */
   readonly configuration: Configuration;
+  /** The history of configurations up to the snapshot that `recovered` names, as `snapshotHead` gave it; needed where there is one. */
+  readonly snapshotHead?: Uint8Array;
   /** What storage remembers, flushed. */
   readonly recovered: Pick<
     Recovered,
@@ -62,72 +44,6 @@ export interface ReplicaOptions {
   readonly settings?: Partial<ReplicaSettings>;
   /** Hash of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
   readonly snapshotHash?: string | undefined;
-  /** What `snapshotHead` gave for the snapshot in `recovered`. */
-  readonly snapshotHead?: Uint8Array;
-}
-
-/** What a replica says of itself. */
-export interface ReplicaStatus {
-  readonly nodeId: NodeId;
-  readonly role: "leader" | "candidate" | "follower";
-  readonly phase: ProposerPhase;
-  /** Ballot of the own candidacy or leadership, else of the leader that is followed. */
-  readonly ballot: Ballot | null;
-  readonly promised: Ballot | null;
-  readonly leader: NodeId | null;
-  readonly content: boolean;
-  /** False while this replica only learns, since its log was damaged. */
-  readonly voting: boolean;
-  readonly chosenUpTo: Slot;
-  readonly durableUpTo: Slot;
-  readonly applied: Slot;
-  /** When the lease of this leader ends, on the clock of `tick`; null if it has none. */
-  readonly leaseUntilMs: number | null;
-  /** Votes and values up to here are forgotten: the flushed snapshot has them. */
-  readonly compactedUpTo: Slot;
-  /** The flushed snapshot that peers are offered. */
-  readonly snapshot: SnapshotFacts | null;
-  /** The snapshot that is being fetched from a peer. */
-  readonly receiving: {
-    readonly snapshot: SnapshotFacts;
-    readonly received: number;
-    readonly from: NodeId | null;
-  } | null;
-  readonly openSlots: number;
-  readonly openBytes: number;
-  /** Values that may be open at most, in slots. */
-  readonly windowSlots: number;
-  /** What the election rule says now. */
-  readonly verdict: Verdict;
-  /** Peers that answered within the last election timeout. */
-  readonly heard: readonly NodeId[];
-  readonly peers: readonly ReplicaPeerStatus[];
-  /** What keeps this node from leading well, now. */
-  readonly impaired: Impairment | null;
-  /** Whom the leadership is being handed over to. */
-  readonly transferringTo: NodeId | null;
-}
-
-/** What is known of a peer. The bytes are those of a leader: 0 elsewhere. */
-export interface ReplicaPeerStatus {
-  readonly id: NodeId;
-  /** Chosen prefix that it reported last. */
-  readonly chosenUpTo: Slot;
-  /** Values sent to it that it has not answered. */
-  readonly sentBytes: number;
-  /** Values that may be sent to it before it answers. */
-  readonly creditBytes: number;
-  /** Values that were not sent to it at once, for lack of credit, in this leadership. */
-  readonly withheldBytes: number;
-}
-
-/** Every ballot of a message, so that none is trusted unchecked. */
-function* ballotsOf(message: Message): Generator<Ballot | null> {
-  if ("ballot" in message) yield message.ballot;
-  if ("promised" in message) yield message.promised;
-  if ("leaderBallot" in message) yield message.leaderBallot;
-  if ("candidacy" in message) yield message.candidacy;
-  if (message.kind === "promise") for (const vote of message.votes) yield vote.ballot;
 }
 
 /**
@@ -139,15 +55,12 @@ export class Replica {
   #ticked = false;
 
   constructor(options: ReplicaOptions) {
-    const { nodeId, configuration } = options;
-    if (!configuration.members.some((member) => member.id === nodeId)) {
-      throw new SynodError("InvalidConfiguration", `node ${nodeId} is not a member of the configuration`);
-    }
-    const { bootId, recovered } = options;
+    const { nodeId, configuration, bootId, recovered } = options;
     this.#core = new Core({
       me: nodeId,
       bootId,
       configuration,
+      snapshotHead: options.snapshotHead,
       recovered,
       settings: replicaSettings(options.settings),
       snapshotHash: options.snapshotHash,
@@ -178,7 +91,11 @@ export class Replica {
   /** A message arrived. Nothing that a peer sends makes this throw, unless it proves that a rule was broken here. */
   receive(from: NodeId, message: Message): void {
     const core = this.#core;
-    if (!core.others.includes(from)) return core.ignore(from, "not a member");
+    if (from === core.me) return core.ignore(from, "own id");
+    // Who it is does not matter to an acceptor. What was removed for good is only told so, and may catch up, or hand over at its end.
+    if (core.membership.isGone(from) && !["beat", "fetch", "transferTo"].includes(message.kind)) {
+      return core.ignore(from, "removed member");
+    }
     const highestRound = core.highestSeen?.round ?? 0;
     for (const ballot of ballotsOf(message)) {
       if (ballot === null) continue;
@@ -187,65 +104,7 @@ export class Replica {
       return core.ignore(from, "bad ballot");
     }
     for (const ballot of ballotsOf(message)) core.saw(ballot);
-    this.#dispatch(from, message);
-  }
-
-  #dispatch(from: NodeId, message: Message): void {
-    const core = this.#core;
-    switch (message.kind) {
-      case "prepare":
-        return onPrepare(core, from, message);
-      case "promise":
-        return onPromise(core, from, message);
-      case "accept":
-        return onAccept(core, from, message);
-      case "accepted":
-        return onAccepted(core, from, message);
-      case "reject":
-        return onReject(core, from, message);
-      case "commit":
-        return onCommit(core, from, message);
-      case "fetch":
-        return onFetch(core, from, message);
-      case "learn":
-        return onLearn(core, from, message);
-      case "beat":
-        return onBeat(core, from, message);
-      case "beatReply":
-        return onBeatReply(core, from, message);
-      case "forward":
-        return onForward(core, from, message);
-      case "forwardReply":
-        return onForwardReply(core, from, message);
-      case "confirm":
-        return onConfirm(core, from, message);
-      case "confirmReply":
-        return onConfirmReply(core, from, message);
-      case "readIndexAsk":
-        return onReadIndexAsk(core, from, message);
-      case "readIndexReply":
-        return onReadIndexReply(core, from, message);
-      case "stateDigest":
-        return; // Says nothing of the log.
-      case "quorumReadAsk":
-        return onQuorumReadAsk(core, from, message);
-      case "quorumReadReply":
-        return onQuorumReadReply(core, from, message);
-      case "leaseAsk":
-        return onLeaseAsk(core, from, message);
-      case "leaseGrant":
-        return onLeaseGrant(core, from, message);
-      case "leaseRelease":
-        return onLeaseRelease(core, from, message);
-      case "transferTo":
-        return onTransferTo(core, from, message);
-      case "snapshotOffer":
-        return onSnapshotOffer(core, from, message);
-      case "snapshotAsk":
-        return onSnapshotAsk(core, from, message);
-      case "snapshotChunk":
-        return onSnapshotChunk(core, from, message);
-    }
+    dispatch(core, from, message);
   }
 
   /** A connection broke or a new life of the peer began: what it said before proves nothing, and what was on the way is gone. */
@@ -318,6 +177,42 @@ export class Replica {
     return forward(this.#core, body);
   }
 
+  /**
+   * Proposes a change of the configuration here, where this replica leads, or asks the leader to. The answer comes as the notice
+   * `changeAnswered` with the sequence that is returned; that it took effect, as `configuration` and then `changeComplete`.
+   * @param value made with `encodeConfigurationValue`
+   * @returns null if no leader is known
+   */
+  change(value: Uint8Array): number | null {
+    const core = this.#core;
+    if (core.leads) {
+      const sequence = ++core.changeSequence;
+      core.notice({ kind: "changeAnswered", sequence, refused: changeConfiguration(core, value) });
+      return sequence;
+    }
+    const { leader, bootId } = core;
+    if (leader === null || leader === core.me) return null;
+    const sequence = ++core.changeSequence;
+    core.send(leader, { kind: "change", bootId, sequence, value }, "control");
+    return sequence;
+  }
+
+  /** The configurations that matter now. */
+  membership(): MembershipStatus {
+    return membershipOf(this.#core);
+  }
+
+  /** The configuration that was made by the change with this id, if it is among those that are remembered. */
+  madeBy(changeId: string): Governing | null {
+    return this.#core.history.entries.find((governing) => governing.changeId === changeId) ?? null;
+  }
+
+  /** What a snapshot of everything up to `index` has to hold besides the state, to be given back with it: who decides from there on. */
+  snapshotHead(index: Slot): Uint8Array {
+    invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));
+    return this.#core.history.encode(index);
+  }
+
   /** Answers a forwarded body. */
   replyForward(to: NodeId, bootId: string, sequence: number, outcome: ForwardOutcome["outcome"]): void {
     this.#core.send(to, { kind: "forwardReply", bootId, sequence, outcome }, "control");
@@ -355,12 +250,6 @@ export class Replica {
     settleQuorumReads(core);
   }
 
-  /** What a snapshot of everything up to `index` has to hold besides the state: to be given back with it. */
-  snapshotHead(index: Slot): Uint8Array {
-    invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));
-    return new Uint8Array(0);
-  }
-
   /** An own snapshot is flushed and verified: the log up to its index may go. `index` is at most what `appliedUpTo` said. */
   snapshotTaken(facts: SnapshotFacts): void {
     holdSnapshot(this.#core, facts);
@@ -383,8 +272,7 @@ export class Replica {
    * log, which may have come first. `head` is what the peer's `snapshotHead` gave.
    */
   installSnapshot(facts: SnapshotFacts, head: Uint8Array): void {
-    void head;
-    installSnapshot(this.#core, facts);
+    installSnapshot(this.#core, facts, head);
   }
 
   /** What must be written next, or null. To be called only while no write is under way; ids are consecutive from 1. */
@@ -406,44 +294,18 @@ export class Replica {
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
-    for (const { message } of due) this.#dispatch(core.me, message);
+    for (const { message } of due) dispatch(this.#core, core.me, message);
   }
 
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
+    membershipTurn(this.#core);
     flushLeader(this.#core);
     transferStep(this.#core);
     return this.#core.takeEffects();
   }
 
   status(): ReplicaStatus {
-    const core = this.#core;
-    const { phase } = core.proposer;
-    const view = core.view();
-    return {
-      nodeId: core.me,
-      role: phase === "lead" ? "leader" : phase === "prepare" ? "candidate" : "follower",
-      phase,
-      ballot: core.proposer.ballot ?? core.leaderBallot,
-      promised: core.acceptor.promised,
-      leader: core.leader,
-      content: isContent(view),
-      verdict: judge(view),
-      voting: core.voting,
-      chosenUpTo: core.log.chosenUpTo,
-      durableUpTo: core.writes.durableUpTo,
-      applied: core.applied,
-      leaseUntilMs: leaseUntilMs(core),
-      compactedUpTo: core.log.compactedUpTo,
-      snapshot: core.held,
-      receiving: core.snapshotFetch.progress,
-      openSlots: core.proposer.openSlots,
-      openBytes: core.proposer.openBytes,
-      windowSlots: core.configuration.alpha,
-      heard: view.heard.map((peer) => peer.id),
-      peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),
-      impaired: core.health.cause(core.nowMs),
-      transferringTo: core.transfer?.to ?? null,
-    };
+    return statusOf(this.#core);
   }
 }

@@ -122,7 +122,7 @@ function forget(core: Core, upTo: Slot): void {
  * The snapshot of a peer is flushed here, and the state machine stands on it (or went further meanwhile). Nothing falls: the
  * promise and the votes above it stay, and where the log is further already it stays as it is.
  */
-export function installSnapshot(core: Core, facts: SnapshotFacts): void {
+export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Array): void {
   const { index } = facts;
   core.snapshotFetch.finished();
   if (index > core.log.chosenUpTo) {
@@ -130,6 +130,8 @@ export function installSnapshot(core: Core, facts: SnapshotFacts): void {
     if (core.proposer.coveredBy(index)) {
       core.stopProposing(`a snapshot of slot ${index} covers what this leader has proposed and not seen chosen`);
     }
+    // Before the log goes on above it: who decides there may have been settled in what the snapshot covers.
+    core.history.restore(head);
     core.acceptor.compact(index);
     core.tailBytes = 0;
     core.compactedUpTo = index;

@@ -35,9 +35,14 @@ function failed(text: string, details: Readonly<Record<string, unknown>>): Synod
   return new SynodError("NotTransferred", text, { details });
 }
 
+const otherVoters = (core: Core): NodeId[] => core.history.last.quorums.members.filter((id) => id !== core.me);
+
+const bestPrepared = (core: Core): NodeId | null =>
+  core.election.successor(otherVoters(core), core.log.chosenUpTo, NEAR_SLOTS, core.nowMs);
+
 export function beginTransfer(core: Core, wanted: NodeId | null, timeoutMs: number): NodeId {
   const { ballot } = core.proposer;
-  if (wanted !== null && !core.others.includes(wanted)) {
+  if (wanted !== null && !otherVoters(core).includes(wanted)) {
     throw new SynodError("InvalidArgument", `node ${wanted} is no other member: it cannot take the leadership over`);
   }
   const { leader } = core;
@@ -46,12 +51,25 @@ export function beginTransfer(core: Core, wanted: NodeId | null, timeoutMs: numb
     throw failed(`only the leader can hand over: ${who}`, { leader });
   }
   if (core.transfer !== null) throw failed(`a transfer to node ${core.transfer.to} is under way`, { leader });
-  const to = wanted ?? core.election.successor(core.log.chosenUpTo, NEAR_SLOTS, core.nowMs);
+  const to = wanted ?? bestPrepared(core);
   if (to === null || !core.election.heard(core.nowMs).includes(to)) {
     throw failed(to === null ? "no other member answers" : `node ${to} does not answer`, { leader });
   }
   core.transfer = { to, ballot, untilMs: core.nowMs + timeoutMs, phase: "wait", toldAtMs: Number.NEGATIVE_INFINITY };
   return to;
+}
+
+/**
+ * The change that took this leader's vote is complete, and others need not listen to it any more: it ends its leadership at once, whatever is
+ * open. Whoever is best prepared is told, and campaigns before the leader is missed.
+ */
+export function partAsLeader(core: Core, reason: string): void {
+  const { ballot } = core.proposer;
+  const to = core.leads ? bestPrepared(core) : null;
+  if (to !== null && ballot !== null) {
+    core.send(to, { kind: "transferTo", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
+  }
+  core.stopProposing(reason);
 }
 
 /** Whether this leader proposes nothing new because it hands over. */
@@ -137,6 +155,7 @@ function answerSummons(core: Core): void {
     return;
   }
   if (log.chosenUpTo < summons.chosenUpTo || core.writes.wait(core.candidacyWrite) > 0) return;
+  if (!core.view().eligible) return;
   // The own candidacy is a promise like any other.
   if (core.grantor.leftMs(null, nowMs) > 0) return;
   if (core.health.cause(nowMs) !== null || !core.election.quorumsAnswer(nowMs)) return;

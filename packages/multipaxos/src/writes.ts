@@ -38,6 +38,8 @@ export class WriteBuffer {
   /** In all writes that wait, and in the one under way. */
   #bytes = 0;
   #underWayBytes = 0;
+  /** The mark has to reach the disk up to here, with or without anything else. */
+  #requiredMark: Slot = 0;
 
   constructor(durableUpTo: Slot, bytesMax: number = Infinity) {
     this.#markUnderWay = durableUpTo;
@@ -96,6 +98,11 @@ export class WriteBuffer {
     return this.#durableMark;
   }
 
+  /** Asks for a write of the mark alone, if nothing else brings it to the disk up to this slot. */
+  requireMark(slot: Slot): void {
+    this.#requiredMark = Math.max(this.#requiredMark, slot);
+  }
+
   /**
    * The next write, or null if nothing gathered. To be called only while no write is under way.
    * The mark rides along as far as the values up to it are in this write or in earlier ones.
@@ -103,7 +110,8 @@ export class WriteBuffer {
   take(chosenUpTo: Slot): { id: WriteId; write: StorageWrite } | null {
     const [next, ...later] = this.#waiting;
     const { promised, leaseMs, votes, chosen } = next;
-    if (promised === undefined && leaseMs === undefined && votes.length === 0 && chosen.length === 0) return null;
+    const isEmpty = promised === undefined && leaseMs === undefined && votes.length === 0 && chosen.length === 0;
+    if (isEmpty && (this.#durableMark >= this.#requiredMark || chosenUpTo < this.#requiredMark)) return null;
     invariant(this.#taken === this.#durable, "one write at a time", () => ({ underWay: this.#taken }));
     const mark = later.reduce((slot, { lowest }) => Math.min(slot, lowest - 1), chosenUpTo);
     const write: StorageWrite = {

@@ -66,6 +66,12 @@ export function describe(message: Message): string {
       return `snapshotAsk ${message.index} from ${message.offset}`;
     case "snapshotChunk":
       return `snapshotChunk ${message.index} from ${message.offset} ${message.bytes.length} bytes`;
+    case "change":
+      return `change #${message.sequence}`;
+    case "changeReply":
+      return `changeReply #${message.sequence} ${message.refused ?? "proposed"}`;
+    case "removed":
+      return `removed as of epoch ${message.epoch}${message.mayStop ? ", may stop" : ""}`;
   }
 }
 
@@ -97,6 +103,19 @@ export function describeNotice(notice: Notice): string {
       return `ends the transfer to ${notice.to}${notice.done ? "" : ", in vain"}: ${notice.reason}`;
     case "votesAgain":
       return `votes again, everything up to ${notice.upTo} is chosen and on its disk`;
+    case "configuration": {
+      const { epoch, from, configuration } = notice.governing;
+      const members = configuration.members.map(({ id, role }) => (role === undefined ? id : `${id} ${role}`));
+      return `learns epoch ${epoch} [${members.join(", ")}] from s${from}`;
+    }
+    case "changeVoid":
+      return `finds the change at s${notice.slot} void: ${notice.reason}`;
+    case "changeComplete":
+      return `knows epoch ${notice.epoch} as complete`;
+    case "removed":
+      return `is out as of epoch ${notice.epoch}${notice.mayStop ? " and may stop" : ""}`;
+    case "changeAnswered":
+      return `is told that its change #${notice.sequence} is ${notice.refused ?? "proposed"}`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
     case "quorumReadFellBack":

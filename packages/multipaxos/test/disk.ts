@@ -1,5 +1,5 @@
 import type { Ballot, Configuration, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
-import { NOOP, VALUE_BATCH, type ReplicaOptions } from "../src/index.js";
+import { ConfigurationHistory, NOOP, VALUE_BATCH, type ReplicaOptions } from "../src/index.js";
 
 export function configurationOf(
   nodes: number,
@@ -7,6 +7,11 @@ export function configurationOf(
   quorum: QuorumSpec = { kind: "majority" },
 ): Configuration {
   return { epoch: 1, members: Array.from({ length: nodes }, (_, i) => ({ id: i + 1 })), alpha, quorum };
+}
+
+/** Head of a snapshot where the configuration never changed. */
+export function headOf(configuration: Configuration): Uint8Array {
+  return new ConfigurationHistory(configuration).encode(0);
 }
 
 /** A batch value whose body is the text. */

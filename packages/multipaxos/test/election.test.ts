@@ -273,10 +273,10 @@ describe("who goes first", () => {
 
   test("the successor works, has the log, and has the highest priority, in this order", () => {
     const successor = (facts: Partial<BeatFacts>, chosenUpTo = 0): number | null =>
-      peers(facts).successor(chosenUpTo, 10, 0);
+      peers(facts).successor([2, 3], chosenUpTo, 10, 0);
     expect([successor({}), successor({ impaired: true }), successor({ priority: -1 })]).toEqual([2, 3, 3]);
     expect(successor({ chosenUpTo: 95 }, 100)).toBe(2);
-    expect(peers({}).successor(0, 10, TIMEOUT + 1)).toBe(null);
+    expect(peers({}).successor([2, 3], 0, 10, TIMEOUT + 1)).toBe(null);
   });
 
   test("answers from before a cut are no reason to campaign, once they are six rounds old", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type BeatFacts, type Message, type Promise1b, Replica, type ReplicaOptions } from "../src/index.js";
-import { configurationOf, valueOf } from "./disk.js";
+import { configurationOf, headOf, valueOf } from "./disk.js";
 import { accept, ballot, promise, vote } from "./support.js";
 
 const nothing: ReplicaOptions["recovered"] = {
@@ -115,7 +115,7 @@ describe("a leader learns", () => {
 
 test("a leader proposes nothing where its snapshot knows, least of all a no-op", () => {
   const node = new Node(1).lead({ chosenUpTo: 2, votes: [vote(5, "0.3", "e")] });
-  node.replica.installSnapshot({ index: 4, hash: "s4", bytes: 10 }, new Uint8Array(0));
+  node.replica.installSnapshot({ index: 4, hash: "s4", bytes: 10 }, headOf(configurationOf(3, 8)));
   expect(node.replica.status()).toMatchObject({ role: "leader", chosenUpTo: 4 });
   expect(kinds(node.tick(), "accept")).toMatchObject([{ firstSlot: 5, values: [valueOf("e")] }]);
 });

@@ -34,6 +34,8 @@ export interface LinksOptions {
   readonly bytesPerMs: number;
   readonly settings?: Partial<ReplicaSettings>;
   readonly alpha?: number;
+  /** How many of the nodes are founders; the rest join later. Default all. */
+  readonly founders?: number;
 }
 
 /**
@@ -49,8 +51,8 @@ export class Links {
   readonly #freeAtMs = new Map<string, number>();
   readonly #due = new Map<number, (() => void)[]>();
 
-  constructor({ nodes, bytesPerMs, settings = {}, alpha = 64 }: LinksOptions) {
-    const configuration = configurationOf(nodes.length, alpha);
+  constructor({ nodes, bytesPerMs, settings = {}, alpha = 64, founders }: LinksOptions) {
+    const configuration = configurationOf(founders ?? nodes.length, alpha);
     this.#bytesPerMs = bytesPerMs;
     this.#machines = nodes.map((node, i) => {
       if (node === null) return null;

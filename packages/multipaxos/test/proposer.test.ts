@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { quorumSystem } from "@synod/paxos";
 import { ChosenLog, NOOP, Proposer, type Proposal } from "../src/index.js";
 import { textOf, valueOf } from "./disk.js";
-import { ballot, majorityOf, promise, vote } from "./support.js";
+import { ballot, majorityOf, oneConfiguration, promise, vote } from "./support.js";
 
 interface Setup {
   readonly chosenUpTo?: number;
@@ -21,7 +21,9 @@ function proposerOf({
   log: ChosenLog;
 } {
   const log = new ChosenLog(chosenUpTo, { vote: () => undefined, slots: () => [] });
-  return { proposer: new Proposer({ me: 1, quorums, alpha, inFlightBytesMax, resendMs: 10, log }), log };
+  const audience = (): readonly number[] => quorums.members;
+  const configurations = oneConfiguration(quorums, alpha);
+  return { proposer: new Proposer({ me: 1, configurations, audience, inFlightBytesMax, resendMs: 10, log }), log };
 }
 
 /** Leads in ballot 3.1 with what these promises report. */

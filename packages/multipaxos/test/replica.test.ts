@@ -38,7 +38,6 @@ describe("bad input is dropped and named", () => {
   } as const;
 
   test.each<[string, number, Message]>([
-    ["a stranger", 9, prepare(1, 9)],
     ["itself", 1, prepare(1, 1)],
     ["a prepare in another's ballot", 2, prepare(1, 3)],
     ["an accept in another's ballot", 2, accept("1.3", 1, ["x"])],
@@ -83,8 +82,13 @@ describe("bad input is dropped and named", () => {
 });
 
 describe("what it starts from", () => {
-  test("a node outside of the configuration is refused", () => {
-    expect(() => replicaOf({ nodeId: 7 })).toThrow(expect.objectContaining({ code: "InvalidConfiguration" }));
+  test("a node outside of the configuration answers as an acceptor and never campaigns", () => {
+    const replica = replicaOf({ nodeId: 7 });
+    for (let ms = 0; ms < 5_000; ms += 25) replica.tick(ms, 0);
+    replica.receive(1, { kind: "prepare", ballot: ballot("1.1"), fromSlot: 1 });
+    const { sends, notices } = replica.takeEffects();
+    expect(sends.map(({ to, message }) => `${to.join()} ${message.kind}`)).toContain("1 promise");
+    expect(notices).toEqual([]);
   });
 
   test.each([

@@ -10,7 +10,7 @@ import {
   type SnapshotStep,
 } from "../src/index.js";
 import { describe } from "./describe.js";
-import { configurationOf, Disk, textOf, valueOf } from "./disk.js";
+import { configurationOf, Disk, headOf, textOf, valueOf } from "./disk.js";
 
 export const TIMEOUT_MS = 80;
 /** One election round. */
@@ -257,7 +257,7 @@ export class Story {
     const actor = this.actor(id);
     actor.receiving = null;
     while (actor.executed.length < facts.index) actor.executed.push("(in the snapshot)");
-    this.do(id, (replica) => replica.installSnapshot(facts, new Uint8Array(0)));
+    this.do(id, (replica) => replica.installSnapshot(facts, headOf(this.configuration)));
   }
 
   #write(actor: Actor, replica: Replica): void {

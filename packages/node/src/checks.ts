@@ -72,7 +72,7 @@ function checkPort(name: string, port: unknown, methods: readonly string[]): voi
 
 /** Refuses settings that could only fail later and less clearly. */
 export function checkOptions(
-  options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster" | "upgrade"> & {
+  options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster" | "join" | "upgrade"> & {
     readonly [port in "codec" | "commandCodec" | "transport" | "storage" | "stateMachine"]: unknown;
   },
 ): void {
@@ -98,7 +98,18 @@ export function checkOptions(
     if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
   }
   if (new Set(ids).size !== ids.length) throw invalid("two members have the same id");
-  if (!ids.includes(id)) throw invalid(`node ${id} is not among cluster.members`);
+  checkJoin(options, ids);
+}
+
+/** A founder and a node that joins must not be taken for each other: one of them would format a store that votes at once. */
+function checkJoin({ id, join }: { readonly id: NodeId; readonly join?: unknown }, founders: readonly NodeId[]): void {
+  if (join !== undefined && (typeof join !== "object" || join === null))
+    throw invalid("join must be an object: join: {}");
+  const isFounder = founders.includes(id);
+  if (join === undefined && !isFounder) {
+    throw invalid(`node ${id} is not among cluster.members, the founders: give join: { address } if it joins later`);
+  }
+  if (join !== undefined && isFounder) throw invalid(`node ${id} is a founder in cluster.members: leave join out`);
 }
 
 const idsOf = (configuration: Configuration): NodeId[] =>

@@ -18,8 +18,8 @@ export type DigestFinding =
 
 export interface DigestsOptions {
   readonly self: NodeId;
-  /** All members, this node included. */
-  readonly members: readonly NodeId[];
+  /** Those whose words count now. A learner holds its own state against theirs. */
+  readonly voters: () => readonly NodeId[];
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "chainHash" | "machineDigest">;
   /** Every so many slots a digest is due, as long as it is cheap. A power of two. */
   readonly everySlots: number;
@@ -83,7 +83,7 @@ export class Digests {
   }
 
   received(from: NodeId, message: StateDigest): void {
-    if (!this.#o.members.includes(from) || from === this.#o.self) return;
+    if (!this.#o.voters().includes(from) || from === this.#o.self) return;
     if (message.slot % this.#o.everySlots === 0) this.#put(from, message);
   }
 
@@ -133,13 +133,16 @@ export class Digests {
   }
 
   #judge(slot: Slot): DigestFinding | null {
-    const { self, members } = this.#o;
+    const { self } = this.#o;
     const words = this.#words.get(slot);
     const own = words?.get(self);
     if (words === undefined || own === undefined) return null;
-    const differs = [...words].filter(([, word]) => !isSame(word, own)).map(([id]) => id);
-    const agrees = words.size - differs.length;
-    const majority = (count: number): boolean => 2 * count > members.length;
+    const voters = this.#o.voters();
+    // Who has spoken may be out by now.
+    const spoke = [...words].filter(([id]) => voters.includes(id));
+    const differs = spoke.filter(([, word]) => !isSame(word, own)).map(([id]) => id);
+    const agrees = spoke.length - differs.length;
+    const majority = (count: number): boolean => 2 * count > voters.length;
     const range = { slot, after: this.#agreedSlot };
     if (majority(agrees)) {
       return differs.length === 0 ? { kind: "agree", slot } : { kind: "othersDiffer", ...range, peers: differs };

@@ -1,5 +1,5 @@
 import type { Configuration, NodeId } from "@synod/interface";
-import type { ReplicaStatus } from "@synod/multipaxos";
+import { type ReplicaStatus, votersOf } from "@synod/multipaxos";
 
 /** Whom a node hears: what a caller should know whose time is over. */
 export interface Sight {
@@ -7,18 +7,26 @@ export interface Sight {
   readonly details: { readonly leader: NodeId | null; readonly heard: readonly NodeId[]; readonly members: number };
 }
 
-/** @param heard peers that answered lately; the node itself counts, too */
+/** @param peers those that answered lately; the node itself counts, too */
+function votersInSight(
+  self: NodeId,
+  peers: readonly NodeId[],
+  configuration: Configuration,
+): { readonly text: string; readonly heard: readonly NodeId[]; readonly voters: readonly NodeId[] } {
+  const voters = votersOf(configuration);
+  const heard = [self, ...peers].filter((id) => voters.includes(id));
+  const text = `${heard.length} of ${voters.length} members heard, ${needed(voters.length, configuration.quorum)}`;
+  return { text, heard, voters };
+}
+
 export function sightOf(
   self: NodeId,
   { leader, heard: peers }: { readonly leader: NodeId | null; readonly heard: readonly NodeId[] },
-  { members, quorum }: Configuration,
+  configuration: Configuration,
 ): Sight {
-  const heard = [self, ...peers];
+  const { text, heard, voters } = votersInSight(self, peers, configuration);
   const who = leader === null ? "no leader" : `leader ${leader}`;
-  return {
-    text: `${who}: ${heard.length} of ${members.length} members heard, ${needed(members.length, quorum)}`,
-    details: { leader, heard, members: members.length },
-  };
+  return { text: `${who}: ${text}`, details: { leader, heard, members: voters.length } };
 }
 
 function needed(members: number, quorum: Configuration["quorum"]): string {
@@ -39,14 +47,14 @@ export function reasonOf(
   status: Pick<ReplicaStatus, "nodeId" | "phase" | "verdict" | "leader" | "heard" | "content">,
   configuration: Configuration,
 ): string {
-  const { phase, verdict, leader, heard, content } = status;
-  const { members, quorum } = configuration;
-  const seen = `${heard.length + 1} of ${members.length} members heard, ${needed(members.length, quorum)}`;
+  const { nodeId, phase, verdict, leader, content } = status;
+  const { text: seen, heard, voters } = votersInSight(nodeId, status.heard, configuration);
   if (phase === "prepare") return `asks for promises to lead: ${seen}`;
   if (phase === "lead") return content ? `leads: ${seen}` : `leads, but no quorum was heard to follow lately: ${seen}`;
   if (verdict === "follow" && leader !== null) return `follows leader ${leader}`;
+  if (!voters.includes(nodeId)) return `waits: this node is no voter; ${seen}`;
   if (verdict === "follow") return `gives a candidate or a new leader time to show itself: ${seen}`;
   if (verdict === "campaign") return `sees no working leader and will ask for promises: ${seen}`;
-  if (heard.length + 1 === members.length || verdict === "yield") return `waits: a peer has a working leader; ${seen}`;
+  if (heard.length === voters.length || verdict === "yield") return `waits: a peer has a working leader; ${seen}`;
   return `waits: no quorum in sight, or a peer has a working leader; ${seen}`;
 }

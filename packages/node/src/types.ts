@@ -26,8 +26,10 @@ import type { Envelope } from "@synod/multipaxos";
 export interface ClusterOptions {
   /** Tells clusters apart: frames and stores of another one are refused. */
   readonly id: string;
-  /** The founding members, this node included. */
+  /** The founding members, for good: what changes later is in the log. This node is one of them, unless `join` is given. */
   readonly members: readonly Member[];
+  /** Where members listen that are no founders, for a node that only knows old members by itself. */
+  readonly contacts?: readonly Member[];
   /** Majority by default. Used only when the store is formatted. */
   readonly quorum?: QuorumSpec;
   /** Slots that may be open above the chosen prefix, 1,024 by default. Used only when the store is formatted. */
@@ -37,6 +39,61 @@ export interface ClusterOptions {
    * Used only when the store is formatted.
    */
   readonly lease?: LeaseTerms;
+}
+
+/** A node that is no founder. The log says what it is; until then it follows and counts nowhere. */
+export interface JoinOptions {
+  /** Where this node's transport listens. */
+  readonly address?: string;
+  readonly name?: string;
+}
+
+/** A member to be added. Its id must never have been a member before. */
+export interface NewMember {
+  readonly id: NodeId;
+  readonly address?: string;
+  readonly name?: string;
+  /** Of its store, as its `status()` says; with it no other disk is taken for it. */
+  readonly storeId?: string;
+}
+
+/** A change of the members. One at a time. */
+export type MembershipChange =
+  /** As a learner first; as soon as it has caught up it becomes a voter, unless it is added as a learner. */
+  | {
+      readonly kind: "add";
+      readonly member: NewMember;
+      readonly as?: "voter" | "learner";
+      readonly quorum?: QuorumSpec;
+    }
+  | { readonly kind: "remove"; readonly id: NodeId; readonly quorum?: QuorumSpec }
+  /** A learner becomes a voter. */
+  | { readonly kind: "promote"; readonly id: NodeId; readonly quorum?: QuorumSpec }
+  /** Adds a new id, which takes over name and address, and removes the old one when the new one has caught up: for a lost disk. */
+  | { readonly kind: "replace"; readonly id: NodeId; readonly with: NewMember }
+  | { readonly kind: "setAddress"; readonly id: NodeId; readonly address: string }
+  | { readonly kind: "setQuorum"; readonly quorum: QuorumSpec; readonly alpha?: number };
+
+export interface ChangeOptions {
+  readonly signal?: AbortSignal;
+  /** Refuses with `EpochMismatch` unless the newest configuration has this epoch. */
+  readonly expectedEpoch?: number;
+  /** Gives up after this; 60,000 by default. */
+  readonly timeoutMs?: number;
+}
+
+/** Who takes part. */
+export interface NodeMembership {
+  /** Of the newest configuration that this node knows. */
+  readonly epoch: number;
+  /** The newest change, while it is not known to be complete: it governs from slot `from`. */
+  readonly change: { readonly epoch: number; readonly from: Slot } | null;
+  /** How many slots each learner lacks, as far as this node has heard. */
+  readonly learners: readonly { readonly id: NodeId; readonly lag: Slot | null }[];
+  /** Failures of members, whichever they are, that the cluster survives: now, as seen from here, and with all members up. -1: none decides. */
+  readonly tolerates: { readonly now: number; readonly expected: number; readonly text: string };
+  /** This node was removed as of this epoch; while it may not stop, others may need its disk. */
+  readonly removed: { readonly epoch: number; readonly mayStop: boolean } | null;
 }
 
 /** Local limits and times. Each has a default. */
@@ -90,6 +147,8 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly bootstrap?: boolean;
   /** Of two nodes that could lead, the one with the higher priority goes first; an integer from 0 up, 0 by default. A preference, never a condition. */
   readonly priority?: number;
+  /** For a node that is no founder; at every start. With `bootstrap` its blank store is formatted: it may vote nowhere until the log says so. */
+  readonly join?: JoinOptions;
   readonly limits?: Partial<NodeLimits>;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -120,14 +179,15 @@ export type Buggify = (point: BuggifyPoint) => boolean;
 export interface NodeStatus {
   readonly id: NodeId;
   readonly clusterId: string;
-  /** `failed`: stopped by itself; `failure` says why. */
-  readonly state: "starting" | "running" | "failed" | "closed";
+  /** `failed`: stopped by itself; `failure` says why. `removed`: it is no member any more, and nobody needs it. */
+  readonly state: "starting" | "running" | "failed" | "removed" | "closed";
   readonly failure: SynodError | null;
   readonly role: "leader" | "candidate" | "follower";
   readonly leader: NodeId | null;
   /** Ballot of the leader that this node follows, or of the own candidacy or leadership. */
   readonly ballot: Ballot | null;
   readonly promised: Ballot | null;
+  /** That governs the next slot. */
   readonly configuration: Configuration;
   /** Why this node leads or not, in words. */
   readonly reason: string;
@@ -135,6 +195,9 @@ export interface NodeStatus {
   readonly verdict: "leading" | "follow" | "yield" | "wait" | "campaign";
   /** Candidacies and leaderships of this process. */
   readonly elections: { readonly campaigns: number; readonly won: number };
+  readonly membership: NodeMembership;
+  /** Of this node's store. */
+  readonly storeId: string;
   /** Whether this node sees a working leader. */
   readonly content: boolean;
   /** Why this node should not lead now: a write to its disk does not end, or its event loop stood still. */
@@ -247,6 +310,11 @@ export type NodeEvent =
       /** `ownDiffers`: this node stops. `undecided`: no majority says who is right. */
       readonly outcome: "othersDiffer" | "ownDiffers" | "undecided";
     }
+  /** A change of the members was chosen. */
+  | { readonly kind: "configuration"; readonly configuration: Configuration; readonly from: Slot }
+  | { readonly kind: "changeComplete"; readonly epoch: number }
+  /** This node was removed; with `mayStop` it stops. */
+  | { readonly kind: "removed"; readonly epoch: number; readonly mayStop: boolean }
   | { readonly kind: "failed"; readonly error: SynodError };
 
 /** A session opened through the log: gives out tickets, each for one request. */
@@ -313,6 +381,14 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
    */
   raiseVersions(): void;
   status(): NodeStatus;
+  /**
+   * Changes the members, the quorums or an address, from any node. Settles when the change is complete: until then a member that it
+   * removes must go on running.
+   * @returns the configuration in force then
+   * @throws SynodError `EpochMismatch`, `ChangeUnderWay`, `IdRetired`, `LearnerBehind`, `InvalidConfiguration`, `InvalidArgument`,
+   * `NotProposed`, `OutcomeUnknown`, `Removed`, `Closed`.
+   */
+  changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
   /**
    * Takes a snapshot of everything executed so far, whatever the limits say; settles when it is on disk. Where one is being taken
    * already it is that one. Rejects with `Busy` while one of a peer is on its way.

@@ -13,7 +13,8 @@ import { plainName } from "./checks.js";
 export interface WireOptions {
   /** The name of its cluster is that of `wireName`. */
   readonly self: Incarnation;
-  readonly epoch: number;
+  /** Of the newest configuration known. */
+  readonly epoch: () => number;
   readonly supports: Versions;
   /** Wire version to write now. */
   readonly version: () => number;
@@ -39,7 +40,7 @@ export class Wire {
     const { codec, self, epoch, supports, metrics, logger } = this.#options;
     const version = this.#options.version();
     try {
-      const sender = { clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch, supports };
+      const sender = { clusterId: self.clusterId, from: self.nodeId, bootId: self.bootId, epoch: epoch(), supports };
       return codec.encode({ version, ...sender, message });
     } catch (cause) {
       metrics.count("synod_messages_unsendable_total", 1, { kind: message.kind });

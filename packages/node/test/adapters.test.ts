@@ -25,10 +25,13 @@ async function start(
   members: readonly Member[],
   ports: { transport: Transport; storage: Storage },
   bootstrap: boolean,
+  joinsAt?: string,
+  contacts: readonly Member[] = [],
 ): Promise<CounterNode> {
   const node: CounterNode = await createNode({
     id,
-    cluster: { id: "adapters", members },
+    cluster: { id: "adapters", members, contacts },
+    ...(joinsAt === undefined ? {} : { join: { address: joinsAt } }),
     stateMachine: new Counter(),
     ...ports,
     codec: messageCodec(),
@@ -82,6 +85,41 @@ it("runs on TCP and files, and everything is there after a restart of all", { ti
   const again = await startAll(false);
   expect(await again[1]?.read("total")).toBe(300);
   expect(await again[2]?.propose({ add: 1 })).toBe(301);
+});
+
+it("changes its members over TCP and files, and a member that joined comes back after a restart", {
+  timeout: 60_000,
+}, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-node-"));
+  cleanUp.push(() => rm(directory, { recursive: true, force: true }));
+  const addresses = (await freePorts(4)).map((port) => `127.0.0.1:${port}`);
+  const [first = "", second = "", third = "", fourth = ""] = addresses;
+  const founders = [{ id: 1, address: first }];
+  const portsOf = (id: number): { transport: Transport; storage: Storage } => ({
+    transport: tcpTransport(),
+    storage: fileStorage({ directory: join(directory, String(id)) }),
+  });
+  const one = await start(1, founders, portsOf(1), true);
+  await one.propose({ add: 1 });
+  const two = await start(2, founders, portsOf(2), true, second);
+  await one.changeMembership({ kind: "add", member: { id: 2, address: second } });
+  const three = await start(3, founders, portsOf(3), true, third);
+  const made = await two.changeMembership({ kind: "add", member: { id: 3, address: third } });
+  expect(made.members.map(({ id }) => id)).toEqual([1, 2, 3]);
+  expect(await three.propose({ add: 1 })).toBe(2);
+
+  await three.close();
+  running.splice(running.indexOf(three), 1);
+  const again = await start(3, founders, portsOf(3), false, third);
+  expect(await again.read("total")).toBe(2);
+
+  // The founder leaves: those who joined go on without it, and the next one finds them through its contacts.
+  await two.changeMembership({ kind: "remove", id: 1 });
+  await expect.poll(() => one.status().state, { timeout: 10_000 }).toBe("removed");
+  const four = await start(4, founders, portsOf(4), true, fourth, [{ id: 2, address: second }]);
+  await two.changeMembership({ kind: "add", member: { id: 4, address: fourth } });
+  expect(await four.propose({ add: 1 })).toBe(3);
+  expect(two.status().membership).toMatchObject({ change: null, tolerates: { now: 1, expected: 1 } });
 });
 
 it("says in its status that a peer was formatted with other founders", async () => {

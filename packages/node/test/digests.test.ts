@@ -11,7 +11,7 @@ function node(members: readonly number[], digest: () => string | null = () => "a
   };
   const it = new Digests({
     self: 1,
-    members,
+    voters: () => members,
     machine: { chainHash: "c", machineDigest },
     everySlots: 4,
     patienceMs: 100,

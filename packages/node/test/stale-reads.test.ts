@@ -27,7 +27,7 @@ describe("a read through a quorum", () => {
 
 describe("leases", () => {
   it("let the leader answer alone, for a while", async () => {
-    const world = await World.of(3, 1, { readTimeoutMs: 1_000 }, LEASE);
+    const world = await World.of(3, 1, { readTimeoutMs: 1_000 }, { lease: LEASE });
     const leader = await world.leader();
     await world.clock.run(300);
     await world.settle(world.node(leader).propose({ add: 5 }));
@@ -41,7 +41,7 @@ describe("leases", () => {
   });
 
   it("end while a process stands still: the first read after it asks a quorum", async () => {
-    const world = await World.of(3, 1, { readTimeoutMs: 1_000 }, LEASE);
+    const world = await World.of(3, 1, { readTimeoutMs: 1_000 }, { lease: LEASE });
     const leader = await world.leader();
     await world.clock.run(300);
     world.net.isolate(leader);
@@ -53,9 +53,13 @@ describe("leases", () => {
   });
 
   it("are fixed by the store, and what is none is refused", async () => {
-    await expect(World.of(1, 1, {}, { durationMs: 0.5, driftPercent: 1 })).rejects.toThrow("lease.durationMs");
-    await expect(World.of(1, 1, {}, { durationMs: 500, driftPercent: 51 })).rejects.toThrow("lease.driftPercent");
-    const world = await World.of(1, 1, {}, LEASE);
+    await expect(World.of(1, 1, {}, { lease: { durationMs: 0.5, driftPercent: 1 } })).rejects.toThrow(
+      "lease.durationMs",
+    );
+    await expect(World.of(1, 1, {}, { lease: { durationMs: 500, driftPercent: 51 } })).rejects.toThrow(
+      "lease.driftPercent",
+    );
+    const world = await World.of(1, 1, {}, { lease: LEASE });
     expect(world.node(1).status().configuration.lease).toEqual(LEASE);
     await world.close();
   });

@@ -4,7 +4,7 @@ import type {
   Clock,
   Codec,
   Incarnation,
-  LeaseTerms,
+  Member,
   Random,
   Recovered,
   StateMachine,
@@ -18,7 +18,7 @@ import type {
 } from "@synod/interface";
 import { SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
-import { createNode, type NodeLimits, type NodeOptions, type SynodNode } from "../src/index.js";
+import { type ClusterOptions, createNode, type NodeLimits, type NodeOptions, type SynodNode } from "../src/index.js";
 
 /** Virtual time: nothing happens until `run` moves it. */
 export class VirtualClock implements Clock {
@@ -130,8 +130,13 @@ export class Net {
 
   transport(id: number): Transport {
     let closed = false;
+    let book = new Set<number>();
+    const setMembers = (members: readonly Member[]): void => {
+      book = new Set(members.map((member) => member.id));
+    };
     return {
-      start: async ({ self, handlers }) => {
+      start: async ({ self, handlers, members }) => {
+        setMembers(members);
         for (const [other, peer] of this.#handlers) {
           if (other === id) continue;
           this.#clock.soon(() => peer.handlers.peerUp(self));
@@ -139,10 +144,11 @@ export class Net {
         }
         this.#handlers.set(id, { handlers, self });
       },
-      setMembers: () => undefined,
+      setMembers,
       send: (to, frame) => {
         for (const peer of typeof to === "number" ? [to] : to) {
           this.frames++;
+          if (!book.has(peer)) continue;
           if (this.chance() < this.loss || this.lose(peer, frame)) continue;
           const copies = this.chance() < this.doubling ? 2 : 1;
           for (let copy = 0; copy < copies; copy++) {
@@ -329,6 +335,15 @@ export const json = <T>(): Codec<T> => ({
 
 export type CounterNode = SynodNode<CounterCommand, "total" | "throw", number>;
 
+/** What a node is started with. */
+export type Release = Partial<
+  Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "logger" | "metrics">
+> & {
+  readonly version?: number;
+  /** Whom it knows besides the founders; by default all that run. */
+  readonly contacts?: readonly number[];
+};
+
 /** Some nodes over one network, each with a disk that outlives it. */
 export class World {
   readonly clock = new VirtualClock();
@@ -340,40 +355,45 @@ export class World {
   readonly machines = new Map<number, Counter>();
   readonly #random: Random;
   readonly #limits: Partial<NodeLimits>;
-  readonly #lease: LeaseTerms | undefined;
+  readonly #agreed: Pick<ClusterOptions, "lease" | "alpha">;
+  readonly #joined = new Set<number>();
 
-  constructor(count: number, seed = 1, limits: Partial<NodeLimits> = {}, lease?: LeaseTerms) {
-    this.#lease = lease;
+  constructor(
+    count: number,
+    seed = 1,
+    limits: Partial<NodeLimits> = {},
+    agreed: Pick<ClusterOptions, "lease" | "alpha"> = {},
+  ) {
+    this.#agreed = agreed;
     this.ids = Array.from({ length: count }, (_, i) => i + 1);
     for (const id of this.ids) this.disks.set(id, new Disk(this.clock));
     this.#random = seeded(seed);
     this.#limits = limits;
   }
 
-  static async of(count: number, seed = 1, limits: Partial<NodeLimits> = {}, lease?: LeaseTerms): Promise<World> {
-    const world = new World(count, seed, limits, lease);
+  static async of(...args: ConstructorParameters<typeof World>): Promise<World> {
+    const world = new World(...args);
     for (const id of world.ids) await world.boot(id, true);
     await world.leader();
     return world;
   }
 
-  async boot(
-    id: number,
-    bootstrap = false,
-    release: Partial<Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "logger">> & {
-      readonly version?: number;
-    } = {},
-  ): Promise<CounterNode> {
-    const { version, ...options } = release;
+  /** A node that is no founder. */
+  async join(id: number, bootstrap = true, release: Release = {}): Promise<CounterNode> {
+    this.#joined.add(id);
+    if (!this.disks.has(id)) this.disks.set(id, new Disk(this.clock));
+    return this.boot(id, bootstrap, release);
+  }
+
+  async boot(id: number, bootstrap = false, release: Release = {}): Promise<CounterNode> {
+    const { version, contacts: known = [...this.nodes.keys()], ...options } = release;
+    const contacts = known.map((member) => ({ id: member }));
     const stateMachine = new Counter();
     if (version !== undefined) stateMachine.version = version;
     const node = await createNode({
       id,
-      cluster: {
-        id: "test",
-        members: this.ids.map((member) => ({ id: member })),
-        ...(this.#lease === undefined ? {} : { lease: this.#lease }),
-      },
+      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts, ...this.#agreed },
+      ...(this.#joined.has(id) ? { join: {} } : {}),
       stateMachine,
       transport: this.net.transport(id),
       storage: this.disk(id).storage(),
@@ -418,7 +438,7 @@ export class World {
   /** Waits until some node leads and returns its id. */
   async leader(except: number[] = []): Promise<number> {
     const find = (): number | undefined =>
-      this.ids.find(
+      [...this.nodes.keys()].find(
         (id) =>
           !except.includes(id) && this.nodes.get(id)?.status().role === "leader" && this.node(id).status().content,
       );

@@ -53,5 +53,11 @@ export function messageText(message: Message): string {
       return `${head} ${message.hash} from byte ${message.offset}, ${message.length} bytes`;
     case "snapshotChunk":
       return `${head} ${message.hash} from byte ${message.offset}, ${message.bytes.length} bytes`;
+    case "change":
+      return `${head} ${message.sequence}`;
+    case "changeReply":
+      return `${head} ${message.sequence}, ${message.refused ?? "proposed"}`;
+    case "removed":
+      return `${head} epoch ${message.epoch}${message.mayStop ? ", may stop" : ""}`;
   }
 }

@@ -87,7 +87,7 @@ export const flowMutants: readonly Mutant[] = [
     id: "half-is-a-majority-of-digests",
     faults: [79],
     title: "Half of the members tell a node that its state is wrong, and it stops",
-    patches: [digests(`2 * count > members.length`, `2 * count >= members.length`)],
+    patches: [digests(`2 * count > voters.length`, `2 * count >= voters.length`)],
     finder: unit("digests", "half of the members are no majority"),
   },
   {
@@ -107,7 +107,7 @@ export const flowMutants: readonly Mutant[] = [
     faults: [24],
     title: "A node whose state differs from that of a majority goes on answering",
     patches: [
-      inFile("node/src/driver")(
+      inFile("node/src/state-check")(
         `if (kind === "ownDiffers") throw divergedError(finding);`,
         `if (kind === "ownDiffers") logger.error(divergedError(finding).message);`,
       ),

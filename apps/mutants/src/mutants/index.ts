@@ -6,6 +6,7 @@ import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { leaseMutants } from "./leases.js";
 import { logMutants } from "./log.js";
+import { membershipMutants } from "./membership.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
@@ -36,4 +37,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...damageMutants,
   ...wireMutants,
   ...versionMutants,
+  ...membershipMutants,
 ];

@@ -7,7 +7,7 @@ const leases = inFile("leases");
 const handlers = inFile("lease-handlers");
 const acceptor = inFile("acceptor-handlers");
 const quorumReads = inFile("quorum-reads");
-const node = (find: string, replace: string): Patch => ({ file: "packages/node/src/create-node.ts", find, replace });
+const node = (find: string, replace: string): Patch => ({ file: "packages/node/src/node.ts", find, replace });
 
 const unit = (name: string, test: string): UnitFinder => ({
   kind: "unit",

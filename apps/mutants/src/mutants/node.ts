@@ -3,7 +3,8 @@ import type { Mutant, Patch } from "../mutant.js";
 const inFile =
   (name: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/node/src/${name}.ts`, find, replace });
-const driver = inFile("driver");
+const writing = inFile("writing");
+const node = inFile("node");
 const proposals = inFile("proposals");
 
 const EDGES = "packages/node/test/edges.test.ts";
@@ -14,12 +15,7 @@ export const nodeMutants: readonly Mutant[] = [
     id: "failed-write-ignored",
     faults: [32, 65],
     title: "A write that fails is taken for done",
-    patches: [
-      driver(
-        `      (cause: unknown) => this.#fail(cause),`,
-        `      () => this.input({ kind: "written", id: next.id }),`,
-      ),
-    ],
+    patches: [writing(`      (cause: unknown) => fail(cause),`, `      () => written(next.id),`)],
     finder: { kind: "sim", profile: "disk", seeds: 40 },
   },
   {
@@ -27,11 +23,11 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [32, 36],
     title: "A write for which the disk has no room is taken for done",
     patches: [
-      driver(
-        `      (cause: unknown) => this.#fail(cause),`,
+      writing(
+        `      (cause: unknown) => fail(cause),`,
         `      (cause: unknown) => {
-        if (!(cause instanceof SynodError) || cause.code !== "StoreFull") return this.#fail(cause);
-        return this.input({ kind: "written", id: next.id });
+        if ((cause as { code?: string }).code !== "StoreFull") return fail(cause);
+        return written(next.id);
       },`,
       ),
     ],
@@ -42,11 +38,11 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [65],
     title: "The node goes on after an exception in the middle of a turn",
     patches: [
-      driver(
-        `if (!this.#stopped) this.#guarded(() => this.#turn());`,
+      inFile("loop")(
+        `if (!this.#stopped) this.guarded(() => this.#o.turn());`,
         `if (this.#stopped) return;
     try {
-      this.#turn();
+      this.#o.turn();
     } catch {
       this.wake();
     }`,
@@ -62,7 +58,7 @@ export const nodeMutants: readonly Mutant[] = [
     id: "close-leaves-callers-waiting",
     faults: [66],
     title: "Calls that are open when the node closes are never settled",
-    patches: [inFile("create-node")(`      this.#driver.proposals.giveUpAll(why, cause);`, ``)],
+    patches: [node(`      this.#driver.proposals.giveUpAll(why, cause);`, ``)],
     finder: {
       kind: "unit",
       file: "packages/node/test/node.test.ts",
@@ -73,7 +69,12 @@ export const nodeMutants: readonly Mutant[] = [
     id: "close-leaves-readers-waiting",
     faults: [66],
     title: "Reads that are open when the node closes are never settled",
-    patches: [inFile("create-node")(`      this.#driver.reads.failAll(new SynodError("Closed", why, { cause }));`, ``)],
+    patches: [
+      node(
+        `      this.#driver.reads.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));`,
+        ``,
+      ),
+    ],
     finder: { kind: "sim", profile: "disk", seeds: 300 },
   },
   {
@@ -81,13 +82,13 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [2, 66],
     title: "A write counts as durable when it was handed to storage",
     patches: [
-      driver(
+      writing(
         `    storage.write(next.write).then(
-      () => this.input({ kind: "written", id: next.id }),
-      (cause: unknown) => this.#fail(cause),
+      () => written(next.id),
+      (cause: unknown) => fail(cause),
     );`,
-        `    storage.write(next.write).catch((cause: unknown) => this.#fail(cause));
-    this.input({ kind: "written", id: next.id });`,
+        `    storage.write(next.write).catch((cause: unknown) => fail(cause));
+    written(next.id);`,
       ),
     ],
     finder: { kind: "sim", profile: "disk", seeds: 20 },

@@ -46,10 +46,11 @@ export const proposerMutants: readonly Mutant[] = [
     title: "Phase 1 counts answers, so that two pages of one member pass for two members",
     patches: [
       proposer(
-        `for (const [id, upTo] of this.#promises) if (upTo === Infinity) complete.add(id);`,
-        `for (const id of this.#options.quorums.members.slice(0, this.#answers++)) complete.add(id);`,
+        `return quorums.phase1(complete);`,
+        `return quorums.phase1(new Set(quorums.members.slice(0, this.#answers)));`,
       ),
-      proposer(`  readonly #options: ProposerOptions;`, `  readonly #options: ProposerOptions;\n  #answers = 1;`),
+      proposer(`    state.covered = lastSlot;`, `    state.covered = lastSlot;\n    this.#answers++;`),
+      proposer(`  readonly #options: ProposerOptions;`, `  readonly #options: ProposerOptions;\n  #answers = 0;`),
     ],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
@@ -59,8 +60,8 @@ export const proposerMutants: readonly Mutant[] = [
     title: "A promise of an earlier ballot counts for the present candidacy",
     patches: [
       proposer(
-        `if (this.#phase !== "prepare" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;`,
-        `if (this.#phase !== "prepare") return nothing;`,
+        `if (this.#phase === "idle" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;`,
+        `if (this.#phase === "idle") return nothing;`,
       ),
       handlers(
         `const { ballot } = message;
@@ -149,31 +150,26 @@ export const proposerMutants: readonly Mutant[] = [
     id: "window-one-too-wide",
     faults: [22],
     title: "One slot more than the window allows is proposed",
-    patches: [
-      proposer(
-        `this.#options.log.chosenUpTo + this.#options.alpha - this.#next + 1`,
-        `this.#options.log.chosenUpTo + this.#options.alpha - this.#next + 2`,
-      ),
-    ],
+    patches: [proposer(`return Math.max(0, last - this.#next + 1);`, `return Math.max(0, last - this.#next + 2);`)],
     finder: { kind: "core", schedules: 50 },
   },
   {
     id: "window-one-too-narrow",
     faults: [22],
     title: "A window of one slot never opens",
-    patches: [
-      proposer(
-        `this.#options.log.chosenUpTo + this.#options.alpha - this.#next + 1`,
-        `this.#options.log.chosenUpTo + this.#options.alpha - this.#next`,
-      ),
-    ],
+    patches: [proposer(`return Math.max(0, last - this.#next + 1);`, `return Math.max(0, last - this.#next);`)],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
   {
     id: "window-of-its-own",
     faults: [22, 71],
     title: "A node's window is its own and not that of the configuration",
-    patches: [core(`alpha: configuration.alpha,`, `alpha: configuration.alpha + me,`)],
+    patches: [
+      core(
+        `this.history = new ConfigurationHistory(configuration);`,
+        `this.history = new ConfigurationHistory({ ...configuration, alpha: configuration.alpha + me });`,
+      ),
+    ],
     finder: { kind: "core", schedules: 100 },
   },
   {
@@ -228,9 +224,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "leader-proposes-past-a-chosen-slot",
     faults: [68, 92],
     title: "A leader that hears of a chosen slot which it never proposed goes on",
-    patches: [
-      proposer(`return this.#phase === "lead" && chosen >= this.#next && chosen > this.#barrier;`, `return false;`),
-    ],
+    patches: [proposer(`return this.secured && chosen >= this.#next && chosen > this.#barrier;`, `return false;`)],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/leadership.test.ts",
@@ -278,10 +272,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: ["MU-13"],
     title: "Phase 2 counts with the quorums of phase 1",
     patches: [
-      proposer(
-        `if (!this.#options.quorums.phase2(open.voters)) continue;`,
-        `if (!this.#options.quorums.phase1(open.voters)) continue;`,
-      ),
+      proposer(`if (!open.quorums.phase2(open.voters)) continue;`, `if (!open.quorums.phase1(open.voters)) continue;`),
     ],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
@@ -289,12 +280,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "phase-1-with-phase-2-quorum",
     faults: ["MU-13"],
     title: "Phase 1 is content with a quorum of phase 2",
-    patches: [
-      proposer(
-        `if (!this.#options.quorums.phase1(complete)) return nothing;`,
-        `if (!this.#options.quorums.phase2(complete)) return nothing;`,
-      ),
-    ],
+    patches: [proposer(`return quorums.phase1(complete);`, `return quorums.phase2(complete);`)],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
   {

@@ -38,6 +38,10 @@ export type CoreInvariant =
   /** What a replica has executed, knows as chosen or promised never gets less in one life. */
   | "nothing goes back"
   | "in-order apply"
+  /** Every replica works out the same configurations from the log. */
+  | "configuration continuity"
+  /** A change is taken for complete only when a phase-2 quorum of the new configuration holds all before it on disk. */
+  | "completion rule"
   /** No proposal lies more than `alpha` above the chosen prefix. */
   | "window"
   /** A read gets an index at or above everything that any replica had handed out when it began, and at its own node. */

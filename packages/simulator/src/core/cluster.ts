@@ -3,7 +3,8 @@ import type { ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
-import { CoreNode, type Life } from "./node.js";
+import { CoreNode, type CoreNodeParts, type Life } from "./node.js";
+import { Operator } from "./operator.js";
 import { CoreOracle } from "./oracle.js";
 import { Leases } from "./leases.js";
 import { Reads } from "./reads.js";
@@ -24,6 +25,8 @@ export interface CoreClusterOptions {
   readonly freeze: boolean;
   /** None are taken by default. */
   readonly plan?: SnapshotPlan;
+  /** Between changes of the members; none by default. */
+  readonly changeEveryMs?: number;
   /** Longest value. */
   readonly valueBytesMax: number;
   /** Part of the reads that ask a quorum. */
@@ -39,8 +42,11 @@ export class CoreCluster {
   readonly oracle: CoreOracle;
   readonly network: CoreNetwork;
   readonly reads: Reads;
-  readonly ids: readonly NodeId[];
-  readonly nodes: readonly CoreNode[];
+  readonly ids: NodeId[];
+  readonly nodes: CoreNode[];
+  readonly #parts: CoreNodeParts;
+  readonly operator: Operator;
+  readonly leases: Leases;
   readonly #byId = new Map<NodeId, CoreNode>();
   readonly #valueBytesMax: number;
   readonly #quorumReads: number;
@@ -64,25 +70,39 @@ export class CoreCluster {
     this.#quorumReads = options.quorumReads ?? 0;
     this.#reading = options.reading ?? options.random.fork();
     const { world, oracle, network, reads } = this;
-    const plan = options.plan ?? NO_SNAPSHOTS;
-    const parts = {
+    this.operator = new Operator(this, configuration);
+    this.leases = new Leases(this);
+    this.#parts = {
       ...options,
-      plan,
+      plan: options.plan ?? NO_SNAPSHOTS,
+      changes: (options.changeEveryMs ?? 0) > 0,
       world,
       oracle,
       network,
       reads,
+      onNotice: (node, notice) => this.operator.onNotice(node, notice),
       // Clients that waited are served first, before the process has looked at the clock.
-      onResume: (id: NodeId) => this.read(id, true),
-      leases: new Leases(this),
+      onResume: (id) => this.read(id, true),
+      leases: this.leases,
     };
-    this.nodes = this.ids.map((id) => new CoreNode(id, parts));
+    oracle.onChoice = (slot, proposer) => this.leases.chosen(slot, proposer);
+    this.nodes = this.ids.map((id) => new CoreNode(id, this.#parts));
     for (const node of this.nodes) this.#byId.set(node.id, node);
   }
 
   node(id: NodeId): CoreNode {
     const node = this.#byId.get(id);
     if (node === undefined) throw new RangeError(`no node ${id}`);
+    return node;
+  }
+
+  /** A new node with a blank disk. It takes part as soon as the log says so. */
+  join(id: NodeId): CoreNode {
+    const node = new CoreNode(id, this.#parts);
+    this.ids.push(id);
+    this.nodes.push(node);
+    this.#byId.set(id, node);
+    node.boot();
     return node;
   }
 

@@ -6,11 +6,11 @@ import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
 
 /**
  * `short`: three replicas, a hundred commands, everything may fail. `network`, `disk`: hostile there, kind elsewhere.
- * `flexible`: one to seven replicas and all kinds of quorums. `swarm`: any of it, each kind of fault or not.
+ * `members`: members come and go, and disks are lost. `flexible`: one to seven replicas and all kinds of quorums. `swarm`: any of it, each kind of fault or not.
  */
-export type CoreProfile = "short" | "swarm" | "network" | "disk" | "flexible";
+export type CoreProfile = "short" | "swarm" | "network" | "disk" | "flexible" | "members";
 
-export const CORE_PROFILES: readonly CoreProfile[] = ["short", "swarm", "network", "disk", "flexible"];
+export const CORE_PROFILES: readonly CoreProfile[] = ["short", "swarm", "network", "disk", "flexible", "members"];
 
 /** How likely each kind of fault is among all. 0: never. */
 export interface CoreFaultWeights {
@@ -30,6 +30,8 @@ export interface CoreFaultWeights {
   readonly ghost: number;
   /** A leader's first proposals are lost, its next ones are not, and it ends: it leaves gaps. */
   readonly stumble: number;
+  /** One that was cut off for long is the only one in sight of a quorum: it leads without what was chosen meanwhile. */
+  readonly straggle: number;
   readonly loseKinds: number;
   readonly replay: number;
   readonly open: number;
@@ -63,6 +65,8 @@ export interface CoreConfig {
   /** Values that a client proposes at once. */
   readonly burst: number;
   readonly faultEveryMs: number;
+  /** Between changes of the members; 0 for none. */
+  readonly changeEveryMs: number;
   readonly faults: CoreFaultWeights;
   /** Part of the reads that ask a quorum, not the leader. */
   readonly quorumReads: number;
@@ -70,27 +74,40 @@ export interface CoreConfig {
 
 export const TIMEOUT_MS = 100;
 
-const LOSABLE: readonly Message["kind"][] = [
-  "accept",
-  "accepted",
-  "reject",
-  "commit",
-  "beat",
-  "beatReply",
-  "fetch",
-  "learn",
-  "prepare",
-  "promise",
-  "confirm",
-  "confirmReply",
-  "forward",
-  "forwardReply",
-  "readIndexReply",
-  "transferTo",
-  "snapshotOffer",
-  "snapshotAsk",
-  "snapshotChunk",
-];
+const KINDS: Readonly<Record<Message["kind"], true>> = {
+  prepare: true,
+  promise: true,
+  accept: true,
+  accepted: true,
+  reject: true,
+  commit: true,
+  fetch: true,
+  learn: true,
+  beat: true,
+  beatReply: true,
+  forward: true,
+  forwardReply: true,
+  confirm: true,
+  confirmReply: true,
+  readIndexAsk: true,
+  readIndexReply: true,
+  quorumReadAsk: true,
+  quorumReadReply: true,
+  leaseAsk: true,
+  leaseGrant: true,
+  leaseRelease: true,
+  transferTo: true,
+  snapshotOffer: true,
+  snapshotAsk: true,
+  snapshotChunk: true,
+  change: true,
+  changeReply: true,
+  removed: true,
+  stateDigest: true,
+};
+
+/** Any of them may be lost, or slow. */
+const LOSABLE = Object.keys(KINDS) as Message["kind"][];
 
 export const drawKind = (random: SeededRandom): Message["kind"] => random.pick(LOSABLE);
 
@@ -129,6 +146,7 @@ function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
 function drawConfiguration(random: SeededRandom, profile: CoreProfile): Configuration {
   const alpha = random.pick(profile === "short" ? [4, 8, 16, 64] : [1, 2, 3, 8, 64]);
   if (profile === "short") return configurationOf(3, alpha);
+  if (profile === "members") return configurationOf(random.int(1, 5), random.pick([1, 2, 3, 5, 10]));
   if (profile === "flexible") {
     const nodes = random.int(1, 7);
     return configurationOf(nodes, alpha, drawQuorum(random, nodes));
@@ -183,6 +201,7 @@ function drawFaults(random: SeededRandom, hostile: { network: boolean; disk: boo
     partition: drawn(hostile.network, 0.6),
     ghost: drawn(hostile.network, 0.5),
     stumble: drawn(hostile.network, 0.5),
+    straggle: drawn(hostile.network, 0.4),
     loseKinds: drawn(hostile.network, 0.4),
     replay: drawn(hostile.network, 0.4),
     open: hostile.network ? 2 : 0,
@@ -276,5 +295,6 @@ function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {
     faultEveryMs: random.pick(short ? [10, 25, 50] : [15, 50, 100, 300]),
     faults: drawFaults(random, { network, disk }),
     quorumReads: 0,
+    changeEveryMs: profile === "members" ? random.pick([15, 40, 100]) : 0,
   };
 }

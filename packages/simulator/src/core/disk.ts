@@ -2,6 +2,11 @@ import type { Ballot, Slot, StorageWrite, Vote } from "@synod/interface";
 import type { ReplicaOptions, SnapshotFacts } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 
+/** A snapshot with what the core put into it: the configurations up to its index. */
+export interface HeldSnapshot extends SnapshotFacts {
+  readonly head: Uint8Array;
+}
+
 /** What one node has on disk, as `Storage` would return it. */
 export class Disk {
   promised: Ballot | null = null;
@@ -11,6 +16,7 @@ export class Disk {
   leaseMs = 0;
   /** Votes up to here may be missing; 0 if none are. */
   forgotUpTo: Slot = 0;
+  snapshot: HeldSnapshot | null = null;
   /** The vote before the last one of a slot: what is found where only the last one is lost. */
   readonly #before = new Map<Slot, Vote>();
 
@@ -19,12 +25,20 @@ export class Disk {
     return this.chosenUpTo < this.forgotUpTo;
   }
 
-  /** The log loses something in its middle, as `Storage` tells it: the promise never, votes and values above some mark. */
+  /**
+   * The log loses something in its middle, as `Storage` tells it: the promise never, votes and values above some mark. The snapshot is another
+   * file. What the mark had passed above the damage is found as chosen.
+   */
   rot(random: SeededRandom): boolean {
     const highest = Math.max(0, ...this.votes.keys(), ...this.chosen.keys());
     if (highest === 0) return false;
     this.forgotUpTo = Math.max(this.forgotUpTo, random.chance(0.5) ? highest : random.int(1, highest));
-    const mark = random.int(0, Math.min(this.chosenUpTo, this.forgotUpTo));
+    const mark = Math.max(this.snapshot?.index ?? 0, random.int(0, Math.min(this.chosenUpTo, this.forgotUpTo)));
+    if (mark >= this.forgotUpTo) return true;
+    for (let slot = this.forgotUpTo + 1; slot <= this.chosenUpTo; slot++) {
+      const vote = this.votes.get(slot);
+      if (vote !== undefined && !this.chosen.has(slot)) this.chosen.set(slot, vote.value);
+    }
     const lost = random.pick([0.1, 0.5, 1]);
     for (let slot = mark + 1; slot <= this.forgotUpTo; slot++) {
       if (random.chance(lost)) this.chosen.delete(slot);
@@ -33,10 +47,20 @@ export class Disk {
       if (before === undefined || random.chance(0.5)) this.votes.delete(slot);
       else this.votes.set(slot, before);
     }
-    this.chosenUpTo = this.forgotUpTo > mark ? mark : this.chosenUpTo;
+    this.chosenUpTo = mark;
     return true;
   }
-  snapshot: SnapshotFacts | null = null;
+
+  erase(): void {
+    this.promised = null;
+    this.votes.clear();
+    this.chosen.clear();
+    this.chosenUpTo = 0;
+    this.leaseMs = 0;
+    this.forgotUpTo = 0;
+    this.snapshot = null;
+    this.#before.clear();
+  }
 
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;

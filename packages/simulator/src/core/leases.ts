@@ -1,3 +1,4 @@
+import type { NodeId, Slot } from "@synod/interface";
 import type { ReadReady } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import type { CoreCluster } from "./cluster.js";
@@ -6,6 +7,8 @@ import type { CoreNode } from "./node.js";
 /** Watches who holds a lease: by the clock of each node, at every moment at most one. */
 export class Leases {
   readonly #cluster: Pick<CoreCluster, "nodes" | "world">;
+  /** Who held one last, and which configuration governed its next slot. */
+  #last: { readonly life: unknown; readonly ballot: string; readonly epoch: number } | null = null;
 
   constructor(cluster: Pick<CoreCluster, "nodes" | "world">) {
     this.#cluster = cluster;
@@ -16,11 +19,37 @@ export class Leases {
     if (!holds(node)) return;
     const { nodes, world } = this.#cluster;
     world.sometimes("lease held");
+    this.#watchChange(node);
     for (const other of nodes) {
       check(
         other === node || !holds(other),
         "one lease at a time",
         () => `nodes ${node.id} and ${other.id} hold a lease`,
+      );
+    }
+  }
+
+  /** Counts leases that go on while other members come to govern. */
+  #watchChange({ life }: CoreNode): void {
+    if (life === null) return;
+    const { epoch } = life.replica.membership().governing;
+    const ballot = JSON.stringify(life.replica.leaderBallot);
+    const before = this.#last;
+    this.#last = { life, ballot, epoch };
+    if (before?.life !== life || before.ballot !== ballot || before.epoch === epoch) return;
+    this.#cluster.world.sometimes("lease held across a change");
+  }
+
+  /**
+   * A quorum of the configuration that governs the slot has chosen a proposal: nobody else's, while a node holds a lease, or that node
+   * could answer a read without it.
+   */
+  chosen(slot: Slot, proposer: NodeId): void {
+    for (const node of this.#cluster.nodes) {
+      check(
+        node.id === proposer || !holds(node),
+        "one lease at a time",
+        () => `node ${node.id} holds a lease while slot ${slot} is chosen as node ${proposer} proposed it`,
       );
     }
   }

@@ -1,5 +1,4 @@
 import type { NodeId } from "@synod/interface";
-import { isQuorum } from "../quorums.js";
 import type { SeededRandom } from "../random.js";
 import { partition } from "../topology.js";
 import type { CoreCluster } from "./cluster.js";
@@ -18,6 +17,7 @@ const KINDS = [
   "partition",
   "ghost",
   "stumble",
+  "straggle",
   "loseKinds",
   "replay",
   "open",
@@ -25,6 +25,8 @@ const KINDS = [
   "lag",
   "rot",
 ] as const satisfies readonly (keyof CoreFaultWeights)[];
+
+const CATCH_UP = ["learn", "snapshotOffer"] as const;
 
 const STEPS = ["write begun", "write begun", "write durable", "message sent"] as const;
 
@@ -99,6 +101,8 @@ export class CoreNemesis {
         return this.#ghost();
       case "stumble":
         return this.#stumble();
+      case "straggle":
+        return this.#straggle(node);
       case "loseKinds":
         // Odd knowledge: who hears of what it voted for, who learns that it is deposed?
         for (let n = random.int(1, 3); n > 0; n--) network.lostKinds.add(drawKind(random));
@@ -133,12 +137,9 @@ export class CoreNemesis {
     node.pause(ms);
     this.#cluster.world.after(ms + this.#random.between(0, 5), () => this.#lag(node, times - 1));
   }
-  /** There is one good copy of everything, and somebody to learn it from. */
+
   #rot(node: CoreNode): void {
-    const { quorum } = this.#config.configuration;
-    const { nodes, ids } = this.#cluster;
-    const rest = new Set(nodes.filter((each) => each !== node && !each.disk.forgot).map(({ id }) => id));
-    if (isQuorum(quorum, ids.length, "phase1", rest) && isQuorum(quorum, ids.length, "phase2", rest)) node.rot();
+    if (this.#cluster.operator.canSpare(node)) node.rot();
   }
 
   #cut(node: CoreNode): void {
@@ -183,6 +184,37 @@ export class CoreNemesis {
         if (this.#stopped) return;
         node.crash();
         node.healDisk(this.#config.diskMs);
+      });
+    });
+  }
+
+  /** Long enough for the others to forget what it misses, so that it needs a snapshot of them. */
+  #straggle(node: CoreNode): void {
+    const random = this.#random;
+    const cluster = this.#cluster;
+    const { world, network, ids } = cluster;
+    const leader = cluster.leader();
+    if (leader === undefined || leader === node.id || ids.length < 4) return;
+    world.sometimes("straggler");
+    world.noteWorld(() => `node ${node.id} is left behind`);
+    for (const id of ids) {
+      if (id === node.id) continue;
+      network.cut(id, node.id);
+      network.cut(node.id, id);
+    }
+    world.after(random.between(0.3 * TIMEOUT_MS, 3 * TIMEOUT_MS), () => {
+      if (this.#stopped || node.life === null) return;
+      network.open();
+      const first = cluster.leader();
+      if (first !== undefined && first !== node.id) cluster.node(first).crash();
+      const rest = cluster.ids.filter((id) => id !== node.id);
+      for (const from of rest) for (const to of rest) if (from !== to) network.cut(from, to);
+      // What it lacks it hears of once it leads.
+      for (const kind of CATCH_UP) network.lostKinds.add(kind);
+      const untilMs = world.nowMs + 4 * TIMEOUT_MS;
+      world.often(5, untilMs + 50, () => {
+        if (this.#stopped || (!node.leads && world.nowMs < untilMs)) return;
+        for (const kind of CATCH_UP) network.lostKinds.delete(kind);
       });
     });
   }

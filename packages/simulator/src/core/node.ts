@@ -2,6 +2,7 @@ import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface
 import {
   type Effects,
   type Message,
+  type Notice,
   Outbox,
   type ReadReady,
   Replica,
@@ -43,13 +44,20 @@ export interface CoreNodeParts {
   readonly drift: number;
   /** Old packets that come once more to a node that was elected. */
   readonly echo: number;
+  /** Called with each notice of a replica. */
+  readonly onNotice: (node: CoreNode, notice: Notice) => void;
   /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
   readonly freeze: boolean;
   readonly leases: Leases;
   /** A process that leads goes on after a pause, and has not looked at the clock. */
   readonly onResume: (id: NodeId) => void;
   readonly plan: SnapshotPlan;
+  /** Whether the members change. */
+  readonly changes: boolean;
 }
+
+/** A configuration is larger than the values of clients. */
+const CHANGE_BYTES = 500;
 
 interface Writing {
   readonly id: WriteId;
@@ -86,6 +94,10 @@ export class CoreNode {
   life: Life | null = null;
   diskMs: readonly [number, number];
   armed: ArmedCrash | null = null;
+  /** Its disk is gone for good. */
+  lost = false;
+  /** The mark that was on its disk before that was lost or damaged. */
+  #markLost: Slot = 0;
   readonly #p: CoreNodeParts;
   #lives = 0;
   #pausedUntilMs = 0;
@@ -124,6 +136,14 @@ export class CoreNode {
     return this.life?.replica.leads === true;
   }
 
+  /**
+   * The mark on its disk, or the last one that was there. A member whose disk is lost, or damaged and not yet repaired, takes no
+   * part, so that every quorum which is still formed has another one of those that held what it held.
+   */
+  get marked(): Slot {
+    return this.lost || this.disk.forgot ? Math.max(this.#markLost, this.disk.chosenUpTo) : this.disk.chosenUpTo;
+  }
+
   status(): ReplicaStatus | null {
     return this.life?.replica.status() ?? null;
   }
@@ -131,16 +151,24 @@ export class CoreNode {
   // ---- faults
 
   boot(): void {
-    if (this.life !== null) return;
-    const { world, configuration, drift } = this.#p;
+    if (this.life !== null || this.lost) return;
+    const { world, configuration, drift, oracle } = this.#p;
     const settings = { ...this.#p.settings, priority: this.#p.priorities?.[this.id] ?? 0 };
     this.#lives++;
     const bootId = `${this.id}:${this.#lives}`;
     const recovered = this.disk.recovered();
-    const snapshotHash = this.disk.snapshot?.hash;
-    const replica = new Replica({ nodeId: this.id, bootId, configuration, recovered, settings, snapshotHash });
+    const { snapshot } = this.disk;
+    const replica = new Replica({
+      nodeId: this.id,
+      bootId,
+      configuration,
+      recovered,
+      settings,
+      ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
+    });
     const covered = recovered.snapshot?.index ?? 0;
-    this.#p.oracle.onBoot(this.id);
+    oracle.onBoot(this.id);
+    oracle.epochs.compareAll(this.id, replica.membership());
     const { promised, chosenUpTo } = replica.status();
     check(
       rankOf(promised) >= rankOf(recovered.promised) && chosenUpTo >= recovered.chosenUpTo,
@@ -190,9 +218,20 @@ export class CoreNode {
   rot(): void {
     this.crash();
     const { world } = this.#p;
+    const { marked } = this;
     if (!this.disk.rot(world.random)) return;
+    this.#markLost = marked;
     world.sometimes(this.disk.forgot ? "log damaged" : "log damaged, nothing of use lost");
     world.note(this.id, () => `its log is damaged up to slot ${this.disk.forgotUpTo}`);
+  }
+
+  /** The disk is lost, or thrown away: this id never comes back. */
+  destroy(): void {
+    this.crash();
+    this.#markLost = this.marked;
+    this.lost = true;
+    this.disk.erase();
+    this.#p.world.note(this.id, () => "its disk is gone");
   }
 
   pause(ms: number): void {
@@ -295,16 +334,21 @@ export class CoreNode {
     const { voting } = replica.status();
     replica.receive(from, message);
     const effects = replica.takeEffects();
-    if (effects.compactedUpTo !== null) this.#p.oracle.onCompacted(this.id, effects.compactedUpTo);
+    const { oracle } = this.#p;
+    if (effects.compactedUpTo !== null) oracle.onCompacted(this.id, effects.compactedUpTo);
     if (!voting) this.#p.world.sometimes("a damaged node learns");
-    else this.#p.oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    // Nobody needs to answer a member that is out.
+    else if (!oracle.epochs.last.retired.includes(from)) {
+      oracle.onAnswer(this.id, from, message, promised, effects.sends);
+    }
     this.#settle(life, effects);
   }
 
   /** Rank of the promise in memory. */
   #watchPromise(life: Life): number {
-    const { settings, valueBytesMax } = this.#p;
-    const { alpha } = this.#p.configuration;
+    const { settings, valueBytesMax, changes } = this.#p;
+    const alpha = this.#p.oracle.epochs.alphaMax;
+    const largest = changes ? CHANGE_BYTES : valueBytesMax;
     const status = life.replica.status();
     const promised = rankOf(status.promised);
     check(
@@ -327,11 +371,11 @@ export class CoreNode {
     for (const { sentBytes, withheldBytes } of status.peers) {
       const { creditBytesMax = Infinity } = settings;
       const text = (): string => `node ${this.id} has ${sentBytes} bytes on the way to one peer`;
-      check(sentBytes <= Math.max(creditBytesMax, valueBytesMax), "memory bounds", text);
+      check(sentBytes <= Math.max(creditBytesMax, largest), "memory bounds", text);
       if (withheldBytes > 0) this.#p.world.sometimes("values held back for lack of credit");
     }
     check(
-      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax,
+      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax + largest,
       "memory bounds",
       () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
     );
@@ -350,6 +394,8 @@ export class CoreNode {
     for (const ready of effects.reads) this.#readReady(life, ready);
     for (const notice of effects.notices) {
       world.sometimes(nameOf(notice));
+      if (notice.kind === "configuration") oracle.epochs.compareAll(this.id, life.replica.membership());
+      this.#p.onNotice(this, notice);
       // What an earlier leadership of the same node was told.
       if (notice.kind === "elected" && this.#p.echo > 0) network.replay(this.id, this.#p.echo);
       world.note(this.id, () => ("reason" in notice ? `${notice.kind}: ${notice.reason}` : notice.kind));

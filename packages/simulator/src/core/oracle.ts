@@ -1,10 +1,10 @@
-import type { Configuration, NodeId, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
-import type { Accept, Message, ReplicaSettings, Send } from "@synod/multipaxos";
+import type { Configuration, NodeId, Slot, StorageWrite, Vote } from "@synod/interface";
+import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops } from "@synod/multipaxos";
 import { FOR_VOTERS } from "../oracle.js";
-import { isQuorum } from "../quorums.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
-import { idOf, idText, NOOP_ID, rankOf, rankText } from "./values.js";
+import { type Epoch, Epochs, isQuorumOf } from "./epochs.js";
+import { idOf, idText, nodeOf, NOOP_ID, rankOf, rankText } from "./values.js";
 
 /** What was proposed in one slot and ballot, and who has a vote for it on disk. */
 interface Proposal {
@@ -32,20 +32,18 @@ const bitOf = (node: NodeId): number => 1 << node;
 export class CoreOracle {
   /** Highest slot that any replica handed out: what a client may have seen. */
   seenUpTo: Slot = 0;
-  readonly #spec: QuorumSpec;
-  readonly #members: readonly NodeId[];
-  readonly #alpha: number;
+  /** Who decides on which slot. */
+  readonly epochs: Epochs;
+  /** Called when the value of a slot is chosen for the first time, with who proposed it. */
+  onChoice: (slot: Slot, proposer: NodeId) => void = () => {};
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
   /** By node: what the snapshot on its disk holds, and what it has forgotten. */
   readonly #covered: Slot[] = [];
   readonly #compacted: Slot[] = [];
-  /** Whether the nodes of a set of bits are a quorum; undefined if not yet asked. */
-  readonly #quorums: { readonly phase1: (boolean | undefined)[]; readonly phase2: (boolean | undefined)[] } = {
-    phase1: [],
-    phase2: [],
-  };
+  /** By slot: the head of the snapshots that end there. */
+  readonly #heads = new Map<Slot, string>();
   /** Whether an acceptor may refuse for a lease. */
   readonly #leases: boolean;
   #lastId = 0;
@@ -59,12 +57,9 @@ export class CoreOracle {
       writeBytesMax: Infinity,
     },
   ) {
-    this.#spec = configuration.quorum;
-    this.#members = configuration.members.map((member) => member.id);
-    this.#alpha = configuration.alpha;
+    this.epochs = new Epochs(configuration);
     this.#leases = configuration.lease !== undefined;
     this.#limits = limits;
-    for (const id of this.#members) this.#promised[id] = 0;
   }
 
   /** Every slot up to here is chosen. */
@@ -75,15 +70,6 @@ export class CoreOracle {
   /** Values up to this number were given to replicas. */
   introduce(id: number): void {
     this.#lastId = id;
-  }
-
-  #isQuorum(phase: "phase1" | "phase2", bits: number): boolean {
-    const known = this.#quorums[phase][bits];
-    if (known !== undefined) return known;
-    const nodes = new Set(this.#members.filter((id) => (bits & bitOf(id)) !== 0));
-    const result = isQuorum(this.#spec, this.#members.length, phase, nodes);
-    this.#quorums[phase][bits] = result;
-    return result;
   }
 
   #slot(slot: Slot): SlotTruth {
@@ -124,8 +110,12 @@ export class CoreOracle {
     );
   }
 
-  /** A snapshot of everything up to `index` is on disk. */
-  onSnapshot(node: NodeId, index: Slot): void {
+  /** A snapshot of everything up to `index` is on disk. Whoever took it, its head tells the same. */
+  onSnapshot(node: NodeId, index: Slot, head: Uint8Array): void {
+    const text = head.join();
+    const known = this.#heads.get(index) ?? text;
+    this.#heads.set(index, known);
+    check(known === text, "configuration continuity", () => `node ${node}: another head for a snapshot of ${index}`);
     check(index <= this.#prefix, "agreement", () => `node ${node}: a snapshot of ${index}; ${this.#prefix} are chosen`);
     this.#covered[node] = index;
   }
@@ -169,6 +159,7 @@ export class CoreOracle {
     );
     const truth = this.#slot(slot);
     const id = idOf(value);
+    this.epochs.saw(value);
     let proposal = find(truth, rank);
     if (proposal === undefined) {
       // The proposer itself votes as it proposes, also where nobody gets to hear of it.
@@ -183,12 +174,15 @@ export class CoreOracle {
       () => `${where()}: a vote for ${idText(id)} above ${chosenText(chosen)}`,
     );
     proposal.voters |= bitOf(node);
-    if (!proposal.chosen && this.#isQuorum("phase2", proposal.voters)) this.#choose(truth, slot, proposal);
+    if (!proposal.chosen && isQuorumOf(this.epochs.at(slot), "phase2", proposal.voters)) {
+      this.#choose(truth, slot, proposal);
+    }
   }
 
   #choose(truth: SlotTruth, slot: Slot, proposal: Proposal): void {
     proposal.chosen = true;
     const { chosen } = truth;
+    if (chosen === null) this.onChoice(slot, nodeOf(proposal.rank));
     for (const other of truth.proposals) {
       if (other.id === proposal.id) continue;
       const text = (): string =>
@@ -199,7 +193,10 @@ export class CoreOracle {
       check(false, "P2b", text);
     }
     if (chosen === null || chosen.rank > proposal.rank) truth.chosen = proposal;
-    while (this.#slots[this.#prefix + 1]?.chosen) this.#prefix++;
+    for (let next = this.#slots[this.#prefix + 1]; next?.chosen; next = this.#slots[this.#prefix + 1]) {
+      this.#prefix++;
+      this.epochs.chosen(this.#prefix, next.chosen.id);
+    }
   }
 
   // ---- proposals
@@ -207,7 +204,11 @@ export class CoreOracle {
   /** A proposal is made: seen for the first time, in a message or in the vote of its proposer. */
   #issue(truth: SlotTruth, slot: Slot, rank: number, id: number): Proposal {
     const where = (): string => `slot ${slot}, ballot ${rankText(rank)}, ${idText(id)}`;
-    check(id >= 0 && id <= this.#lastId, "only proposed values", () => `${where()} was given to no replica`);
+    check(
+      (id >= 0 && id <= this.#lastId) || id > 2 ** 32,
+      "only proposed values",
+      () => `${where()} was given to no replica`,
+    );
     const { chosen } = truth;
     check(
       chosen === null || rank < chosen.rank || chosen.id === id,
@@ -215,7 +216,11 @@ export class CoreOracle {
       () => `${where()} is proposed above ${chosenText(chosen)}`,
     );
     // A leader may propose again what it knows as chosen in a later ballot; its own phase 1 need not have found it.
-    check(chosen?.id === id || this.#isSafe(truth, rank, id), "P2c", () => `${where()}: no quorum allows it`);
+    check(
+      chosen?.id === id || this.#isSafe(truth, rank, id, this.epochs.at(slot)),
+      "P2c",
+      () => `${where()}: no quorum allows it`,
+    );
     if (id === NOOP_ID) this.noops++;
     const proposal: Proposal = { rank, id, voters: 0, chosen: false };
     let i = truth.proposals.length;
@@ -225,16 +230,16 @@ export class CoreOracle {
   }
 
   /** P2c. From the largest set of promises downwards: the more acceptors a set has, the likelier it is a quorum. */
-  #isSafe(truth: SlotTruth, rank: number, id: number): boolean {
+  #isSafe(truth: SlotTruth, rank: number, id: number, epoch: Epoch): boolean {
     let set = 0;
-    for (const node of this.#members) if ((this.#promised[node] as number) >= rank) set |= bitOf(node);
+    for (const node of epoch.voters) if ((this.#promised[node] ?? 0) >= rank) set |= bitOf(node);
     for (let i = truth.proposals.length - 1; i >= 0; i--) {
       const other = truth.proposals[i] as Proposal;
       if (other.rank >= rank) continue;
-      if (other.id === id && (set & other.voters) !== 0 && this.#isQuorum("phase1", set)) return true;
+      if (other.id === id && (set & other.voters) !== 0 && isQuorumOf(epoch, "phase1", set)) return true;
       set &= ~other.voters;
     }
-    return this.#isQuorum("phase1", set);
+    return isQuorumOf(epoch, "phase1", set);
   }
 
   // ---- messages
@@ -275,18 +280,20 @@ export class CoreOracle {
     }
   }
 
-  #onAccept(from: NodeId, { ballot, firstSlot, values, chosenUpTo }: Accept): void {
+  #onAccept(from: NodeId, { ballot, firstSlot, values: packed, chosenUpTo }: Accept): void {
+    const values = unpackNoops(packed) ?? [];
     const rank = rankOf(ballot);
     const last = firstSlot + values.length - 1;
     check(ballot.node === from, "one value per slot and ballot", () => `node ${from} proposes in ${rankText(rank)}`);
     check(
-      last <= chosenUpTo + this.#alpha,
+      last <= chosenUpTo + this.epochs.at(last).alpha,
       "window",
       () => `node ${from} proposes slot ${last}; ${chosenUpTo} are chosen`,
     );
     this.#isSmall(from, "accept", values);
     for (let i = 0; i < values.length; i++) {
       const truth = this.#slot(firstSlot + i);
+      this.epochs.saw(values[i] as Uint8Array);
       const id = idOf(values[i] as Uint8Array);
       const proposal = find(truth, rank) ?? this.#issue(truth, firstSlot + i, rank, id);
       check(
@@ -320,10 +327,11 @@ export class CoreOracle {
       return;
     }
     if (message.kind === "prepare") return;
-    for (let i = 0; i < message.values.length; i++) {
+    const values = unpackNoops(message.values) ?? [];
+    for (let i = 0; i < values.length; i++) {
       const slot = message.firstSlot + i;
       const chosen = this.#slots[slot]?.chosen ?? null;
-      if (chosen !== null && chosen.id !== idOf(message.values[i] as Uint8Array)) continue;
+      if (chosen !== null && chosen.id !== idOf(values[i] as Uint8Array)) continue;
       // A vote would be forgotten at once; the answer says that the slot is chosen.
       if (slot <= (this.#compacted[node] ?? 0)) continue;
       const voted = votes.some(
@@ -339,6 +347,25 @@ export class CoreOracle {
     for (const item of items) bytes += "value" in item ? item.value.length : item.length;
     const most = this.#limits.frameValueBytesMax;
     check(bytes <= most, "memory bounds", () => `node ${from} sends ${kind} of ${bytes} bytes; ${most} is the limit`);
+  }
+
+  // ---- who decides
+
+  /**
+   * A replica takes the change to this epoch for complete: a phase-2 quorum of it must have all that was chosen before it, and
+   * the mark that it is, on disk. Whatever disks are taken away then, nothing is lost.
+   */
+  onComplete(node: NodeId, epoch: number, markOf: (id: NodeId) => Slot): void {
+    const made = this.epochs.from(1).find((each) => each.epoch === epoch);
+    check(made !== undefined, "configuration continuity", () => `node ${node}: there is no epoch ${epoch}`);
+    if (made === undefined) return;
+    const has = made.voters.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
+    check(
+      isQuorumOf(made, "phase2", has),
+      "completion rule",
+      () =>
+        `node ${node} takes epoch ${epoch} for complete; too few of [${made.voters.join()}] hold slot ${made.from - 1}`,
+    );
   }
 
   // ---- what is chosen

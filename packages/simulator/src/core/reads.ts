@@ -24,6 +24,11 @@ export class Reads {
     return this.#open.size;
   }
 
+  /** Who waits. */
+  get readers(): readonly Reader[] {
+    return [...this.#open.values()].map(({ reader }) => reader);
+  }
+
   /** A read begins: it must see everything that anybody has seen. */
   open(reader: Reader): number {
     this.#open.set(++this.#token, { seenUpTo: this.#oracle.seenUpTo, reader });

@@ -70,6 +70,12 @@ function play(cluster: CoreCluster, config: CoreConfig, random: SeededRandom): v
   world.often(config.faultEveryMs, config.faultyMs, () => {
     if (!over) nemesis.strike();
   });
+  if (config.changeEveryMs > 0) {
+    const changes = random.fork();
+    world.often(config.changeEveryMs, config.faultyMs, () => {
+      if (!over) cluster.operator.act(changes);
+    });
+  }
   while (world.nowMs < config.faultyMs && oracle.prefix < config.slotsMin) {
     world.run(Math.min(config.faultyMs, world.nowMs + 20));
   }
@@ -105,6 +111,8 @@ export function simulateCore(options: SimulateCoreOptions): CoreReport {
     failure = { invariant, message, atMs: world.nowMs };
     world.noteWorld(() => `FAILED: ${invariant}: ${message}`);
   }
+  if (oracle.epochs.count > 1) world.sometimes("change of the members took effect");
+  if (oracle.epochs.count > 3) world.sometimes("three changes of the members took effect");
   if (oracle.noops > 0) world.sometimes("gap filled by a no-op");
   return {
     seed,

@@ -1,7 +1,7 @@
 import type { NodeId, Slot } from "@synod/interface";
 import type { Effects, Message, SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
 import { check } from "./broken.js";
-import type { Disk } from "./disk.js";
+import type { Disk, HeldSnapshot } from "./disk.js";
 import type { CoreNodeParts, Life } from "./node.js";
 
 /** How often and how large. */
@@ -20,6 +20,8 @@ export const NO_SNAPSHOTS: SnapshotPlan = { everySlots: 0, bytes: 1, own: 0, dam
 interface Receiving {
   readonly facts: SnapshotFacts;
   got: number;
+  /** Comes with each part of it. */
+  head: Uint8Array | null;
 }
 
 /** What one life does about snapshots. */
@@ -79,10 +81,10 @@ export class CoreSnapshots {
     const index = life.applied;
     const own = world.random.chance(plan.own);
     const facts = { index, hash: own ? `${index}@${this.#host.id}` : `${index}`, bytes: plan.bytes + (index % 7) };
-    check(life.replica.snapshotHead(index).length === 0, "agreement", () => "the head of a snapshot without a meaning");
+    const head = life.replica.snapshotHead(index);
     life.snapshots.taking = true;
     this.#host.onDisk(life, () => {
-      this.#save(facts);
+      this.#save({ ...facts, head });
       this.#host.later(life, [0, 0], () => {
         life.snapshots.taking = false;
         life.replica.snapshotTaken(facts);
@@ -92,13 +94,14 @@ export class CoreSnapshots {
     });
   }
 
-  #save(facts: SnapshotFacts): void {
+  #save(snapshot: HeldSnapshot): void {
     const { oracle } = this.#p;
     const { disk, id } = this.#host;
-    if (facts.index <= (disk.snapshot?.index ?? 0)) return;
-    oracle.onSnapshot(id, facts.index);
-    disk.snapshot = facts;
-    disk.chosenUpTo = Math.max(disk.chosenUpTo, facts.index);
+    const { index, head } = snapshot;
+    if (index <= (disk.snapshot?.index ?? 0)) return;
+    oracle.onSnapshot(id, index, head);
+    disk.snapshot = snapshot;
+    disk.chosenUpTo = Math.max(disk.chosenUpTo, index);
   }
 
   /** What the core wants. */
@@ -125,7 +128,7 @@ export class CoreSnapshots {
         snapshots.servedMs = world.nowMs;
         return this.#serve(life, step);
       case "receive":
-        snapshots.receiving = { facts: step.snapshot, got: 0 };
+        snapshots.receiving = { facts: step.snapshot, got: 0, head: null };
         world.sometimes("snapshot on its way");
         if (life.replica.leads) world.sometimes("leader fetches its base by snapshot");
         return;
@@ -145,12 +148,12 @@ export class CoreSnapshots {
       if (held === null || held.index !== index || held.hash !== hash) return;
       const end = Math.min(offset + length, held.bytes);
       const bytes = new Uint8Array(end - offset).map((_, i) => byteAt(held, offset + i));
-      const message: Message = { kind: "snapshotChunk", index, hash, offset, checksum: "-", bytes };
+      const message: Message = { kind: "snapshotChunk", index, hash, offset, checksum: textOf(held.head), bytes };
       network.send(id, to, message);
     });
   }
 
-  #store(life: Life, { offset, bytes }: Extract<SnapshotStep, { kind: "store" }>): void {
+  #store(life: Life, { offset, bytes, checksum }: Extract<SnapshotStep, { kind: "store" }>): void {
     const { world } = this.#p;
     const { receiving } = life.snapshots;
     if (receiving === null) return;
@@ -162,6 +165,12 @@ export class CoreSnapshots {
       "snapshots in one piece",
       () => `${where()}: bytes of another one`,
     );
+    check(
+      receiving.head === null || textOf(receiving.head) === checksum,
+      "snapshots in one piece",
+      () => `${where()}: the head of another one`,
+    );
+    receiving.head = headOf(checksum);
     receiving.got += bytes.length;
     check(receiving.got <= facts.bytes, "snapshots in one piece", () => `${where()}: more than there is`);
     const { got } = receiving;
@@ -186,13 +195,14 @@ export class CoreSnapshots {
   }
 
   #saveReceived(life: Life, receiving: Receiving): void {
-    const { world } = this.#p;
+    const { world, oracle } = this.#p;
     const { facts } = receiving;
+    const head = receiving.head ?? new Uint8Array(0);
     // The older one first: a store takes only newer ones.
     if (life.snapshots.taking) return this.#host.later(life, [1, 1], () => this.#saveReceived(life, receiving));
     if (life.snapshots.receiving !== receiving) return;
     this.#host.onDisk(life, () => {
-      this.#save(facts);
+      this.#save({ ...facts, head });
       life.snapshots.receiving = null;
       life.snapshots.installing = true;
       this.#host.later(life, [0, 3], () => {
@@ -200,12 +210,19 @@ export class CoreSnapshots {
         world.sometimes(life.applied < facts.index ? "snapshot installed" : "snapshot installed, the log came first");
         life.applied = Math.max(life.applied, facts.index);
         life.handedOut = Math.max(life.handedOut, facts.index);
-        life.replica.installSnapshot(facts, new Uint8Array(0));
+        const { epoch } = life.replica.membership().last;
+        life.replica.installSnapshot(facts, head);
+        oracle.epochs.compareAll(this.#host.id, life.replica.membership());
+        if (life.replica.membership().last.epoch > epoch) world.sometimes("configuration known by a snapshot");
         this.#host.settle(life);
       });
     });
   }
 }
+
+/** Heads travel where a node has its checksums: the bytes of these snapshots are not real. */
+const textOf = (head: Uint8Array): string => String.fromCharCode(...head);
+const headOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
 /** Tells snapshots and places in them apart. */
 function byteAt({ index, hash }: SnapshotFacts, offset: number): number {

@@ -6,7 +6,14 @@ const first = Number(process.env["SYNOD_START"] ?? 1);
 const share = Number(process.env["SYNOD_SEEDS"] ?? 500) / 500;
 
 /** Runs of each profile in 500. */
-const RUNS: Readonly<Record<CoreProfile, number>> = { short: 300, swarm: 80, network: 40, disk: 40, flexible: 40 };
+const RUNS: Readonly<Record<CoreProfile, number>> = {
+  short: 300,
+  swarm: 80,
+  network: 40,
+  disk: 40,
+  flexible: 40,
+  members: 80,
+};
 
 /** Paths that this many runs must have taken, or they prove little. */
 const RARE = [
@@ -33,6 +40,11 @@ const RARE = [
   "log damaged",
   "a damaged node learns",
   "votesAgain",
+  "three changes of the members took effect",
+  "disk of a removed member thrown away",
+  "disk lost",
+  "change changeUnderWay",
+  "ignored: removed member",
   "outside the healed core: deaf",
   "outside the healed core: down",
 ];

@@ -1,0 +1,254 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (name: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
+const proposer = inFile("proposer");
+const history = inFile("configuration-history");
+const membership = inFile("membership");
+const handlers = inFile("membership-handlers");
+const core = inFile("core");
+const reads = inFile("read-handlers");
+
+const MEMBERS = { kind: "core", profile: "members" } as const;
+const UNIT = { kind: "unit", file: "packages/multipaxos/test/membership.test.ts" } as const;
+const CASES = { kind: "unit", file: "apps/cases/test/fixtures.test.ts" } as const;
+
+/** Who decides on which slot, and when that changes. */
+export const membershipMutants: readonly Mutant[] = [
+  {
+    id: "votes-counted-by-newest-configuration",
+    faults: [10, 60],
+    title: "Votes are counted by the newest configuration known, not by the one that governs the slot",
+    patches: [
+      proposer(
+        `    const { quorums } = this.#options.configurations.at(slot);`,
+        `    const { quorums } = this.#options.configurations.last;`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "phase-1-of-one-configuration",
+    faults: [10, 72],
+    title: "Phase 1 asks a quorum of the configuration of the next slot only, not of every one in the window",
+    patches: [
+      proposer(
+        `.filter((governing) => !this.#hasPromised(governing));`,
+        `.slice(0, 1).filter((governing) => !this.#hasPromised(governing));`,
+      ),
+      proposer(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
+    ],
+    finder: { ...UNIT, test: "leads only when every configuration in the window has promised" },
+  },
+  {
+    id: "configuration-learned-in-recovery-not-asked",
+    faults: [72],
+    title: "A configuration that becomes known while leading is used without a phase-1 quorum of it",
+    patches: [
+      proposer(
+        `return this.#phase === "lead" && this.#promisedEpoch === this.#options.configurations.last.epoch;`,
+        `return this.#phase === "lead";`,
+      ),
+      proposer(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "reads-before-the-new-configuration-promised",
+    faults: [85],
+    title: "A confirmation round may begin before a phase-1 quorum of every configuration in the window has promised",
+    patches: [
+      reads(
+        `if (core.proposer.recovering || core.applied < barrier) return;`,
+        `if (core.proposer.next <= barrier || core.applied < barrier) return;`,
+      ),
+    ],
+    finder: { ...UNIT, test: "wait until every configuration in the window has promised" },
+  },
+  {
+    id: "reads-confirmed-by-the-founders",
+    faults: [85, 86],
+    title: "A confirmation round counts the members of the first configuration for ever",
+    patches: [
+      reads(
+        `core.reads.start(chosenUpTo, core.nowMs, core.quorumsAt(chosenUpTo + 1));`,
+        `core.reads.start(chosenUpTo, core.nowMs, core.quorumsAt(1));`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "complete-when-chosen",
+    faults: [69, 90],
+    title: "A change counts as complete as soon as its command is durable, before everything below its first slot is",
+    patches: [
+      membership(
+        `if (durableUpTo >= last.from - 1) durable.add(id);`,
+        `if (durableUpTo >= last.slot) durable.add(id);`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "complete-by-the-old-quorum",
+    faults: [69, 90],
+    title: "A quorum of the old configuration is asked whether a change is complete",
+    patches: [
+      membership(
+        `if (!last.quorums.phase2(durable)) return false;`,
+        `if (!this.history.previous?.quorums.phase2(durable)) return false;`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "complete-without-the-mark-on-disk",
+    faults: [69, 90],
+    title: "A change counts as complete when a quorum knows what is chosen, flushed or not",
+    patches: [
+      membership(
+        `const durableUpTo = Math.max(this.#reports.get(id)?.durableUpTo ?? 0, report.durableUpTo);`,
+        `const durableUpTo = Math.max(this.#reports.get(id)?.durableUpTo ?? 0, report.chosenUpTo);`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "mark-not-mandatory",
+    faults: [90],
+    title: "The chosen mark of a new configuration's members waits for another write to ride along with",
+    patches: [
+      inFile("writes")(
+        `    this.#requiredMark = Math.max(this.#requiredMark, slot);`,
+        `    if (slot < 0) this.#requiredMark = slot;`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "window-by-the-newest-alpha",
+    faults: [71, 84],
+    title:
+      "The leader bounds a slot by the window of the newest configuration instead of the one that governs the slot",
+    patches: [
+      history(
+        `return slot <= this.knownUpTo(chosenUpTo) && slot <= chosenUpTo + this.at(slot).configuration.alpha;`,
+        `return slot <= chosenUpTo + this.last.configuration.alpha;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/configuration.test.ts",
+      test: "the window is that of the configuration",
+    },
+  },
+  {
+    id: "change-governs-at-once",
+    faults: [60],
+    title: "A configuration governs from the slot after its command",
+    patches: [history(`      from: slot + last.configuration.alpha,`, `      from: slot + 1,`)],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "stamp-ignored",
+    faults: [63],
+    title: "A change made for an older configuration takes effect all the same",
+    patches: [history(`    if (stamp !== last.epoch) return "epoch";`, ``)],
+    finder: { ...CASES, test: "OWN-CFG-02" },
+  },
+  {
+    id: "change-before-the-last-governs",
+    faults: [63],
+    title: "A change is valid although the one before it does not govern yet",
+    patches: [history(`if (slot < last.from || !Number.isSafeInteger`, `if (!Number.isSafeInteger`)],
+    finder: { ...CASES, test: "OWN-CFG-03" },
+  },
+  {
+    id: "id-used-again",
+    faults: [70],
+    title: "An id that was removed may be added again, with another disk",
+    patches: [
+      history(`    if (configuration.members.some(({ id }) => last.retired.includes(id))) return "retired id";`, ``),
+    ],
+    finder: { ...CASES, test: "OWN-CFG-05" },
+  },
+  {
+    id: "next-change-before-the-last-is-complete",
+    faults: [63, 69],
+    title: "A leader proposes a change while the one before is not complete",
+    patches: [handlers(`if (!core.membership.complete || (core.openChange`, `if ((core.openChange`)],
+    finder: { ...UNIT, test: "one at a time" },
+  },
+  {
+    id: "window-not-filled",
+    faults: [62],
+    title: "Nothing fills the window after a change: in an idle cluster it never takes effect",
+    patches: [
+      proposer(
+        `return Math.max(this.#barrier, this.#fillUpTo, this.#options.configurations.last.from - 1);`,
+        `return Math.max(this.#barrier, 0 * this.#fillUpTo);`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "learner-counts-at-once",
+    faults: [62],
+    title: "A learner's votes count before it is promoted",
+    patches: [
+      inFile("configuration-value")(
+        `.filter(({ role = "voter" }) => role === "voter")`,
+        `.filter(({ role = "voter" }) => role !== undefined)`,
+      ),
+    ],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "removed-leader-stays",
+    faults: [61],
+    title: "A leader that was removed goes on leading after the change is complete",
+    patches: [
+      handlers(`  if (mayStop) partAsLeader(core, "this node was removed");`, ``),
+      handlers(
+        `else if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");`,
+        `else if (last.epoch < 0) core.stopProposing("never");`,
+      ),
+    ],
+    finder: { ...UNIT, test: "a removed leader" },
+  },
+  {
+    id: "removed-node-campaigns",
+    faults: [61],
+    title: "A node that is no voter in its window campaigns",
+    patches: [
+      core(
+        `const eligible = this.removed === null && quorums.members.includes(this.me);`,
+        `const eligible = this.nowMs >= 0;`,
+      ),
+    ],
+    finder: { ...UNIT, test: "a learner never campaigns, however eager" },
+  },
+  {
+    id: "promoted-before-it-caught-up",
+    faults: [62],
+    title: "A new member becomes a voter before it has the log",
+    patches: [
+      handlers(
+        `return known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;`,
+        `return known === null || known >= 0;`,
+      ),
+    ],
+    finder: {
+      ...UNIT,
+      test: "a joining member is promoted only when",
+    },
+  },
+  {
+    id: "read-round-waits-for-members-that-are-gone",
+    faults: [61],
+    title: "A confirmation round goes on asking members that were replaced meanwhile",
+    patches: [reads(`    core.reads.moveOn(core.quorumsAt(core.log.chosenUpTo + 1));`, ``)],
+    finder: { ...MEMBERS, schedules: 400 },
+  },
+];

@@ -1,0 +1,207 @@
+import { quorumSystem, type QuorumSystem } from "@synod/paxos";
+import {
+  type Configuration,
+  type LeaseTerms,
+  type Member,
+  type NodeId,
+  type QuorumSpec,
+  SynodError,
+} from "@synod/interface";
+import { malformed, Reader, Writer } from "./bytes.js";
+import { VALUE_CONFIGURATION } from "./values.js";
+
+/** Layout of configurations, in the log and in snapshots. */
+const VERSION = 1;
+/** Members of one configuration, learners included. */
+export const MEMBERS_MAX = 128;
+/** Widest window. Everything that waits for one to pass (a change of members) takes that many slots. */
+export const ALPHA_MAX: number = 2 ** 20;
+
+const ROLES = ["voter", "learner", "joining"] as const;
+const QUORUMS = ["majority", "sizes", "grid", "weights"] as const;
+
+/** A change of the configuration, as it stands in the log. */
+export interface ConfigurationValue {
+  /** Epoch of the configuration that it changes: it takes effect only if that is the last one (compare-and-set). */
+  readonly stamp: number;
+  /** Tells changes apart: whoever asked for this one looks for its own. */
+  readonly changeId: string;
+  /** Its epoch is `stamp` + 1. */
+  readonly configuration: Configuration;
+}
+
+/** Members whose promises and votes count. */
+export function votersOf(configuration: Configuration): NodeId[] {
+  return configuration.members.filter(({ role = "voter" }) => role === "voter").map(({ id }) => id);
+}
+
+const invalid = (text: string): SynodError => new SynodError("InvalidConfiguration", text);
+
+/**
+ * Refuses a configuration that could not decide anything or decide twice.
+ * @returns its quorums; their members are the voters.
+ * @throws SynodError `InvalidConfiguration`
+ */
+export function checkConfiguration(configuration: Configuration): QuorumSystem {
+  const { members, alpha, quorum } = configuration;
+  if (members.length > MEMBERS_MAX) throw invalid(`${members.length} members are more than ${MEMBERS_MAX}`);
+  if (!Number.isSafeInteger(alpha) || alpha < 1 || alpha > ALPHA_MAX) {
+    throw invalid(`alpha must be an integer from 1 to ${ALPHA_MAX}, not ${alpha}`);
+  }
+  const ids = new Set<NodeId>();
+  for (const { id } of members) {
+    if (!Number.isSafeInteger(id) || id < 1) throw invalid(`member id ${id} is not a positive integer`);
+    if (ids.has(id)) throw invalid(`member ${id} is listed twice`);
+    ids.add(id);
+  }
+  checkLease(configuration.lease);
+  return quorumSystem(quorum, votersOf(configuration));
+}
+
+/** Longest lease: nobody leads for so long after a crash of the leader. */
+export const LEASE_MS_MAX = 60_000;
+/** Clocks that differ by more are of no use for leases. */
+export const DRIFT_PERCENT_MAX = 50;
+
+/** A lease without a bound on the clocks, or longer than anybody can wait for, is none. */
+function checkLease(lease: LeaseTerms | undefined): void {
+  if (lease === undefined) return;
+  const { durationMs, driftPercent } = lease;
+  if (!Number.isSafeInteger(durationMs) || durationMs < 1 || durationMs > LEASE_MS_MAX) {
+    throw invalid(`lease.durationMs must be whole milliseconds from 1 to ${LEASE_MS_MAX}, not ${durationMs}`);
+  }
+  if (!(driftPercent >= 0 && driftPercent <= DRIFT_PERCENT_MAX)) {
+    throw invalid(`lease.driftPercent must be a number from 0 to ${DRIFT_PERCENT_MAX}, not ${driftPercent}`);
+  }
+}
+
+/** Kind byte and body. */
+export function encodeConfigurationValue({ stamp, changeId, configuration }: ConfigurationValue): Uint8Array {
+  const writer = new Writer();
+  writer.byte(VALUE_CONFIGURATION);
+  writer.byte(VERSION);
+  writer.varint(stamp);
+  writer.text(changeId);
+  writeConfiguration(writer, configuration);
+  return writer.done();
+}
+
+/**
+ * @throws SynodError `Malformed`; `VersionUnsupported` for a layout of a later release, which nobody may guess the meaning of.
+ */
+export function decodeConfigurationValue(value: Uint8Array): ConfigurationValue {
+  const reader = new Reader(value, "a configuration value");
+  if (reader.byte() !== VALUE_CONFIGURATION) throw malformed("this is no configuration value");
+  checkVersion(reader.byte());
+  const stamp = reader.varint();
+  if (stamp === Number.MAX_SAFE_INTEGER) throw malformed("the epochs are used up");
+  const changeId = reader.text();
+  const configuration = readConfiguration(reader, stamp + 1);
+  reader.end();
+  return { stamp, changeId, configuration };
+}
+
+export function checkVersion(version: number): void {
+  if (version === VERSION) return;
+  throw new SynodError(
+    "VersionUnsupported",
+    `a configuration has layout version ${version}, this release reads version ${VERSION}: run a newer release`,
+  );
+}
+
+export { VERSION as CONFIGURATION_VERSION };
+
+/** Everything but the epoch. */
+export function writeConfiguration(writer: Writer, { members, alpha, quorum, lease }: Configuration): void {
+  writer.varint(alpha);
+  writer.varint(members.length);
+  for (const { id, name, address, role, storeId, replaces } of members) {
+    writer.varint(id);
+    writer.byte(ROLES.indexOf(role ?? "voter"));
+    // 0 and an empty text stand for none.
+    writer.varint(replaces ?? 0);
+    writer.text(name ?? "");
+    writer.text(address ?? "");
+    writer.text(storeId ?? "");
+  }
+  writeQuorum(writer, quorum);
+  // 0 stands for no leases.
+  writer.varint(lease?.durationMs ?? 0);
+  if (lease !== undefined) writer.text(String(lease.driftPercent));
+}
+
+function writeQuorum(writer: Writer, quorum: QuorumSpec): void {
+  writer.byte(QUORUMS.indexOf(quorum.kind));
+  switch (quorum.kind) {
+    case "majority":
+      return;
+    case "sizes":
+      writer.varint(quorum.phase1);
+      writer.varint(quorum.phase2);
+      return;
+    case "grid":
+      writer.varint(quorum.rows.length);
+      for (const row of quorum.rows) {
+        writer.varint(row.length);
+        for (const id of row) writer.varint(id);
+      }
+      return;
+    case "weights":
+      writer.varint(quorum.weights.length);
+      for (const [id, weight] of quorum.weights) {
+        writer.varint(id);
+        writer.varint(weight);
+      }
+      writer.varint(quorum.phase1);
+      writer.varint(quorum.phase2);
+  }
+}
+
+export function readConfiguration(reader: Reader, epoch: number): Configuration {
+  const alpha = reader.varint();
+  const members = times(reader.count(MEMBERS_MAX), () => readMember(reader));
+  const quorum = readQuorum(reader);
+  const durationMs = reader.varint();
+  if (durationMs === 0) return { epoch, members, alpha, quorum };
+  return { epoch, members, alpha, quorum, lease: { durationMs, driftPercent: Number(reader.text()) } };
+}
+
+function readMember(reader: Reader): Member {
+  const id = reader.varint();
+  const role = ROLES[reader.byte()];
+  if (role === undefined) throw malformed("a member has an unknown role");
+  const replaces = reader.varint();
+  const name = reader.text();
+  const address = reader.text();
+  const storeId = reader.text();
+  return {
+    id,
+    ...(address === "" ? {} : { address }),
+    ...(name === "" ? {} : { name }),
+    ...(role === "voter" ? {} : { role }),
+    ...(replaces === 0 ? {} : { replaces }),
+    ...(storeId === "" ? {} : { storeId }),
+  };
+}
+
+function readQuorum(reader: Reader): QuorumSpec {
+  const kind = QUORUMS[reader.byte()];
+  if (kind === undefined) throw malformed("quorums are of an unknown kind");
+  const row = (): NodeId[] => times(reader.count(MEMBERS_MAX), () => reader.varint());
+  switch (kind) {
+    case "majority":
+      return { kind };
+    case "sizes":
+      return { kind, phase1: reader.varint(), phase2: reader.varint() };
+    case "grid":
+      return { kind, rows: times(reader.count(MEMBERS_MAX), row) };
+    case "weights": {
+      const weights = times(reader.count(MEMBERS_MAX), () => [reader.varint(), reader.varint()] as const);
+      return { kind, weights, phase1: reader.varint(), phase2: reader.varint() };
+    }
+  }
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}

@@ -1,0 +1,161 @@
+import { type Configuration, type Member, type NodeId, SynodError } from "@synod/interface";
+import {
+  checkConfiguration,
+  type ConfigurationValue,
+  decodeConfigurationValue,
+  encodeConfigurationValue,
+  votersOf,
+} from "./configuration-value.js";
+import type { Core } from "./core.js";
+import type { Change, ChangeRefusal, ChangeReply, Removed } from "./messages.js";
+import { askSilent, queueProposals, secure } from "./proposer-handlers.js";
+import { partAsLeader } from "./transfer-handlers.js";
+import { isHandingOver } from "./transfer-handlers.js";
+
+/**
+ * Proposes a change of the configuration, if this node leads and nothing stands against it. The log decides in the end: a change
+ * that this leader proposed may still turn out void, if another leader was faster.
+ * @returns null if it was proposed, or already stands in the history; else why not.
+ */
+export function changeConfiguration(core: Core, value: Uint8Array): ChangeRefusal | null {
+  const { proposer, history, log } = core;
+  let change: ConfigurationValue;
+  try {
+    change = decodeConfigurationValue(value);
+  } catch (error) {
+    if (error instanceof SynodError) return "invalid";
+    throw error;
+  }
+  if (!core.leads) return "notLeading";
+  // A copy of one that was proposed: the answer is the same.
+  if (core.openChange?.changeId === change.changeId && log.chosenUpTo < core.openChange.slot) return null;
+  if (history.entries.some(({ changeId }) => changeId === change.changeId)) return null;
+  if (change.stamp !== history.last.epoch) return "epoch";
+  if (!core.membership.complete || (core.openChange !== null && log.chosenUpTo < core.openChange.slot)) {
+    return "changeUnderWay";
+  }
+  if (isHandingOver(core) || proposer.capacity() === 0 || proposer.next < history.last.from) return "busy";
+  const refusal = reasonAgainst(core, change.configuration);
+  if (refusal !== null) return refusal;
+  const proposal = proposer.propose(value, core.nowMs);
+  if (proposal === null) return "busy";
+  const { slot } = proposal;
+  core.openChange = { slot, changeId: change.changeId };
+  queueProposals(core, [proposal]);
+  proposer.fill(slot + history.at(slot).configuration.alpha - 1);
+  queueProposals(core, proposer.recover(core.nowMs));
+  return null;
+}
+
+function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
+  const { last } = core.history;
+  if (next.members.some(({ id }) => last.retired.includes(id))) return "retiredId";
+  try {
+    checkConfiguration(next);
+  } catch {
+    return "invalid";
+  }
+  const voters = last.quorums.members;
+  const isBehind = (id: NodeId): boolean => !voters.includes(id) && !isCaughtUp(core, id);
+  return votersOf(next).some(isBehind) ? "learnerBehind" : null;
+}
+
+/** Within one window of the chosen prefix: it would not hold the others up. */
+function isCaughtUp(core: Core, id: NodeId): boolean {
+  const known = id === core.me ? core.log.chosenUpTo : core.membership.chosenUpTo(id);
+  return known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;
+}
+
+/** Once a turn: what follows from configurations that became known. */
+export function membershipTurn(core: Core): void {
+  const { history, membership } = core;
+  membership.reported(core.me, { chosenUpTo: core.log.chosenUpTo, durableUpTo: core.writes.durableUpTo });
+  if (core.epochTold !== history.last.epoch) {
+    core.epochTold = history.last.epoch;
+    core.notice({ kind: "configuration", governing: history.last });
+    if (core.proposer.phase !== "idle") askSilent(core);
+  }
+  // The mark must reach the disk even where nothing else is written: the completion waits for it.
+  if (core.log.chosenUpTo >= history.last.from - 1) core.writes.requireMark(history.last.from - 1);
+  if (core.proposer.phase !== "idle" && !core.proposer.secured) secure(core);
+  if (core.completeTold !== history.last.epoch && membership.complete) onComplete(core);
+}
+
+function onComplete(core: Core): void {
+  const { last, previous } = core.history;
+  core.completeTold = last.epoch;
+  if (last.slot > 0) core.notice({ kind: "changeComplete", epoch: last.epoch });
+  const gone = previous?.configuration.members.map(({ id }) => id).filter((id) => last.retired.includes(id)) ?? [];
+  const others = gone.filter((id) => id !== core.me);
+  if (core.leads) core.send(others, { kind: "removed", epoch: last.epoch, mayStop: true }, "control");
+  if (last.retired.includes(core.me)) leave(core, last.epoch, true);
+  else if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");
+}
+
+/** Once a round of the election clock. */
+export function membershipTick(core: Core): void {
+  const { last } = core.history;
+  if (last.retired.includes(core.me)) leave(core, last.epoch, core.membership.complete);
+  if (!core.leads) return;
+  promoteJoining(core);
+}
+
+/** A joining member that has caught up becomes a voter; the one that it replaces leaves in the same step. */
+function promoteJoining(core: Core): void {
+  const { configuration, epoch } = core.history.last;
+  const ready = configuration.members.find(({ id, role }) => role === "joining" && isCaughtUp(core, id));
+  if (ready === undefined) return;
+  const members = configuration.members
+    .filter(({ id }) => id !== ready.replaces)
+    .map((m) => (m === ready ? asVoter(m) : m));
+  const next = { ...configuration, epoch: epoch + 1, members };
+  // With quorums that name their members, or sizes that no longer meet, the operator promotes together with new quorums.
+  changeConfiguration(
+    core,
+    encodeConfigurationValue({ stamp: epoch, changeId: `promote ${ready.id}`, configuration: next }),
+  );
+}
+
+function asVoter({ id, address, name, storeId }: Member): Member {
+  return {
+    id,
+    ...(address === undefined ? {} : { address }),
+    ...(name === undefined ? {} : { name }),
+    ...(storeId === undefined ? {} : { storeId }),
+  };
+}
+
+/** This node was removed. It goes on answering until it may stop. */
+function leave(core: Core, epoch: number, mayStop: boolean): void {
+  const known = core.removed;
+  if (known !== null && (known.mayStop || !mayStop)) return;
+  core.removed = { epoch: known?.epoch ?? epoch, mayStop };
+  if (mayStop) partAsLeader(core, "this node was removed");
+  core.notice({ kind: "removed", epoch: core.removed.epoch, mayStop });
+}
+
+export function onRemoved(core: Core, from: NodeId, message: Removed): void {
+  const { last } = core.history;
+  const listed = last.configuration.members.some(({ id }) => id === core.me);
+  // Ids never come back, so whoever knows a later configuration that lists this node is right.
+  if (message.epoch <= last.epoch && listed) return core.ignore(from, "removed by an older configuration");
+  leave(core, message.epoch, message.mayStop);
+}
+
+/** A removed member asks: it is told that it is out. */
+export function tellRemoved(core: Core, to: NodeId): void {
+  const { last } = core.history;
+  if (!last.retired.includes(to)) return;
+  core.send(to, { kind: "removed", epoch: last.epoch, mayStop: core.membership.complete }, "control");
+}
+
+/** A node asks the leader for a change. */
+export function onChange(core: Core, from: NodeId, message: Change): void {
+  const refused = changeConfiguration(core, message.value);
+  core.send(from, { kind: "changeReply", bootId: message.bootId, sequence: message.sequence, refused }, "control");
+}
+
+export function onChangeReply(core: Core, from: NodeId, message: ChangeReply): void {
+  if (message.bootId !== core.bootId) return core.ignore(from, "change reply for an earlier life");
+  core.notice({ kind: "changeAnswered", sequence: message.sequence, refused: message.refused });
+}

@@ -1,0 +1,317 @@
+import { describe, expect, test } from "vitest";
+import type { Configuration, Member, NodeId } from "@synod/interface";
+import { ChosenLog, ConfigurationHistory, encodeConfigurationValue, NOOP, Proposer, Replica } from "../src/index.js";
+import { configurationOf, textOf, valueOf } from "./disk.js";
+import { Links } from "./links.js";
+import { ballot, promise, vote } from "./support.js";
+
+const members = (...ids: (NodeId | Member)[]): Member[] => ids.map((id) => (typeof id === "number" ? { id } : id));
+
+/** Asks a node for a change of the configuration that it knows. */
+function ask(links: Links, at: NodeId, change: Partial<Configuration>, changeId = "c"): void {
+  const replica = links.replica(at);
+  const { last } = replica.membership();
+  const configuration = { ...last.configuration, ...change, epoch: last.epoch + 1 };
+  replica.change(encodeConfigurationValue({ stamp: last.epoch, changeId, configuration }));
+}
+
+const said = (links: Links, at: NodeId): string[] =>
+  links.machine(at).notices.flatMap(({ notice }) => {
+    if (notice.kind === "changeAnswered") return [notice.refused ?? "proposed"];
+    if (notice.kind === "removed") return [`removed${notice.mayStop ? ", may stop" : ""}`];
+    return notice.kind === "leadershipEnded" ? [`ends: ${notice.reason}`] : [];
+  });
+
+const votersAt = (links: Links, at: NodeId): readonly NodeId[] =>
+  links.replica(at).membership().governing.quorums.members;
+
+function cluster(founders: number, all: number, alpha = 8): Links {
+  const links = new Links({
+    // The first is the most eager to lead, then those that are no founders.
+    nodes: Array.from({ length: all }, (_, i) => ({ random: i === 0 ? 0 : i < founders ? 0.9 : 0.05 })),
+    founders,
+    alpha,
+    bytesPerMs: 1e9,
+    settings: { electionTimeoutMs: 80 },
+  });
+  links.run(400, () => links.replica(1).leads);
+  expect(links.replica(1).leads).toBe(true);
+  links.run(20);
+  return links;
+}
+
+describe("a change of the members", () => {
+  test("takes effect in an idle cluster and is complete everywhere", () => {
+    const links = cluster(3, 4);
+    ask(links, 2, { members: members(1, 2, 3, { id: 4, role: "joining" }) });
+    const isDone = (id: NodeId): boolean => {
+      const { governing, complete } = links.replica(id).membership();
+      return governing.epoch === 3 && complete;
+    };
+    links.run(1_000, () => [1, 2, 3, 4].every(isDone));
+    for (const id of [1, 2, 3, 4]) expect(votersAt(links, id)).toEqual([1, 2, 3, 4]);
+    expect(said(links, 2)).toEqual(["proposed"]);
+  });
+
+  test("one at a time: the next is refused until the one before is complete", () => {
+    const links = cluster(3, 3);
+    ask(links, 1, { members: members(1, 2) }, "a");
+    ask(links, 1, { alpha: 9 }, "b");
+    links.run(1);
+    expect(said(links, 1)).toEqual(["proposed", "changeUnderWay"]);
+    // Known, but not complete: nobody has said yet that it holds everything.
+    links.run(100, () => links.replica(1).membership().last.epoch === 2);
+    expect(links.replica(1).membership().complete).toBe(false);
+    ask(links, 1, { alpha: 9 }, "c");
+    links.run(1);
+    expect(said(links, 1).at(-1)).toBe("changeUnderWay");
+    links.run(400, () => links.replica(1).membership().complete);
+    ask(links, 1, { alpha: 9 }, "d");
+    links.run(1);
+    expect(said(links, 1).at(-1)).toBe("proposed");
+  });
+
+  test("a copy of a change that was proposed gets the same answer and is not proposed again", () => {
+    const links = cluster(3, 3);
+    ask(links, 1, { alpha: 9 });
+    ask(links, 1, { alpha: 9 });
+    links.run(400, () => links.replica(1).membership().complete && links.replica(1).membership().last.epoch === 2);
+    const made = links.replica(1).madeBy("c");
+    const configuration = { ...configurationOf(3, 9), epoch: 2 };
+    links.replica(1).change(encodeConfigurationValue({ stamp: 1, changeId: "c", configuration }));
+    links.run(400);
+    expect(said(links, 1)).toEqual(["proposed", "proposed", "proposed"]);
+    expect(links.replica(1).membership().last).toBe(made);
+  });
+
+  test("what cannot be is refused, each with its reason", () => {
+    const links = cluster(3, 3);
+    ask(links, 1, { quorum: { kind: "sizes", phase1: 1, phase2: 1 } }, "split");
+    const stale = { stamp: 7, changeId: "stale", configuration: { ...configurationOf(3, 8), epoch: 8 } };
+    links.replica(1).change(encodeConfigurationValue(stale));
+    links.run(1);
+    expect(said(links, 1)).toEqual(["invalid", "epoch"]);
+    ask(links, 1, { members: members(1, 2) }, "out");
+    links.run(800, () => links.replica(1).membership().last.epoch === 2 && links.replica(1).membership().complete);
+    ask(links, 1, { members: members(1, 2, 3) }, "back");
+    links.run(1);
+    expect(said(links, 1).at(-1)).toBe("retiredId");
+  });
+
+  test("a joining member is promoted only when it is within one window of the log", () => {
+    const links = cluster(3, 4, 4);
+    const { replica } = links.machine(1);
+    for (let i = 0; i < 200; i++) {
+      replica.propose(valueOf("x"));
+      links.run(4);
+    }
+    const { chosenUpTo } = replica.status();
+    expect(chosenUpTo).toBeGreaterThan(100);
+    ask(links, 1, { members: members(1, 2, 3, 9) }, "unheard");
+    links.run(1);
+    expect(said(links, 1)).toEqual(["learnerBehind"]);
+    ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "joining" }) });
+    let lag: number | null = null;
+    links.run(
+      3_000,
+      () => links.replica(1).membership().last.epoch === 3,
+      () => {
+        const { last, reported } = replica.membership();
+        if (last.epoch === 2) lag = replica.status().chosenUpTo - (reported(4) ?? 0);
+      },
+    );
+    expect(links.replica(1).membership().last.epoch).toBe(3);
+    expect(lag).toBeLessThanOrEqual(4);
+  });
+
+  test("a learner never campaigns and never counts", () => {
+    const links = cluster(1, 2, 4);
+    ask(links, 1, { members: members(1, { id: 2, role: "learner" }) });
+    links.run(400, () => links.replica(2).membership().last.epoch === 2);
+    expect(votersAt(links, 2)).toEqual([1]);
+    expect(links.replica(2).status().chosenUpTo).toBe(links.replica(1).status().chosenUpTo);
+    // The leader is gone for the learner; it hears nobody who could elect it.
+    links.machine(2).notices.length = 0;
+    for (let ms = 0; ms < 3_000; ms += 10) links.replica(2).tick(links.nowMs + ms, 0);
+    expect(links.replica(2).status().role).toBe("follower");
+  });
+
+  test("a learner never campaigns, however eager, while the voters look for a leader", () => {
+    const links = cluster(3, 4);
+    ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "learner" }) }, "a");
+    links.run(800, () => links.replica(4).membership().last.epoch === 2 && links.replica(1).membership().complete);
+    ask(links, 1, { members: members(2, 3, { id: 4, role: "learner" }) }, "b");
+    links.run(1_600, () => links.replica(2).leads || links.replica(3).leads);
+    expect(links.replica(2).leads || links.replica(3).leads).toBe(true);
+    expect(links.machine(4).notices.filter(({ notice }) => notice.kind === "campaign")).toEqual([]);
+  });
+
+  test("a removed leader goes on until the change is complete, makes room, and may stop", () => {
+    const links = cluster(3, 3);
+    ask(links, 1, { members: members(2, 3) });
+    links.run(800, () => said(links, 1).includes("removed, may stop"));
+    expect(said(links, 1)).toEqual(["proposed", "removed", "ends: this node was removed", "removed, may stop"]);
+    const { last, complete } = links.replica(1).membership();
+    expect([complete, links.replica(2).status().durableUpTo >= last.from - 1]).toEqual([true, true]);
+    links.run(800, () => links.replica(2).leads || links.replica(3).leads);
+    expect(links.replica(1).leads).toBe(false);
+    expect(links.replica(2).leads || links.replica(3).leads).toBe(true);
+    links.run(400);
+    // The two that are left agree without it.
+    const leader = links.replica(links.replica(2).leads ? 2 : 3);
+    const slot = leader.propose(valueOf("y"));
+    links.run(100);
+    expect(leader.status().chosenUpTo).toBeGreaterThanOrEqual(slot ?? Infinity);
+  });
+});
+
+describe("reads", () => {
+  test("wait until every configuration in the window has promised: a rival may have got its slots chosen", () => {
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+    const replica = new Replica({ nodeId: 1, bootId: "1:1", configuration: configurationOf(1, 4), recovered });
+    const sent: string[] = [];
+    const answered: number[] = [];
+    const turn = (): void => {
+      for (;;) {
+        const { sends, chosen, reads } = replica.takeEffects();
+        sent.push(...sends.map(({ to, message }) => `${message.kind} to ${to.join()}`));
+        answered.push(...reads.flatMap(({ tokens }) => tokens));
+        const last = chosen.at(-1);
+        if (last !== undefined) replica.appliedUpTo(last.slot);
+        const write = replica.takeWrite();
+        if (write === null && last === undefined) return;
+        if (write !== null) replica.writeDone(write.id);
+      }
+    };
+    for (let ms = 0; !replica.leads; ms += 25) {
+      replica.tick(ms, 0);
+      turn();
+    }
+    // Node 2 has followed so far, and promised nothing.
+    const facts = {
+      candidacy: null,
+      promised: null,
+      leaderBallot: null,
+      content: false,
+      chosenUpTo: 0,
+      durableUpTo: 0,
+    };
+    replica.receive(2, { kind: "beat", round: 1, ...facts });
+    const configuration = { ...configurationOf(2, 4), epoch: 2 };
+    replica.change(encodeConfigurationValue({ stamp: 1, changeId: "c", configuration }));
+    turn();
+    expect(replica.status().chosenUpTo).toBe(replica.membership().last.from - 1);
+    replica.read(7);
+    turn();
+    const ballotOfMine = replica.leaderBallot ?? ballot("0.0");
+    // Its promise is lower than the leader's ballot: that proves nothing about what was chosen in between.
+    replica.receive(2, { kind: "confirmReply", ballot: ballotOfMine, nonce: 1 });
+    turn();
+    expect(sent.filter((text) => text.startsWith("confirm"))).toEqual([]);
+    expect(answered).toEqual([]);
+    const { from } = replica.membership().last;
+    const page = { firstSlot: from, lastSlot: null, votes: [], chosenUpTo: 0, snapshotIndex: 0 };
+    replica.receive(2, { kind: "promise", ballot: ballotOfMine, ...page });
+    turn();
+    expect(sent.at(-1)).toBe("confirm to 2");
+    replica.receive(2, { kind: "confirmReply", ballot: ballotOfMine, nonce: 1 });
+    turn();
+    expect(answered).toEqual([7]);
+  });
+});
+
+describe("phase 1 over several configurations", () => {
+  /** Members 1, 2, 3 up to slot 8; from slot 9 on 1, 4, 5. Slots up to 6 are chosen. */
+  function proposerOf(known: boolean): { proposer: Proposer; log: ChosenLog; history: ConfigurationHistory } {
+    const history = new ConfigurationHistory(configurationOf(3, 4));
+    const change = {
+      stamp: 1,
+      changeId: "",
+      configuration: { ...configurationOf(3, 4), epoch: 2, members: members(1, 4, 5) },
+    };
+    const value = encodeConfigurationValue(change);
+    const log = new ChosenLog(0, { vote: () => undefined, slots: () => [] }, (c) => history.apply(c.slot, c.value));
+    for (let slot = 1; slot <= 4; slot++) log.learn(slot, NOOP);
+    if (known) {
+      log.learn(5, value);
+      log.learn(6, NOOP);
+    }
+    const audience = (): number[] => [1, 2, 3, 4, 5];
+    const proposer = new Proposer({
+      me: 1,
+      configurations: history,
+      audience,
+      inFlightBytesMax: 1e6,
+      resendMs: 10,
+      log,
+    });
+    proposer.start(ballot("2.2"), 0);
+    return { proposer, log, history };
+  }
+
+  const at = (known: boolean): ReturnType<typeof proposerOf> & { page: (from: NodeId, rest?: object) => boolean } => {
+    const made = proposerOf(known);
+    const page = (from: NodeId, rest: object = {}): boolean =>
+      made.proposer.onPromise(from, promise("3.1", { firstSlot: made.proposer.fromSlot, ...rest }), 0).elected;
+    return { ...made, page };
+  };
+
+  test("leads only when every configuration in the window has promised", () => {
+    const { proposer, page } = at(true);
+    expect(proposer.unpromised(0, 40)).toEqual([
+      { to: 1, fromSlot: 7 },
+      { to: 2, fromSlot: 7 },
+      { to: 3, fromSlot: 7 },
+      { to: 4, fromSlot: 9 },
+      { to: 5, fromSlot: 9 },
+    ]);
+    expect([page(1), page(2), page(3)]).toEqual([false, false, false]);
+    expect(page(5, { firstSlot: 9, votes: [vote(9, "1.5", "x")] })).toBe(true);
+    expect(proposer.recover(0).map(({ slot, value }) => `${slot}=${textOf(value)}`)).toEqual([
+      "7=noop",
+      "8=noop",
+      "9=x",
+    ]);
+  });
+
+  test("a configuration that becomes known while leading promises before any of its slots is proposed", () => {
+    const { proposer, log, page, history } = at(false);
+    expect([page(1), page(2)]).toEqual([false, true]);
+    const change = {
+      stamp: 1,
+      changeId: "",
+      configuration: { ...configurationOf(3, 4), epoch: 2, members: members(1, 4, 5) },
+    };
+    proposer.propose(encodeConfigurationValue(change), 0);
+    log.learn(5, encodeConfigurationValue(change));
+    expect(history.last.from).toBe(9);
+    expect([proposer.secured, proposer.recovering, proposer.capacity()]).toEqual([false, true, 0]);
+    // The window is filled up to where the new one governs, and no further.
+    expect(proposer.recover(0).map(({ slot }) => slot)).toEqual([6, 7, 8]);
+    expect(proposer.unpromised(0, 40)).toEqual([
+      { to: 4, fromSlot: 9 },
+      { to: 5, fromSlot: 9 },
+    ]);
+    // An earlier leader got slots 9 and 10 chosen there: they are fetched, and what was open in 11 is proposed again.
+    expect(page(4, { firstSlot: 9, chosenUpTo: 10, votes: [vote(11, "1.5", "z")] })).toBe(false);
+    expect([proposer.secured, proposer.base, proposer.next, proposer.barrier]).toEqual([true, 10, 11, 11]);
+    expect(proposer.capacity()).toBe(0);
+    for (let slot = 6; slot <= 10; slot++) log.learn(slot, NOOP);
+    expect(proposer.recover(0).map(({ slot, value }) => `${slot}=${textOf(value)}`)).toEqual(["11=z"]);
+  });
+
+  test("votes count by the configuration of their slot", () => {
+    const { proposer, log, page } = at(true);
+    for (const id of [1, 2]) page(id);
+    page(4, { firstSlot: 9 });
+    const open = proposer.recover(0).map(({ slot }) => slot);
+    for (let slot = 7; slot <= 8; slot++) log.learn(slot, NOOP);
+    expect(open).toEqual([7, 8]);
+    const slot = proposer.propose(valueOf("a"), 0)?.slot ?? 0;
+    expect(slot).toBe(9);
+    const chosen = (from: NodeId): number[] => proposer.onAccepted(from, ballot("3.1"), [[9, 9]], 0).map((c) => c.slot);
+    // 1, 2 and 3 are a quorum of the old one; of the new one only 1 is a member.
+    expect([chosen(2), chosen(3), chosen(1)]).toEqual([[], [], []]);
+    expect(chosen(5)).toEqual([9]);
+  });
+});

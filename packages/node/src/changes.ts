@@ -1,0 +1,155 @@
+import { type Configuration, SynodError } from "@synod/interface";
+import { type ChangeRefusal, encodeConfigurationValue, type Replica } from "@synod/multipaxos";
+import { changed, isReached } from "./membership.js";
+import type { Sight } from "./sight.js";
+import type { MembershipChange } from "./types.js";
+
+interface Asked {
+  readonly change: MembershipChange;
+  readonly changeId: string;
+  readonly stamp: number;
+  readonly value: Uint8Array;
+  readonly deadlineMs: number;
+  readonly resolve: (configuration: Configuration) => void;
+  readonly reject: (error: SynodError) => void;
+  /** Under this number the leader was asked last; null if it is to be asked. */
+  sequence: number | null;
+  askedAtMs: number;
+  /** Some leader may have proposed it. */
+  sent: boolean;
+  /** Some leader surely has. */
+  proposed: boolean;
+}
+
+/** Why a change cannot be, by what the leader said to it. */
+const REASONS: Readonly<
+  Record<"changeUnderWay" | "retiredId" | "invalid" | "learnerBehind", [SynodError["code"], string]>
+> = {
+  changeUnderWay: ["ChangeUnderWay", "another change of the members is not complete yet: wait for it, then ask again"],
+  retiredId: ["IdRetired", "the id belonged to a member that was removed; ids are never used again: take a new one"],
+  invalid: [
+    "InvalidConfiguration",
+    "the quorums do not fit the new members: name the quorums together with the change",
+  ],
+  learnerBehind: [
+    "LearnerBehind",
+    "the learner is more than one window behind: wait until it has caught up, or add it as a voter to have it promoted then",
+  ],
+};
+
+/** Changes of the members that callers of this node asked for. Each settles once, when the change is complete or cannot be. */
+export class Changes {
+  readonly #replica: Replica;
+  readonly #name: string;
+  readonly #resendMs: number;
+  readonly #open = new Set<Asked>();
+  #count = 0;
+
+  /** @param name of this life of this node, unlike any other */
+  constructor(options: { replica: Replica; name: string; resendMs: number }) {
+    this.#replica = options.replica;
+    this.#name = options.name;
+    this.#resendMs = options.resendMs;
+  }
+
+  /** @throws SynodError what stands against the change already here */
+  add(options: {
+    change: MembershipChange;
+    expectedEpoch: number | undefined;
+    deadlineMs: number;
+    resolve: (configuration: Configuration) => void;
+    reject: (error: SynodError) => void;
+  }): { giveUp: (why: string, cause: unknown) => void } {
+    const { change, expectedEpoch, deadlineMs, resolve, reject } = options;
+    const { last } = this.#replica.membership();
+    if (expectedEpoch !== undefined && expectedEpoch !== last.epoch) throw mismatch(expectedEpoch, last.epoch);
+    const configuration = changed(last.configuration, change);
+    const changeId = `${this.#name}.${++this.#count}`;
+    const value = encodeConfigurationValue({ stamp: last.epoch, changeId, configuration });
+    const state = { sequence: null, askedAtMs: 0, sent: false, proposed: false };
+    const asked: Asked = { change, changeId, stamp: last.epoch, value, deadlineMs, resolve, reject, ...state };
+    this.#open.add(asked);
+    return { giveUp: (why, cause) => this.#giveUp(asked, why, { cause }) };
+  }
+
+  /** Once a turn: asks the leader where that is due, and settles what has come to its end. */
+  dispatch(nowMs: number, sight: () => Sight): void {
+    for (const asked of this.#open) {
+      this.#look(asked);
+      if (!this.#open.has(asked)) continue;
+      if (nowMs >= asked.deadlineMs) {
+        const { text, details } = sight();
+        this.#giveUp(asked, `the change was not complete within the time limit (${text})`, { details });
+      } else if (asked.sequence === null ? nowMs >= asked.askedAtMs : nowMs - asked.askedAtMs >= this.#resendMs) {
+        this.#ask(asked, nowMs);
+      }
+    }
+  }
+
+  #ask(asked: Asked, nowMs: number): void {
+    if (this.#replica.madeBy(asked.changeId) !== null) return;
+    asked.sequence = this.#replica.change(asked.value);
+    asked.askedAtMs = nowMs;
+    if (asked.sequence === null) asked.askedAtMs += this.#resendMs / 8;
+    else asked.sent = true;
+  }
+
+  /** What the own log says of it. */
+  #look(asked: Asked): void {
+    const { last, complete } = this.#replica.membership();
+    const made = this.#replica.madeBy(asked.changeId);
+    if (made === null) {
+      // Its stamp is of an epoch that is over: it never takes effect.
+      if (last.epoch > asked.stamp) this.#reject(asked, mismatch(asked.stamp, last.epoch));
+      return;
+    }
+    if (last.epoch === made.epoch && !complete) return;
+    const reached = isReached(last.configuration, asked.change);
+    if (reached === null) {
+      this.#reject(asked, new SynodError("EpochMismatch", "the new member was removed again before it was promoted"));
+    } else if (reached && complete) {
+      this.#open.delete(asked);
+      asked.resolve(last.configuration);
+    }
+  }
+
+  /** What the leader said. */
+  onAnswer(sequence: number, refused: ChangeRefusal | null, nowMs: number): void {
+    for (const asked of this.#open) {
+      if (asked.sequence !== sequence) continue;
+      if (refused === null) asked.proposed = true;
+      else if (refused in REASONS && !asked.proposed) {
+        const [code, text] = REASONS[refused as keyof typeof REASONS];
+        this.#reject(asked, new SynodError(code, text, { details: { epoch: asked.stamp } }));
+      } else {
+        // Not now: no room, no leader there, or a leader that knows of an epoch that is on its way to this node.
+        asked.sequence = null;
+        asked.askedAtMs = nowMs + this.#resendMs / 8;
+      }
+    }
+  }
+
+  #reject(asked: Asked, error: SynodError): void {
+    if (this.#open.delete(asked)) asked.reject(error);
+  }
+
+  #giveUp(asked: Asked, why: string, options: { cause?: unknown; details?: Sight["details"] }): void {
+    const [code, rest] = asked.sent
+      ? (["OutcomeUnknown", "it may still take effect: look at the configuration before you ask again"] as const)
+      : (["NotProposed", "no leader was asked: it is safe to try again"] as const);
+    this.#reject(asked, new SynodError(code, `${why}; ${rest}`, options));
+  }
+
+  /** The node stops: nobody is left waiting. */
+  failAll(why: string, cause: SynodError): void {
+    for (const asked of this.#open) this.#giveUp(asked, why, { cause });
+  }
+}
+
+function mismatch(expected: number, found: number): SynodError {
+  return new SynodError(
+    "EpochMismatch",
+    `the change was made for epoch ${expected}, but the configuration is at epoch ${found}: look at it and ask again`,
+    { details: { expected, found } },
+  );
+}

@@ -1,0 +1,154 @@
+import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodError } from "@synod/interface";
+import { type MembershipStatus, votersOf } from "@synod/multipaxos";
+import type { MembershipChange, NewMember } from "./types.js";
+
+function invalid(text: string): SynodError {
+  return new SynodError("InvalidArgument", text);
+}
+
+function memberOf(configuration: Configuration, id: NodeId): Member {
+  const member = configuration.members.find((each) => each.id === id);
+  if (member === undefined) throw invalid(`node ${id} is no member of epoch ${configuration.epoch}`);
+  return member;
+}
+
+function added(
+  configuration: Configuration,
+  { id, address, name, storeId }: NewMember,
+  rest: Omit<Member, "id">,
+): Member {
+  if (!Number.isSafeInteger(id) || id < 1) throw invalid(`member id ${String(id)} is not a positive integer`);
+  if (configuration.members.some((each) => each.id === id)) throw invalid(`node ${id} is a member already`);
+  return {
+    id,
+    ...(address === undefined ? {} : { address }),
+    ...(name === undefined ? {} : { name }),
+    ...(storeId === undefined ? {} : { storeId }),
+    ...rest,
+  };
+}
+
+const isVoter = ({ role = "voter" }: Member): boolean => role === "voter";
+
+function asVoter({ role: _role, replaces: _replaces, ...rest }: Member): Member {
+  return rest;
+}
+
+/**
+ * What a change makes of a configuration. Its quorums stay what they are unless the change says otherwise; the log refuses those that
+ * do not fit the new members.
+ * @throws SynodError `InvalidArgument`
+ */
+export function changed(base: Configuration, change: MembershipChange): Configuration {
+  const epoch = base.epoch + 1;
+  const quorum = "quorum" in change && change.quorum !== undefined ? change.quorum : base.quorum;
+  const next = { ...base, epoch, quorum };
+  const others = (id: NodeId): readonly Member[] => base.members.filter((each) => each.id !== id);
+  switch (change.kind) {
+    case "add": {
+      const role = change.as === "learner" ? "learner" : "joining";
+      return { ...next, members: [...base.members, added(base, change.member, { role })] };
+    }
+    case "remove":
+      memberOf(base, change.id);
+      return { ...next, members: others(change.id) };
+    case "promote": {
+      const member = memberOf(base, change.id);
+      if (isVoter(member)) throw invalid(`node ${change.id} is a voter already`);
+      const members = base.members.map((each) => (each === member ? asVoter(member) : each));
+      return { ...next, members: members.filter(({ id }) => id !== member.replaces) };
+    }
+    case "replace": {
+      const { address, name } = memberOf(base, change.id);
+      const moved = {
+        ...(address === undefined ? {} : { address }),
+        ...(name === undefined ? {} : { name }),
+        ...change.with,
+      };
+      return { ...next, members: [...base.members, added(base, moved, { role: "joining", replaces: change.id })] };
+    }
+    case "setAddress": {
+      const member = memberOf(base, change.id);
+      return {
+        ...next,
+        members: base.members.map((each) => (each === member ? { ...each, address: change.address } : each)),
+      };
+    }
+    case "setQuorum":
+      return { ...next, alpha: change.alpha ?? base.alpha };
+    default:
+      throw invalid(`there is no change of the kind ${String((change as { kind: unknown }).kind)}`);
+  }
+}
+
+/** Whether the configuration has what the change was to bring about; null if it cannot come any more. */
+export function isReached(configuration: Configuration, change: MembershipChange): boolean | null {
+  const added =
+    change.kind === "add" && change.as !== "learner"
+      ? change.member.id
+      : change.kind === "replace"
+        ? change.with.id
+        : null;
+  if (added === null) return true;
+  const member = configuration.members.find(({ id }) => id === added);
+  return member === undefined ? null : isVoter(member);
+}
+
+/** How many of those that are alive may fail, whichever they are, and both kinds of quorums are still there; -1 if they are not even now. */
+export function tolerance(configuration: Configuration, alive: ReadonlySet<NodeId>): number {
+  const voters = votersOf(configuration);
+  const up = voters.filter((id) => alive.has(id));
+  const { quorum } = configuration;
+  return Math.max(-1, spare(quorum, voters, up));
+}
+
+function spare(quorum: QuorumSpec, voters: readonly NodeId[], up: readonly NodeId[]): number {
+  switch (quorum.kind) {
+    case "majority":
+      return up.length - (Math.floor(voters.length / 2) + 1);
+    case "sizes":
+      return up.length - Math.max(quorum.phase1, quorum.phase2);
+    case "grid": {
+      const isUp = (id: NodeId | undefined): boolean => id !== undefined && up.includes(id);
+      const rows = quorum.rows.filter((row) => row.every(isUp)).length;
+      const columns = (quorum.rows[0] ?? []).filter((_, i) => quorum.rows.every((row) => isUp(row[i]))).length;
+      // One node more in each whole row, or in each whole column, and none is whole.
+      return Math.min(rows, columns) - 1;
+    }
+    case "weights": {
+      const weights = quorum.weights
+        .filter(([id]) => up.includes(id))
+        .map(([, weight]) => weight)
+        .sort((a, b) => a - b);
+      let left = weights.reduce((sum, weight) => sum + weight, 0) - Math.max(quorum.phase1, quorum.phase2);
+      if (left < 0) return -1;
+      let failures = 0;
+      // The heaviest first.
+      for (let weight = weights.pop(); weight !== undefined && weight <= left; weight = weights.pop()) {
+        left -= weight;
+        failures++;
+      }
+      return failures;
+    }
+  }
+}
+
+/**
+ * Where everybody listens. What the log says of a member comes before what the options say, except of the founders as long as they
+ * are unchanged: a store keeps the addresses of its first day.
+ */
+export function addressBook(
+  { last, previous, governing }: Pick<MembershipStatus, "last" | "previous" | "governing">,
+  given: readonly Member[],
+): Member[] {
+  const book = new Map<NodeId, Member>();
+  for (const member of given) if (!last.retired.includes(member.id)) book.set(member.id, member);
+  for (const { epoch, configuration } of [...(previous === null ? [] : [previous]), governing, last]) {
+    for (const { id, address, name } of configuration.members) {
+      const old = book.get(id);
+      const logged = { ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };
+      book.set(id, epoch === 1 ? { id, ...logged, ...old } : { ...old, id, ...logged });
+    }
+  }
+  return [...book.values()];
+}

@@ -1,0 +1,406 @@
+import {
+  type Codec,
+  type Configuration,
+  type Incarnation,
+  type LogDamage,
+  type Logger,
+  type Member,
+  type Metrics,
+  type NodeId,
+  type ProposeOptions,
+  type ReadOptions,
+  type Recovered,
+  type Slot,
+  type SnapshotInfo,
+  SynodError,
+} from "@synod/interface";
+import { Replica } from "@synod/multipaxos";
+import type { ReplicatedMachine } from "@synod/rsm";
+import { checkTicket, wireName } from "./checks.js";
+import { systemClock, systemRandom } from "./clock.js";
+import { announceDamage } from "./damage.js";
+import { Driver } from "./driver.js";
+import { Gauges } from "./gauges.js";
+import { addressBook } from "./membership.js";
+import { quietLogger, quietMetrics } from "./quiet.js";
+import { openSession } from "./session.js";
+import { withSignal } from "./signals.js";
+import { StaleReads } from "./stale-reads.js";
+import { statusOf } from "./status.js";
+import type {
+  ChangeOptions,
+  CloseOptions,
+  MembershipChange,
+  NodeEvent,
+  NodeLimits,
+  NodeOptions,
+  NodeSession,
+  NodeStatus,
+  StaleAnswer,
+  StaleReadOptions,
+  SynodNode,
+  TransferOptions,
+} from "./types.js";
+
+/** A change may have to wait until a new member has fetched everything. */
+const CHANGE_TIMEOUT_MS = 60_000;
+/** Reads that may wait at one node. */
+const READS_MAX = 100_000;
+const TRANSFER_MS = 5_000;
+
+/** One replica with its ports and its callers. */
+export class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
+  readonly id: NodeId;
+  readonly #options: NodeOptions<Command, Query, Result, Answer>;
+  readonly #limits: NodeLimits;
+  readonly #storeId: string;
+  /** Where members listen, as the options say. */
+  readonly #addresses: readonly Member[];
+  readonly #self: Incarnation;
+  readonly #replica: Replica;
+  readonly #machine: ReplicatedMachine<Query, Answer>;
+  readonly #resultCodec: Codec<Result>;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  readonly #driver: Driver;
+  readonly #damage: LogDamage | undefined;
+  readonly #stale: StaleReads<Query, Answer>;
+  #state: NodeStatus["state"] = "starting";
+  #failure: SynodError | null = null;
+  #closing: Promise<void> | null = null;
+  #handingOver: Promise<void> | null = null;
+
+  constructor(start: {
+    options: NodeOptions<Command, Query, Result, Answer>;
+    limits: NodeLimits;
+    recovered: Recovered;
+    machine: ReplicatedMachine<Query, Answer>;
+    resultCodec: Codec<Result>;
+    /** What was restored: the state machine has it by now. */
+    snapshot: { readonly head: Uint8Array; readonly hash: string } | null;
+  }) {
+    const { options, limits, recovered, machine, snapshot } = start;
+    const { identity } = recovered;
+    this.id = options.id;
+    this.#options = options;
+    this.#limits = limits;
+    this.#machine = machine;
+    this.#resultCodec = start.resultCodec;
+    this.#storeId = identity.storeId;
+    const own = options.join === undefined ? [] : [{ ...options.join, id: options.id }];
+    this.#addresses = [...(options.cluster.contacts ?? []), ...options.cluster.members, ...own];
+    this.#logger = quietLogger(options.logger);
+    this.#metrics = quietMetrics(options.metrics);
+    this.#damage = recovered.damage;
+    const { nodeId, bootCount, bootId } = identity;
+    this.#self = { clusterId: identity.clusterId, nodeId, bootCount, bootId };
+    this.#replica = new Replica({
+      nodeId,
+      bootId,
+      configuration: identity.founders,
+      recovered,
+      ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
+      settings: {
+        electionTimeoutMs: limits.electionTimeoutMs,
+        creditBytesMax: limits.peerBytesMax,
+        applyBytesMax: limits.applyBytesMax,
+        priority: options.priority ?? 0,
+        retainedBytesMax: limits.snapshotTailBytesMax,
+        snapshotChunkBytes: limits.snapshotChunkBytes,
+      },
+    });
+    const gauges = new Gauges(this.#metrics);
+    this.#driver = new Driver({
+      self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
+      addresses: this.#addresses,
+      replica: this.#replica,
+      machine,
+      transport: options.transport,
+      storage: options.storage,
+      codec: options.codec,
+      clock: options.clock ?? systemClock(),
+      random: options.random ?? systemRandom(),
+      logger: this.#logger,
+      metrics: this.#metrics,
+      limits,
+      buggify: options.buggify ?? (() => false),
+      manualUpgrade: options.upgrade === "manual",
+      onFailure: (error) => this.#fail(error),
+      onRemoved: (epoch) => this.#leave(epoch),
+      publish: () => gauges.publish(this.status()),
+    });
+    this.#stale = new StaleReads({
+      driver: this.#driver,
+      replica: this.#replica,
+      machine,
+      readTimeoutMs: limits.readTimeoutMs,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { transport } = this.#options;
+    await transport.start({
+      self: this.#self,
+      members: this.#addressBook(),
+      handlers: {
+        frame: (from, frame) => this.#driver.input({ kind: "frame", from, frame }),
+        peerUp: (peer) => this.#driver.input({ kind: "peerUp", peer }),
+        peerDown: (id) => this.#driver.input({ kind: "peerDown", id }),
+      },
+      logger: this.#logger,
+      metrics: this.#metrics,
+    });
+    // A handler may have met a fatal frame already.
+    if (this.#failure !== null) throw this.#failure;
+    this.#state = "running";
+    announceDamage(this.#damage, this.#replica.status().voting, this.#logger, this.#metrics);
+    this.#driver.start();
+  }
+
+  /** With this node's own address as the options have it: it listens there now, whatever the log says. */
+  #addressBook(): Member[] {
+    const own = this.#addresses.find(({ id }) => id === this.id);
+    return addressBook(this.#replica.membership(), this.#addresses).map((member) =>
+      member.id === this.id ? { ...member, ...own } : member,
+    );
+  }
+
+  changeMembership(change: MembershipChange, options: ChangeOptions = {}): Promise<Configuration> {
+    const { signal, expectedEpoch, timeoutMs = CHANGE_TIMEOUT_MS } = options;
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (signal?.aborted === true) {
+        throw new SynodError("NotProposed", "the signal was aborted before the change was asked for", {
+          cause: signal.reason,
+        });
+      }
+      withSignal<Configuration>(signal, { resolve, reject }, (settle) => {
+        const deadlineMs = this.#driver.nowMs + timeoutMs;
+        const asked = this.#driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
+        return (cause) => asked.giveUp("the signal was aborted", cause);
+      });
+      this.#driver.wake();
+    });
+  }
+
+  async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
+    const body = this.#options.commandCodec.encode(command);
+    const reply = await this.#proposeBytes(body, options);
+    return this.#resultCodec.decode(reply);
+  }
+
+  #proposeBytes(body: Uint8Array, { signal, session }: ProposeOptions): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (body.length > this.#limits.commandBytesMax) {
+        throw new SynodError(
+          "TooLarge",
+          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
+        );
+      }
+      if (signal?.aborted === true) {
+        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", {
+          cause: signal.reason,
+        });
+      }
+      const { proposals } = this.#driver;
+      if (session !== undefined) checkTicket(session, body);
+      const refusal = proposals.refusal(session?.session ?? null, body.length);
+      if (refusal !== null) throw this.#driver.busy("commands", refusal);
+      withSignal<Uint8Array>(signal, { resolve, reject }, (settle) => {
+        const deadlineMs = this.#driver.nowMs + this.#limits.proposeTimeoutMs;
+        const proposal = proposals.add({ body, ticket: session, deadlineMs, ...settle });
+        return (cause) => proposal.giveUp("the signal was aborted", { cause });
+      });
+      this.#driver.wake();
+    });
+  }
+
+  read(query: Query, { signal, via = "leader" }: ReadOptions = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      const { reads } = this.#driver;
+      const aborted = (cause: unknown): SynodError =>
+        new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
+      if (signal?.aborted === true) throw aborted(signal.reason);
+      if (via !== "leader" && via !== "quorum") {
+        throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
+      }
+      if (reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      const startedMs = this.#driver.nowMs;
+      withSignal<Answer>(signal, { resolve, reject }, (settle) => {
+        const token = reads.add({
+          deadlineMs: startedMs + this.#limits.readTimeoutMs,
+          answer: (untilMs) => {
+            const outcome = outcomeOf(() => this.#machine.query(query));
+            // Only now: the process may have stood still since the lease was looked at.
+            if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";
+            this.#stale.confirmed(startedMs);
+            if ("answer" in outcome) settle.resolve(outcome.answer);
+            else settle.reject(outcome.cause);
+            return null;
+          },
+          reject: settle.reject,
+        });
+        this.#driver.askIndex(token, via);
+        return (cause) => {
+          this.#driver.cancelRead(token);
+          reads.fail(token, aborted(cause));
+        };
+      });
+    });
+  }
+
+  get applied(): Slot {
+    return this.#machine.applied;
+  }
+
+  readStale(query: Query, options: StaleReadOptions = {}): Promise<StaleAnswer<Answer>> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (this.#driver.reads.count >= READS_MAX)
+        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#stale.read(query, options, resolve, reject);
+    });
+  }
+
+  async openSession(options: { readonly signal?: AbortSignal } = {}): Promise<NodeSession> {
+    this.#checkRunning();
+    return openSession(this.#driver, this.#limits, options.signal);
+  }
+
+  raiseVersions(): void {
+    this.#checkRunning();
+    this.#driver.upgrade.allow();
+  }
+
+  #checkRunning(): void {
+    if (this.#state === "running") return;
+    if (this.#state === "removed") throw this.#removedError();
+    const options = this.#failure === null ? {} : { cause: this.#failure };
+    throw new SynodError(
+      "Closed",
+      this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause",
+      options,
+    );
+  }
+
+  #removedError(): SynodError {
+    return new SynodError("Removed", "this node is no member of the cluster any more: ask another node");
+  }
+
+  status(): NodeStatus {
+    return statusOf({
+      id: this.id,
+      clusterId: this.#options.cluster.id,
+      storeId: this.#storeId,
+      addresses: this.#addresses,
+      state: this.#state,
+      failure: this.#failure,
+      damage: this.#damage,
+      replica: this.#replica,
+      driver: this.#driver,
+      machine: this.#machine,
+    });
+  }
+
+  async snapshot(): Promise<SnapshotInfo> {
+    this.#checkRunning();
+    return this.#driver.snapshots.take();
+  }
+
+  digest(): { readonly applied: Slot; readonly digest: string } {
+    if (this.#driver.snapshots.installing) {
+      throw new SynodError("Busy", "the snapshot of a peer is being installed: ask again when it is");
+    }
+    return { applied: this.#machine.applied, digest: this.#machine.digest() };
+  }
+
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<NodeEvent> {
+    return this.#driver.events.subscribe(options.signal);
+  }
+
+  /** Removed, and nobody needs this disk any more. */
+  #leave(epoch: number): void {
+    if (this.#closing !== null) return;
+    this.#state = "removed";
+    this.#shutDown("the node was removed from the cluster", this.#removedError()).catch((cause: unknown) => {
+      this.#logger.error("closing after the removal failed", { cause });
+    });
+    this.#logger.info("the node stops: it was removed", { epoch });
+  }
+
+  #fail(error: SynodError): void {
+    if (this.#closing !== null) return;
+    this.#state = "failed";
+    this.#failure = error;
+    this.#driver.events.emit({ kind: "failed", error });
+    this.#shutDown("the node stopped by itself", error).catch((cause: unknown) => {
+      this.#logger.error("closing after a failure failed", { cause });
+    });
+    // Last: a logger that throws must leave nobody waiting.
+    this.#logger.error("the node stops", { code: error.code, error });
+  }
+
+  /** Nobody is left waiting; then the ports are released. Only the first call does anything. */
+  #shutDown(why: string, cause: SynodError): Promise<void> {
+    this.#closing ??= (async () => {
+      const { transport, storage } = this.#options;
+      this.#driver.stop();
+      this.#driver.proposals.giveUpAll(why, cause);
+      this.#driver.reads.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
+      this.#driver.changes.failAll(why, cause);
+      this.#driver.events.close();
+      const closing = [transport, storage].map(async (port) => port.close());
+      const results = await Promise.allSettled(closing);
+      for (const result of results) {
+        if (result.status === "rejected")
+          this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });
+      }
+    })();
+    return this.#closing;
+  }
+
+  transferLeadership({ to, timeoutMs = TRANSFER_MS }: TransferOptions = {}): Promise<NodeId> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+        throw new SynodError("InvalidArgument", `timeoutMs must be a positive number, not ${String(timeoutMs)}`);
+      }
+      this.#driver.transfers.begin({ to, timeoutMs, settle: { resolve, reject } });
+      this.#driver.wake();
+    });
+  }
+
+  /** A leader that just ended would leave the others to find out, and commands waiting meanwhile. */
+  async #handOver(timeoutMs: number): Promise<void> {
+    if (timeoutMs <= 0 || !this.#replica.leads) return;
+    try {
+      await this.transferLeadership({ timeoutMs });
+    } catch (cause) {
+      this.#logger.info("closing without handing the leadership over", { cause });
+    }
+  }
+
+  async close({ transferTimeoutMs = 4 * this.#limits.electionTimeoutMs }: CloseOptions = {}): Promise<void> {
+    if (this.#state === "running") {
+      const handedOver = this.#handOver(transferTimeoutMs);
+      this.#state = "closed";
+      this.#handingOver = handedOver;
+    }
+    await this.#handingOver;
+    await this.#shutDown("the node was closed", new SynodError("Closed", "the node was closed"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function outcomeOf<T>(query: () => T): { readonly answer: T } | { readonly cause: unknown } {
+  try {
+    return { answer: query() };
+  } catch (cause) {
+    return { cause };
+  }
+}

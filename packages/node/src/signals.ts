@@ -1,0 +1,28 @@
+export interface Settle<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Begins a call that the caller's signal may end.
+ * @param begin gets what settles the call, and returns what gives it up
+ */
+export function withSignal<T>(
+  signal: AbortSignal | undefined,
+  { resolve, reject }: Settle<T>,
+  begin: (settle: Settle<T>) => (reason: unknown) => void,
+): void {
+  const onAbort = (): void => giveUp(signal?.reason);
+  const done = (): void => signal?.removeEventListener("abort", onAbort);
+  const giveUp = begin({
+    resolve: (value) => {
+      done();
+      resolve(value);
+    },
+    reject: (error) => {
+      done();
+      reject(error);
+    },
+  });
+  signal?.addEventListener("abort", onAbort, { once: true });
+}

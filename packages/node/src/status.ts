@@ -1,0 +1,117 @@
+import type { LogDamage, Member, NodeId, Slot, SynodError } from "@synod/interface";
+import type { MembershipStatus, Replica } from "@synod/multipaxos";
+import type { ReplicatedMachine } from "@synod/rsm";
+import { whyNotVoting } from "./damage.js";
+import type { Driver } from "./driver.js";
+import { addressBook, tolerance } from "./membership.js";
+import { reasonOf } from "./sight.js";
+import type { NodeMembership, NodePeerStatus, NodeStatus } from "./types.js";
+
+export interface StatusParts {
+  readonly id: NodeId;
+  readonly clusterId: string;
+  readonly storeId: string;
+  /** Where members listen, as the options say. */
+  readonly addresses: readonly Member[];
+  readonly state: NodeStatus["state"];
+  readonly failure: SynodError | null;
+  readonly damage: LogDamage | undefined;
+  readonly replica: Replica;
+  readonly driver: Driver;
+  readonly machine: ReplicatedMachine<never, unknown>;
+}
+
+type ReplicaView = ReturnType<Replica["status"]>;
+
+/** What a node says of itself, put together from its parts. */
+export function statusOf(parts: StatusParts): NodeStatus {
+  const { id, state, driver, machine } = parts;
+  const replica = parts.replica.status();
+  const membership = parts.replica.membership();
+  const { configuration } = membership.governing;
+  return {
+    id,
+    clusterId: parts.clusterId,
+    state,
+    failure: parts.failure,
+    role: replica.role,
+    leader: replica.leader,
+    ballot: replica.ballot,
+    promised: replica.promised,
+    configuration,
+    membership: membershipOf(id, membership, replica),
+    storeId: parts.storeId,
+    reason: state === "running" ? reasonOf(replica, configuration) : state,
+    verdict: replica.verdict,
+    elections: { campaigns: driver.notices.campaigns, won: driver.notices.electionsWon },
+    content: replica.content,
+    impaired: replica.impaired,
+    transferringTo: replica.transferringTo,
+    voting: replica.voting,
+    notVotingReason: whyNotVoting(parts.damage, replica),
+    chosenUpTo: replica.chosenUpTo,
+    durableUpTo: replica.durableUpTo,
+    applied: machine.applied,
+    commandsApplied: driver.commandsApplied,
+    chainHash: machine.chainHash,
+    leaseLeftMs: replica.leaseUntilMs === null ? null : Math.max(0, replica.leaseUntilMs - driver.nowMs),
+    openSlots: replica.openSlots,
+    openBytes: replica.openBytes,
+    windowSlots: replica.windowSlots,
+    queuedCommands: driver.proposals.count,
+    queuedBytes: driver.proposals.bytes,
+    queues: driver.queues,
+    readsWaiting: driver.reads.count,
+    sessions: machine.sessionCount,
+    loopLagMs: driver.loopLagMs,
+    versions: {
+      inForce: machine.versions,
+      supports: machine.supports,
+      heldBackBy: driver.upgrade.heldBackBy(replica.heard),
+    },
+    peers: addressBook(membership, parts.addresses)
+      .filter((member) => member.id !== id)
+      .map((member) => peerOf(member, driver, replica)),
+    snapshot: driver.snapshots.status(),
+    storage: { writes: driver.writing.count, lastWriteMs: driver.writing.lastMs },
+  };
+}
+
+function peerOf({ id, address }: Member, driver: Driver, replica: ReplicaView): NodePeerStatus {
+  const peer = replica.peers.find((each) => each.id === id);
+  return {
+    id,
+    ...(address === undefined ? {} : { address }),
+    connected: driver.peers.isConnected(id),
+    heard: replica.heard.includes(id),
+    lagSlots: Math.max(0, replica.chosenUpTo - (peer?.chosenUpTo ?? 0)),
+    sentBytes: peer?.sentBytes ?? 0,
+    creditBytes: peer?.creditBytes ?? 0,
+    withheldBytes: peer?.withheldBytes ?? 0,
+    supports: driver.upgrade.supportsOf(id),
+    refused: driver.refused.get(id) ?? null,
+  };
+}
+
+function membershipOf(self: NodeId, membership: MembershipStatus, replica: ReplicaView): NodeMembership {
+  const { last, complete, governing, reported, removed } = membership;
+  const { configuration } = governing;
+  const { chosenUpTo, heard } = replica;
+  const now = tolerance(configuration, new Set(replica.voting ? [self, ...heard] : heard));
+  const expected = tolerance(configuration, new Set(configuration.members.map(({ id }) => id)));
+  const learners = last.configuration.members.filter(({ role }) => role !== undefined && role !== "voter");
+  const lagOf = (id: NodeId): Slot | null => {
+    const known = id === self ? chosenUpTo : reported(id);
+    return known === null ? null : Math.max(0, chosenUpTo - known);
+  };
+  const failures = (n: number): string => (n === 1 ? "1 failure" : `${n} failures`);
+  const text =
+    now < 0 ? `no quorum in sight, ${failures(expected)} expected` : `tolerates ${failures(now)}, ${expected} expected`;
+  return {
+    epoch: last.epoch,
+    change: complete ? null : { epoch: last.epoch, from: last.from },
+    learners: learners.map(({ id }) => ({ id, lag: lagOf(id) })),
+    tolerates: { now, expected, text },
+    removed,
+  };
+}

@@ -1,0 +1,286 @@
+import { describe, expect, it } from "vitest";
+import type { Configuration } from "@synod/interface";
+import type { NodeEvent } from "../src/index.js";
+import { addressBook, changed, tolerance } from "../src/membership.js";
+import { World } from "./world.js";
+
+/** The node that leads, or else any that runs. */
+async function change(
+  world: World,
+  ...args: Parameters<ReturnType<World["node"]>["changeMembership"]>
+): Promise<Configuration> {
+  const id = await world.leader();
+  return world.settle(world.node(id).changeMembership(...args), 60_000);
+}
+
+const votersOf = ({ members }: Configuration): number[] =>
+  members.filter(({ role }) => role === undefined).map(({ id }) => id);
+
+describe("changes of the members", () => {
+  it("SYS-39: grows 1 -> 3 -> 5 -> 7 and shrinks to 3 under load; tolerates 1, 2, 3 and 1 crashes", {
+    timeout: 120_000,
+  }, async () => {
+    const world = await World.of(1);
+    let sent = 0;
+    const answers: Promise<number>[] = [];
+    const load = async (): Promise<void> => {
+      const id = await world.leader();
+      for (let i = 0; i < 3; i++) {
+        sent++;
+        const answer = world.node(id).propose({ add: 1 });
+        answer.catch(() => undefined);
+        answers.push(answer);
+      }
+    };
+    const grow = async (...ids: number[]): Promise<void> => {
+      for (const id of ids) {
+        await load();
+        await world.join(id);
+        await change(world, { kind: "add", member: { id, address: `node${id}` } });
+      }
+    };
+    /** Crashes so many, whoever they are; the rest goes on; then they come back. */
+    const survives = async (crashes: number): Promise<void> => {
+      const id = await world.leader();
+      await world.clock.run(500);
+      expect(world.node(id).status().membership.tolerates).toMatchObject({ now: crashes, expected: crashes });
+      const members = votersOf(world.node(id).status().configuration);
+      const victims = [id, ...members.filter((other) => other !== id)].slice(0, crashes);
+      // Its open calls end with it.
+      await Promise.allSettled(answers.splice(0));
+      for (const victim of victims) await world.crash(victim);
+      const next = await world.leader();
+      await world.settle(world.node(next).propose({ add: 0 }));
+      for (const victim of victims) await world.boot(victim);
+    };
+    await grow(2, 3);
+    await survives(1);
+    await grow(4, 5);
+    await survives(2);
+    await grow(6, 7);
+    await survives(3);
+    for (const id of [1, 3, 5, 7]) {
+      await load();
+      const asked = await world.leader();
+      const configuration = await change(world, { kind: "remove", id });
+      expect(votersOf(configuration)).not.toContain(id);
+      const gone = world.node(id);
+      await world.clock.until(() => gone.status().state === "removed", 60_000);
+      expect(asked).toBeGreaterThan(0);
+      await expect(gone.propose({ add: 1 })).rejects.toMatchObject({ code: "Removed" });
+      world.nodes.delete(id);
+      world.disks.delete(id);
+    }
+    await survives(1);
+    const id = await world.leader();
+    expect(votersOf(world.node(id).status().configuration)).toEqual([2, 4, 6]);
+    expect(world.node(id).status().membership.epoch).toBe(1 + 6 * 2 + 4);
+    // Nothing acknowledged is lost, nothing is executed twice: what nobody answered is unknown.
+    const total = await world.settle(world.node(id).read("total"));
+    expect(total).toBeGreaterThan(0);
+    expect(total).toBeLessThanOrEqual(sent);
+    for (const each of [2, 4, 6]) await world.clock.until(() => world.machine(each).total === total);
+    await world.close();
+  });
+
+  it("replaces a member whose disk is lost: a new id, the old name and address", async () => {
+    const world = await World.of(3);
+    await world.crash(3);
+    world.disks.delete(3);
+    await world.join(4);
+    await change(world, { kind: "setAddress", id: 3, address: "here" });
+    const made = await change(world, { kind: "replace", id: 3, with: { id: 4 } });
+    expect(made.members).toEqual([{ id: 1 }, { id: 2 }, { id: 4, address: "here" }]);
+    const id = await world.leader();
+    await expect(
+      world.settle(world.node(id).changeMembership({ kind: "add", member: { id: 3 } })),
+    ).rejects.toMatchObject({
+      code: "IdRetired",
+    });
+    await world.close();
+  });
+
+  it("removes the leader: it goes on until the change is complete, then stops, and another leads", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const node = world.node(leader);
+    const events: NodeEvent[] = [];
+    void (async () => {
+      for await (const event of node.events()) events.push(event);
+    })();
+    const other = world.ids.find((id) => id !== leader) ?? 0;
+    const made = await world.settle(
+      world.node(other).changeMembership({ kind: "remove", id: leader }, { expectedEpoch: 1 }),
+    );
+    expect(made.epoch).toBe(2);
+    await world.clock.until(() => node.status().state === "removed");
+    expect(events.map(({ kind }) => kind)).toContain("removed");
+    expect(await world.leader()).not.toBe(leader);
+    await expect(node.read("total")).rejects.toMatchObject({ code: "Removed" });
+    await expect(node.changeMembership({ kind: "remove", id: 1 })).rejects.toMatchObject({ code: "Removed" });
+    await world.close();
+  });
+
+  it("a leader that is asked to remove itself answers before it stops", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const node = world.node(leader);
+    const made = await world.settle(node.changeMembership({ kind: "remove", id: leader }));
+    expect(votersOf(made)).not.toContain(leader);
+    await world.clock.until(() => node.status().state === "removed");
+    await world.close();
+  });
+
+  it("a learner follows, counts nowhere, and is promoted on demand", async () => {
+    const world = await World.of(3);
+    await world.join(4);
+    await change(world, { kind: "add", member: { id: 4 }, as: "learner" });
+    await world.clock.run(500);
+    const id = await world.leader();
+    const { membership } = world.node(id).status();
+    expect(membership.learners).toEqual([{ id: 4, lag: 0 }]);
+    expect(membership.tolerates).toEqual({ now: 1, expected: 1, text: "tolerates 1 failure, 1 expected" });
+    expect(votersOf(await change(world, { kind: "promote", id: 4 }))).toEqual([1, 2, 3, 4]);
+    await world.close();
+  });
+
+  it("says how many failures it can take now, and how many it should", async () => {
+    const world = await World.of(5);
+    const id = await world.leader();
+    await world.crash(world.ids.find((other) => other !== id) ?? 0);
+    await world.clock.run(1_000);
+    expect(world.node(await world.leader()).status().membership.tolerates.text).toBe("tolerates 1 failure, 2 expected");
+    await world.close();
+  });
+
+  it("refuses what cannot be, with the reason in its code", async () => {
+    const world = await World.of(3);
+    const node = world.node(await world.leader());
+    const refused = (...args: Parameters<typeof node.changeMembership>): Promise<unknown> =>
+      world.settle(node.changeMembership(...args).catch((error: unknown) => error));
+    expect(await refused({ kind: "remove", id: 9 })).toMatchObject({ code: "InvalidArgument" });
+    expect(await refused({ kind: "add", member: { id: 2 } })).toMatchObject({ code: "InvalidArgument" });
+    expect(await refused({ kind: "remove", id: 3 }, { expectedEpoch: 7 })).toMatchObject({ code: "EpochMismatch" });
+    const split = { kind: "sizes", phase1: 1, phase2: 1 } as const;
+    expect(await refused({ kind: "setQuorum", quorum: split })).toMatchObject({ code: "InvalidConfiguration" });
+    const first = node.changeMembership({ kind: "setQuorum", quorum: { kind: "sizes", phase1: 3, phase2: 1 } });
+    await world.clock.run(1);
+    expect(await refused({ kind: "setQuorum", quorum: { kind: "majority" } })).toMatchObject({
+      code: "ChangeUnderWay",
+    });
+    expect((await world.settle(first)).quorum).toEqual({ kind: "sizes", phase1: 3, phase2: 1 });
+    await world.close();
+  });
+
+  it("ends a change without a leader in time, and says that nobody was asked", async () => {
+    const world = await World.of(3);
+    for (const id of world.ids) world.net.isolate(id);
+    await world.clock.run(2_000);
+    const asked = world.node(1).changeMembership({ kind: "remove", id: 3 }, { timeoutMs: 1_000 });
+    await expect(world.settle(asked)).rejects.toMatchObject({ code: "NotProposed" });
+    await world.close();
+  });
+
+  it("a node that joins is told from a founder, and keeps its store", async () => {
+    const world = await World.of(1);
+    await world.join(2);
+    await expect(world.boot(2, true)).rejects.toMatchObject({ code: "AlreadyFormatted" });
+    await world.crash(2);
+    world.disks.delete(2);
+    // Its disk is gone: without bootstrap nothing formats another.
+    await expect(world.join(2, false)).rejects.toMatchObject({ code: "NotFormatted" });
+    await world.close();
+  });
+});
+
+describe("what a change makes of a configuration", () => {
+  const base: Configuration = {
+    epoch: 4,
+    members: [{ id: 1 }, { id: 2, address: "b", name: "two" }],
+    alpha: 8,
+    quorum: { kind: "majority" },
+  };
+
+  it("keeps everything that it does not change", () => {
+    expect(changed(base, { kind: "add", member: { id: 3, address: "c" } })).toEqual({
+      ...base,
+      epoch: 5,
+      members: [...base.members, { id: 3, address: "c", role: "joining" }],
+    });
+    expect(changed(base, { kind: "replace", id: 2, with: { id: 5 } }).members[2]).toEqual({
+      id: 5,
+      address: "b",
+      name: "two",
+      role: "joining",
+      replaces: 2,
+    });
+    expect(
+      changed(base, { kind: "setQuorum", quorum: { kind: "sizes", phase1: 2, phase2: 1 }, alpha: 3 }),
+    ).toMatchObject({ alpha: 3, epoch: 5 });
+  });
+
+  it("counts the failures that it survives", () => {
+    const of = (quorum: Configuration["quorum"], n: number): Configuration => ({
+      ...base,
+      quorum,
+      members: Array.from({ length: n }, (_, i) => ({ id: i + 1 })),
+    });
+    const alive = (...ids: number[]): Set<number> => new Set(ids);
+    expect(tolerance(of({ kind: "majority" }, 5), alive(1, 2, 3, 4, 5))).toBe(2);
+    expect(tolerance(of({ kind: "majority" }, 5), alive(1, 2))).toBe(-1);
+    expect(tolerance(of({ kind: "sizes", phase1: 4, phase2: 2 }, 5), alive(1, 2, 3, 4, 5))).toBe(1);
+    const grid = {
+      kind: "grid",
+      rows: [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    } as const;
+    expect(tolerance(of(grid, 6), alive(1, 2, 3, 4, 5, 6))).toBe(1);
+    expect(tolerance(of(grid, 6), alive(1, 2, 3, 5))).toBe(0);
+    const weights = {
+      kind: "weights",
+      weights: [
+        [1, 3],
+        [2, 1],
+        [3, 1],
+      ],
+      phase1: 3,
+      phase2: 3,
+    } as const;
+    expect(tolerance(of(weights, 3), alive(1, 2, 3))).toBe(0);
+  });
+
+  it("the log's addresses come before the options', but for founders that never changed", () => {
+    const entry = (epoch: number, members: Configuration["members"], retired: number[] = []) =>
+      ({
+        epoch,
+        slot: epoch,
+        from: epoch,
+        changeId: "",
+        retired,
+        quorums: { members: [], phase1: () => true, phase2: () => true },
+        configuration: { ...base, epoch, members },
+      }) as const;
+    const first = entry(1, [
+      { id: 1, address: "old" },
+      { id: 2, address: "b" },
+    ]);
+    const given = [
+      { id: 1, address: "new" },
+      { id: 9, address: "contact" },
+      { id: 7, address: "gone" },
+    ];
+    expect(addressBook({ last: first, previous: null, governing: first }, given)).toEqual([
+      ...given,
+      { id: 2, address: "b" },
+    ]);
+    const second = entry(2, [{ id: 1, address: "moved" }], [2, 7]);
+    expect(addressBook({ last: second, previous: first, governing: first }, given)).toEqual([
+      { id: 1, address: "moved" },
+      { id: 9, address: "contact" },
+      { id: 2, address: "b" },
+    ]);
+  });
+});

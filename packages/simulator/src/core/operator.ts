@@ -1,0 +1,176 @@
+import type { Configuration, Member, NodeId, QuorumSpec } from "@synod/interface";
+import { decodeConfigurationValue, encodeConfigurationValue, type Notice } from "@synod/multipaxos";
+import type { SeededRandom } from "../random.js";
+import { isQuorum } from "../quorums.js";
+import type { CoreCluster } from "./cluster.js";
+import { check } from "./broken.js";
+import { isEnough, sameLease, withPromotions } from "./epochs.js";
+import type { CoreNode } from "./node.js";
+
+/** Ids are bits of an integer for the oracle. */
+const ID_MAX = 29;
+const VOTERS_MAX = 7;
+
+const isVoter = ({ role }: Member): boolean => role === undefined || role === "voter";
+
+/** Adds, removes and replaces members, loses disks, and throws away those of removed members as soon as it may. */
+export class Operator {
+  readonly #cluster: CoreCluster;
+  #nextId: NodeId;
+  #changes = 0;
+  readonly #founders: Configuration;
+
+  constructor(cluster: CoreCluster, founders: Configuration) {
+    this.#cluster = cluster;
+    this.#founders = founders;
+    this.#nextId = Math.max(...cluster.ids) + 1;
+  }
+
+  onNotice(node: CoreNode, notice: Notice): void {
+    const { oracle, world } = this.#cluster;
+    if (notice.kind === "changeComplete") {
+      oracle.onComplete(node.id, notice.epoch, (id) => this.#cluster.node(id).marked);
+      if (notice.epoch === oracle.epochs.last.epoch) this.#throwAway(oracle.epochs.last.retired);
+    }
+    if (notice.kind === "removed" && notice.mayStop) this.#throwAway([node.id]);
+    if (notice.kind === "changeAnswered") world.sometimes(`change ${notice.refused ?? "proposed"}`);
+    if (notice.kind === "changeVoid") world.sometimes(`change void: ${notice.reason}`);
+  }
+
+  /** At once, but not in the middle of what the node is doing. */
+  #throwAway(ids: readonly NodeId[]): void {
+    const { world } = this.#cluster;
+    for (const id of ids) {
+      const node = this.#cluster.node(id);
+      if (node.lost) continue;
+      world.after(0, () => {
+        if (node.lost) return;
+        world.sometimes("disk of a removed member thrown away");
+        node.destroy();
+        this.#forget(node);
+      });
+    }
+  }
+
+  #forget(node: CoreNode): void {
+    const { ids, nodes } = this.#cluster;
+    ids.splice(ids.indexOf(node.id), 1);
+    nodes.splice(nodes.indexOf(node), 1);
+  }
+
+  /** Asks some node for some change. */
+  act(random: SeededRandom): void {
+    const up = this.#cluster.nodes.filter((node) => node.life !== null);
+    if (up.length === 0) return;
+    if (random.chance(0.1)) return this.#loseDisk(random);
+    const leaders = up.filter((node) => node.leads);
+    const node = random.pick(leaders.length > 0 && random.chance(0.8) ? leaders : up);
+    node.turn(({ replica }) => {
+      const { last, governing } = replica.membership();
+      const base = random.chance(0.95) ? last.configuration : governing.configuration;
+      const next = this.#draw(base, node.id, random);
+      if (next === null || !this.#isLively(next)) return;
+      const { epoch } = base;
+      const configuration = { ...next, epoch: epoch + 1 };
+      const value = encodeConfigurationValue({ stamp: epoch, changeId: `${++this.#changes}`, configuration });
+      check(
+        sameLease(decodeConfigurationValue(value).configuration, this.#founders),
+        "configuration continuity",
+        () => `the terms of the lease are lost in the change of epoch ${epoch}`,
+      );
+      this.#cluster.oracle.epochs.saw(value);
+      if (replica.change(value) !== null) this.#cluster.world.sometimes("change asked for");
+    });
+  }
+
+  #draw(base: Configuration, asked: NodeId, random: SeededRandom): Configuration | null {
+    const voters = base.members.filter(isVoter);
+    const learners = base.members.filter((member) => !isVoter(member));
+    const gone = voters.find(({ id }) => this.#cluster.node(id).lost);
+    const majority = { kind: "majority" } as const;
+    if (gone !== undefined && learners.length === 0) return this.#add(base, { role: "joining", replaces: gone.id });
+    switch (random.int(1, 9)) {
+      case 1:
+      case 2:
+        if (voters.length >= VOTERS_MAX || learners.length > 1) return null;
+        return this.#add({ ...base, quorum: majority }, { role: random.chance(0.8) ? "joining" : "learner" });
+      case 3:
+      case 4: {
+        if (voters.length < 2) return null;
+        const out = random.chance(0.5) ? asked : random.pick(voters).id;
+        return { ...base, quorum: majority, members: base.members.filter(({ id }) => id !== out) };
+      }
+      case 5:
+        if (learners.length > 0) return null;
+        return this.#add({ ...base, quorum: majority }, { role: "joining", replaces: random.pick(voters).id });
+      case 6:
+        return { ...base, quorum: majority, members: base.members.map(({ id }) => ({ id })) };
+      case 7:
+        return { ...base, alpha: random.pick([1, 2, 3, 5, 8, 20]) };
+      case 8: {
+        const phase2 = random.int(1, voters.length);
+        const quorum: QuorumSpec = { kind: "sizes", phase1: voters.length + 1 - phase2, phase2 };
+        return { ...base, quorum };
+      }
+      default: {
+        // All at once: another set of the same members.
+        const rest = random.subset(base.members);
+        return rest.some(isVoter) ? { ...base, quorum: majority, members: rest } : null;
+      }
+    }
+  }
+
+  /** Whether those that still have a whole disk can decide in it: to rely on lost ones would be the operator's fault. */
+  #isLively(next: Configuration): boolean {
+    const left = this.#left();
+    return withPromotions([next]).every((configuration) => isEnough(configuration, left));
+  }
+
+  #add(base: Configuration, rest: Omit<Member, "id">): Configuration | null {
+    const id = this.#nextId;
+    if (id > ID_MAX) return null;
+    this.#nextId++;
+    this.#cluster.join(id);
+    return { ...base, members: [...base.members, { id, ...rest }] };
+  }
+
+  /** Nodes whose disks are neither lost nor damaged. */
+  #left(without?: CoreNode): Set<NodeId> {
+    const { nodes } = this.#cluster;
+    return new Set(nodes.filter((node) => node !== without && !node.disk.forgot).map(({ id }) => id));
+  }
+
+  /** Whether the rest can still decide: there is one good copy of everything, and somebody to learn it from. More is not promised. */
+  canSpare(node: CoreNode): boolean {
+    const left = this.#left(node);
+    return this.needed().every((configuration) => isEnough(configuration, left));
+  }
+
+  #loseDisk(random: SeededRandom): void {
+    const { oracle, nodes, world } = this.#cluster;
+    const node = random.pick(nodes);
+    if (!this.canSpare(node)) return;
+    const left = this.#left(node);
+    if (oracle.epochs.last.voters.filter((id) => !left.has(id)).length > 1) return;
+    world.sometimes("disk lost");
+    node.destroy();
+    this.#forget(node);
+  }
+
+  /** Every configuration that may have to decide from here on, and the one that still holds what the last change has not moved. */
+  needed(): Configuration[] {
+    const { oracle } = this.#cluster;
+    const { epochs, prefix } = oracle;
+    const { last, previous } = epochs;
+    const now = epochs.from(prefix + 1).map(({ configuration }) => configuration);
+    const before = previous === undefined || this.isComplete(last.from) ? [] : [previous.configuration];
+    return [...before, ...now, ...epochs.possible()];
+  }
+
+  /** Whether the last change is complete, as the disks have it. */
+  isComplete(from: number): boolean {
+    const { last } = this.#cluster.oracle.epochs;
+    const has = last.voters.filter((id) => this.#cluster.node(id).marked >= from - 1);
+    return last.slot === 0 || isQuorum(last.configuration.quorum, last.voters.length, "phase2", new Set(has));
+  }
+}
