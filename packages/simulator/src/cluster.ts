@@ -67,6 +67,8 @@ export class Cluster {
   readonly network: SimulatedNetwork;
   readonly ids: readonly NodeId[];
   readonly running: Map<NodeId, Running> = new Map();
+  /** From here on nothing is provoked that takes more than the cluster may be able to carry. */
+  healed = false;
   readonly #p: ClusterParts;
   readonly #processes = new Map<NodeId, Process>();
   /** Nodes whose store has been opened once. */
@@ -318,6 +320,8 @@ export class Cluster {
       limits: config.limits,
       ...(release === null ? {} : { supports: { wire: release, log: release } }),
       buggify: (point) => {
+        // Copies of everything, in each round, are more than a window of one slot takes.
+        if (this.healed && point === "sent again at once") return false;
         const taken = config.buggify[point] > 0 && rare.chance(config.buggify[point]);
         if (taken) judge.sometimes(`provoked: ${point}`);
         return taken;

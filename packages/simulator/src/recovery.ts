@@ -42,6 +42,7 @@ export class Recovery {
   heal(): void {
     const { cluster, random, judge } = this.#p;
     healLinks(cluster);
+    cluster.healed = true;
     cluster.network.options = HEALED.network;
     for (const id of cluster.ids) {
       const disk = cluster.disk(id);

@@ -92,6 +92,7 @@ test.each<[profile: Profile, seed: number, what: string]>([
   ["calm", 1, "a new leader's first batch logged the time of its own clock, and every session expired"],
   ["disk", 5, "a store whose formatting was interrupted could not be formatted again"],
   ["disk", 50317, "a node that a port had stopped in the middle of a turn sent the rest of its messages"],
+  ["swarm", 7007526, "commands provoked again and again after the healing filled a window of one slot"],
 ])("%s, seed %i: %s", async (profile, seed) => {
   expect((await run(seed, profile)).failure).toBeNull();
 });
