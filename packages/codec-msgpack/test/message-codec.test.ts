@@ -158,7 +158,7 @@ describe("every field is checked", () => {
       ],
       1024,
     ],
-    reject: [...head, 5, b, b, true, b],
+    reject: [...head, 5, b, b, true, b, 0],
     commit: [...head, 6, b, 0],
     fetch: [...head, 7, 5, 5],
     learn: [...head, 8, 5, 4, [v]],
@@ -171,6 +171,12 @@ describe("every field is checked", () => {
     readIndexAsk: [...head, 15, "boot", 0],
     readIndexReply: [...head, 16, "boot", 0, null],
     stateDigest: [...head, 17, 5, "chain", null],
+    quorumReadAsk: [...head, 18, "boot", 0],
+    quorumReadReply: [...head, 19, "boot", 0, 5, 4, 3],
+    leaseAsk: [...head, 20, b, 0, 200],
+    leaseGrant: [...head, 21, b, 0, 200],
+    leaseRelease: [...head, 22, b, 0],
+    transferTo: [...head, 23, b, 0],
   };
   // Right in no position: wrong types, extensions, maps, and numbers that are no count.
   const never: unknown[] = [
