@@ -16,7 +16,8 @@ import { Proposer, type Proposal } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
-import { type Summons, type Transfer, transferLeader } from "./transfer-handlers.js";
+import type { Transfer } from "./transfer.js";
+import { type Summons, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 

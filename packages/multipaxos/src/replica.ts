@@ -37,7 +37,8 @@ import {
   settleQuorumReads,
 } from "./quorum-read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
-import { beginTransfer, isHandingOver, onTransferTo, transferLost, transferStep } from "./transfer-handlers.js";
+import { isHandingOver } from "./transfer.js";
+import { beginTransfer, onTransferTo, transferLost, transferStep } from "./transfer-handlers.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {
