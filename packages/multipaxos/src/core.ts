@@ -85,7 +85,7 @@ export class Core {
   applied: Slot;
   /** Chosen values that wait for execution. */
   applyBytes = 0;
-  /** The credit that the leader was told last. */
+  /** The lowest credit that the leader was told since it was last told that there is enough. */
   creditTold: number;
   /** Rounds in which it is told again that there is credit: the leader may have heard the words in another order, or not. */
   creditRepeats = 0;

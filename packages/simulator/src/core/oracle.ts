@@ -283,10 +283,10 @@ export class CoreOracle {
     const rank = rankOf(message.ballot);
     const kind = message.kind === "accept" ? "accepted" : "promise";
     const votes: Message[] = [];
-    for (const send of sends) {
-      if (send.message.kind === kind && send.to[0] === from && rankOf(send.message.ballot) === rank) {
-        votes.push(send.message);
-      }
+    for (const { message: sent, to } of sends) {
+      if (sent.kind !== kind || to[0] !== from) continue;
+      // What says no more than how much credit there is may leave in the same turn, whatever the answer.
+      if (sent.kind !== "accepted" || sent.slots.length > 0) votes.push(sent);
     }
     const text = (): string =>
       `node ${node}, which promised ${rankText(promised)}, and ${message.kind} ${rankText(rank)}`;
@@ -295,9 +295,7 @@ export class CoreOracle {
       return;
     }
     if (rank > promised && sends.some((send) => send.message.kind === "reject" && send.message.leaseLeftMs > 0)) {
-      // What says no more than how much credit there is may leave in the same turn.
-      const voted = votes.some((vote) => vote.kind !== "accepted" || vote.slots.length > 0);
-      check(this.#leases && !voted, "P1", () => `${text()}: refused for a lease, and voted all the same`);
+      check(this.#leases && votes.length === 0, "P1", () => `${text()}: refused for a lease, and voted all the same`);
       return;
     }
     if (message.kind === "prepare") return;
