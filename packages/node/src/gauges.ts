@@ -12,6 +12,7 @@ export function publish(metrics: Metrics, status: NodeStatus): void {
   metrics.gauge("synod_content", flag(status.content));
   metrics.gauge("synod_ballot_round", ballot?.round ?? 0);
   metrics.gauge("synod_promised_round", promised?.round ?? 0);
+  metrics.gauge("synod_impaired", flag(status.impaired !== null));
   for (const verdict of VERDICTS) metrics.gauge("synod_verdict", flag(status.verdict === verdict), { verdict });
   metrics.gauge("synod_chosen_slot", status.chosenUpTo);
   metrics.gauge("synod_durable_slot", status.durableUpTo);
