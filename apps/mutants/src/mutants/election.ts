@@ -71,9 +71,9 @@ export const electionMutants: readonly Mutant[] = [
     title: "A peer whose beats arrive is taken for one that also hears us",
     patches: [
       handlers(
-        `  core.reported(from, chosenUpTo);
+        `  if (!core.voting) return;
   core.send(from, { kind: "beatReply"`,
-        `  core.reported(from, chosenUpTo);
+        `  if (!core.voting) return;
   core.election.onReply(from, { ...message, round: core.election.round }, core.nowMs);
   core.send(from, { kind: "beatReply"`,
       ),
