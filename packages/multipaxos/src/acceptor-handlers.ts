@@ -111,15 +111,16 @@ function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly Sl
   const { creditBytes, applied } = core;
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  core.creditTold = creditBytes;
-  core.creditRepeats = 0;
+  core.creditTold = Math.min(core.creditTold, creditBytes);
+  if (creditBytes === 0) core.creditRepeats = 0;
   const message = { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes } as const;
   core.send(to, message, "control", after);
 }
 
-/** A leader that was told that nothing more can be taken in waits for this word. */
+/** A leader that was told that nothing more can be taken in waits for this word, even if others went out since: that one may come last. */
 export function tellCredit(core: Core): void {
   if (core.creditTold > 0 || core.creditBytes < core.settings.creditBytesMax / 2) return;
+  core.creditTold = core.creditBytes;
   repeatCredit(core);
   core.creditRepeats = CREDIT_REPEATS;
 }

@@ -18,8 +18,9 @@ import { Proposer, type Proposal } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
-import { type Summons, type Transfer, transferLeader } from "./transfer-handlers.js";
 import { SnapshotFetch } from "./snapshot-fetch.js";
+import type { Transfer } from "./transfer.js";
+import { type Summons, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
@@ -97,7 +98,7 @@ export class Core {
   applied: Slot;
   /** Chosen values that wait for execution. */
   applyBytes = 0;
-  /** The credit that the leader was told last. */
+  /** The lowest credit that the leader was told since it was last told that there is enough. */
   creditTold: number;
   /** Rounds in which it is told again that there is credit: the leader may have heard the words in another order, or not. */
   creditRepeats = 0;

@@ -5,7 +5,7 @@ import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
 import { boundMs, heldMs } from "./leases.js";
 import type { LeaseAsk, LeaseGrant, LeaseRelease } from "./messages.js";
-import { isHandingOver } from "./transfer-handlers.js";
+import { isHandingOver } from "./transfer.js";
 
 /** A lease is renewed after this part of its time. */
 const RENEWALS_PER_TERM = 4;

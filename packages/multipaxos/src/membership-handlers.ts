@@ -10,7 +10,7 @@ import type { Core } from "./core.js";
 import type { Change, ChangeRefusal, ChangeReply, Removed } from "./messages.js";
 import { askSilent, queueProposals, secure } from "./proposer-handlers.js";
 import { partAsLeader } from "./transfer-handlers.js";
-import { isHandingOver } from "./transfer-handlers.js";
+import { isHandingOver } from "./transfer.js";
 
 /**
  * Proposes a change of the configuration, if this node leads and nothing stands against it. The log decides in the end: a change

@@ -25,7 +25,8 @@ import { onLocalRead, readsTick, startReads } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
 import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
-import { beginTransfer, isHandingOver, transferLost, transferStep } from "./transfer-handlers.js";
+import { isHandingOver } from "./transfer.js";
+import { beginTransfer, transferLost, transferStep } from "./transfer-handlers.js";
 import type { WriteId } from "./writes.js";
 
 export interface ReplicaOptions {

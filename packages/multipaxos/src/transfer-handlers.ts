@@ -5,19 +5,8 @@ import type { Core } from "./core.js";
 import { followLeader } from "./acceptor-handlers.js";
 import { releaseLease } from "./lease-handlers.js";
 import type { TransferTo } from "./messages.js";
+import type { Transfer } from "./transfer.js";
 import { campaign } from "./proposer-handlers.js";
-
-/** An orderly change of leader, from the side of the leader. */
-export interface Transfer {
-  readonly to: NodeId;
-  /** Of the leadership that is handed over. */
-  readonly ballot: Ballot;
-  /** Then this leader goes on. Sooner, once it has stopped proposing. */
-  untilMs: number;
-  /** `wait`: the target lacks much, and this leader goes on meanwhile. `halt`: nothing new is proposed. `told`: the target is to campaign. */
-  phase: "wait" | "halt" | "told";
-  toldAtMs: number;
-}
 
 /** The leader of `ballot` wants this node to campaign once it knows everything up to `chosenUpTo`. */
 export interface Summons {
@@ -70,11 +59,6 @@ export function partAsLeader(core: Core, reason: string): void {
     core.send(to, { kind: "transferTo", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   }
   core.stopProposing(reason);
-}
-
-/** Whether this leader proposes nothing new because it hands over. */
-export function isHandingOver({ transfer, leads }: Core): boolean {
-  return leads && transfer !== null && transfer.phase !== "wait";
 }
 
 function end(core: Core, done: boolean, reason: string): void {

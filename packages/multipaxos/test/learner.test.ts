@@ -10,6 +10,7 @@ const damaged: ReplicaOptions["recovered"] = {
   chosen: [],
   chosenUpTo: 1,
   snapshot: { index: 1, bytes: 1 },
+  leaseMs: 0,
   damage: { upTo: 3, places: [{ file: "wal", offset: 0, what: "rot" }] },
 };
 
@@ -25,6 +26,8 @@ const beat = (chosenUpTo: number): Extract<Message, { kind: "beat" }> => ({
   content: true,
   chosenUpTo,
   durableUpTo: chosenUpTo,
+  impaired: false,
+  priority: 0,
 });
 
 const learn = (firstSlot: number, texts: string[]): Message => ({

@@ -177,5 +177,7 @@ function factsAbove() {
     content: true,
     chosenUpTo: 0,
     durableUpTo: 0,
+    impaired: false,
+    priority: 0,
   };
 }

@@ -53,7 +53,16 @@ function flush(replica: Replica): void {
 /** A leader that is made just before, asks at this moment, and is granted everything. */
 function sent(terms: LeaseTerms, atMs: number): number {
   const replica = replicaOf(1, terms);
-  const beat = { candidacy: null, promised: null, leaderBallot: null, content: false, chosenUpTo: 0, durableUpTo: 0 };
+  const beat = {
+    candidacy: null,
+    promised: null,
+    leaderBallot: null,
+    content: false,
+    chosenUpTo: 0,
+    durableUpTo: 0,
+    impaired: false,
+    priority: 0,
+  };
   const nothing = { firstSlot: 1, lastSlot: null, votes: [], chosenUpTo: 0, snapshotIndex: 0 } as const;
   // The rounds of the election clock end at the moment that the row names.
   for (let round = 1, nowMs = atMs - 50 * (ELECTION_TIMEOUT_MS / 8); nowMs <= atMs; nowMs += ELECTION_TIMEOUT_MS / 8) {

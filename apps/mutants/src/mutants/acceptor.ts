@@ -77,12 +77,7 @@ export const acceptorMutants: readonly Mutant[] = [
     if (before(ballot, this.#promised)) return { kind: "rejected" };`,
         `if (slot <= this.#compactedUpTo) return { kind: "already" };`,
       ),
-      handlers(
-        `if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
-
-  followLeader`,
-        `followLeader`,
-      ),
+      handlers(`  if (core.voting && order < 0) return reject(core, from, ballot);\n`, ``),
     ],
     finder: { kind: "core", schedules: 100 },
   },
@@ -92,12 +87,8 @@ export const acceptorMutants: readonly Mutant[] = [
     title: "The acceptor refuses an Accept of the very ballot that it promised",
     patches: [
       handlers(
-        `if (compareBallots(ballot, core.acceptor.promised) < 0) return reject(core, from, ballot);
-
-  followLeader`,
-        `if (compareBallots(ballot, core.acceptor.promised) <= 0) return reject(core, from, ballot);
-
-  followLeader`,
+        `if (core.voting && order < 0) return reject(core, from, ballot);`,
+        `if (core.voting && order <= 0) return reject(core, from, ballot);`,
       ),
     ],
     finder: { kind: "core", schedules: 50 },

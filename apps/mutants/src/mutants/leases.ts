@@ -85,7 +85,7 @@ export const leaseMutants: readonly Mutant[] = [
     title: "A grantor votes in a higher ballot, which promises it, while its lease lasts",
     patches: [
       acceptor(
-        `if (isNew && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0)`,
+        `if (core.voting && order > 0 && values.length > 0 && core.grantor.leftMs(ballot, core.nowMs) > 0)`,
         `if (values.length < 0)`,
       ),
     ],
@@ -95,7 +95,12 @@ export const leaseMutants: readonly Mutant[] = [
     id: "grantor-campaigns-itself",
     faults: [76],
     title: "A grantor becomes a candidate while its own grant lasts",
-    patches: [inFile("election-handlers")(`canPromise && core.grantor.leftMs(null, core.nowMs) === 0;`, `canPromise;`)],
+    patches: [
+      inFile("election-handlers")(
+        `canPromise && core.voting && core.grantor.leftMs(null, core.nowMs) === 0;`,
+        `canPromise && core.voting;`,
+      ),
+    ],
     finder: unit("leases", "nobody campaigns while its own grant lasts"),
   },
   {
@@ -135,7 +140,7 @@ export const leaseMutants: readonly Mutant[] = [
     id: "lease-trusted-after-a-stall",
     faults: [53],
     title: "A leader that stood still goes on with its lease",
-    patches: [handlers(`  lease.drop();\n`, ``)],
+    patches: [handlers(`durationMs / 2) return;\n  lease.drop();\n`, `durationMs / 2) return;\n`)],
     finder: unit("leases", "a leader that stood still asks for a lease anew"),
   },
   {

@@ -292,7 +292,7 @@ export const proposerMutants: readonly Mutant[] = [
         `const news = core.outgoing.length > 0 || core.announcementDue;`,
         `const news = core.outgoing.length > 0;`,
       ),
-      inFile("election-handlers")(`core.log.announce(leaderBallot, chosenUpTo);`, ``),
+      inFile("election-handlers")(`core.announced(leaderBallot, chosenUpTo);`, ``),
       inFile("catch-up")(
         `const range = this.#log.missing(1)[0];`,
         `const range = this.#log.missing(1).find(([first]) => this.#log.target > first);`,

@@ -20,7 +20,7 @@ export const transferMutants: readonly Mutant[] = [
     faults: [42],
     title: "A leader goes on proposing after it told its successor to campaign",
     patches: [
-      transfer(
+      inFile("transfer")(
         `return leads && transfer !== null && transfer.phase !== "wait";`,
         `return leads && transfer === undefined;`,
       ),

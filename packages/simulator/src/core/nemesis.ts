@@ -202,7 +202,11 @@ export class CoreNemesis {
       network.cut(id, node.id);
       network.cut(node.id, id);
     }
-    world.after(random.between(0.3 * TIMEOUT_MS, 3 * TIMEOUT_MS), () => {
+    const ms = random.between(0.3 * TIMEOUT_MS, 2 * TIMEOUT_MS);
+    world.often(5, world.nowMs + ms, () => {
+      if (!this.#stopped) cluster.propose(leader, 3);
+    });
+    world.after(ms, () => {
       if (this.#stopped || node.life === null) return;
       network.open();
       const first = cluster.leader();

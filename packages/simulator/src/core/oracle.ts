@@ -313,8 +313,10 @@ export class CoreOracle {
     const rank = rankOf(message.ballot);
     const kind = message.kind === "accept" ? "accepted" : "promise";
     const votes: Message[] = [];
-    for (const send of sends) {
-      if (send.message.kind === kind && send.to[0] === from) votes.push(send.message);
+    for (const { message: sent, to } of sends) {
+      if (sent.kind !== kind || to[0] !== from) continue;
+      // What says no more than how much credit there is may leave in the same turn, whatever the answer.
+      if (sent.kind !== "accepted" || sent.slots.length > 0) votes.push(sent);
     }
     const text = (): string =>
       `node ${node}, which promised ${rankText(promised)}, and ${message.kind} ${rankText(rank)}`;

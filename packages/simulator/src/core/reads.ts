@@ -20,8 +20,11 @@ export class Reads {
     this.#oracle = oracle;
   }
 
-  get size(): number {
-    return this.#open.size;
+  /** Those of these readers. */
+  openOf(readers: readonly (Reader | null)[]): number {
+    let count = 0;
+    for (const { reader } of this.#open.values()) if (readers.includes(reader)) count++;
+    return count;
   }
 
   /** Who waits. */
