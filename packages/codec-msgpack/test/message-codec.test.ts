@@ -176,10 +176,6 @@ describe("every field is checked", () => {
     leaseAsk: [...head, 20, b, 0, 5],
     leaseGrant: [...head, 21, b, 0, 5],
     leaseRelease: [...head, 22, b, 0],
-    quorumReadReply: [...head, 19, "boot", 0, 5, 4, 3],
-    leaseAsk: [...head, 20, b, 0, 200],
-    leaseGrant: [...head, 21, b, 0, 200],
-    leaseRelease: [...head, 22, b, 0],
     transferTo: [...head, 23, b, 0],
   };
   // Right in no position: wrong types, extensions, maps, and numbers that are no count.

@@ -48,8 +48,8 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_snapshots_installed_total: counter("1", "Snapshots of peers installed here"),
   synod_snapshots_refused_total: counter("1", "Snapshots of peers that were found damaged or were not finished"),
   synod_snapshots_resumed_total: counter("1", "Snapshots that another peer went on with"),
-  synod_snapshot_bytes_sent_total: counter("bytes", "Bytes of snapshots sent to peers"),
-  synod_snapshot_bytes_received_total: counter("bytes", "Bytes of snapshots received"),
+  synod_snapshot_sent_bytes_total: counter("bytes", "Bytes of snapshots sent to peers"),
+  synod_snapshot_received_bytes_total: counter("bytes", "Bytes of snapshots received"),
   // The log.
   synod_chosen_slot: gauge("slot", "Every slot up to here is known as chosen"),
   synod_durable_slot: gauge("slot", "Every slot up to here is chosen and on the disk of this node"),

@@ -167,7 +167,7 @@ describe("a change of the members", () => {
 
 describe("reads", () => {
   test("wait until every configuration in the window has promised: a rival may have got its slots chosen", () => {
-    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, snapshot: null };
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
     const replica = new Replica({ nodeId: 1, bootId: "1:1", configuration: configurationOf(1, 4), recovered });
     const sent: string[] = [];
     const answered: number[] = [];
@@ -195,6 +195,8 @@ describe("reads", () => {
       content: false,
       chosenUpTo: 0,
       durableUpTo: 0,
+      impaired: false,
+      priority: 0,
     };
     replica.receive(2, { kind: "beat", round: 1, ...facts });
     const configuration = { ...configurationOf(2, 4), epoch: 2 };

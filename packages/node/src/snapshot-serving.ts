@@ -85,7 +85,7 @@ export class SnapshotServing {
         const { index, hash, offset } = ask;
         if (bytes.length === 0) continue;
         client.sent = ask;
-        this.#o.metrics.count("synod_snapshot_bytes_sent_total", bytes.length);
+        this.#o.metrics.count("synod_snapshot_sent_bytes_total", bytes.length);
         this.#o.send(ask.to, { kind: "snapshotChunk", index, hash, offset, checksum: checksumOf(bytes), bytes });
       } catch (cause) {
         // Replaced by a newer one, or a bad sector: the peer asks again, and is offered what there is then.

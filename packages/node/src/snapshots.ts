@@ -322,7 +322,7 @@ export class Snapshots {
     const { index, bytes } = facts;
     logger.info("the snapshot of a peer is installed", { index, bytes });
     metrics.count("synod_snapshots_installed_total");
-    metrics.count("synod_snapshot_bytes_received_total", bytes);
+    metrics.count("synod_snapshot_received_bytes_total", bytes);
     emit({ kind: "snapshotInstalled", index, bytes });
   }
 }

@@ -2,7 +2,18 @@ import type { ApplyContext, StateMachine, Versions } from "@synod/interface";
 import { describe, expect, test } from "vitest";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, replicatedMachine } from "../src/index.js";
 import { expectGolden } from "./golden.js";
-import { applyNext, brief, codeOf, command, facts, Numbers, numbersMachine, open, textCodec } from "./helpers.js";
+import {
+  applyNext,
+  brief,
+  codeOf,
+  command,
+  facts,
+  Numbers,
+  numbersMachine,
+  restore,
+  open,
+  textCodec,
+} from "./helpers.js";
 
 const raise = (wire: number, log: number, machine: number): BatchEntry => ({
   kind: "raise",
@@ -55,7 +66,7 @@ describe("versions in force", () => {
       },
       query: () => "",
       snapshot: () => numbers.snapshot(),
-      restore: () => {},
+      restore: () => numbers.restore(),
     };
     const commandCodec = { decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes) };
     const machine = replicatedMachine({ stateMachine, commandCodec, resultCodec: textCodec });
@@ -103,7 +114,7 @@ describe("versions in force", () => {
     applyNext(machine, 0, raise(2, 3, 4), open());
     const bytes = [...machine.snapshot().chunks];
     const back = numbersMachine({ supports: ALL });
-    back.restore(bytes);
+    restore(back, bytes);
     expect(back.versions).toEqual({ wire: 2, log: 3, machine: 4 });
     expect(back.digest()).toBe(machine.digest());
     for (const supports of [
@@ -112,7 +123,7 @@ describe("versions in force", () => {
       { ...ALL, machine: 3 },
     ]) {
       const older = numbersMachine({ supports });
-      expect(codeOf(() => older.restore(bytes))).toBe("VersionUnsupported");
+      expect(codeOf(() => restore(older, bytes))).toBe("VersionUnsupported");
       expect(older.applied).toBe(0);
       expect(applyNext(older, 0, open()).map(brief)).toEqual(["opened 1.0"]);
     }
