@@ -143,7 +143,8 @@ export class Replica {
   heardUpTo(nowMs: number): Slot | null {
     const core = this.#core;
     const { upTo, heard } = core.election.prefixHeard(nowMs);
-    const members = new Set([core.me, ...heard]);
+    // What this node knew before its log was damaged it may have forgotten.
+    const members = new Set(core.voting ? [core.me, ...heard] : heard);
     return core.quorumsAt(core.applied + 1).phase1(members) ? Math.max(upTo, core.log.chosenUpTo) : null;
   }
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { creditOf, Flow } from "../src/flow.js";
+import { Replica } from "../src/index.js";
+import { configurationOf } from "./disk.js";
+import { accept, ballot } from "./support.js";
 
 const flow = (): Flow => new Flow({ creditBytesMax: 100, resendMs: 10 });
 
@@ -44,4 +47,30 @@ describe("credits", () => {
     ]);
     expect([credit(0, 3_000), credit(0, 3_950), credit(0, 4_000)]).toEqual([800, 100, 0]);
   });
+});
+
+it("a follower that said that it has no room says so when it has, whatever it said in between", () => {
+  const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
+  const settings = { creditBytesMax: 80, applyBytesMax: 100 };
+  const replica = new Replica({ nodeId: 2, bootId: "2:1", configuration: configurationOf(3, 8), recovered, settings });
+  const credits = (): number[] =>
+    replica.takeEffects().sends.flatMap(({ message }) => (message.kind === "accepted" ? [message.creditBytes] : []));
+  const write = (): void => {
+    const next = replica.takeWrite();
+    if (next !== null) replica.writeDone(next.id);
+  };
+  replica.receive(1, accept("1.1", 1, ["x".repeat(100)]));
+  expect(credits()).toEqual([0]);
+  replica.receive(1, { kind: "commit", ballot: ballot("1.1"), chosenUpTo: 1 });
+  replica.appliedUpTo(0, 70);
+  write();
+  expect(credits()).toEqual([]);
+  replica.receive(1, accept("1.1", 2, ["y"]));
+  expect(credits()).toEqual([20]);
+  write();
+  // The word of 20 may arrive before the one of 0.
+  replica.appliedUpTo(1, 0);
+  expect(credits()).toEqual([80]);
+  replica.appliedUpTo(1, 0);
+  expect(credits()).toEqual([]);
 });
