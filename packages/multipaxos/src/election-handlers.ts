@@ -102,7 +102,7 @@ function hindranceOf(core: Core): string | null {
   // A leader has the votes of others meanwhile; a candidate has nothing before its own promise is on disk, and holds the others up.
   const stillAfterMs = (core.leads ? 2 : 1) * core.settings.electionTimeoutMs;
   if (health.writeMs(nowMs) <= stillAfterMs || !election.canSpareMe(nowMs)) return null;
-  health.remember(nowMs);
+  health.remember("disk", nowMs);
   return "the disk stands still: a write does not end";
 }
 

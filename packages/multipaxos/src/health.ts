@@ -3,8 +3,11 @@ export type Impairment = "disk" | "loop";
 
 /** Up to this many election timeouts a write or a turn is slow; beyond, it stands still. */
 const STILL_TIMEOUTS = 2;
-/** For so many timeouts after it stood still, a node is not the first choice. */
-const REMEMBERED_TIMEOUTS = 16;
+/**
+ * For so many timeouts after it stood still, a node is not the first choice. A disk that stood still is likely to do so again; a loop
+ * that runs was paused, and a node with a bad disk must not go on for lack of others.
+ */
+const REMEMBERED_TIMEOUTS = { disk: 16, loop: 2 } as const;
 
 /**
  * Watches the disk and the event loop through what the replica is told anyway: when writes begin and end, and how late its ticks
@@ -32,7 +35,8 @@ export class Health {
       this.#loopUntilMs = nowMs + this.#timeoutMs;
       this.stillMs = lateMs;
     }
-    if (this.cause(nowMs) !== null) this.remember(nowMs);
+    const cause = this.cause(nowMs);
+    if (cause !== null) this.remember(cause, nowMs);
     return lateMs;
   }
 
@@ -50,8 +54,9 @@ export class Health {
   }
 
   /** From here on this node is not the first choice. */
-  remember(nowMs: number): void {
-    this.#rememberedUntilMs = nowMs + REMEMBERED_TIMEOUTS * this.#timeoutMs;
+  remember(cause: Impairment, nowMs: number): void {
+    const untilMs = nowMs + REMEMBERED_TIMEOUTS[cause] * this.#timeoutMs;
+    this.#rememberedUntilMs = Math.max(this.#rememberedUntilMs, untilMs);
   }
 
   /** What is wrong now. The loop counts for one timeout after it stood still. */
