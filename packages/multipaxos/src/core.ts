@@ -95,6 +95,8 @@ export class Core {
   /** How long this node as a leader waits for the next of the slots that were chosen before it. */
   basePatienceMs: number;
   highestSeen: Ballot | null;
+  /** Promise with which this life began: an own ballot up to it belongs to an earlier life. */
+  readonly formerPromise: Ballot | null;
   applied: Slot;
   /** Chosen values that wait for execution. */
   applyBytes = 0;
@@ -147,6 +149,7 @@ export class Core {
     this.grantor = new Grantor(recovered.leaseMs);
     this.boundMsMax = recovered.leaseMs;
     this.highestSeen = recovered.promised;
+    this.formerPromise = recovered.promised;
     this.#relearn(recovered, snapshotIndex);
     this.health = new Health(settings.electionTimeoutMs);
     this.epochTold = this.history.last.epoch;

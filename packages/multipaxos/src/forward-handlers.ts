@@ -16,6 +16,8 @@ export function onForward(core: Core, from: NodeId, message: Forward): void {
   const { bootId, sequence, body } = message;
   if (!core.forwardFilter.firstSeen(from, bootId, sequence)) return core.ignore(from, "copy of a forwarded frame");
 
+  // What became of another copy there, this life cannot know.
+  if (compareBallots(message.ballot, core.formerPromise) <= 0) return core.ignore(from, "forward to an earlier life");
   // A leadership of another ballot knows nothing of what became of copies of this frame.
   const asked = core.leads && compareBallots(core.leaderBallot, message.ballot) === 0;
   if (asked) core.forwarded.push({ from, bootId, sequence, body });

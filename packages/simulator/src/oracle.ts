@@ -149,20 +149,21 @@ export class Oracle {
   onRecovered(node: NodeId, found: Recovered): void {
     const disk = this.#disk(node);
     disk.forgotUpTo = found.damage?.upTo ?? 0;
+    const covered = found.snapshot?.index ?? 0;
     // What may be missing. The promise never is.
-    const covered = Math.max(found.snapshot?.index ?? 0, disk.forgotUpTo);
+    const excused = Math.max(covered, disk.forgotUpTo);
     const lost = (what: string): void => this.#judge.fail("acknowledged writes survive", `node ${node} lost ${what}`);
     if (compareBallots(found.promised, disk.promised) < 0) {
       lost(`promise ${ballotText(disk.promised)}; it found ${ballotText(found.promised)}`);
     }
     const votes = new Map(found.votes.map((vote) => [vote.slot, vote]));
     for (const vote of disk.votes.values()) {
-      if (vote.slot <= covered) continue;
+      if (vote.slot <= excused) continue;
       const ballot = votes.get(vote.slot)?.ballot ?? null;
       if (compareBallots(ballot, vote.ballot) < 0) lost(`its vote of slot ${vote.slot} in ${ballotText(vote.ballot)}`);
     }
     const values = new Set(found.chosen.map(({ slot }) => slot));
-    for (const slot of disk.chosen.keys()) if (slot > covered && !values.has(slot)) lost(`the value of slot ${slot}`);
+    for (const slot of disk.chosen.keys()) if (slot > excused && !values.has(slot)) lost(`the value of slot ${slot}`);
     if (found.chosenUpTo < disk.forgotUpTo) disk.chosenUpTo = Math.min(disk.chosenUpTo, found.chosenUpTo);
     if (found.chosenUpTo < disk.chosenUpTo) lost(`the mark ${disk.chosenUpTo}; it found ${found.chosenUpTo}`);
     if (covered < disk.covered) lost(`its snapshot of slot ${disk.covered}; it found ${covered}`);
@@ -202,6 +203,7 @@ export class Oracle {
         `node ${node} ${what}; it may have forgotten votes up to slot ${disk.forgotUpTo}, and knows ${disk.chosenUpTo}`,
     );
   }
+
   /** A snapshot of everything up to `index` is on disk. */
   onSnapshotSaved(node: NodeId, index: Slot): void {
     const disk = this.#disk(node);

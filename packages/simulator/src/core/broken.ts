@@ -38,7 +38,7 @@ export type CoreInvariant =
   /** What a replica has executed, knows as chosen or promised never gets less in one life. */
   | "nothing goes back"
   | "in-order apply"
-  /** Every replica works out the same configurations from the log. */
+  /** Every replica works out the same configurations, from the log or from the head of a snapshot. */
   | "configuration continuity"
   /** A change is taken for complete only when a phase-2 quorum of the new configuration holds all before it on disk. */
   | "completion rule"
@@ -46,7 +46,7 @@ export type CoreInvariant =
   | "window"
   /** A read gets an index at or above everything that any replica had handed out when it began, and at its own node. */
   | "linearizable reads"
-  /** At most one node holds a lease at a time, and none answers from one that is over. */
+  /** At most one node holds a lease at a time, nothing that another one proposed is newly chosen meanwhile, and none answers from one that is over. */
   | "one lease at a time"
   /** One life takes a forwarded body once, and never after it answered that it does not. */
   | "forward taken once"

@@ -5,6 +5,8 @@ import type { CoreInvariant } from "../../src/core/broken.js";
 import { configurationOf } from "../../src/core/config.js";
 import { Disk } from "../../src/core/disk.js";
 import { simulateCore } from "../../src/core/index.js";
+import { Leases } from "../../src/core/leases.js";
+import type { CoreNode } from "../../src/core/node.js";
 import { CoreOracle } from "../../src/core/oracle.js";
 import { Reads } from "../../src/core/reads.js";
 import { valueOf } from "../../src/core/values.js";
@@ -216,6 +218,27 @@ describe("what the oracle finds broken", () => {
     expectBroken("memory bounds", () =>
       it.send(1, { kind: "accept", ballot: b(1, 1), firstSlot: 0, values, chosenUpTo: 0 }),
     );
+  });
+
+  test("configuration continuity: snapshots of one slot have one head", () => {
+    const it = chosen();
+    it.oracle.onSnapshot(1, 1, Uint8Array.of(1, 2));
+    it.oracle.onSnapshot(2, 1, Uint8Array.of(1, 2));
+    expectBroken("configuration continuity", () => it.oracle.onSnapshot(3, 1, Uint8Array.of(1, 3)));
+  });
+
+  test("one lease at a time", () => {
+    const holder = (id: NodeId, clockMs: number): CoreNode =>
+      ({ id, clockMs, life: { replica: { leaseUntilMs: 10 } } }) as unknown as CoreNode;
+    const world = new World(new SeededRandom(1));
+    const leases = new Leases({ world, nodes: [holder(1, 9), holder(2, 10)] });
+    leases.chosen(1, 1);
+    expectBroken("one lease at a time", () => leases.chosen(1, 2));
+    const it = bench();
+    it.oracle.onChoice = (slot, proposer) => leases.chosen(slot, proposer);
+    it.promise(b(1, 2), 1, 2);
+    it.accept(b(1, 2), X);
+    expectBroken("one lease at a time", () => it.vote(b(1, 2), X, 1, 2));
   });
 
   test("linearizable reads", () => {

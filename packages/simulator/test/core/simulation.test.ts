@@ -45,6 +45,9 @@ const RARE = [
   "disk lost",
   "change changeUnderWay",
   "ignored: removed member",
+  "configuration known by a snapshot",
+  "lease held across a change",
+  "straggler",
   "outside the healed core: deaf",
   "outside the healed core: down",
 ];

@@ -39,10 +39,10 @@ function until(cluster: CoreCluster, ms: number, condition: () => boolean): bool
   return true;
 }
 
-/** The leader removes a member, one by one, while the straggler hears nothing. */
+/** The leader removes a member. */
 function change(cluster: CoreCluster, leader: number, removed: number): boolean {
   const { oracle } = cluster;
-  const { epoch, count } = { epoch: oracle.epochs.last.epoch, count: oracle.epochs.count };
+  const { epoch } = oracle.epochs.last;
   cluster.node(leader).turn(({ replica }) => {
     const { configuration } = replica.membership().last;
     const members = configuration.members.filter(({ id }) => id !== removed);
@@ -51,11 +51,13 @@ function change(cluster: CoreCluster, leader: number, removed: number): boolean 
     oracle.epochs.saw(value);
     replica.change(value);
   });
-  const isMade = (): boolean => oracle.epochs.count > count && cluster.operator.isComplete(oracle.epochs.last.from);
+  const isMade = (): boolean =>
+    oracle.epochs.last.epoch > epoch && cluster.operator.isComplete(oracle.epochs.last.from);
   return until(cluster, 500, isMade);
 }
 
-const learn = ["learn", "snapshotOffer"] as const;
+/** What tells the straggler what it lacks: lost until it leads. */
+const CATCH_UP = ["learn", "snapshotOffer"] as const;
 
 /**
  * A member is cut off while others change the configuration and forget what they have in snapshots. Then it is the only one that sees a
@@ -76,14 +78,13 @@ function play(cluster: CoreCluster): void {
   if (out === undefined || !change(cluster, leader, out)) return;
   until(cluster, 300, () => oracle.prefix > oracle.epochs.last.from + 15);
   cluster.node(leader).crash();
-  for (const from of others) for (const to of others) if (from !== to) network.cut(from, to);
-  for (const kind of learn) network.lostKinds.add(kind);
   const straggler = cluster.node(STRAGGLER);
   network.open();
+  // Each of the others sees the straggler alone.
   for (const from of others) for (const to of others) if (from !== to) network.cut(from, to);
-  for (const kind of learn) network.lostKinds.add(kind);
+  for (const kind of CATCH_UP) network.lostKinds.add(kind);
   until(cluster, 20 * TIMEOUT_MS, () => straggler.leads);
-  for (const kind of learn) network.lostKinds.delete(kind);
+  for (const kind of CATCH_UP) network.lostKinds.delete(kind);
   if (!straggler.leads) return;
   world.sometimes("the straggler leads");
   const known = straggler.life?.replica.membership().last.epoch ?? 0;
@@ -101,7 +102,7 @@ test.each([
   ["with leases", { durationMs: 100, driftPercent: 2 }],
 ])("a leader finds its configuration in a snapshot: %s", (_, lease) => {
   const sums = new Map<string, number>();
-  for (let seed = 1; seed <= 150; seed++) {
+  for (let seed = 1; seed <= 60; seed++) {
     const configuration = { ...configurationOf(5, 4), ...(lease === undefined ? {} : { lease }) };
     const cluster = clusterOf(seed, configuration);
     play(cluster);
@@ -114,6 +115,6 @@ test.each([
     "configuration known by a snapshot",
     "and goes on in the new configuration",
   ]) {
-    expect(sums.get(what) ?? 0, what).toBeGreaterThan(20);
+    expect(sums.get(what) ?? 0, what).toBeGreaterThan(10);
   }
 });
