@@ -98,8 +98,8 @@ export class SnapshotFetch {
 
   #leaveSource(transfer: Transfer, nowMs: number): void {
     transfer.source = null;
-    // A while for another one that has the same.
-    transfer.lastMs = nowMs;
+    // A while for another one that has the same; none where nothing of it would be lost, or snapshots could be taken faster than asked for.
+    transfer.lastMs = transfer.received > 0 ? nowMs : Number.NEGATIVE_INFINITY;
     this.#askAgain(transfer);
   }
 

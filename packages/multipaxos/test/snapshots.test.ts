@@ -284,6 +284,13 @@ describe("fetching", () => {
     expect(fetch.progress).toMatchObject({ received: 10, from: 3 });
   });
 
+  test("goes over to a newer one at once where nothing of the old one has come: its source may take them faster than they are asked for", () => {
+    const fetch = fetchOf([2, 5]);
+    asks(fetch, 0);
+    fetch.offered(2, { index: 6, hash: "s6", bytes: 50 }, 2);
+    expect(asks(fetch, 2)).toEqual(["give up, nobody serves it any more", "begin 6", "2: 6 0+10"]);
+  });
+
   test("never from one that has other bytes of the same slot", () => {
     const fetch = fetchOf([2, 5], [3, 5, "other"]);
     asks(fetch, 0);
