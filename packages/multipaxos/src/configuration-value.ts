@@ -59,9 +59,9 @@ export function checkConfiguration(configuration: Configuration): QuorumSystem {
 }
 
 /** Longest lease: nobody leads for so long after a crash of the leader. */
-export const LEASE_MS_MAX = 60_000;
+const LEASE_MS_MAX = 60_000;
 /** Clocks that differ by more are of no use for leases. */
-export const DRIFT_PERCENT_MAX = 50;
+const DRIFT_PERCENT_MAX = 50;
 
 /** A lease without a bound on the clocks, or longer than anybody can wait for, is none. */
 function checkLease(lease: LeaseTerms | undefined): void {
