@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { MembershipChange, StaleAnswer } from "@synod/node";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
 import type { LoadTarget } from "./load.js";
 import { CallError, type ReplicaProcess } from "./replica-process.js";
@@ -42,8 +43,20 @@ export class Client {
   }
 
   /** @throws CallError */
-  read(keys: readonly string[], target: Target): Promise<Answered<KvAnswer>> {
-    return this.#call(target, (process, timeoutMs) => process.call({ kind: "read", query: { keys } }, timeoutMs));
+  read(keys: readonly string[], target: Target, via: "leader" | "quorum" = "leader"): Promise<Answered<KvAnswer>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "read", query: { keys }, via }, timeoutMs));
+  }
+
+  /** What one replica has, which may be old. @throws CallError */
+  readStale(keys: readonly string[], target: Target): Promise<Answered<StaleAnswer<KvAnswer>>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "readStale", query: { keys } }, timeoutMs));
+  }
+
+  /** Settles with the epoch that is in force when the change is complete. @throws CallError */
+  async change(change: MembershipChange, timeoutMs: number): Promise<number> {
+    const target = { only: null, timeoutMs };
+    const { value } = await this.#call(target, (process, ms) => process.call({ kind: "change", change }, ms));
+    return value;
   }
 
   /** For the load: one try at one replica. */

@@ -1,6 +1,6 @@
 // What the screen and the page show. Types only: the page is built from it too.
 
-export type ReplicaState = "starting" | "running" | "paused" | "killed" | "failed";
+export type ReplicaState = "starting" | "running" | "paused" | "stopping" | "killed" | "failed";
 
 export interface ReplicaView {
   readonly id: number;
@@ -16,6 +16,12 @@ export interface ReplicaView {
   /** Peers that answered lately. */
   readonly heard: readonly number[];
   readonly pid: number | null;
+  /** Of the configuration that governs at this replica; 0 before it ran. */
+  readonly epoch: number;
+  /** What it is by that configuration; `none`: no member. */
+  readonly part: "voter" | "learner" | "joining" | "none";
+  /** Everything up to this slot is in its snapshot; 0: it has none. */
+  readonly snapshot: number;
 }
 
 /** What the callers see, over the last second. */
