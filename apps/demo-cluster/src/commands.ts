@@ -7,7 +7,8 @@ export type Request =
   | { readonly kind: "propose"; readonly command: KvCommand; readonly replica: number | undefined }
   | { readonly kind: "read"; readonly key: string; readonly via: ReadVia; readonly replica: number | undefined }
   | { readonly kind: "kill" | "restart" | "pause" | "resume"; readonly id: number }
-  | { readonly kind: "add" | "remove" | "transfer" | "star"; readonly id: number }
+  | { readonly kind: "add" | "remove" | "transfer"; readonly id: number }
+  | { readonly kind: "star"; readonly id: number }
   | { readonly kind: "replace"; readonly id: number; readonly by: number }
   /** At one replica, or at all. */
   | { readonly kind: "snapshot"; readonly id: number | undefined }

@@ -53,6 +53,7 @@ interface Pending {
 export class ReplicaProcess {
   readonly id: number;
   readonly #listener: ReplicaListener;
+  readonly #program: string;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | null = null;
   #exited: Promise<void> = Promise.resolve();
@@ -64,8 +65,9 @@ export class ReplicaProcess {
   /** As last reported; of an earlier life while the process is down. */
   status: ReplicaStatus | null = null;
 
-  constructor(id: number, listener: ReplicaListener) {
+  constructor(id: number, listener: ReplicaListener, program: string = PROGRAM) {
     this.id = id;
+    this.#program = program;
     this.#listener = listener;
   }
 
@@ -83,7 +85,7 @@ export class ReplicaProcess {
    * @throws CallError with the code of what kept it from running
    */
   start(config: ReplicaConfig): Promise<void> {
-    const child = fork(PROGRAM, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = fork(this.#program, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
     this.#child = child;
     this.#ending = false;
     this.#failure = null;

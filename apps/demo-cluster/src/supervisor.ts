@@ -40,6 +40,7 @@ export class Supervisor {
   readonly throughput: Throughput = new Throughput(performance.now());
   readonly #directory: DataDirectory;
   readonly #roster: Roster;
+  readonly #program: string | undefined;
   readonly #entries: Map<number, Entry>;
   readonly #retiring = new Map<number, Promise<void>>();
   readonly #links = new Links();
@@ -55,7 +56,8 @@ export class Supervisor {
   #sampler: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
 
-  private constructor(directory: DataDirectory, roster: Roster) {
+  private constructor(directory: DataDirectory, roster: Roster, program: string | undefined) {
+    this.#program = program;
     this.#directory = directory;
     this.#roster = roster;
     this.#entries = new Map(roster.ids.map((id) => [id, this.#entry(id)]));
@@ -86,8 +88,9 @@ export class Supervisor {
     });
   }
 
-  static async create(directory: DataDirectory, nodes: number): Promise<Supervisor> {
-    return new Supervisor(directory, await Roster.open(directory, nodes));
+  /** @param program - what is started as a replica; for tests */
+  static async create(directory: DataDirectory, nodes: number, program?: string): Promise<Supervisor> {
+    return new Supervisor(directory, await Roster.open(directory, nodes), program);
   }
 
   /**
@@ -143,6 +146,7 @@ export class Supervisor {
       loadPerSecond: this.#load.ratePerSecond,
       throughput: this.throughput.view(),
       directory: this.#directory.path,
+      freshId: this.#roster.freshId,
     };
   }
 
@@ -283,21 +287,25 @@ export class Supervisor {
     const entry: Entry = {
       failed: false,
       speed: new Speed(),
-      process: new ReplicaProcess(id, {
-        event: (event) => this.#onEvent(id, event),
-        died: (why) => {
-          entry.failed = true;
-          this.feed.add("bad", `replica ${id} died: ${why}`);
+      process: new ReplicaProcess(
+        id,
+        {
+          event: (event) => this.#onEvent(id, event),
+          died: (why) => {
+            entry.failed = true;
+            this.feed.add("bad", `replica ${id} died: ${why}`);
+          },
+          changed: () => {
+            if (entry.process.state === "down") entry.speed.clear();
+            else if (entry.process.status !== null)
+              entry.speed.read(entry.process.status.commandsApplied, performance.now());
+            if (entry.process.state === "running" && entry.process.status?.removed === true)
+              void this.#retire(id).catch((cause: unknown) => this.feed.add("bad", String(cause)));
+            this.#changed();
+          },
         },
-        changed: () => {
-          if (entry.process.state === "down") entry.speed.clear();
-          else if (entry.process.status !== null)
-            entry.speed.read(entry.process.status.commandsApplied, performance.now());
-          if (entry.process.state === "running" && entry.process.status?.removed === true)
-            void this.#retire(id).catch((cause: unknown) => this.feed.add("bad", String(cause)));
-          this.#changed();
-        },
-      }),
+        this.#program,
+      ),
     };
     return entry;
   }

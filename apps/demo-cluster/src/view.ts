@@ -43,6 +43,8 @@ export interface ClusterView {
   readonly loadPerSecond: number;
   readonly throughput: ThroughputView;
   readonly directory: string;
+  /** That no replica has had: for the next one. */
+  readonly freshId: number;
 }
 
 export type FeedKind = "leader" | "bad" | "good" | "plain";
