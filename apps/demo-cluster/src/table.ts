@@ -21,7 +21,7 @@ interface Column {
 const HASH_STYLES: Readonly<Record<Agreement, Style>> = { same: "green", apart: "dim", different: "red" };
 
 const COLUMNS: readonly Column[] = [
-  { title: "", width: 2, text: ({ id }) => String(id), style: () => "bold" },
+  { title: "", width: 2, right: true, text: ({ id }) => String(id), style: () => "bold" },
   { title: "role", width: 11, text: roleText, style: roleStyle },
   { title: "epoch", width: 5, right: true, text: ({ epoch }) => (epoch === 0 ? "–" : String(epoch)) },
   { title: "ballot", width: 6, right: true, text: ({ ballot }) => ballot || "–" },

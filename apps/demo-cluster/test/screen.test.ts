@@ -26,7 +26,7 @@ const view: ClusterView = {
   replicas: [
     replica(1, { role: "leader" }),
     replica(2, { state: "killed", pid: null, commandsPerSecond: 0 }),
-    replica(3, { heard: [1] }),
+    replica(3, { heard: [1], part: "joining", snapshot: 0 }),
   ],
   leader: 1,
   cuts: [[2, 3]],
@@ -41,9 +41,9 @@ describe("the table", () => {
     const [head = "", ...rows] = tableLines(view);
     expect(head).toMatch(/role +epoch +ballot +applied +snapshot +cmds\/s +hash +hears +process/);
     expect(rows.map((row) => row.trimEnd())).toEqual([
-      "1  ★ leader        3.1      1,234      1,234    2,000  0123abcd  23        4001",
-      "2  ✕ killed        3.1      1,234      1,234        0  0123abcd  –            –",
-      "3  ● follower      3.1      1,234      1,234    2,000  0123abcd  1·        4003",
+      " 1 ★ leader        3    3.1     1,234     1,000  2,000 0123abcd 23       4001",
+      " 2 ✕ killed        3    3.1     1,234     1,000      0 0123abcd –           –",
+      " 3 ○ joining       3    3.1     1,234         –  2,000 0123abcd 1·       4003",
     ]);
   });
 
