@@ -1,6 +1,7 @@
 import type { Member, NodeId, Slot, SnapshotInfo } from "@synod/interface";
 import type { MembershipChange, NodeEvent, NodeStatus, StaleAnswer } from "@synod/node";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "./kv.js";
+import type { Part } from "./view.js";
 
 /** What a replica process is told once, before anything else. */
 export interface ReplicaConfig {
@@ -66,9 +67,6 @@ export type ToReplica =
   | { readonly kind: "calls"; readonly calls: readonly NumberedCall[] }
   /** In order: what is under way is answered first, and a leader hands over. */
   | { readonly kind: "stop"; readonly inOrder: boolean };
-
-/** What a replica is by the configuration that governs. `none`: no member yet, or no more. */
-export type Part = "voter" | "learner" | "joining" | "none";
 
 /** The part of a node's status that is shown. */
 export type ReplicaStatus = Pick<

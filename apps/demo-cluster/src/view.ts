@@ -2,6 +2,9 @@
 
 export type ReplicaState = "starting" | "running" | "paused" | "stopping" | "killed" | "failed";
 
+/** What a replica is by the configuration that governs there. `none`: no member yet, or no more. */
+export type Part = "voter" | "learner" | "joining" | "none";
+
 export interface ReplicaView {
   readonly id: number;
   readonly state: ReplicaState;
@@ -18,8 +21,7 @@ export interface ReplicaView {
   readonly pid: number | null;
   /** Of the configuration that governs at this replica; 0 before it ran. */
   readonly epoch: number;
-  /** What it is by that configuration; `none`: no member. */
-  readonly part: "voter" | "learner" | "joining" | "none";
+  readonly part: Part;
   /** Everything up to this slot is in its snapshot; 0: it has none. */
   readonly snapshot: number;
 }
