@@ -17,23 +17,29 @@ function play() {
 }
 
 const failovers = [];
+const gaps = { change: [], restart: [] };
 let failed = 0;
 for (let i = 1; i <= count; i++) {
   const { code, text, seconds } = await play();
   const away = /(\d+) ms from the kill/.exec(text)?.[1];
+  const [change, restart] = [...text.matchAll(/longest write gap (\d+) ms/g)].map(([, gap]) => Number(gap));
+  if (change !== undefined) gaps.change.push(change);
+  if (restart !== undefined) gaps.restart.push(restart);
   const keys = /([\d,]+) acknowledged keys read back, 0 lost/.exec(text)?.[1];
   if (away !== undefined) failovers.push(Number(away));
   console.log(
-    `${String(i).padStart(3)}  exit ${code}  ${seconds.toFixed(1)} s  ${away ?? "?"} ms away  ${keys ?? "?"} keys read back`,
+    `${String(i).padStart(3)}  exit ${code}  ${seconds.toFixed(1)} s  ${away ?? "?"} ms away  gaps ${change ?? "?"} ms, ${restart ?? "?"} ms  ${keys ?? "?"} keys read back`,
   );
   if (code !== 0) {
     failed++;
     console.log(text);
   }
 }
-failovers.sort((a, b) => a - b);
-const median = failovers[Math.floor(failovers.length / 2)];
-console.log(
-  `${count - failed} of ${count} tours were true; away after the kill: median ${median} ms, longest ${failovers.at(-1)} ms`,
-);
+function summary(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return `median ${sorted[Math.floor(sorted.length / 2)]} ms, longest ${sorted.at(-1)} ms`;
+}
+
+console.log(`${count - failed} of ${count} tours were true; away after the kill: ${summary(failovers)}`);
+console.log(`longest write gap: change of members: ${summary(gaps.change)}; rolling restart: ${summary(gaps.restart)}`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { MembershipChange, StaleAnswer } from "@synod/node";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
 import type { LoadTarget } from "./load.js";
 import { CallError, type ReplicaProcess } from "./replica-process.js";
@@ -23,6 +24,8 @@ export interface ClientOptions {
 }
 
 export const CALL_MS = 5000;
+/** How long one that is not the leader is given: it may wait for a leader that others can reach. */
+const TRY_MS = 1000;
 /** Between two tries of the same call at different replicas. */
 const RETRY_MS = 50;
 /** The call had no effect: it may be tried at another replica. */
@@ -42,8 +45,22 @@ export class Client {
   }
 
   /** @throws CallError */
-  read(keys: readonly string[], target: Target): Promise<Answered<KvAnswer>> {
-    return this.#call(target, (process, timeoutMs) => process.call({ kind: "read", query: { keys } }, timeoutMs));
+  read(keys: readonly string[], target: Target, via: "leader" | "quorum" = "leader"): Promise<Answered<KvAnswer>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "read", query: { keys }, via }, timeoutMs));
+  }
+
+  /** What one replica has, which may be old. @throws CallError */
+  readStale(keys: readonly string[], target: Target): Promise<Answered<StaleAnswer<KvAnswer>>> {
+    return this.#call(target, (process, timeoutMs) => process.call({ kind: "readStale", query: { keys } }, timeoutMs));
+  }
+
+  /** Settles with the epoch that is in force when the change is complete. @throws CallError */
+  async change(change: MembershipChange, timeoutMs: number): Promise<number> {
+    // Not cut short at anyone: a new member may need long to catch up.
+    const { value } = await this.#call({ only: null, timeoutMs }, (process, _ms, leftMs) =>
+      process.call({ kind: "change", change }, leftMs),
+    );
+    return value;
   }
 
   /** For the load: one try at one replica. */
@@ -66,7 +83,7 @@ export class Client {
 
   async #call<T>(
     { only, timeoutMs }: Target,
-    ask: (process: ReplicaProcess, timeoutMs: number) => Promise<T>,
+    ask: (process: ReplicaProcess, timeoutMs: number, leftMs: number) => Promise<T>,
   ): Promise<Answered<T>> {
     const { throughput } = this.#options;
     const deadlineMs = performance.now() + timeoutMs;
@@ -75,7 +92,9 @@ export class Client {
       const startedMs = performance.now();
       try {
         if (process === null) throw new CallError("NotProposed", "no replica runs");
-        const value = await ask(process, Math.max(Math.ceil(deadlineMs - startedMs), 1));
+        const leftMs = Math.max(Math.ceil(deadlineMs - startedMs), 1);
+        const patient = only !== null || process.id === this.#options.leader();
+        const value = await ask(process, patient ? leftMs : Math.min(leftMs, TRY_MS), leftMs);
         throughput.acknowledged(performance.now() - startedMs);
         return { replica: process.id, value };
       } catch (cause) {
@@ -89,10 +108,10 @@ export class Client {
     }
   }
 
-  /** The leader first, since it answers fastest; then the others in turn. */
+  /** The leader first, since it answers fastest; in between the others in turn, for it may lead no more. */
   #candidate(turn: number): ReplicaProcess | null {
     const running = this.#options.running();
-    const leader = turn === 0 ? running.find(({ id }) => id === this.#options.leader()) : undefined;
+    const leader = turn % 2 === 0 ? running.find(({ id }) => id === this.#options.leader()) : undefined;
     return leader ?? running[turn % running.length] ?? null;
   }
 }

@@ -5,13 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf, usage } from "./failure.js";
 
+/** A replica that the cluster has, or had. */
+export interface StoredReplica {
+  readonly id: number;
+  /** Where it listens, for good: the log of the cluster says so too. */
+  readonly address: string;
+  readonly founder: boolean;
+  /** Its id is never used again. */
+  readonly removed: boolean;
+}
+
 /** What a data directory says of its cluster. */
 interface ClusterFile {
-  readonly format: 1;
+  readonly format: 2;
   readonly clusterId: string;
   readonly nodes: number;
   /** All stores were formatted. From then on a store that is missing is an error, never formatted again. */
   readonly founded: boolean;
+  readonly replicas: readonly StoredReplica[];
 }
 
 const FILE = "cluster.json";
@@ -34,10 +45,11 @@ export class DataDirectory {
    */
   static async open(path: string | null, nodes: number): Promise<DataDirectory> {
     const blank: ClusterFile = {
-      format: 1,
+      format: 2,
       clusterId: `demo-${randomBytes(8).toString("hex")}`,
       nodes,
       founded: false,
+      replicas: [],
     };
     if (path === null) {
       const made = await usable(tmpdir(), () => mkdtemp(join(tmpdir(), "synod-demo-")));
@@ -63,6 +75,11 @@ export class DataDirectory {
     return this.#cluster.founded;
   }
 
+  /** Empty in a new directory. */
+  get replicas(): readonly StoredReplica[] {
+    return this.#cluster.replicas;
+  }
+
   storeOf(id: number): string {
     return join(this.path, `replica-${id}`);
   }
@@ -70,6 +87,11 @@ export class DataDirectory {
   async markFounded(): Promise<void> {
     if (this.founded) return;
     this.#cluster = { ...this.#cluster, founded: true };
+    await this.#save();
+  }
+
+  async saveReplicas(replicas: readonly StoredReplica[]): Promise<void> {
+    this.#cluster = { ...this.#cluster, replicas };
     await this.#save();
   }
 
@@ -102,13 +124,25 @@ async function readCluster(path: string): Promise<ClusterFile | null> {
 function parseCluster(text: string): ClusterFile | null {
   try {
     const value = JSON.parse(text) as Partial<Record<keyof ClusterFile, unknown>> | null;
-    if (value?.format !== 1) return null;
-    const { clusterId, nodes, founded } = value;
+    if (value?.format !== 2) return null;
+    const { clusterId, nodes, founded, replicas } = value;
     if (typeof clusterId !== "string" || typeof nodes !== "number" || typeof founded !== "boolean") return null;
-    return { format: 1, clusterId, nodes, founded };
+    if (!Array.isArray(replicas) || !replicas.every(isReplica)) return null;
+    return { format: 2, clusterId, nodes, founded, replicas };
   } catch {
     return null;
   }
+}
+
+function isReplica(value: unknown): value is StoredReplica {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, address, founder, removed } = value as Partial<Record<keyof StoredReplica, unknown>>;
+  return (
+    typeof id === "number" &&
+    typeof address === "string" &&
+    typeof founder === "boolean" &&
+    typeof removed === "boolean"
+  );
 }
 
 async function usable<T>(path: string, action: () => Promise<T>): Promise<T> {

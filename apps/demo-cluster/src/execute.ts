@@ -4,7 +4,7 @@ import { Failure } from "./failure.js";
 import type { KvCommand, KvResult } from "./kv.js";
 import { CallError } from "./replica-process.js";
 import type { Supervisor } from "./supervisor.js";
-import { tableLines } from "./table.js";
+import { grouped, tableLines } from "./table.js";
 
 /** What a typed line led to. */
 export interface Outcome {
@@ -15,8 +15,13 @@ export interface Outcome {
 
 type Control = Pick<
   Supervisor,
-  "propose" | "read" | "kill" | "restart" | "pause" | "resume" | "cut" | "heal" | "load" | "ids" | "view"
->;
+  "propose" | "read" | "readStale" | "kill" | "restart" | "pause" | "resume" | "cut" | "heal" | "load" | "ids" | "view"
+> & {
+  readonly operations: Pick<
+    Supervisor["operations"],
+    "add" | "remove" | "replace" | "transfer" | "snapshot" | "shape" | "roll"
+  >;
+};
 
 const quoted = (value: string | null): string => (value === null ? "not set" : JSON.stringify(value));
 
@@ -44,10 +49,7 @@ async function carryOut(control: Control, request: Request): Promise<string[]> {
         control.propose(request.command, { replica: request.replica }).then(proposed(request.command, ms)),
       );
     case "read":
-      return timed(async (ms) => {
-        const { replica, value } = await control.read([request.key], { replica: request.replica });
-        return `${request.key} is ${quoted(value[0] ?? null)}  (replica ${replica}, ${ms()} ms)`;
-      });
+      return timed((ms) => read(control, request, ms));
     case "kill":
       await control.kill(request.id);
       return [];
@@ -60,6 +62,22 @@ async function carryOut(control: Control, request: Request): Promise<string[]> {
       return [];
     case "cut":
       await control.cut(request.id, request.other === undefined ? othersOf(control, request.id) : [request.other]);
+      return [];
+    case "add":
+    case "remove":
+    case "transfer":
+      return timed(async (ms) => `${await control.operations[request.kind](request.id)}  (${ms()} ms)`);
+    case "replace":
+      return timed(async (ms) => `${await control.operations.replace(request.id, request.by)}  (${ms()} ms)`);
+    case "roll":
+      return timed(async (ms) => `${await control.operations.roll()}  (${ms()} ms)`);
+    case "snapshot":
+      return control.operations.snapshot(request.id);
+    case "star":
+      await control.operations.shape({ center: request.id });
+      return [];
+    case "chain":
+      await control.operations.shape("chain");
       return [];
     case "heal":
       await control.heal(request.pair);
@@ -74,6 +92,21 @@ async function carryOut(control: Control, request: Request): Promise<string[]> {
     case "quit":
       return [];
   }
+}
+
+async function read(
+  control: Control,
+  { key, via, replica }: Extract<Request, { kind: "read" }>,
+  ms: () => string,
+): Promise<string> {
+  if (via !== "stale") {
+    const answered = await control.read([key], { replica, via });
+    return `${key} is ${quoted(answered.value[0] ?? null)}  (replica ${answered.replica}, ${ms()} ms)`;
+  }
+  const { replica: by, value } = await control.readStale([key], { replica });
+  const age = Number.isFinite(value.ageMs) ? `at most ${Math.ceil(value.ageMs)} ms old` : "of unknown age";
+  const text = `as of slot ${grouped(value.asOf)}, ${age}`;
+  return `${key} was ${quoted(value.answer[0] ?? null)} ${text}  (replica ${by}, ${ms()} ms)`;
 }
 
 const othersOf = (control: Control, id: number): number[] => control.ids.filter((other) => other !== id);

@@ -39,6 +39,8 @@ export class Ledger {
   };
   #issued = 0;
   #acknowledged = 0;
+  #lastMs = 0;
+  #gapMs = 0;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -66,6 +68,8 @@ export class Ledger {
     else this.#counted[fate]++;
     if (fate !== "acknowledged") return;
     this.#acknowledged++;
+    this.#gapMs = Math.max(this.#gapMs, endedAtMs - this.#lastMs);
+    this.#lastMs = Math.max(this.#lastMs, endedAtMs);
     if (issuedAtMs > this.#firstAfter.sinceMs) this.#firstAfter.endedAtMs ??= endedAtMs;
   }
 
@@ -79,6 +83,17 @@ export class Ledger {
   get awayMs(): number | null {
     const { sinceMs, endedAtMs } = this.#firstAfter;
     return endedAtMs === null ? null : endedAtMs - sinceMs;
+  }
+
+  /** From now on measures the longest time between two acknowledgements. */
+  measureGap(sinceMs: number): void {
+    this.#lastMs = sinceMs;
+    this.#gapMs = 0;
+  }
+
+  /** The longest time without an acknowledged write since `measureGap`, up to the last one. */
+  get gapMs(): number {
+    return this.#gapMs;
   }
 
   /** Reads every key back and compares. */

@@ -1,9 +1,9 @@
 // `npm run demo`: a cluster of real processes with a live screen and page, or a told tour of it.
 import { DataDirectory } from "./data-directory.js";
 import { execute } from "./execute.js";
-import { Failure } from "./failure.js";
+import { Failure, usage } from "./failure.js";
 import { runLines } from "./lines.js";
-import { type Options, parseOptions } from "./options.js";
+import { type Options, parseOptions, TOUR_NODES_MIN } from "./options.js";
 import { paintFor } from "./paint.js";
 import { counted } from "./table.js";
 import { Supervisor } from "./supervisor.js";
@@ -81,10 +81,12 @@ async function demo(options: Options, ending: Ending, undo: Undo): Promise<numbe
   process.on("exit", () => directory.remove());
   const supervisor = await Supervisor.create(directory, options.nodes);
   process.prependListener("exit", () => supervisor.closeNow());
+  if (options.tour && supervisor.ids.length < TOUR_NODES_MIN)
+    throw usage(`the tour kills a leader, so it needs ${TOUR_NODES_MIN} replicas; ${directory.path} has fewer left`);
   undo.push(() => supervisor.close());
   const { address, close } = await page(supervisor, options.port);
   undo.push(close);
-  print(`Synod demo: ${counted(options.nodes)} with TCP on 127.0.0.1 and files in ${directory.path}`);
+  print(`Synod demo: ${counted(supervisor.ids.length)} with TCP on 127.0.0.1 and files in ${directory.path}`);
   print(`Page: ${address}`);
   const startedMs = performance.now();
   await supervisor.start();

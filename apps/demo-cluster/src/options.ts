@@ -13,7 +13,7 @@ export interface Options {
 
 const NODES_MAX = 9;
 /** A cluster of two has no majority left once its leader is gone. */
-const TOUR_NODES_MIN = 3;
+export const TOUR_NODES_MIN = 3;
 
 const HELP_AFTER = `
 Without a terminal the tour is played. On the screen, type help for the commands.`;

@@ -1,23 +1,36 @@
-import type { Member, NodeId } from "@synod/interface";
-import type { NodeEvent, NodeStatus } from "@synod/node";
+import type { Member, NodeId, Slot, SnapshotInfo } from "@synod/interface";
+import type { MembershipChange, NodeEvent, NodeStatus, StaleAnswer } from "@synod/node";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "./kv.js";
+import type { Part } from "./view.js";
 
 /** What a replica process is told once, before anything else. */
 export interface ReplicaConfig {
   readonly id: NodeId;
   readonly clusterId: string;
-  readonly members: readonly Member[];
+  /** The founders, for good. */
+  readonly founders: readonly Member[];
+  /** Where the others listen that came later. */
+  readonly contacts: readonly Member[];
+  /** Where this replica listens. */
+  readonly address: string;
   readonly directory: string;
   readonly bootstrap: boolean;
   readonly cut: readonly NodeId[];
 }
 
+/** How a read is answered: `stale` by what the replica has, which may be old. */
+export type ReadVia = "leader" | "quorum" | "stale";
+
 /** What a replica can be asked. Each call gets one reply, or none if the process dies. */
 export type Call =
   | { readonly kind: "propose"; readonly command: KvCommand }
-  | { readonly kind: "read"; readonly query: KvQuery }
+  | { readonly kind: "read"; readonly query: KvQuery; readonly via: Exclude<ReadVia, "stale"> }
+  | { readonly kind: "readStale"; readonly query: KvQuery }
   | { readonly kind: "digest" }
-  | { readonly kind: "cut"; readonly peers: readonly NodeId[] };
+  | { readonly kind: "cut"; readonly peers: readonly NodeId[] }
+  | { readonly kind: "change"; readonly change: MembershipChange }
+  | { readonly kind: "transfer"; readonly to: NodeId }
+  | { readonly kind: "snapshot" };
 
 export interface Digest {
   readonly applied: number;
@@ -28,8 +41,13 @@ export interface Digest {
 export interface CallResults {
   readonly propose: KvResult;
   readonly read: KvAnswer;
+  readonly readStale: StaleAnswer<KvAnswer>;
   readonly digest: Digest;
   readonly cut: null;
+  /** The epoch in force when the change is complete. */
+  readonly change: number;
+  readonly transfer: NodeId;
+  readonly snapshot: SnapshotInfo;
 }
 
 export interface NumberedCall {
@@ -47,13 +65,23 @@ export type Reply =
 export type ToReplica =
   | { readonly kind: "start"; readonly config: ReplicaConfig }
   | { readonly kind: "calls"; readonly calls: readonly NumberedCall[] }
-  | { readonly kind: "stop" };
+  /** In order: what is under way is answered first, and a leader hands over. */
+  | { readonly kind: "stop"; readonly inOrder: boolean };
 
 /** The part of a node's status that is shown. */
 export type ReplicaStatus = Pick<
   NodeStatus,
   "role" | "leader" | "ballot" | "chosenUpTo" | "applied" | "commandsApplied" | "chainHash" | "content"
-> & { readonly heard: readonly NodeId[] };
+> & {
+  readonly heard: readonly NodeId[];
+  readonly epoch: number;
+  readonly part: Part;
+  /** It was removed, and has stopped. */
+  readonly removed: boolean;
+  /** Everything up to this slot is in its snapshot. */
+  readonly snapshot: Slot;
+  readonly storeId: string;
+};
 
 /** An event without its error object, which does not survive a pipe. */
 export type ReplicaEvent = Exclude<NodeEvent, { kind: "failed" }>;

@@ -32,7 +32,7 @@ function complaintIn(stderr: string): string | undefined {
   return /^\w*Error\b.*$/m.exec(stderr)?.[0];
 }
 
-export type ProcessState = "down" | "starting" | "running" | "paused";
+export type ProcessState = "down" | "starting" | "running" | "paused" | "stopping";
 
 export interface ReplicaListener {
   event(event: ReplicaEvent): void;
@@ -53,6 +53,7 @@ interface Pending {
 export class ReplicaProcess {
   readonly id: number;
   readonly #listener: ReplicaListener;
+  readonly #program: string;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | null = null;
   #exited: Promise<void> = Promise.resolve();
@@ -64,8 +65,9 @@ export class ReplicaProcess {
   /** As last reported; of an earlier life while the process is down. */
   status: ReplicaStatus | null = null;
 
-  constructor(id: number, listener: ReplicaListener) {
+  constructor(id: number, listener: ReplicaListener, program: string = PROGRAM) {
     this.id = id;
+    this.#program = program;
     this.#listener = listener;
   }
 
@@ -83,7 +85,7 @@ export class ReplicaProcess {
    * @throws CallError with the code of what kept it from running
    */
   start(config: ReplicaConfig): Promise<void> {
-    const child = fork(PROGRAM, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = fork(this.#program, [], { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
     this.#child = child;
     this.#ending = false;
     this.#failure = null;
@@ -118,8 +120,8 @@ export class ReplicaProcess {
    */
   call<K extends Call["kind"]>(call: Extract<Call, { kind: K }>, timeoutMs: number): Promise<CallResults[K]> {
     return new Promise((resolve, reject) => {
-      if (this.state === "down") {
-        reject(new CallError("NotProposed", `replica ${this.id} is down`));
+      if (this.state === "down" || this.state === "stopping") {
+        reject(new CallError("NotProposed", `replica ${this.id} is ${this.state}`));
         return;
       }
       const number = ++this.#lastNumber;
@@ -150,12 +152,17 @@ export class ReplicaProcess {
     this.#listener.changed();
   }
 
-  /** Asks the process to close its files and go; kills it if it takes too long. */
-  async stop(withinMs: number): Promise<void> {
+  /**
+   * Asks the process to close its files and go; kills it if it takes too long.
+   * @param inOrder - it answers what is under way first, and hands over if it leads
+   */
+  async stop(withinMs: number, { inOrder = false }: { readonly inOrder?: boolean } = {}): Promise<void> {
     if (this.#child === null) return;
     this.#ending = true;
     if (this.state === "paused") this.resume();
-    this.#send({ kind: "stop" });
+    this.#flush();
+    this.state = "stopping";
+    this.#send({ kind: "stop", inOrder });
     const timer = setTimeout(() => this.#child?.kill("SIGKILL"), withinMs);
     await this.#exited;
     clearTimeout(timer);
@@ -212,10 +219,8 @@ export class ReplicaProcess {
 
   #giveUp(number: number, why: string): void {
     const pending = this.#take(number);
-    if (pending?.call.kind === "propose") {
-      pending.reject(
-        new CallError("OutcomeUnknown", `replica ${this.id} ${why}; the command may or may not take effect`),
-      );
+    if (pending?.call.kind === "propose" || pending?.call.kind === "change") {
+      pending.reject(new CallError("OutcomeUnknown", `replica ${this.id} ${why}; it may or may not take effect`));
     } else pending?.reject(new CallError("NoLeader", `replica ${this.id} ${why}`));
   }
 

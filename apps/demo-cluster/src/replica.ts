@@ -1,4 +1,5 @@
 // One replica, in a process of its own. The supervisor forks this file and talks to it over the IPC channel.
+import { setImmediate as immediately, setTimeout as delay } from "node:timers/promises";
 import { msgpackCodec, messageCodec } from "@synod/codec-msgpack";
 import { SynodError } from "@synod/interface";
 import { createNode, type SynodNode } from "@synod/node";
@@ -16,6 +17,8 @@ interface Running {
 }
 
 const STATUS_MS = 200;
+/** How long calls under way may take before a stop in order ends them. */
+const DRAIN_MS = 1000;
 
 function send(message: FromReplica): void {
   // A supervisor that is gone hears nothing; `disconnect` ends this process then.
@@ -37,7 +40,8 @@ async function start(config: ReplicaConfig): Promise<Running> {
   cut(config.cut);
   const node: KvNode = await createNode({
     id: config.id,
-    cluster: { id: config.clusterId, members: config.members },
+    cluster: { id: config.clusterId, members: config.founders, contacts: config.contacts },
+    ...(config.founders.some(({ id }) => id === config.id) ? {} : { join: { address: config.address } }),
     stateMachine: kvMachine(),
     transport,
     storage: fileStorage({ directory: config.directory }),
@@ -50,9 +54,18 @@ async function start(config: ReplicaConfig): Promise<Running> {
 }
 
 function statusOf(node: KvNode): ReplicaStatus {
-  const { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, peers } = node.status();
-  const heard = peers.filter((peer) => peer.heard).map((peer) => peer.id);
-  return { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, heard };
+  const { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, ...rest } = node.status();
+  const { peers, configuration, state, snapshot, storeId } = rest;
+  const member = configuration.members.find(({ id }) => id === node.id);
+  const more = {
+    heard: peers.filter((peer) => peer.heard).map((peer) => peer.id),
+    epoch: configuration.epoch,
+    part: member === undefined ? ("none" as const) : (member.role ?? "voter"),
+    removed: state === "removed",
+    snapshot: snapshot.index,
+    storeId,
+  };
+  return { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, ...more };
 }
 
 async function reportEvents(node: KvNode): Promise<void> {
@@ -61,6 +74,8 @@ async function reportEvents(node: KvNode): Promise<void> {
     send({ kind: "event", event });
     send({ kind: "status", status: statusOf(node) });
   }
+  // The node has stopped by itself: it was removed.
+  send({ kind: "status", status: statusOf(node) });
 }
 
 /** Replies of one turn leave as one message: thousands of small ones would cost more than the commands themselves. */
@@ -80,8 +95,18 @@ async function answer({ node, cut }: Running, call: Call, timeoutMs: number): Pr
   switch (call.kind) {
     case "propose":
       return node.propose(call.command, { signal: AbortSignal.timeout(timeoutMs) });
-    case "read":
-      return node.read(call.query, { signal: AbortSignal.timeout(timeoutMs) });
+    case "read": {
+      const signal = AbortSignal.timeout(timeoutMs);
+      return node.read(call.query, call.via === "quorum" ? { signal, via: "quorum" } : { signal });
+    }
+    case "readStale":
+      return node.readStale(call.query, { signal: AbortSignal.timeout(timeoutMs) });
+    case "change":
+      return (await node.changeMembership(call.change, { timeoutMs })).epoch;
+    case "transfer":
+      return node.transferLeadership({ to: call.to, timeoutMs });
+    case "snapshot":
+      return node.snapshot();
     case "digest":
       return node.digest();
     case "cut":
@@ -98,6 +123,7 @@ async function main(): Promise<void> {
 
   const reply = replyGroup();
   let running: Running | null = null;
+  const open = new Set<Promise<void>>();
 
   const handle = async ({ number, call, timeoutMs }: NumberedCall): Promise<void> => {
     try {
@@ -118,16 +144,29 @@ async function main(): Promise<void> {
     await reportEvents(node);
   };
 
+  const stop = async (inOrder: boolean): Promise<void> => {
+    if (inOrder) await Promise.race([Promise.allSettled(open), delay(DRAIN_MS)]);
+    await running?.node.close(inOrder ? {} : { transferTimeoutMs: 0 });
+    // Replies leave at the end of the turn, and nothing must be left in the pipe.
+    await immediately();
+    if (process.connected)
+      process.send?.({ kind: "replies", replies: [] } satisfies FromReplica, undefined, {}, () => process.exit(0));
+    else process.exit(0);
+  };
+
   process.on("message", (message: ToReplica) => {
     switch (message.kind) {
       case "start":
         begin(message.config).catch(fail);
         return;
       case "calls":
-        for (const call of message.calls) void handle(call);
+        for (const call of message.calls) {
+          const handled = handle(call).finally(() => open.delete(handled));
+          open.add(handled);
+        }
         return;
       case "stop":
-        Promise.resolve(running?.node.close()).then(() => process.exit(0), fail);
+        stop(message.inOrder).catch(fail);
     }
   });
 }

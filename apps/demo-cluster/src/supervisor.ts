@@ -1,20 +1,24 @@
-import type { Member } from "@synod/interface";
+import type { Configuration } from "@synod/interface";
+import type { StaleAnswer } from "@synod/node";
 import { type Answered, CALL_MS, Client, type Target } from "./client.js";
 import type { DataDirectory } from "./data-directory.js";
 import { broken, type Failure, usage } from "./failure.js";
 import { Feed } from "./feed.js";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
 import { everydayLoad, Load, type LoadOutcome } from "./load.js";
-import { Links } from "./links.js";
-import { freePorts } from "./ports.js";
+import { Links, type Pair } from "./links.js";
+import { Operations } from "./operations.js";
 import type { Digest, ReplicaEvent } from "./protocol.js";
 import { CallError, ReplicaProcess } from "./replica-process.js";
-import { counted } from "./table.js";
+import { Roster } from "./roster.js";
+import { counted, grouped } from "./table.js";
 import { SAMPLE_MS, Speed, Throughput } from "./throughput.js";
 import type { ClusterView, ReplicaState, ReplicaView } from "./view.js";
 
 /** How long a graceful end may take before it is forced. */
 const STOP_MS = 1500;
+/** The same for one that answers its calls first, and hands over. */
+const STOP_IN_ORDER_MS = 5000;
 const HASH_CHARS = 8;
 
 interface Entry {
@@ -35,21 +39,28 @@ export class Supervisor {
   readonly feed: Feed = new Feed();
   readonly throughput: Throughput = new Throughput(performance.now());
   readonly #directory: DataDirectory;
-  readonly #members: readonly Member[];
-  readonly #entries: ReadonlyMap<number, Entry>;
+  readonly #roster: Roster;
+  readonly #program: string | undefined;
+  readonly #entries: Map<number, Entry>;
+  readonly #retiring = new Map<number, Promise<void>>();
   readonly #links = new Links();
   readonly #listeners = new Set<() => void>();
   readonly #client: Client;
   readonly #load: Load;
+  /** Changes of the members and what else an operator does. */
+  readonly operations: Operations;
+  /** Newest configuration that some replica told of. */
+  #epoch = 1;
   #nextLoad: () => KvCommand = everydayLoad();
   #onLoad: (outcome: LoadOutcome) => void = () => undefined;
   #sampler: NodeJS.Timeout | null = null;
   #closing: Promise<void> | null = null;
 
-  private constructor(directory: DataDirectory, members: readonly Member[]) {
+  private constructor(directory: DataDirectory, roster: Roster, program: string | undefined) {
+    this.#program = program;
     this.#directory = directory;
-    this.#members = members;
-    this.#entries = new Map(members.map(({ id }) => [id, this.#entry(id)]));
+    this.#roster = roster;
+    this.#entries = new Map(roster.ids.map((id) => [id, this.#entry(id)]));
     this.#client = new Client({
       throughput: this.throughput,
       running: () => this.#running(),
@@ -61,12 +72,25 @@ export class Supervisor {
       settled: (outcome) => this.#onLoad(outcome),
       codeOf: (cause) => (cause instanceof CallError ? cause.code : "Error"),
     });
+    this.operations = new Operations({
+      roster,
+      client: this.#client,
+      feed: this.feed,
+      ids: () => this.ids,
+      leader: () => this.leader,
+      process: (id) => this.#process(id),
+      running: () => this.#running(),
+      join: (id) => this.#join(id),
+      retire: (id) => this.#retire(id),
+      restart: (id) => this.restart(id),
+      cutTo: (pairs) => this.#cutTo(pairs),
+      waitFor: (condition, timeoutMs) => this.waitFor(condition, timeoutMs),
+    });
   }
 
-  static async create(directory: DataDirectory, nodes: number): Promise<Supervisor> {
-    const ports = await freePorts(nodes);
-    const members = ports.map((port, index) => ({ id: index + 1, address: `127.0.0.1:${port}` }));
-    return new Supervisor(directory, members);
+  /** @param program - what is started as a replica; for tests */
+  static async create(directory: DataDirectory, nodes: number, program?: string): Promise<Supervisor> {
+    return new Supervisor(directory, await Roster.open(directory, nodes), program);
   }
 
   /**
@@ -89,7 +113,7 @@ export class Supervisor {
   }
 
   get ids(): readonly number[] {
-    return this.#members.map(({ id }) => id);
+    return [...this.#entries.keys()].sort((a, b) => a - b);
   }
 
   /** Calls back on every change until the returned function is called. */
@@ -116,12 +140,13 @@ export class Supervisor {
 
   view(): ClusterView {
     return {
-      replicas: [...this.#entries.values()].map((entry) => replicaView(entry)),
+      replicas: this.ids.map((id) => replicaView(this.#entryOf(id))),
       leader: this.leader,
       cuts: this.#links.pairs,
       loadPerSecond: this.#load.ratePerSecond,
       throughput: this.throughput.view(),
       directory: this.#directory.path,
+      freshId: this.#roster.freshId,
     };
   }
 
@@ -141,8 +166,16 @@ export class Supervisor {
   }
 
   /** Reads linearizably. @throws CallError */
-  read(keys: readonly string[], options: CallOptions = {}): Promise<Answered<KvAnswer>> {
-    return this.#client.read(keys, this.#target(options));
+  read(
+    keys: readonly string[],
+    { via, ...options }: CallOptions & { readonly via?: "leader" | "quorum" } = {},
+  ): Promise<Answered<KvAnswer>> {
+    return this.#client.read(keys, this.#target(options), via);
+  }
+
+  /** Reads what a replica has, which may be old. @throws CallError */
+  readStale(keys: readonly string[], options: CallOptions = {}): Promise<Answered<StaleAnswer<KvAnswer>>> {
+    return this.#client.readStale(keys, this.#target(options));
   }
 
   /** Digest of the whole state of one replica. @throws CallError */
@@ -159,10 +192,10 @@ export class Supervisor {
     this.#changed();
   }
 
-  /** Starts a replica that is down from its files; one that runs is stopped first. */
+  /** Starts a replica that is down from its files; one that runs is stopped in order first. */
   async restart(id: number): Promise<void> {
     const entry = this.#entryOf(id);
-    if (entry.process.state !== "down") await entry.process.stop(STOP_MS);
+    if (entry.process.state !== "down") await entry.process.stop(STOP_IN_ORDER_MS, { inOrder: true });
     try {
       await this.#startProcess(id, false);
     } catch (cause) {
@@ -254,19 +287,25 @@ export class Supervisor {
     const entry: Entry = {
       failed: false,
       speed: new Speed(),
-      process: new ReplicaProcess(id, {
-        event: (event) => this.#onEvent(id, event),
-        died: (why) => {
-          entry.failed = true;
-          this.feed.add("bad", `replica ${id} died: ${why}`);
+      process: new ReplicaProcess(
+        id,
+        {
+          event: (event) => this.#onEvent(id, event),
+          died: (why) => {
+            entry.failed = true;
+            this.feed.add("bad", `replica ${id} died: ${why}`);
+          },
+          changed: () => {
+            if (entry.process.state === "down") entry.speed.clear();
+            else if (entry.process.status !== null)
+              entry.speed.read(entry.process.status.commandsApplied, performance.now());
+            if (entry.process.state === "running" && entry.process.status?.removed === true)
+              void this.#retire(id).catch((cause: unknown) => this.feed.add("bad", String(cause)));
+            this.#changed();
+          },
         },
-        changed: () => {
-          if (entry.process.state === "down") entry.speed.clear();
-          else if (entry.process.status !== null)
-            entry.speed.read(entry.process.status.commandsApplied, performance.now());
-          this.#changed();
-        },
-      }),
+        this.#program,
+      ),
     };
     return entry;
   }
@@ -274,6 +313,12 @@ export class Supervisor {
   #onEvent(id: number, event: ReplicaEvent): void {
     if (event.kind === "elected")
       this.feed.add("leader", `replica ${id} leads with ballot ${ballotText(event.ballot)}`);
+    if (event.kind === "configuration" && event.configuration.epoch > this.#epoch) {
+      this.#epoch = event.configuration.epoch;
+      this.feed.add("good", membersText(event.configuration));
+    }
+    if (event.kind === "snapshotInstalled")
+      this.feed.add("plain", `replica ${id} took in a snapshot up to slot ${grouped(event.index)}`);
     if (event.kind === "leadershipEnded") this.feed.add("plain", `replica ${id} no longer leads (${event.reason})`);
   }
 
@@ -296,13 +341,52 @@ export class Supervisor {
     entry.failed = false;
     await entry.process.stop(STOP_MS);
     await entry.process.start({
-      id,
-      clusterId: this.#directory.clusterId,
-      members: this.#members,
-      directory: this.#directory.storeOf(id),
+      ...this.#roster.configOf(id),
       bootstrap,
       cut: this.#links.cutFrom(id),
     });
+  }
+
+  /** Starts a replica that is not in the cluster yet, with a blank store. */
+  async #join(id: number): Promise<void> {
+    await this.#roster.draft(id);
+    this.#entries.set(id, this.#entry(id));
+    try {
+      // Unless an earlier run got as far as formatting it.
+      await this.#startFirst(id, true);
+    } catch (cause) {
+      this.#entries.delete(id);
+      this.#roster.drop(id);
+      throw cause;
+    }
+    await this.#roster.keep();
+    this.feed.add("good", `replica ${id} started with a blank store (process ${this.#process(id).pid ?? "?"})`);
+    this.#changed();
+  }
+
+  /** A removed replica that nobody needs any more ends, and is shown no more. */
+  #retire(id: number): Promise<void> {
+    const entry = this.#entries.get(id);
+    // The replica itself says so, and whoever removed it.
+    if (entry !== undefined) this.#retiring.set(id, this.#end(id, entry));
+    return this.#retiring.get(id) ?? Promise.resolve();
+  }
+
+  async #end(id: number, entry: Entry): Promise<void> {
+    this.#entries.delete(id);
+    await this.#roster.remove(id);
+    await entry.process.stop(STOP_MS);
+    this.#links.forget(id);
+    await this.#tellCuts();
+    this.feed.add("plain", `replica ${id} is out of the cluster: its process has ended`);
+    this.#changed();
+  }
+
+  async #cutTo(pairs: readonly Pair[]): Promise<void> {
+    this.#links.healAll();
+    for (const [a, b] of pairs) this.#links.cut(a, b);
+    await this.#tellCuts();
+    this.#changed();
   }
 
   async #tellCuts(): Promise<void> {
@@ -332,13 +416,20 @@ export class Supervisor {
 
   #entryOf(id: number): Entry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw usage(`there is no replica ${id}: they are 1 to ${this.ids.length}`);
+    if (entry === undefined) throw usage(`there is no replica ${id}: there are ${this.ids.join(", ")}`);
     return entry;
   }
 
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function membersText({ epoch, members }: Configuration): string {
+  const voters = members.filter(({ role = "voter" }) => role === "voter").map(({ id }) => id);
+  const others = members.filter(({ role = "voter" }) => role !== "voter").map(({ id }) => id);
+  const following = others.length === 0 ? "" : `; ${others.join(" ")} catching up, without a vote`;
+  return `epoch ${epoch}: voters ${voters.join(" ")}${following}`;
 }
 
 const ballotText = ({ round, node }: { round: number; node: number }): string => `${round}.${node}`;
@@ -349,6 +440,9 @@ const described = (cause: unknown): string =>
 function startFailure(id: number, directory: string, cause: unknown): Failure {
   if (cause instanceof CallError && cause.code === "StoreLocked") {
     return usage(`${directory} is in use by another run (replica ${id}: ${cause.message})`);
+  }
+  if (cause instanceof CallError && cause.code === "AddressInUse") {
+    return usage(`the port of replica ${id} is taken by another program (${cause.message})`);
   }
   return broken(`replica ${id} did not start: ${described(cause)}`);
 }
@@ -367,5 +461,8 @@ function replicaView({ process, speed, failed }: Entry): ReplicaView {
     hash: status?.chainHash.slice(0, HASH_CHARS) ?? "",
     heard: state === "running" ? (status?.heard ?? []) : [],
     pid,
+    epoch: status?.epoch ?? 0,
+    part: status?.part ?? "none",
+    snapshot: status?.snapshot ?? 0,
   };
 }

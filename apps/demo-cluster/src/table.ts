@@ -21,25 +21,35 @@ interface Column {
 const HASH_STYLES: Readonly<Record<Agreement, Style>> = { same: "green", apart: "dim", different: "red" };
 
 const COLUMNS: readonly Column[] = [
-  { title: "", width: 1, text: ({ id }) => String(id), style: () => "bold" },
+  { title: "", width: 2, right: true, text: ({ id }) => String(id), style: () => "bold" },
   { title: "role", width: 11, text: roleText, style: roleStyle },
+  { title: "epoch", width: 5, right: true, text: ({ epoch }) => (epoch === 0 ? "–" : String(epoch)) },
   { title: "ballot", width: 6, right: true, text: ({ ballot }) => ballot || "–" },
-  { title: "chosen", width: 9, right: true, text: ({ chosen }) => grouped(chosen) },
   { title: "applied", width: 9, right: true, text: ({ applied }) => grouped(applied) },
-  { title: "cmds/s", width: 7, right: true, text: ({ commandsPerSecond }) => grouped(commandsPerSecond) },
+  { title: "snapshot", width: 9, right: true, text: ({ snapshot }) => (snapshot === 0 ? "–" : grouped(snapshot)) },
+  { title: "cmds/s", width: 6, right: true, text: ({ commandsPerSecond }) => grouped(commandsPerSecond) },
   { title: "hash", width: 8, text: ({ hash }) => hash || "–", style: hashStyle },
   { title: "hears", width: 5, text: hears },
   { title: "process", width: 7, right: true, text: ({ pid }) => (pid === null ? "–" : String(pid)) },
 ];
 
-function roleText({ state, role }: ReplicaView): string {
-  if (state !== "running") return `${state === "paused" ? "‖" : state === "starting" ? "…" : "✕"} ${state}`;
+const MARKS: Readonly<Record<Exclude<ReplicaView["state"], "running">, string>> = {
+  paused: "‖",
+  starting: "…",
+  stopping: "…",
+  killed: "✕",
+  failed: "✕",
+};
+
+function roleText({ state, role, part }: ReplicaView): string {
+  if (state !== "running") return `${MARKS[state]} ${state}`;
+  if (part !== "voter") return `○ ${part === "none" ? "no member" : part}`;
   return `${role === "leader" ? "★" : role === "candidate" ? "◐" : "●"} ${role}`;
 }
 
-function roleStyle({ state, role }: ReplicaView): Style {
-  if (state === "paused" || state === "starting") return "yellow";
-  if (state !== "running") return "red";
+function roleStyle({ state, role, part }: ReplicaView): Style {
+  if (state === "killed" || state === "failed") return "red";
+  if (state !== "running" || part !== "voter") return "yellow";
   return role === "leader" ? "green" : role === "candidate" ? "yellow" : "blue";
 }
 
@@ -60,14 +70,14 @@ const cell = (text: string, { width, right = false }: Column): string =>
 
 /** The table of the replicas, with or without colours. */
 export function tableLines(view: ClusterView, paint: Paint = plain): string[] {
-  const head = COLUMNS.map((column) => paint("dim", cell(column.title, column))).join("  ");
+  const head = COLUMNS.map((column) => paint("dim", cell(column.title, column))).join(" ");
   const rows = view.replicas.map((replica) =>
     COLUMNS.map((column) => {
       const text = cell(column.text(replica, view), column);
       const off = replica.state !== "running" && column.title !== "role" && column.title !== "";
       const style = off ? "dim" : column.style?.(replica, view);
       return style === undefined ? text : paint(style, text);
-    }).join("  "),
+    }).join(" "),
   );
   return [head, ...rows];
 }

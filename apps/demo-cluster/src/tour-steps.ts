@@ -1,9 +1,9 @@
 import { CallError } from "./replica-process.js";
 import { assertTrue, type Step, type Tour } from "./step.js";
-import { grouped, tableLines } from "./table.js";
-import type { Audit } from "./ledger.js";
+import { grouped } from "./table.js";
+import { allEqual, assertAudit, endLoad, ms, seenTable, startLoad } from "./tour-checks.js";
+import { changeMembers, rollingRestart } from "./tour-operations.js";
 
-const LOAD_PER_SECOND = 1000;
 /** Acknowledged under load before the leader is killed, and once more after it. */
 const COMMANDS = 1000;
 const MINORITY_TRIES_MS = 1500;
@@ -14,8 +14,6 @@ interface Memory {
   victim: number;
   unknownInMinority: boolean;
 }
-
-const ms = (value: number): string => `${Math.round(value)} ms`;
 
 /** The steps for a cluster of these replicas, in order. */
 export function tourSteps(ids: readonly number[]): readonly Step[] {
@@ -29,11 +27,11 @@ export function tourSteps(ids: readonly number[]): readonly Step[] {
     { title: "nothing acknowledged is lost", run: nothingLost },
     { title: "the dead replica returns from its files", run: (tour) => comeBack(tour, memory) },
     { title: "a cut-off minority refuses, the rest goes on", run: (tour) => cutMinority(tour, memory, others) },
-    { title: "healed, all replicas are equal", run: (tour) => healed(tour, memory, ids) },
+    { title: "healed, all replicas are equal", run: (tour) => healed(tour, memory) },
+    { title: "members change under load, nothing is lost", run: changeMembers },
+    { title: "a rolling restart under load", run: rollingRestart },
   ];
 }
-
-const seenTable = ({ supervisor }: Tour): string => `the table says\n${tableLines(supervisor.view()).join("\n")}`;
 
 async function electLeader(tour: Tour): Promise<string> {
   const { supervisor, expect, startedMs } = tour;
@@ -81,12 +79,9 @@ async function commands({ supervisor, key }: Tour, ids: readonly number[]): Prom
   return `${done} of put, cas and incr acknowledged, each read back at another replica`;
 }
 
-async function underLoad({ supervisor, ledger, expect }: Tour): Promise<string> {
-  supervisor.customLoad(
-    LOAD_PER_SECOND,
-    () => ledger.next(),
-    (outcome) => ledger.settled(outcome),
-  );
+async function underLoad(tour: Tour): Promise<string> {
+  const { supervisor, ledger, expect } = tour;
+  startLoad(tour);
   await expect(
     `${COMMANDS} acknowledged commands`,
     () => ledger.acknowledged >= COMMANDS,
@@ -117,12 +112,7 @@ async function killLeader(tour: Tour, memory: Memory): Promise<string> {
     () => ledger.acknowledged >= before + COMMANDS,
     () => `${ledger.acknowledged - before} were acknowledged`,
   );
-  supervisor.load(0);
-  await expect(
-    "every command under way to end",
-    () => supervisor.loadOpen === 0,
-    () => `${supervisor.loadOpen} are still open`,
-  );
+  await endLoad(tour);
   return `replica ${supervisor.leader} leads; ${ms(awayMs)} from the kill to the first acknowledged write`;
 }
 
@@ -136,26 +126,6 @@ async function nothingLost(tour: Tour): Promise<string> {
   );
   tour.tell(`${counter.least} to ${counter.most} increments, and the counter says ${counter.value}`);
   return `${grouped(acknowledged)} acknowledged keys read back, 0 lost`;
-}
-
-function assertAudit({ lost, ghosts, counter, acknowledged }: Audit): void {
-  const some = (keys: readonly string[]): string => keys.slice(0, 3).join(", ");
-  assertTrue(
-    lost.length === 0,
-    `all ${acknowledged} acknowledged keys`,
-    `${lost.length} are lost, such as ${some(lost)}`,
-  );
-  assertTrue(
-    ghosts.length === 0,
-    "no trace of refused writes",
-    `${ghosts.length} took effect, such as ${some(ghosts)}`,
-  );
-  const { value, least, most } = counter;
-  assertTrue(
-    value >= least && value <= most,
-    `a counter from ${least} to ${most}`,
-    `it is ${value}: not executed exactly once`,
-  );
 }
 
 async function comeBack(tour: Tour, { victim }: Memory): Promise<string> {
@@ -220,8 +190,8 @@ async function majorityGoesOn(
   return performance.now() - startedMs;
 }
 
-async function healed(tour: Tour, { unknownInMinority }: Memory, ids: readonly number[]): Promise<string> {
-  const { supervisor, key, expect } = tour;
+async function healed(tour: Tour, { unknownInMinority }: Memory): Promise<string> {
+  const { supervisor, key } = tour;
   const startedMs = performance.now();
   await supervisor.heal();
   const { value: values } = await supervisor.read([key("majority"), key("minority")]);
@@ -232,20 +202,8 @@ async function healed(tour: Tour, { unknownInMinority }: Memory, ids: readonly n
     "no trace of a refused write",
     `it reads ${trace}`,
   );
-  await expect(
-    "the same applied slot and hash at every replica",
-    () => areEqual(tour),
-    () => seenTable(tour),
-  );
+  await allEqual(tour);
   const tookMs = performance.now() - startedMs;
-  const digests = await Promise.all(ids.map((id) => supervisor.digest(id)));
-  const texts = new Set(digests.map(({ applied, digest }) => `${applied} ${digest}`));
-  assertTrue(texts.size === 1, "one digest of the whole state", `there are ${texts.size}: ${[...texts].join("; ")}`);
   const [replica] = supervisor.view().replicas;
   return `hash ${replica?.hash} at slot ${grouped(replica?.applied ?? 0)} everywhere, ${ms(tookMs)} after healing`;
-}
-
-function areEqual({ supervisor }: Tour): boolean {
-  const { replicas } = supervisor.view();
-  return new Set(replicas.map(({ applied, hash, state }) => `${state} ${applied} ${hash}`)).size === 1;
 }

@@ -15,9 +15,9 @@ export interface TourOptions {
   readonly signal: AbortSignal;
 }
 
-/** The whole tour has this long; what remains up to 25 seconds is for ending the processes. */
-const TOUR_MS = 22_000;
-const STEP_MS = 10_000;
+/** The whole tour has this long, far more than it needs; ending the processes comes on top. */
+const TOUR_MS = 60_000;
+const STEP_MS = 20_000;
 const TITLE_COLUMNS = 46;
 
 /** Plays the tour. Settles with true if every step was true. */

@@ -1,6 +1,9 @@
 // What the screen and the page show. Types only: the page is built from it too.
 
-export type ReplicaState = "starting" | "running" | "paused" | "killed" | "failed";
+export type ReplicaState = "starting" | "running" | "paused" | "stopping" | "killed" | "failed";
+
+/** What a replica is by the configuration that governs there. `none`: no member yet, or no more. */
+export type Part = "voter" | "learner" | "joining" | "none";
 
 export interface ReplicaView {
   readonly id: number;
@@ -16,6 +19,11 @@ export interface ReplicaView {
   /** Peers that answered lately. */
   readonly heard: readonly number[];
   readonly pid: number | null;
+  /** Of the configuration that governs at this replica; 0 before it ran. */
+  readonly epoch: number;
+  readonly part: Part;
+  /** Everything up to this slot is in its snapshot; 0: it has none. */
+  readonly snapshot: number;
 }
 
 /** What the callers see, over the last second. */
@@ -37,6 +45,8 @@ export interface ClusterView {
   readonly loadPerSecond: number;
   readonly throughput: ThroughputView;
   readonly directory: string;
+  /** That no replica has had: for the next one. */
+  readonly freshId: number;
 }
 
 export type FeedKind = "leader" | "bad" | "good" | "plain";

@@ -10,8 +10,19 @@ describe("typed commands", () => {
     ['put "a key" ""', { kind: "propose", command: { op: "put", key: "a key", value: "" }, replica: undefined }],
     ["put k v @2", { kind: "propose", command: { op: "put", key: "k", value: "v" }, replica: 2 }],
     ["put k @2", { kind: "propose", command: { op: "put", key: "k", value: "@2" }, replica: undefined }],
-    ["  get   k ", { kind: "read", key: "k", replica: undefined }],
-    ["get k @3", { kind: "read", key: "k", replica: 3 }],
+    ["  get   k ", { kind: "read", key: "k", via: "leader", replica: undefined }],
+    ["get k @3", { kind: "read", key: "k", via: "leader", replica: 3 }],
+    ["get k quorum", { kind: "read", key: "k", via: "quorum", replica: undefined }],
+    ["get k stale @3", { kind: "read", key: "k", via: "stale", replica: 3 }],
+    ["add 4", { kind: "add", id: 4 }],
+    ["remove 1", { kind: "remove", id: 1 }],
+    ["replace 2 5", { kind: "replace", id: 2, by: 5 }],
+    ["transfer 2", { kind: "transfer", id: 2 }],
+    ["roll", { kind: "roll" }],
+    ["snapshot", { kind: "snapshot", id: undefined }],
+    ["snapshot 3", { kind: "snapshot", id: 3 }],
+    ["star 2", { kind: "star", id: 2 }],
+    ["chain", { kind: "chain" }],
     ["cas k a b", { kind: "propose", command: { op: "cas", key: "k", from: "a", to: "b" }, replica: undefined }],
     ["incr k", { kind: "propose", command: { op: "incr", key: "k" }, replica: undefined }],
     ["delete k", { kind: "propose", command: { op: "delete", key: "k" }, replica: undefined }],
@@ -34,6 +45,12 @@ describe("typed commands", () => {
     ["kill", /usage: kill ID/],
     ["kill two", /a replica is named by its number, not two/],
     ["heal 1", /usage: heal/],
+    ["get k soon", /by quorum or stale, not soon/],
+    ["get k quorum stale", /usage: get/],
+    ["add", /usage: add ID/],
+    ["replace 2", /usage: replace ID NEW/],
+    ["snapshot 1 2", /usage: snapshot \[ID\]/],
+    ["chain 1", /usage: chain/],
     ["cut 1 2 3", /usage: cut/],
     ["load -5", /load takes a number up to 100000, not -5/],
     ["load 1000000", /load takes/],
@@ -56,6 +73,19 @@ describe("carrying out", () => {
       return Promise.resolve({ replica: 2, value: { done: false, value: "kept" } });
     },
     read: () => Promise.reject(new CallError("NoLeader", "nobody confirmed")),
+    readStale: () => Promise.resolve({ replica: 3, value: { answer: ["old"], asOf: 1234, ageMs: 40.2 } }),
+    operations: {
+      add: (id) => Promise.resolve(`added ${id}`),
+      remove: (id) => Promise.resolve(`removed ${id}`),
+      replace: (id, by) => Promise.resolve(`${by} for ${id}`),
+      transfer: () => Promise.reject(new CallError("NotTransferred", "it is behind")),
+      snapshot: (id) => Promise.resolve([`snapshot ${id ?? "everywhere"}`]),
+      shape: (shape) => {
+        calls.push(shape);
+        return Promise.resolve();
+      },
+      roll: () => Promise.resolve("rolled"),
+    },
     kill: () => Promise.resolve(),
     restart: () => Promise.resolve(),
     pause: () => undefined,
@@ -83,6 +113,27 @@ describe("carrying out", () => {
   it("cuts one replica off from all others", async () => {
     await execute(control, "cut 2");
     expect(calls.pop()).toEqual({ id: 2, others: [1, 3] });
+  });
+
+  it.each([
+    ["add 4", /^added 4 {2}\([\d.]+ ms\)$/],
+    ["remove 1", /^removed 1 {2}\(/],
+    ["replace 2 5", /^5 for 2 {2}\(/],
+    ["transfer 2", /^NotTransferred: it is behind$/],
+    ["snapshot", /^snapshot everywhere$/],
+    ["snapshot 2", /^snapshot 2$/],
+    ["roll", /^rolled {2}\(/],
+    ["get k stale", /^k was "old" as of slot 1,234, at most 41 ms old {2}\(replica 3, [\d.]+ ms\)$/],
+  ])("answers %j", async (line, text) => {
+    const { lines } = await execute(control, line);
+    expect(lines).toEqual([expect.stringMatching(text)]);
+  });
+
+  it("leaves only a star or a chain", async () => {
+    await execute(control, "star 2");
+    expect(calls.pop()).toEqual({ center: 2 });
+    await execute(control, "chain");
+    expect(calls.pop()).toBe("chain");
   });
 
   it("lists every command with help", async () => {

@@ -18,10 +18,14 @@ describe("the data directory", () => {
     const path = join(root, "a", "b");
     const first = await DataDirectory.open(path, 3);
     expect(first.founded).toBe(false);
+    expect(first.replicas).toEqual([]);
+    const replicas = [{ id: 1, address: "127.0.0.1:15001", founder: true, removed: false }];
+    await first.saveReplicas(replicas);
     await first.markFounded();
     const again = await DataDirectory.open(path, 3);
     expect(again.founded).toBe(true);
     expect(again.clusterId).toBe(first.clusterId);
+    expect(again.replicas).toEqual(replicas);
     expect(again.storeOf(2)).toBe(join(path, "replica-2"));
     again.remove();
     expect(existsSync(path)).toBe(true);
@@ -34,14 +38,18 @@ describe("the data directory", () => {
     );
   });
 
-  it.each(["", "{", "null", '{"format":1}', '{"format":2,"clusterId":"x","nodes":3,"founded":true}'])(
-    "refuses %j as its description and leaves it as it is",
-    async (text) => {
-      await writeFile(join(root, "cluster.json"), text);
-      await expect(DataDirectory.open(root, 3)).rejects.toThrow(refusal(/is not a description of a demo cluster/));
-      expect(await readFile(join(root, "cluster.json"), "utf8")).toBe(text);
-    },
-  );
+  it.each([
+    "",
+    "{",
+    "null",
+    '{"format":2}',
+    '{"format":1,"clusterId":"x","nodes":3,"founded":true}',
+    '{"format":2,"clusterId":"x","nodes":3,"founded":true,"replicas":[{"id":1}]}',
+  ])("refuses %j as its description and leaves it as it is", async (text) => {
+    await writeFile(join(root, "cluster.json"), text);
+    await expect(DataDirectory.open(root, 3)).rejects.toThrow(refusal(/is not a description of a demo cluster/));
+    expect(await readFile(join(root, "cluster.json"), "utf8")).toBe(text);
+  });
 
   it("refuses what is no directory", async () => {
     await writeFile(join(root, "file"), "");

@@ -68,4 +68,19 @@ describe("the ledger of a tour", () => {
     settle(120, 341, null);
     expect(ledger.awayMs).toBe(240);
   });
+
+  it("measures the longest time without an acknowledged write", () => {
+    const ledger = new Ledger("t");
+    const settle = (endedAtMs: number, code: string | null): void =>
+      ledger.settled({ command: ledger.next(), issuedAtMs: 0, endedAtMs, code });
+    settle(10, null);
+    ledger.measureGap(100);
+    settle(105, null);
+    settle(120, "NotProposed");
+    settle(135, null);
+    settle(140, null);
+    expect(ledger.gapMs).toBe(30);
+    ledger.measureGap(200);
+    expect(ledger.gapMs).toBe(0);
+  });
 });

@@ -16,6 +16,9 @@ const replica = (id: number, fields: Partial<ReplicaView> = {}): ReplicaView => 
   hash: "0123abcd",
   heard: [1, 2, 3].filter((other) => other !== id),
   pid: 4000 + id,
+  epoch: 3,
+  part: "voter",
+  snapshot: 1000,
   ...fields,
 });
 
@@ -23,23 +26,24 @@ const view: ClusterView = {
   replicas: [
     replica(1, { role: "leader" }),
     replica(2, { state: "killed", pid: null, commandsPerSecond: 0 }),
-    replica(3, { heard: [1] }),
+    replica(3, { heard: [1], part: "joining", snapshot: 0 }),
   ],
   leader: 1,
   cuts: [[2, 3]],
   loadPerSecond: 2000,
   throughput: { perSecond: 1998, p50Ms: 2.25, p99Ms: 11, acknowledged: 9, failed: 0 },
   directory: "/tmp/x",
+  freshId: 4,
 };
 
 describe("the table", () => {
   it("shows each replica in a line of 80 columns at most", () => {
     const [head = "", ...rows] = tableLines(view);
-    expect(head).toMatch(/role +ballot +chosen +applied +cmds\/s +hash +hears +process/);
+    expect(head).toMatch(/role +epoch +ballot +applied +snapshot +cmds\/s +hash +hears +process/);
     expect(rows.map((row) => row.trimEnd())).toEqual([
-      "1  ★ leader        3.1      1,234      1,234    2,000  0123abcd  23        4001",
-      "2  ✕ killed        3.1      1,234      1,234        0  0123abcd  –            –",
-      "3  ● follower      3.1      1,234      1,234    2,000  0123abcd  1·        4003",
+      " 1 ★ leader        3    3.1     1,234     1,000  2,000 0123abcd 23       4001",
+      " 2 ✕ killed        3    3.1     1,234     1,000      0 0123abcd –           –",
+      " 3 ○ joining       3    3.1     1,234         –  2,000 0123abcd 1·       4003",
     ]);
   });
 

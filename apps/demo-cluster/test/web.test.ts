@@ -15,6 +15,7 @@ const view: ClusterView = {
   loadPerSecond: 0,
   throughput: { perSecond: 0, p50Ms: 0, p99Ms: 0, acknowledged: 0, failed: 0 },
   directory: "/tmp/x",
+  freshId: 4,
 };
 
 let page: Page;

@@ -2,7 +2,7 @@ import { agreement } from "../agreement.js";
 import type { ClusterView, ReplicaView } from "../view.js";
 import { element, grouped, type Run, toneOf } from "./dom.js";
 
-const FACTS = ["ballot", "cmds/s", "chosen", "applied", "hash", "process"] as const;
+const FACTS = ["epoch", "ballot", "cmds/s", "chosen", "applied", "snapshot", "hash", "process"] as const;
 type Fact = (typeof FACTS)[number];
 
 interface Card {
@@ -12,6 +12,8 @@ interface Card {
   readonly power: HTMLButtonElement;
   readonly pause: HTMLButtonElement;
   readonly cut: HTMLButtonElement;
+  readonly lead: HTMLButtonElement;
+  readonly remove: HTMLButtonElement;
 }
 
 /** One card a replica, made once and then only filled in. */
@@ -26,10 +28,20 @@ export class Cards {
   }
 
   show({ replicas }: ClusterView): void {
+    for (const [id, card] of this.#cards) {
+      if (replicas.some((replica) => replica.id === id)) continue;
+      card.root.remove();
+      this.#cards.delete(id);
+    }
     for (const replica of replicas) {
       const card = this.#cards.get(replica.id) ?? this.#add(replica.id);
       fill(card, replica, replicas);
     }
+    // One that went between the sending of the page and of the first facts.
+    while (this.#parent.childElementCount > this.#cards.size) this.#parent.lastElementChild?.remove();
+    const shown = [...this.#parent.children];
+    const wanted = replicas.map(({ id }) => this.#cards.get(id)?.root ?? element("article"));
+    if (wanted.some((root, index) => root !== shown[index])) this.#parent.append(...wanted);
   }
 
   #add(id: number): Card {
@@ -48,17 +60,28 @@ export class Cards {
     const title = element("h2", `Replica ${id}`);
     title.append(role);
     const [power, pause, cut] = [this.#button(id), this.#button(id), this.#button(id)];
-    cut.textContent = "Cut off";
-    cut.dataset["verb"] = "cut";
+    const [lead, remove] = [this.#button(id), this.#button(id)];
+    label(cut, "Cut off", "cut");
+    label(lead, "Make leader", "transfer");
+    label(remove, "Remove", "remove");
     const actions = element("div");
     actions.className = "actions";
-    actions.append(power, pause, cut);
-    // The server has put an empty card there for each, so that nothing moves when they are filled.
-    const root = this.#parent.children.item(this.#cards.size) as HTMLElement;
+    actions.append(power, pause, cut, lead, remove);
+    const root = this.#place();
     root.replaceChildren(title, list, actions);
-    const card = { root, role, facts, power, pause, cut };
+    const card = { root, role, facts, power, pause, cut, lead, remove };
     this.#cards.set(id, card);
     return card;
+  }
+
+  /** The server has put an empty card there for each, so that nothing moves when they are filled; later ones get one of their own. */
+  #place(): HTMLElement {
+    const empty = this.#parent.children.item(this.#cards.size);
+    if (empty !== null) return empty as HTMLElement;
+    const root = element("article");
+    root.className = "replica";
+    this.#parent.append(root);
+    return root;
   }
 
   #button(id: number): HTMLButtonElement {
@@ -69,10 +92,12 @@ export class Cards {
 }
 
 function fill(card: Card, replica: ReplicaView, replicas: readonly ReplicaView[]): void {
-  const { facts, power, pause, cut } = card;
+  const { facts, power, pause, cut, lead, remove } = card;
   const up = replica.state === "running" || replica.state === "paused";
   card.root.dataset["tone"] = toneOf(replica);
-  card.role.textContent = replica.state === "running" ? replica.role : replica.state;
+  card.role.textContent = roleOf(replica);
+  facts.epoch.textContent = replica.epoch === 0 ? "–" : String(replica.epoch);
+  facts.snapshot.textContent = replica.snapshot === 0 ? "–" : grouped(replica.snapshot);
   facts.ballot.textContent = replica.ballot || "–";
   facts["cmds/s"].textContent = grouped(replica.commandsPerSecond);
   facts.chosen.textContent = grouped(replica.chosen);
@@ -82,10 +107,17 @@ function fill(card: Card, replica: ReplicaView, replicas: readonly ReplicaView[]
   facts.process.textContent = replica.pid === null ? "–" : String(replica.pid);
   label(power, up ? "Kill" : "Restart", up ? "kill" : "restart");
   power.className = up ? "danger" : "";
-  power.disabled = replica.state === "starting";
+  power.disabled = replica.state === "starting" || replica.state === "stopping";
   label(pause, replica.state === "paused" ? "Resume" : "Pause", replica.state === "paused" ? "resume" : "pause");
   pause.disabled = !up;
   cut.disabled = replicas.length === 1;
+  lead.disabled = replica.state !== "running" || replica.role === "leader" || replica.part !== "voter";
+  remove.disabled = replicas.length === 1 || replica.part === "none";
+}
+
+function roleOf({ state, role, part }: ReplicaView): string {
+  if (state !== "running") return state;
+  return part === "voter" ? role : part === "none" ? "no member" : part;
 }
 
 function label(button: HTMLButtonElement, text: string, verb: string): void {

@@ -31,8 +31,8 @@ export const grouped = (value: number): string => Math.round(value).toLocaleStri
 
 export type Tone = "leader" | "follower" | "waiting" | "dead";
 
-export function toneOf({ state, role }: ReplicaView): Tone {
+export function toneOf({ state, role, part }: ReplicaView): Tone {
   if (state === "killed" || state === "failed") return "dead";
-  if (state !== "running" || role === "candidate") return "waiting";
+  if (state !== "running" || role === "candidate" || part !== "voter") return "waiting";
   return role;
 }

@@ -13,6 +13,7 @@ const topology = new Topology(byId("topology"), run);
 const chart = new Chart(byId("chart"));
 const connection = byId("connection");
 let leader: number | null = null;
+let freshId = 0;
 
 function run(line: string): void {
   log.add("typed", `› ${line}`);
@@ -44,6 +45,8 @@ function show(view: ClusterView): void {
   byId("total").textContent = grouped(acknowledged);
   cards.show(view);
   topology.show(view);
+  freshId = view.freshId;
+  (byId("star-leader") as HTMLButtonElement).disabled = leader === null || view.replicas.length < 3;
   (byId("cut-leader") as HTMLButtonElement).disabled = leader === null || view.replicas.length === 1;
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-line^="load"]')) {
     button.setAttribute("aria-pressed", String(button.dataset["line"] === `load ${view.loadPerSecond}`));
@@ -87,6 +90,10 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("[data-line]")
 byId("cut-leader").addEventListener("click", () => {
   if (leader !== null) run(`cut ${leader}`);
 });
+byId("star-leader").addEventListener("click", () => {
+  if (leader !== null) run(`star ${leader}`);
+});
+byId("add").addEventListener("click", () => run(`add ${freshId}`));
 byId("console").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = byId("line") as HTMLInputElement;

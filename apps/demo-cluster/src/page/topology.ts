@@ -36,7 +36,8 @@ export class Topology {
   }
 
   show(view: ClusterView): void {
-    if (this.#dots.size !== view.replicas.length) this.#build(view.replicas.map(({ id }) => id));
+    const ids = view.replicas.map(({ id }) => id);
+    if (ids.join() !== [...this.#dots.keys()].join()) this.#build(ids);
     const byId = new Map(view.replicas.map((replica) => [replica.id, replica]));
     for (const [id, dot] of this.#dots) {
       const replica = byId.get(id);
