@@ -327,7 +327,7 @@ describe("forwards", () => {
     expect(story.replica(1).forward(valueOf("a"))).toBeNull();
   });
 
-  const copyIn = (at: string): Message => ({
+  const copyIn = (at: string): Extract<Message, { kind: "forward" }> => ({
     kind: "forward",
     ballot: ballot(at),
     bootId: "2:1",

@@ -72,8 +72,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "A confirmation round counts the members of the first configuration for ever",
     patches: [
       reads(
-        `core.reads.start(chosenUpTo, core.nowMs, core.quorumsAt(chosenUpTo + 1));`,
-        `core.reads.start(chosenUpTo, core.nowMs, core.quorumsAt(1));`,
+        `core.reads.start(index, core.quorumsAt(index + 1), core.nowMs);`,
+        `core.reads.start(index, core.quorumsAt(1), core.nowMs);`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 400 },

@@ -200,8 +200,8 @@ export const proposerMutants: readonly Mutant[] = [
     title: "A proposal whose Accept was lost stays open for ever",
     patches: [
       proposer(
-        `if (member.resent !== null && nowMs - member.resent.atMs < waitMs) continue;`,
-        `if (waitMs >= 0) continue;`,
+        `if (waitMs === null || !may(id)) continue;`,
+        `if (waitMs === null || waitMs >= 0 || !may(id)) continue;`,
       ),
     ],
     finder: { kind: "core", schedules: 200 },

@@ -59,7 +59,9 @@ export const transferMutants: readonly Mutant[] = [
     id: "stalled-leader-stays",
     faults: [39],
     title: "A leader whose disk stands still stays leader",
-    patches: [handlers(`  health.remember(nowMs);\n  return "the disk`, `  return core.leads ? null : "the disk`)],
+    patches: [
+      handlers(`  health.remember("disk", nowMs);\n  return "the disk`, `  return core.leads ? null : "the disk`),
+    ],
     finder: unit("transfer", "a leader whose write does not end makes room"),
   },
   {
