@@ -55,8 +55,14 @@ export function releaseLease(core: Core, ballot: Ballot, reason: string): void {
   if (lease.lastNonce === 0) return;
   lease.drop();
   core.grantor.release(ballot, lease.lastNonce);
-  core.send(core.others, { kind: "leaseRelease", ballot, nonce: lease.lastNonce }, "control");
+  repeatRelease(core, ballot);
   core.notice({ kind: "leaseDropped", reason });
+}
+
+/** A copy may be lost, and whoever does not hear of it promises nothing to the next leader for long. */
+export function repeatRelease(core: Core, ballot: Ballot): void {
+  const nonce = core.lease.lastNonce;
+  if (nonce > 0) core.send(core.others, { kind: "leaseRelease", ballot, nonce }, "control");
 }
 
 export function onLeaseAsk(core: Core, from: NodeId, message: LeaseAsk): void {

@@ -1,4 +1,4 @@
-import { type Configuration, type Member, type NodeId, SynodError } from "@synod/interface";
+import { type Configuration, type LeaseTerms, type Member, type NodeId, SynodError } from "@synod/interface";
 import {
   checkConfiguration,
   type ConfigurationValue,
@@ -49,6 +49,8 @@ export function changeConfiguration(core: Core, value: Uint8Array): ChangeRefusa
 
 function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   const { last } = core.history;
+  // What was granted for one time must not be counted by another.
+  if (!sameLease(next.lease, last.configuration.lease)) return "invalid";
   if (next.members.some(({ id }) => last.retired.includes(id))) return "retiredId";
   try {
     checkConfiguration(next);
@@ -58,6 +60,10 @@ function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   const voters = last.quorums.members;
   const isBehind = (id: NodeId): boolean => !voters.includes(id) && !isCaughtUp(core, id);
   return votersOf(next).some(isBehind) ? "learnerBehind" : null;
+}
+
+function sameLease(a: LeaseTerms | undefined, b: LeaseTerms | undefined): boolean {
+  return a?.durationMs === b?.durationMs && a?.driftPercent === b?.driftPercent;
 }
 
 /** Within one window of the chosen prefix: it would not hold the others up. */

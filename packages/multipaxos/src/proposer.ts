@@ -328,8 +328,9 @@ export class Proposer {
     while (this.#phase === "lead" && this.#next <= this.#filledUpTo && this.#mayPropose(this.#next)) {
       const vote = this.#reported.get(this.#next);
       this.#reported.delete(this.#next);
-      if (this.#next <= log.compactedUpTo) {
-        // Chosen, and only a snapshot knows the value: a no-op there would contradict it.
+      if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {
+        // Chosen, and only a snapshot or a peer knows the value: a no-op there would contradict it. A promise of one configuration may
+        // raise the base while another has not promised.
         this.#next++;
         continue;
       }

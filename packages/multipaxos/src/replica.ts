@@ -94,7 +94,7 @@ export class Replica {
     const core = this.#core;
     if (from === core.me) return core.ignore(from, "own id");
     // Who it is does not matter to an acceptor. What was removed for good is only told so, and may catch up, or hand over at its end.
-    if (core.membership.isGone(from) && !["beat", "fetch", "transferTo"].includes(message.kind)) {
+    if (core.membership.isGone(from) && !["beat", "fetch", "transferTo", "leaseRelease"].includes(message.kind)) {
       return core.ignore(from, "removed member");
     }
     const highestRound = core.highestSeen?.round ?? 0;

@@ -3,7 +3,7 @@ import { type Ballot, type NodeId, type Slot, SynodError } from "@synod/interfac
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { followLeader } from "./acceptor-handlers.js";
-import { releaseLease } from "./lease-handlers.js";
+import { releaseLease, repeatRelease } from "./lease-handlers.js";
 import type { TransferTo } from "./messages.js";
 import type { Transfer } from "./transfer.js";
 import { campaign } from "./proposer-handlers.js";
@@ -107,6 +107,7 @@ function handOver(core: Core, transfer: Transfer): void {
   if (nowMs - transfer.toldAtMs < electionTimeoutMs / 8) return;
   // Who granted a lease could not promise anything to the target.
   if (transfer.phase === "halt") releaseLease(core, transfer.ballot, "the leadership is handed over");
+  else repeatRelease(core, transfer.ballot);
   transfer.phase = "told";
   transfer.toldAtMs = nowMs;
   core.send(transfer.to, { kind: "transferTo", ballot: transfer.ballot, chosenUpTo: log.chosenUpTo }, "control");

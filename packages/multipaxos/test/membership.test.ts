@@ -258,6 +258,48 @@ describe("phase 1 over several configurations", () => {
     return { ...made, page };
   };
 
+  test("proposes nothing where a promise of one configuration says chosen, while another has not promised", () => {
+    const configuration = (epoch: number, ...ids: number[]): Configuration => ({
+      ...configurationOf(3, 8),
+      epoch,
+      members: members(...ids),
+    });
+    const changeTo = (stamp: number, ...ids: number[]): Uint8Array =>
+      encodeConfigurationValue({ stamp, changeId: `c${stamp}`, configuration: configuration(stamp + 1, ...ids) });
+    const history = new ConfigurationHistory(configuration(1, 1, 2, 3));
+    const log = new ChosenLog(0, { vote: () => undefined, slots: () => [] }, (c) => history.apply(c.slot, c.value));
+    const audience = (): number[] => [1, 2, 3, 4, 5, 6, 7];
+    const proposer = new Proposer({
+      me: 2,
+      configurations: history,
+      audience,
+      inFlightBytesMax: 1e6,
+      resendMs: 10,
+      log,
+    });
+    for (let slot = 1; slot <= 10; slot++) log.learn(slot, NOOP);
+    proposer.start(ballot("5.1"), 0);
+    const votes = Array.from({ length: 9 }, (_, i) => ({ ...vote(i + 11, "5.1", "a") }));
+    votes[1] = { ...vote(12, "5.1", ""), value: changeTo(1, 4, 5, 6) };
+    const page = (from: NodeId, firstSlot: number, rest: object): boolean =>
+      proposer.onPromise(from, promise("6.2", { firstSlot, ...rest }), 0).elected;
+    page(2, 11, { votes, chosenUpTo: 10 });
+    expect(page(3, 11, { votes, chosenUpTo: 10 })).toBe(true);
+    // The window holds eight of these nine.
+    for (const id of [2, 3, 2, 3]) {
+      proposer.recover(0);
+      for (const { slot, value } of proposer.onAccepted(id, ballot("6.2"), [[11, 19]], 1)) log.learn(slot, value);
+    }
+    expect([proposer.next, history.last.epoch, proposer.secured]).toEqual([20, 2, false]);
+    proposer.unpromised(1, 0);
+    page(4, 20, { chosenUpTo: 30 });
+    for (let slot = 20; slot <= 30; slot++) log.learn(slot, slot === 25 ? changeTo(2, 4, 5, 7) : NOOP);
+    proposer.unpromised(2, 0);
+    page(6, 20, { chosenUpTo: 30 });
+    expect([history.last.epoch, proposer.secured, proposer.base]).toEqual([3, false, 30]);
+    expect(proposer.recover(1).every(({ slot }) => slot > 30)).toBe(true);
+  });
+
   test("leads only when every configuration in the window has promised", () => {
     const { proposer, page } = at(true);
     expect(proposer.unpromised(0, 40)).toEqual([

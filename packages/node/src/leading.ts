@@ -59,6 +59,9 @@ export class Leading {
   stop(): void {
     this.#queue.clear();
     this.#timed = null;
+    // What was proposed may be lost with this leadership; the next one must not wait for it.
+    this.#tickProposedAt = 0;
+    this.#raiseProposedAt = 0;
   }
 
   /** A command of a caller of this node. */

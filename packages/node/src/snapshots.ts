@@ -52,6 +52,8 @@ interface Taking {
   readonly done: Promise<SnapshotInfo>;
 }
 
+const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
+
 /** Takes snapshots, gives them to peers, and installs those of peers: one of these at a time, in small steps. */
 export class Snapshots {
   readonly #o: SnapshotsOptions;
@@ -84,7 +86,7 @@ export class Snapshots {
     this.#stopped = true;
     this.#serving.stop();
     this.#receiving?.giveUp();
-    this.#abandon?.(new SynodError("Closed", "the node was closed while it took a snapshot"));
+    this.#abandon?.(closedMeanwhile());
   }
 
   status(): NodeSnapshotStatus {
@@ -153,6 +155,8 @@ export class Snapshots {
     const done = (async () => {
       const info = await storage.saveSnapshot(index, this.#sliced(front, chunks, hash));
       return new Promise<SnapshotInfo>((resolve, reject) => {
+        // Saved while the node was closed: no turn comes any more.
+        if (this.#stopped) return reject(closedMeanwhile());
         this.#abandon = reject;
         this.#o.inTurn(() => {
           this.#taking = null;

@@ -181,6 +181,22 @@ describe("snapshots of a node", () => {
     await world.close();
   });
 
+  it("by hand, of a node that is closed when all of it is saved already: the call ends all the same", async () => {
+    const world = await World.of(1, 8);
+    const node = world.node(1);
+    await work(world, 5);
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    world.disk(1).saved = () => released;
+    const call = node.snapshot();
+    const ended = expect(call).rejects.toMatchObject({ code: "Closed" });
+    await world.clock.until(() => world.disk(1).snapshots === 1);
+    const closing = node.close({ transferTimeoutMs: 0 });
+    release();
+    await world.settle(closing);
+    await world.settle(ended);
+  });
+
   it("a disk that fails while one is saved ends the node", async () => {
     const world = await World.of(1, 7);
     await work(world, 5);

@@ -180,6 +180,8 @@ export class Disk {
   #leaseMs = 0;
   delayMs = 1;
   failure: SynodError | null = null;
+  /** Called when a snapshot is saved, before that is said. */
+  saved: (() => Promise<void>) | null = null;
   writes = 0;
   snapshot: { readonly index: number; readonly bytes: Uint8Array } | null = null;
   /** Saved so far. */
@@ -246,6 +248,7 @@ export class Disk {
         if (index <= (this.snapshot?.index ?? 0)) throw new SynodError("InvalidArgument", "no newer snapshot");
         this.snapshot = { index, bytes: new Uint8Array(Buffer.concat(parts)) };
         this.snapshots++;
+        await this.saved?.();
         return { index, bytes: this.snapshot.bytes.length };
       },
       readSnapshot: (part) => this.#read(part),

@@ -61,7 +61,10 @@ export class Log {
   }
 
   /** Durable when it settles. `marks` are what the write raises. */
-  async append(marks: Pick<Partial<LogState>, "promised" | "chosenUpTo">, body: EncodedBody): Promise<void> {
+  async append(
+    marks: Pick<Partial<LogState>, "promised" | "chosenUpTo" | "leaseMs">,
+    body: EncodedBody,
+  ): Promise<void> {
     const size = this.#place.segmentBytes;
     if (this.#offset + HEADER_BYTES + body.bytes > size && this.#offset > 0) {
       await this.#nextSegment();
