@@ -24,12 +24,28 @@ export const snapshotMutants: readonly Mutant[] = [
     faults: [83],
     title: "A leader fills slots that only its snapshot knows with no-ops",
     patches: [
-      proposer(`if (this.#next <= log.compactedUpTo) {`, `if (this.#next <= log.compactedUpTo && alpha < 0) {`),
+      proposer(`if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {`, `if (this.#next <= this.#base) {`),
     ],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/handlers.test.ts",
       test: "proposes nothing where its snapshot knows",
+    },
+  },
+  {
+    id: "proposed-below-a-base-of-another-configuration",
+    faults: [83],
+    title: "A leader fills slots that a promise of another configuration calls chosen",
+    patches: [
+      proposer(
+        `if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {`,
+        `if (this.#next <= log.compactedUpTo) {`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/membership.test.ts",
+      test: "proposes nothing where a promise of one configuration says chosen",
     },
   },
   {
