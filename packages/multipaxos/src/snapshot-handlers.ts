@@ -1,4 +1,5 @@
 import type { NodeId, Slot } from "@synod/interface";
+import { tellCredit } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
 import type { SnapshotAsk, SnapshotChunk, SnapshotFacts, SnapshotOffer } from "./messages.js";
@@ -125,6 +126,8 @@ function forget(core: Core, upTo: Slot): void {
 export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Array): void {
   const { index } = facts;
   core.snapshotFetch.finished();
+  // What waited to be executed is in it: a count that nobody lowers any more would forbid to fetch what comes next.
+  if (index >= core.log.chosenUpTo) core.applyBytes = 0;
   if (index > core.log.chosenUpTo) {
     // What is chosen there may differ from what this leader proposed: it must not announce the slot.
     if (core.proposer.coveredBy(index)) {
@@ -139,6 +142,7 @@ export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Arr
   core.log.install(index);
   core.applied = Math.max(core.applied, index);
   if (index > (core.held?.index ?? 0)) holdSnapshot(core, facts);
+  tellCredit(core);
   core.catchUp.progressed(core.nowMs);
   if (core.leads) queueProposals(core, core.proposer.recover(core.nowMs));
   startReads(core);
