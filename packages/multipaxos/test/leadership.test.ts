@@ -311,6 +311,26 @@ describe("reads", () => {
   });
 });
 
+test("only the first beat of a leader gives it time: one that no quorum follows does not keep its followers", () => {
+  const story = led();
+  story.crash(1);
+  story.crash(3);
+  const leaderBallot = ballot("1.1");
+  const facts = {
+    candidacy: null,
+    promised: leaderBallot,
+    leaderBallot,
+    content: false,
+    chosenUpTo: 0,
+    durableUpTo: 0,
+  };
+  for (let round = 1; round <= 24; round++) {
+    story.deliver(1, 2, { kind: "beat", round, ...facts, impaired: false, priority: 0 });
+    story.pass(TIMEOUT_MS / 8);
+  }
+  expect(story.replica(2).status()).toMatchObject({ leader: 1, content: false });
+});
+
 describe("forwards", () => {
   test("a follower hands a command to the leader", () => {
     const story = led();

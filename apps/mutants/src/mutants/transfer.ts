@@ -88,6 +88,6 @@ export const transferMutants: readonly Mutant[] = [
         `    followLeader(core, leaderBallot);\n    core.election.grace(core.nowMs);\n`,
       ),
     ],
-    finder: { kind: "topology", links: "star", runs: 10 },
+    finder: unit("leadership", "only the first beat of a leader gives it time"),
   },
 ];
