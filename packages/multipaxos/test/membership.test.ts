@@ -146,6 +146,21 @@ describe("a change of the members", () => {
     expect(links.machine(4).notices.filter(({ notice }) => notice.kind === "campaign")).toEqual([]);
   });
 
+  test("a learner that hears a quorum of voters without a leader does not campaign", () => {
+    const links = cluster(3, 4);
+    ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "learner" }) });
+    links.run(800, () => links.replica(4).membership().last.epoch === 2 && links.replica(1).membership().complete);
+    const learner = links.replica(4);
+    for (let ms = 0; ms < 2_000; ms += 10) {
+      learner.tick(links.nowMs + ms, 0);
+      const beat = learner.takeEffects().sends.find(({ message }) => message.kind === "beat")?.message;
+      if (beat?.kind !== "beat") continue;
+      const facts = { ...beat, candidacy: null, leaderBallot: null, content: false };
+      for (const from of [2, 3]) learner.receive(from, { ...facts, kind: "beatReply" });
+    }
+    expect(learner.status().role).toBe("follower");
+  });
+
   test("a removed leader goes on until the change is complete, makes room, and may stop", () => {
     const links = cluster(3, 3);
     ask(links, 1, { members: members(2, 3) });

@@ -190,7 +190,9 @@ class Simulation {
     // The leader renews its lease once per round at most.
     const talkers = cluster.ids.length + (config.lease === null ? 0 : 1);
     const beats = rounds * 2 * talkers * peers;
-    const most = 1.15 * (work + beats) + 200;
+    // Everybody tells everybody what its state looks like, at agreed slots.
+    const digests = (cluster.ids.length * peers * done.slots) / (config.limits.digestEverySlots ?? Infinity);
+    const most = 1.15 * (work + beats + digests) + 200;
     this.#judge.check(
       cluster.framesSent <= most,
       "message budget",

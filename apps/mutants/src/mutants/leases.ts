@@ -46,7 +46,7 @@ export const leaseMutants: readonly Mutant[] = [
       ),
       handlers(`core.lease.onGrant(from, message.nonce);`, `core.lease.onGrant(from, message.nonce, core.nowMs);`),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: unit("leases", "lasts from when it asked"),
   },
   {
     id: "lease-without-a-margin",

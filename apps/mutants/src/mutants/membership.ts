@@ -227,7 +227,7 @@ export const membershipMutants: readonly Mutant[] = [
         `const eligible = this.nowMs >= 0;`,
       ),
     ],
-    finder: { ...UNIT, test: "a learner never campaigns, however eager" },
+    finder: { ...UNIT, test: "a learner that hears a quorum of voters without a leader" },
   },
   {
     id: "promoted-before-it-caught-up",

@@ -47,7 +47,11 @@ export const storageMutants: readonly Mutant[] = [
     this.#lastWhole`,
       ),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 400 },
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/power-cut.test.ts",
+      test: "keeps every acknowledged write and refuses nothing falsely",
+    },
   },
   {
     id: "damage-taken-for-the-end",
