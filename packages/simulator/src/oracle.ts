@@ -230,7 +230,11 @@ export class Oracle {
     const written = (vote: Vote): boolean => {
       const isIt = (one: Vote | undefined): boolean =>
         one !== undefined && compareBallots(one.ballot, vote.ballot) === 0 && sameBytes(one.value, vote.value);
-      if (isIt(disk.votes.get(vote.slot))) return true;
+      const held = disk.votes.get(vote.slot);
+      if (isIt(held)) return true;
+      // The vote that took its place may be in what was lost.
+      if (vote.slot <= disk.forgotUpTo && held !== undefined && compareBallots(vote.ballot, held.ballot) < 0)
+        return true;
       return [...disk.underWay].some((write) => write.votes.some((one) => one.slot === vote.slot && isIt(one)));
     };
     for (const vote of found.votes) {
