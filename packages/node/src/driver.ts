@@ -202,6 +202,11 @@ export class Driver {
     return this.#loop.nowMs;
   }
 
+  /** The same, for `status`: never throws. */
+  get seenMs(): number {
+    return this.#loop.seenMs;
+  }
+
   get loopLagMs(): number {
     return this.#loop.lagMs;
   }

@@ -18,6 +18,7 @@ export class Loop {
   #cancelTimer: (() => void) | null = null;
   /** How late the timer was last. */
   lagMs = 0;
+  #seenMs = 0;
 
   constructor(options: LoopOptions) {
     this.#o = options;
@@ -28,7 +29,16 @@ export class Loop {
   }
 
   get nowMs(): number {
-    return this.orFail(() => this.#o.clock.now());
+    this.#seenMs = this.orFail(() => this.#o.clock.now());
+    return this.#seenMs;
+  }
+
+  /** For who only looks on: where the clock fails the node ends, but the caller gets the last time that was read. */
+  get seenMs(): number {
+    this.guarded(() => {
+      this.#seenMs = this.#o.clock.now();
+    });
+    return this.#seenMs;
   }
 
   start(): void {

@@ -89,14 +89,13 @@ export class Snapshots {
     this.#abandon?.(closedMeanwhile());
   }
 
-  status(): NodeSnapshotStatus {
-    const { replica, now } = this.#o;
-    const { snapshot, receiving } = replica.status();
+  status(nowMs: number): NodeSnapshotStatus {
+    const { snapshot, receiving } = this.#o.replica.status();
     const taking = this.#taking;
     return {
       index: snapshot?.index ?? 0,
       bytes: snapshot?.bytes ?? 0,
-      ageMs: this.#heldSinceMs === null || this.#stopped ? null : now() - this.#heldSinceMs,
+      ageMs: this.#heldSinceMs === null || this.#stopped ? null : nowMs - this.#heldSinceMs,
       taking: taking && { index: taking.index, bytes: taking.bytes },
       receiving: receiving && {
         index: receiving.snapshot.index,

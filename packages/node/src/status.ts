@@ -54,7 +54,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
     applied: machine.applied,
     commandsApplied: driver.commandsApplied,
     chainHash: machine.chainHash,
-    leaseLeftMs: replica.leaseUntilMs === null ? null : Math.max(0, replica.leaseUntilMs - driver.nowMs),
+    leaseLeftMs: replica.leaseUntilMs === null ? null : Math.max(0, replica.leaseUntilMs - driver.seenMs),
     openSlots: replica.openSlots,
     openBytes: replica.openBytes,
     windowSlots: replica.windowSlots,
@@ -72,7 +72,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
     peers: addressBook(membership, parts.addresses)
       .filter((member) => member.id !== id)
       .map((member) => peerOf(member, driver, replica)),
-    snapshot: driver.snapshots.status(),
+    snapshot: driver.snapshots.status(driver.seenMs),
     storage: { writes: driver.writing.count, lastWriteMs: driver.writing.lastMs },
   };
 }

@@ -57,6 +57,24 @@ describe("ports that do what they must not", () => {
     expect(ended).toEqual(["transport", "storage"]);
   });
 
+  it("a clock that throws while somebody looks ends the node, not who looks", async () => {
+    let broken = false;
+    const clock: Clock = {
+      ...systemClock(),
+      now: () => {
+        if (broken) throw new Error("no clock");
+        return systemClock().now();
+      },
+    };
+    const node = await createNode(options(clock));
+    await node.propose({ add: 1 });
+    await node.snapshot();
+    broken = true;
+    expect(node.status().id).toBe(1);
+    expect(node.status().state).toBe("failed");
+    await node.close();
+  });
+
   it("a logger that fails later is a logger that fails", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
