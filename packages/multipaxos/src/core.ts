@@ -169,9 +169,16 @@ export class Core {
       configurations: this.history,
       audience: () => this.membership.audience(this.log.chosenUpTo),
       inFlightBytesMax: settings.inFlightBytesMax,
+      thrifty: settings.thrifty ? (id, bytes) => this.#mayVote(id, bytes) : null,
       resendMs: settings.resendMs,
       log: this.log,
     });
+  }
+
+  /** Whether a thrifty leader may count on the vote of a member. */
+  #mayVote(id: NodeId, bytes: number): boolean {
+    const isThere = this.election.heard(this.nowMs).includes(id);
+    return isThere && this.flow.withheldFrom(id) === null && this.flow.admits(id, bytes);
   }
 
   /** The contiguous chosen prefix came to this slot. */

@@ -199,30 +199,42 @@ export function flushLeader(core: Core): void {
   const { ballot } = core.proposer;
   if (ballot === null || !core.leads) return;
   const news = core.outgoing.length > 0 || core.announcementDue;
-  const told = new Set<NodeId>();
-  for (const peer of sendOutgoing(core)) told.add(peer);
+  const { able, spared } = sendOutgoing(core);
+  const told = new Set(able);
   for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
-  const rest = core.others.filter((peer) => !told.has(peer));
+  // One that is left out of the votes hears only of what is chosen.
+  const rest = core.others.filter((peer) => !told.has(peer) && (core.announcementDue || !spared.has(peer)));
   if (news) core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   core.announcementDue = false;
 }
 
-/** New proposals, to all that have credit for them in the same messages. Returns who got them. */
-function sendOutgoing(core: Core): readonly NodeId[] {
-  const { flow, outgoing } = core;
+/**
+ * New proposals, to all that have credit for them in the same messages; from a thrifty leader, to a quorum of these. Returns who got them,
+ * and who did not need to.
+ */
+function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly spared: ReadonlySet<NodeId> } {
+  const { flow, outgoing, proposer } = core;
   const [first] = outgoing;
-  if (first === undefined) return [];
+  const spared = new Set<NodeId>();
+  if (first === undefined) return { able: [], spared };
   core.outgoing = [];
   const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
+  const takes = (peer: NodeId): boolean =>
+    flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length);
+  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.leavesOut(slot, peer));
+  if (core.others.every((peer) => isSpared(peer) || takes(peer))) {
+    for (const peer of core.others) if (isSpared(peer)) spared.add(peer);
+  } else proposer.widen(outgoing);
   const able: NodeId[] = [];
   for (const peer of core.others) {
-    if (flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length)) able.push(peer);
+    if (spared.has(peer)) continue;
+    if (takes(peer)) able.push(peer);
     else flow.withhold(peer, first.slot, bytes);
   }
-  if (able.length === 0) return able;
+  if (able.length === 0) return { able, spared };
   for (const accept of acceptsFor(core, outgoing)) core.send(able, accept, "bulk");
   for (const { slot, value } of outgoing) for (const peer of able) flow.sent(peer, slot, value.length);
-  return able;
+  return { able, spared };
 }
 
 /** What a peer had no credit for, as far as it has some now. What is chosen by now it fetches. */
@@ -250,7 +262,8 @@ export function resendOverdue(core: Core): void {
   // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
   queueProposals(core, core.proposer.recover(core.nowMs));
   const may = (id: NodeId): boolean => core.flow.mayProbe(id, core.nowMs);
-  for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+  for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+    if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
     for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");
   }

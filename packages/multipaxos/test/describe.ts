@@ -118,6 +118,8 @@ export function describeNotice(notice: Notice): string {
       return `is told that its change #${notice.sequence} is ${notice.refused ?? "proposed"}`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
+    case "widened":
+      return `asks everybody for s${notice.slot}`;
     case "quorumReadFellBack":
       return "asks the leader, since no quorum settled the read";
     case "leaseDropped":
