@@ -3,12 +3,14 @@ import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
 import { invariant } from "./invariant.js";
+import { countVotes, tellOwnVotes, voteBeforeSending } from "./learning-handlers.js";
 import { boundMs } from "./leases.js";
 import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
 import { ITEMS_MAX } from "./values.js";
+import type { WriteId } from "./writes.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
 export function campaign(core: Core): void {
@@ -124,9 +126,12 @@ export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
     core.reported(from, message.chosenUpTo);
     core.peerDurable.set(from, message.durableUpTo);
   }
-  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
+  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {
+    return countVotes(core, from, message.ballot, message.slots);
+  }
 
-  if (from !== core.me) {
+  if (from === core.me) tellOwnVotes(core, message);
+  else {
     core.flow.answered(from, message.slots.at(-1)?.[1] ?? 0);
     core.flow.credit(from, message.creditBytes, core.nowMs);
   }
@@ -167,17 +172,20 @@ function awaitLease(core: Core, leftMs: number): void {
 }
 
 /** Accepts for consecutive slots, cut where a frame would grow too large. */
-function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
+function acceptsFor(core: Core, proposals: readonly Proposal[]): { accept: Accept; after: WriteId }[] {
   const { ballot } = core.proposer;
-  const accepts: Accept[] = [];
+  const accepts: { accept: Accept; after: WriteId }[] = [];
   if (ballot === null) return accepts;
+  const voted = voteBeforeSending(core, proposals);
+  const after = voted ?? 0;
+  const facts = { ballot, chosenUpTo: core.log.chosenUpTo, ...(voted === null ? {} : { leaderVoted: true as const }) };
   let values: Uint8Array[] = [];
   let bytes = 0;
   let firstSlot: Slot = 0;
   const cut = (): void => {
     const packed = packNoops(values);
     if (values.length > 0) {
-      accepts.push({ kind: "accept", ballot, firstSlot, values: packed, chosenUpTo: core.log.chosenUpTo });
+      accepts.push({ accept: { kind: "accept", firstSlot, values: packed, ...facts }, after });
     }
     values = [];
     bytes = 0;
@@ -232,7 +240,7 @@ function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly 
     else flow.withhold(peer, first.slot, bytes);
   }
   if (able.length === 0) return { able, spared };
-  for (const accept of acceptsFor(core, outgoing)) core.send(able, accept, "bulk");
+  for (const { accept, after } of acceptsFor(core, outgoing)) core.send(able, accept, "bulk", after);
   for (const { slot, value } of outgoing) for (const peer of able) flow.sent(peer, slot, value.length);
   return { able, spared };
 }
@@ -252,7 +260,7 @@ function sendWithheld(core: Core, peer: NodeId): boolean {
     proposals.push({ slot, value });
   }
   flow.goOnFrom(peer, slot < proposer.next ? slot : null);
-  for (const accept of acceptsFor(core, proposals)) core.send(peer, accept, "bulk");
+  for (const { accept, after } of acceptsFor(core, proposals)) core.send(peer, accept, "bulk", after);
   return proposals.length > 0;
 }
 
@@ -265,6 +273,6 @@ export function resendOverdue(core: Core): void {
   for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
     if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
-    for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");
+    for (const { accept, after } of acceptsFor(core, proposals)) core.send(others, accept, "bulk", after);
   }
 }

@@ -2,6 +2,7 @@ import type {
   Clock,
   Codec,
   Configuration,
+  Learning,
   LeaseTerms,
   Logger,
   Member,
@@ -39,6 +40,11 @@ export interface ClusterOptions {
    * Used only when the store is formatted.
    */
   readonly lease?: LeaseTerms;
+  /**
+   * How members learn what is chosen before the leader says so: `"allToAll"` costs messages and saves the others a delay, `"onAccept"` saves it
+   * where two votes decide (three servers). By default the leader says it. Used only when the store is formatted.
+   */
+  readonly learning?: Learning;
 }
 
 /** A node that is no founder. The log says what it is; until then it follows and counts nowhere. */

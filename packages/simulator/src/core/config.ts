@@ -267,8 +267,11 @@ export function drawCoreConfig(
 
 /** What a cluster may be told to do otherwise than by default, in the profiles that vary everything. */
 function drawOptions(profile: CoreProfile, config: CoreConfig, random: SeededRandom): CoreConfig {
-  if (profile !== "flexible" && profile !== "swarm" && profile !== "members") return config;
-  return { ...config, settings: { ...config.settings, thrifty: random.chance(0.4) } };
+  if (profile === "short") return config;
+  const learning = random.pick([undefined, undefined, "allToAll", "onAccept"] as const);
+  const configuration = learning === undefined ? config.configuration : { ...config.configuration, learning };
+  const varied = profile === "flexible" || profile === "swarm" || profile === "members";
+  return { ...config, configuration, settings: { ...config.settings, thrifty: varied && random.chance(0.4) } };
 }
 
 function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {
