@@ -1,4 +1,4 @@
-import type { BeatFacts, ChangeRefusal, Envelope, Message } from "@synod/multipaxos";
+import type { Accept, BeatFacts, ChangeRefusal, Envelope, Message } from "@synod/multipaxos";
 import { malformed } from "./errors.js";
 import { ballot, bytes, flag, list, orNull, positive, ranges, text, tuple, uint, values, votes } from "./fields.js";
 import { HEADER_LENGTH, KINDS, OUTCOMES, REFUSALS } from "./kinds.js";
@@ -29,6 +29,21 @@ export function read(value: unknown, layout: Layout): Envelope {
   };
 }
 
+function readAccept(fields: readonly unknown[]): Accept {
+  const [b, first, chosenUpTo] = fields;
+  const firstSlot = positive(first, "firstSlot");
+  const voted = fields.length > 4;
+  if (voted && !flag(fields[3], "leaderVoted")) throw malformed("leaderVoted is left out where it is not so");
+  return {
+    kind: "accept",
+    ballot: ballot(b, "ballot"),
+    firstSlot,
+    values: values(fields.at(-1), firstSlot),
+    chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
+    ...(voted ? { leaderVoted: true } : {}),
+  };
+}
+
 function readMessage(kind: Message["kind"], array: readonly unknown[]): Message {
   const fields = (count: number): readonly unknown[] => tuple(array, HEADER_LENGTH + count, kind).slice(HEADER_LENGTH);
   switch (kind) {
@@ -38,17 +53,8 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
     }
     case "promise":
       return readPromise(fields(6));
-    case "accept": {
-      const [b, first, chosenUpTo, all] = fields(4);
-      const firstSlot = positive(first, "firstSlot");
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        firstSlot,
-        values: values(all, firstSlot),
-        chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
-      };
-    }
+    case "accept":
+      return readAccept(array.length === HEADER_LENGTH + 5 ? fields(5) : fields(4));
     case "accepted": {
       const [b, chosenUpTo, durableUpTo, applied, slots, creditBytes] = fields(6);
       return {

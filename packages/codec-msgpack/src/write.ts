@@ -35,7 +35,10 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     }
     case "accept":
-      to.push(pair(m.ballot), m.firstSlot, m.chosenUpTo, NONE);
+      to.push(pair(m.ballot), m.firstSlot, m.chosenUpTo);
+      // Clusters in which nobody makes use of it have it in no frame.
+      if (m.leaderVoted === true) to.push(true);
+      to.push(NONE);
       return;
     case "accepted":
       to.push(pair(m.ballot), m.chosenUpTo, m.durableUpTo, m.applied, m.slots, m.creditBytes);

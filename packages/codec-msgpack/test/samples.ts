@@ -48,6 +48,14 @@ export const messages: Readonly<Record<string, Message>> = {
     snapshotIndex: 0,
   },
   accept: { kind: "accept", ballot, firstSlot: 301, values: [body, Uint8Array.of(0)], chosenUpTo: 300 },
+  "accept-voted": {
+    kind: "accept",
+    ballot,
+    firstSlot: 301,
+    values: [body, Uint8Array.of(0)],
+    chosenUpTo: 300,
+    leaderVoted: true,
+  },
   "accept-lengths": {
     kind: "accept",
     ballot,

@@ -45,6 +45,13 @@ export interface LeaseTerms {
   readonly driftPercent: number;
 }
 
+/**
+ * How members learn what is chosen before the leader says so. `allToAll`: who votes tells everybody, and each counts for itself.
+ * `onAccept`: the leader flushes its own vote before it sends the value, so that a member whose vote makes a phase-2 quorum with the
+ * leader's (each of three servers, say) knows the value as chosen once its own vote is flushed.
+ */
+export type Learning = "allToAll" | "onAccept";
+
 /** Who votes on a range of slots. Part of the replicated state: no node sets it for itself. */
 export interface Configuration {
   /** 1 for the founders; grows by one with each change. */
@@ -55,4 +62,6 @@ export interface Configuration {
   readonly quorum: QuorumSpec;
   /** Leader leases; off if left out. */
   readonly lease?: LeaseTerms;
+  /** By default members learn from the leader what is chosen. */
+  readonly learning?: Learning;
 }

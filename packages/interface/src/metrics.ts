@@ -76,6 +76,7 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
     "1",
     "Reads whose lease ended before the answer, so that a round proved them",
   ),
+  synod_thrifty_widened_total: counter("1", "Times that a thrifty leader asked a voter that it had left out"),
   synod_quorum_reads_fell_back_total: counter("1", "Times that reads by quorum had to ask the leader"),
   synod_reads_waiting: gauge("1", "Linearizable reads under way at this node"),
   synod_busy_total: counter("1", "Calls refused with Busy, and forwarded batches refused by this leader", "what"),

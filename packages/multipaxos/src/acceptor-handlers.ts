@@ -1,6 +1,7 @@
 import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
+import { countVotes, learnCounted, ownVotes, votesGoTo } from "./learning-handlers.js";
 import { unpackNoops } from "./noop-range.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
 import { ITEMS_MAX, PAGE_BYTES_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
@@ -89,6 +90,7 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   core.reported(from, message.chosenUpTo);
   core.announced(ballot, message.chosenUpTo);
   sendAccepted(core, from, ballot, slots, after);
+  if (message.leaderVoted === true) countVotes(core, from, ballot, [[firstSlot, firstSlot + values.length - 1]]);
 }
 
 /** The write that the vote waits for, or null if this acceptor does not vote because the slot is chosen here. */
@@ -98,6 +100,7 @@ function voteFor(core: Core, ballot: Ballot, slot: Slot, value: Uint8Array): Wri
   const outcome = core.acceptor.accept(ballot, slot, value);
   if (outcome.kind !== "voted") return null;
   core.log.voted({ slot, ballot, value });
+  learnCounted(core, slot);
   return outcome.after;
 }
 
@@ -114,7 +117,8 @@ function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly Sl
   core.creditTold = Math.min(core.creditTold, creditBytes);
   if (creditBytes === 0) core.creditRepeats = 0;
   const message = { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes } as const;
-  core.send(to, message, "control", after);
+  core.send([to, ...votesGoTo(core, slots).filter((id) => id !== to)], message, "control", after);
+  ownVotes(core, message, core.writes.wait(after));
 }
 
 /** A leader that was told that nothing more can be taken in waits for this word, even if others went out since: that one may come last. */

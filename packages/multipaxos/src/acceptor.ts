@@ -81,6 +81,13 @@ export class Acceptor {
     return this.#votes.get(slot);
   }
 
+  /** What the vote in this ballot waits for to be on disk; null if there is no such vote. */
+  voteWrite(slot: Slot, ballot: Ballot | null): WriteId | null {
+    const vote = this.#votes.get(slot);
+    if (vote === undefined || compareBallots(vote.ballot, ballot) !== 0) return null;
+    return this.#writes.wait(vote.write);
+  }
+
   /** Phase 1a. A repeated Prepare of the promised ballot is answered again. */
   prepare(ballot: Ballot): PrepareOutcome {
     if (before(ballot, this.#promised)) return { kind: "rejected" };

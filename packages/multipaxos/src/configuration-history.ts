@@ -4,10 +4,10 @@ import { malformed, Reader, Writer } from "./bytes.js";
 import {
   checkConfiguration,
   checkVersion,
-  CONFIGURATION_VERSION,
   type ConfigurationValue,
   decodeConfigurationValue,
   readConfiguration,
+  versionOf,
   writeConfiguration,
 } from "./configuration-value.js";
 import { invariant } from "./invariant.js";
@@ -173,7 +173,8 @@ export class ConfigurationHistory {
     const known = this.#entries.filter((entry) => entry.slot <= index).slice(-KEPT_IN_SNAPSHOT);
     invariant(known.length > 0, "the history reaches back to where the state is", () => ({ index }));
     const writer = new Writer();
-    writer.byte(CONFIGURATION_VERSION);
+    const version = Math.max(...known.map(({ configuration }) => versionOf(configuration)));
+    writer.byte(version);
     writer.varint(known.length);
     for (const { epoch, slot, from, configuration, retired, changeId } of known) {
       writer.varint(epoch);
@@ -182,7 +183,7 @@ export class ConfigurationHistory {
       writer.text(changeId);
       writer.varint(retired.length);
       for (const id of retired) writer.varint(id);
-      writeConfiguration(writer, configuration);
+      writeConfiguration(writer, configuration, version);
     }
     return writer.done();
   }
@@ -203,7 +204,8 @@ export class ConfigurationHistory {
 
 function decodeHistory(head: Uint8Array): Governing[] {
   const reader = new Reader(head, "a configuration history");
-  checkVersion(reader.byte());
+  const version = reader.byte();
+  checkVersion(version);
   const entries: Governing[] = [];
   for (let left = reader.count(KEPT_IN_SNAPSHOT); left > 0; left--) {
     const epoch = reader.varint();
@@ -211,7 +213,7 @@ function decodeHistory(head: Uint8Array): Governing[] {
     const from = reader.varint();
     const changeId = reader.text();
     const retired = Array.from({ length: reader.count(RETIRED_MAX) }, () => reader.varint());
-    const configuration = readConfiguration(reader, epoch);
+    const configuration = readConfiguration(reader, epoch, version);
     const before = entries.at(-1);
     const follows = before === undefined || (epoch === before.epoch + 1 && slot >= before.from && from > slot);
     if (epoch < 1 || !follows) throw malformed("a configuration history is out of order");

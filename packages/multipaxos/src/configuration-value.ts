@@ -1,6 +1,7 @@
 import { quorumSystem, type QuorumSystem } from "@synod/paxos";
 import {
   type Configuration,
+  type Learning,
   type LeaseTerms,
   type Member,
   type NodeId,
@@ -10,8 +11,8 @@ import {
 import { malformed, Reader, Writer } from "./bytes.js";
 import { VALUE_CONFIGURATION } from "./values.js";
 
-/** Layout of configurations, in the log and in snapshots. */
-const VERSION = 1;
+/** Newest layout of configurations, in the log and in snapshots. */
+const VERSION = 2;
 /** Members of one configuration, learners included. */
 export const MEMBERS_MAX = 128;
 /** Widest window. Everything that waits for one to pass (a change of members) takes that many slots. */
@@ -19,6 +20,8 @@ export const ALPHA_MAX: number = 2 ** 20;
 
 const ROLES = ["voter", "learner", "joining"] as const;
 const QUORUMS = ["majority", "sizes", "grid", "weights"] as const;
+/** Number in layout 2 = index + 1; 0 stands for none. */
+const LEARNING: readonly Learning[] = ["allToAll", "onAccept"];
 
 /** A change of the configuration, as it stands in the log. */
 export interface ConfigurationValue {
@@ -55,6 +58,10 @@ export function checkConfiguration(configuration: Configuration): QuorumSystem {
     ids.add(id);
   }
   checkLease(configuration.lease);
+  const { learning } = configuration;
+  if (learning !== undefined && !LEARNING.includes(learning)) {
+    throw invalid(`learning must be one of ${LEARNING.join(", ")}, not ${String(learning)}`);
+  }
   return quorumSystem(quorum, votersOf(configuration));
 }
 
@@ -79,10 +86,11 @@ function checkLease(lease: LeaseTerms | undefined): void {
 export function encodeConfigurationValue({ stamp, changeId, configuration }: ConfigurationValue): Uint8Array {
   const writer = new Writer();
   writer.byte(VALUE_CONFIGURATION);
-  writer.byte(VERSION);
+  const version = versionOf(configuration);
+  writer.byte(version);
   writer.varint(stamp);
   writer.text(changeId);
-  writeConfiguration(writer, configuration);
+  writeConfiguration(writer, configuration, version);
   return writer.done();
 }
 
@@ -92,27 +100,32 @@ export function encodeConfigurationValue({ stamp, changeId, configuration }: Con
 export function decodeConfigurationValue(value: Uint8Array): ConfigurationValue {
   const reader = new Reader(value, "a configuration value");
   if (reader.byte() !== VALUE_CONFIGURATION) throw malformed("this is no configuration value");
-  checkVersion(reader.byte());
+  const version = reader.byte();
+  checkVersion(version);
   const stamp = reader.varint();
   if (stamp === Number.MAX_SAFE_INTEGER) throw malformed("the epochs are used up");
   const changeId = reader.text();
-  const configuration = readConfiguration(reader, stamp + 1);
+  const configuration = readConfiguration(reader, stamp + 1, version);
   reader.end();
   return { stamp, changeId, configuration };
 }
 
 export function checkVersion(version: number): void {
-  if (version === VERSION) return;
+  if (version === 1 || version === VERSION) return;
   throw new SynodError(
     "VersionUnsupported",
-    `a configuration has layout version ${version}, this release reads version ${VERSION}: run a newer release`,
+    `a configuration has layout version ${version}, this release reads versions 1 to ${VERSION}: run a newer release`,
   );
 }
 
-export { VERSION as CONFIGURATION_VERSION };
+/** The oldest layout that can say it, so that a cluster which does without what is new stays as it was, byte by byte. */
+export function versionOf({ learning }: Configuration): number {
+  return learning === undefined ? 1 : 2;
+}
 
 /** Everything but the epoch. */
-export function writeConfiguration(writer: Writer, { members, alpha, quorum, lease }: Configuration): void {
+export function writeConfiguration(writer: Writer, configuration: Configuration, version: number): void {
+  const { members, alpha, quorum, lease, learning } = configuration;
   writer.varint(alpha);
   writer.varint(members.length);
   for (const { id, name, address, role, storeId, replaces } of members) {
@@ -128,6 +141,7 @@ export function writeConfiguration(writer: Writer, { members, alpha, quorum, lea
   // 0 stands for no leases.
   writer.varint(lease?.durationMs ?? 0);
   if (lease !== undefined) writer.text(String(lease.driftPercent));
+  if (version > 1) writer.byte(learning === undefined ? 0 : LEARNING.indexOf(learning) + 1);
 }
 
 function writeQuorum(writer: Writer, quorum: QuorumSpec): void {
@@ -157,13 +171,28 @@ function writeQuorum(writer: Writer, quorum: QuorumSpec): void {
   }
 }
 
-export function readConfiguration(reader: Reader, epoch: number): Configuration {
+export function readConfiguration(reader: Reader, epoch: number, version: number): Configuration {
   const alpha = reader.varint();
   const members = times(reader.count(MEMBERS_MAX), () => readMember(reader));
   const quorum = readQuorum(reader);
   const durationMs = reader.varint();
-  if (durationMs === 0) return { epoch, members, alpha, quorum };
-  return { epoch, members, alpha, quorum, lease: { durationMs, driftPercent: Number(reader.text()) } };
+  const lease = durationMs === 0 ? null : { durationMs, driftPercent: Number(reader.text()) };
+  const learning = version > 1 ? readLearning(reader.byte()) : null;
+  return {
+    epoch,
+    members,
+    alpha,
+    quorum,
+    ...(lease === null ? {} : { lease }),
+    ...(learning === null ? {} : { learning }),
+  };
+}
+
+function readLearning(number: number): Learning | null {
+  if (number === 0) return null;
+  const learning = LEARNING[number - 1];
+  if (learning === undefined) throw malformed("members learn in an unknown way");
+  return learning;
 }
 
 function readMember(reader: Reader): Member {

@@ -22,6 +22,7 @@ import { SnapshotFetch } from "./snapshot-fetch.js";
 import type { Transfer } from "./transfer.js";
 import { type Summons, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
+import { VoteCounts } from "./vote-counts.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
 export interface CoreStart {
@@ -56,6 +57,7 @@ export class Core {
   readonly reads: ReadRounds = new ReadRounds();
   readonly asks: ReadAsks = new ReadAsks();
   readonly quorumReads: QuorumReads = new QuorumReads();
+  readonly voteCounts: VoteCounts = new VoteCounts();
   /** The lease of this node as a leader, and what it granted to leaders. */
   readonly lease: Lease = new Lease();
   readonly grantor: Grantor;
@@ -169,13 +171,21 @@ export class Core {
       configurations: this.history,
       audience: () => this.membership.audience(this.log.chosenUpTo),
       inFlightBytesMax: settings.inFlightBytesMax,
+      thrifty: settings.thrifty ? (id, bytes) => this.#mayVote(id, bytes) : null,
       resendMs: settings.resendMs,
       log: this.log,
     });
   }
 
+  /** Whether a thrifty leader may count on the vote of a member. */
+  #mayVote(id: NodeId, bytes: number): boolean {
+    const isThere = this.election.heard(this.nowMs).includes(id);
+    return isThere && this.flow.withheldFrom(id) === null && this.flow.admits(id, bytes);
+  }
+
   /** The contiguous chosen prefix came to this slot. */
   #advanced(slot: Slot, value: Uint8Array): void {
+    this.voteCounts.settled(slot);
     const applied = this.history.apply(slot, value);
     if (applied?.kind === "void") this.notice({ kind: "changeVoid", slot, reason: applied.reason });
     if (slot === this.history.last.from - 1) this.writes.requireMark(slot);

@@ -69,6 +69,8 @@ export type Notice =
   | { readonly kind: "leader"; readonly ballot: Ballot | null }
   /** A read without a leader found no quorum, or waits for a slot that nobody settles: the leader is asked. */
   | { readonly kind: "quorumReadFellBack" }
+  /** A thrifty leader asks for the votes that it could do without, from this slot on: a member of the quorum is silent. */
+  | { readonly kind: "widened"; readonly slot: Slot }
   /** This leader no longer trusts its lease, or gave it back. */
   | { readonly kind: "leaseDropped"; readonly reason: string }
   /** What is wrong with this node's disk or event loop has changed; null: nothing any more. */

@@ -3,6 +3,7 @@ import type { Ballot, NodeId } from "@synod/interface";
 import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
+import { readIndex } from "./learning-handlers.js";
 import { boundMs, heldMs } from "./leases.js";
 import type { LeaseAsk, LeaseGrant, LeaseRelease } from "./messages.js";
 import { isHandingOver } from "./transfer.js";
@@ -15,7 +16,11 @@ export function leaseUntilMs(core: Core): number | null {
   const { leaseTerms: terms, lease, nowMs } = core;
   if (terms === null || !core.leads || core.proposer.recovering || core.applied < core.proposer.barrier) return null;
   const termMs = heldMs(terms);
-  const untilMs = lease.untilMs(core.quorumsAt(core.log.chosenUpTo + 1), termMs);
+  const index = readIndex(core);
+  if (index >= core.history.knownUpTo(core.log.chosenUpTo)) return null;
+  // Of every configuration that decides up to the slot after the index: one, unless members learn for themselves.
+  const deciding = core.history.from(core.log.chosenUpTo + 1).filter(({ from }, i) => i === 0 || from <= index + 1);
+  const untilMs = Math.min(...deciding.map(({ quorums }) => lease.untilMs(quorums, termMs)));
   if (untilMs <= nowMs) return null;
   invariant(untilMs <= lease.lastSentAtMs + termMs, "a lease is counted from when it was asked for", () => ({
     untilMs,

@@ -51,6 +51,8 @@ function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   const { last } = core.history;
   // What was granted for one time must not be counted by another.
   if (!sameLease(next.lease, last.configuration.lease)) return "invalid";
+  // Reads and leases go by one way of learning or the other.
+  if (next.learning !== last.configuration.learning) return "invalid";
   if (next.members.some(({ id }) => last.retired.includes(id))) return "retiredId";
   try {
     checkConfiguration(next);

@@ -30,6 +30,8 @@ export interface Accept {
   readonly firstSlot: Slot;
   readonly values: readonly Uint8Array[];
   readonly chosenUpTo: Slot;
+  /** The sender's own votes for these values are on its disk. */
+  readonly leaderVoted?: true;
 }
 
 /** Phase 2b: durable votes. An empty `slots` with a `chosenUpTo` says "already chosen here". */

@@ -3,12 +3,14 @@ import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
 import { invariant } from "./invariant.js";
+import { countVotes, tellOwnVotes, voteBeforeSending } from "./learning-handlers.js";
 import { boundMs } from "./leases.js";
 import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./proposer.js";
 import { ITEMS_MAX } from "./values.js";
+import type { WriteId } from "./writes.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
 export function campaign(core: Core): void {
@@ -124,9 +126,12 @@ export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
     core.reported(from, message.chosenUpTo);
     core.peerDurable.set(from, message.durableUpTo);
   }
-  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;
+  if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {
+    return countVotes(core, from, message.ballot, message.slots);
+  }
 
-  if (from !== core.me) {
+  if (from === core.me) tellOwnVotes(core, message);
+  else {
     core.flow.answered(from, message.slots.at(-1)?.[1] ?? 0);
     core.flow.credit(from, message.creditBytes, core.nowMs);
   }
@@ -167,17 +172,20 @@ function awaitLease(core: Core, leftMs: number): void {
 }
 
 /** Accepts for consecutive slots, cut where a frame would grow too large. */
-function acceptsFor(core: Core, proposals: readonly Proposal[]): Accept[] {
+function acceptsFor(core: Core, proposals: readonly Proposal[]): { accept: Accept; after: WriteId }[] {
   const { ballot } = core.proposer;
-  const accepts: Accept[] = [];
+  const accepts: { accept: Accept; after: WriteId }[] = [];
   if (ballot === null) return accepts;
+  const voted = voteBeforeSending(core, proposals);
+  const after = voted ?? 0;
+  const facts = { ballot, chosenUpTo: core.log.chosenUpTo, ...(voted === null ? {} : { leaderVoted: true as const }) };
   let values: Uint8Array[] = [];
   let bytes = 0;
   let firstSlot: Slot = 0;
   const cut = (): void => {
     const packed = packNoops(values);
     if (values.length > 0) {
-      accepts.push({ kind: "accept", ballot, firstSlot, values: packed, chosenUpTo: core.log.chosenUpTo });
+      accepts.push({ accept: { kind: "accept", firstSlot, values: packed, ...facts }, after });
     }
     values = [];
     bytes = 0;
@@ -199,30 +207,42 @@ export function flushLeader(core: Core): void {
   const { ballot } = core.proposer;
   if (ballot === null || !core.leads) return;
   const news = core.outgoing.length > 0 || core.announcementDue;
-  const told = new Set<NodeId>();
-  for (const peer of sendOutgoing(core)) told.add(peer);
+  const { able, spared } = sendOutgoing(core);
+  const told = new Set(able);
   for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
-  const rest = core.others.filter((peer) => !told.has(peer));
+  // One that is left out of the votes hears only of what is chosen.
+  const rest = core.others.filter((peer) => !told.has(peer) && (core.announcementDue || !spared.has(peer)));
   if (news) core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   core.announcementDue = false;
 }
 
-/** New proposals, to all that have credit for them in the same messages. Returns who got them. */
-function sendOutgoing(core: Core): readonly NodeId[] {
-  const { flow, outgoing } = core;
+/**
+ * New proposals, to all that have credit for them in the same messages; from a thrifty leader, to a quorum of these. Returns who got them,
+ * and who did not need to.
+ */
+function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly spared: ReadonlySet<NodeId> } {
+  const { flow, outgoing, proposer } = core;
   const [first] = outgoing;
-  if (first === undefined) return [];
+  const spared = new Set<NodeId>();
+  if (first === undefined) return { able: [], spared };
   core.outgoing = [];
   const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
+  const takes = (peer: NodeId): boolean =>
+    flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length);
+  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.leavesOut(slot, peer));
+  if (core.others.every((peer) => isSpared(peer) || takes(peer))) {
+    for (const peer of core.others) if (isSpared(peer)) spared.add(peer);
+  } else proposer.widen(outgoing);
   const able: NodeId[] = [];
   for (const peer of core.others) {
-    if (flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length)) able.push(peer);
+    if (spared.has(peer)) continue;
+    if (takes(peer)) able.push(peer);
     else flow.withhold(peer, first.slot, bytes);
   }
-  if (able.length === 0) return able;
-  for (const accept of acceptsFor(core, outgoing)) core.send(able, accept, "bulk");
+  if (able.length === 0) return { able, spared };
+  for (const { accept, after } of acceptsFor(core, outgoing)) core.send(able, accept, "bulk", after);
   for (const { slot, value } of outgoing) for (const peer of able) flow.sent(peer, slot, value.length);
-  return able;
+  return { able, spared };
 }
 
 /** What a peer had no credit for, as far as it has some now. What is chosen by now it fetches. */
@@ -240,7 +260,7 @@ function sendWithheld(core: Core, peer: NodeId): boolean {
     proposals.push({ slot, value });
   }
   flow.goOnFrom(peer, slot < proposer.next ? slot : null);
-  for (const accept of acceptsFor(core, proposals)) core.send(peer, accept, "bulk");
+  for (const { accept, after } of acceptsFor(core, proposals)) core.send(peer, accept, "bulk", after);
   return proposals.length > 0;
 }
 
@@ -250,8 +270,9 @@ export function resendOverdue(core: Core): void {
   // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
   queueProposals(core, core.proposer.recover(core.nowMs));
   const may = (id: NodeId): boolean => core.flow.mayProbe(id, core.nowMs);
-  for (const { to, proposals } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+  for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+    if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
-    for (const accept of acceptsFor(core, proposals)) core.send(others, accept, "bulk");
+    for (const { accept, after } of acceptsFor(core, proposals)) core.send(others, accept, "bulk", after);
   }
 }

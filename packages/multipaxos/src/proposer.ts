@@ -4,6 +4,7 @@ import type { ConfigurationHistory, Governing } from "./configuration-history.js
 import { invariant } from "./invariant.js";
 import type { ChosenLog } from "./log.js";
 import type { Promise1b, SlotRange } from "./messages.js";
+import { thriftyQuorum } from "./thrift.js";
 import { NOOP, sameValue } from "./values.js";
 import { VoteTimes } from "./vote-times.js";
 
@@ -19,6 +20,8 @@ export interface Proposal {
 export interface Resend {
   readonly to: readonly NodeId[];
   readonly proposals: readonly Proposal[];
+  /** The first that was left out so far, if any was. */
+  readonly widened: Slot | null;
 }
 
 interface Open {
@@ -27,6 +30,8 @@ interface Open {
   readonly quorums: QuorumSystem;
   readonly voters: Set<NodeId>;
   readonly sentAtMs: number;
+  /** Voters that are to vote; the others were not sent the value. Null: everybody was. */
+  first: ReadonlySet<NodeId> | null;
 }
 
 /** What a proposer asks the history of configurations. */
@@ -46,6 +51,8 @@ export interface ProposerOptions {
   readonly configurations: Configurations;
   /** To whom values are sent, this node included: members that count, and others that only follow the log. */
   readonly audience: () => readonly NodeId[];
+  /** Where the leader is thrifty: whether a member is there and has room for so many bytes. */
+  readonly thrifty?: ((id: NodeId, bytes: number) => boolean) | null;
   readonly inFlightBytesMax: number;
   /** Least wait before an unanswered Accept is sent again. */
   readonly resendMs: number;
@@ -82,6 +89,8 @@ export class Proposer {
   /** By slot, ascending. */
   #open = new Map<Slot, Open>();
   #openBytes = 0;
+  /** Slots up to here went to everybody after all: a member of the quorum was silent. */
+  #widenedUpTo: Slot = 0;
   readonly #times: VoteTimes;
 
   constructor(options: ProposerOptions) {
@@ -153,6 +162,7 @@ export class Proposer {
     this.#reported = new Map();
     this.#open = new Map();
     this.#openBytes = 0;
+    this.#widenedUpTo = 0;
     this.#times.forgetAll();
     this.#base = 0;
     this.#barrier = 0;
@@ -363,10 +373,33 @@ export class Proposer {
     }));
     this.#next++;
     const { quorums } = this.#options.configurations.at(slot);
-    this.#open.set(slot, { value, quorums, voters: new Set(), sentAtMs: nowMs });
-    for (const id of this.#options.audience()) this.#times.sent(id, slot, nowMs);
+    const first = this.#firstVoters(quorums, value.length);
+    this.#open.set(slot, { value, quorums, voters: new Set(), sentAtMs: nowMs, first });
+    for (const id of this.#options.audience()) if (!leavesOut(first, quorums, id)) this.#times.sent(id, slot, nowMs);
     this.#openBytes += value.length;
     return { slot, value };
+  }
+
+  /** Whom a thrifty leader asks for votes; null: everybody. While a slot waits for those that were left out, all are asked for the next. */
+  #firstVoters(quorums: QuorumSystem, bytes: number): ReadonlySet<NodeId> | null {
+    const { thrifty, me } = this.#options;
+    if (!thrifty || this.lowestOpen() <= this.#widenedUpTo) return null;
+    const able = quorums.members.filter((id) => id !== me && thrifty(id, bytes));
+    return thriftyQuorum(quorums, me, this.#times.fastestFirst(able));
+  }
+
+  /** Whether a voter is not to be sent the value of an open slot, as others are enough. */
+  leavesOut(slot: Slot, id: NodeId): boolean {
+    const open = this.#open.get(slot);
+    return open !== undefined && leavesOut(open.first, open.quorums, id);
+  }
+
+  /** These slots go to everybody after all. */
+  widen(proposals: readonly Proposal[]): void {
+    for (const { slot } of proposals) {
+      const open = this.#open.get(slot);
+      if (open !== undefined) open.first = null;
+    }
   }
 
   /** Votes of one member in the present ballot. Returns what became chosen, by slot. */
@@ -419,20 +452,35 @@ export class Proposer {
     for (const id of this.#options.audience()) {
       const waitMs = this.#times.dueAfterMs(id, nowMs);
       if (waitMs === null || !may(id)) continue;
-      const proposals = this.#unvoted(id, nowMs - waitMs, bytesMax);
+      const proposals = this.#unvoted(id, nowMs, waitMs, bytesMax);
       const last = proposals.at(-1);
       if (last === undefined) continue;
+      const widened = proposals.find(({ slot }) => this.leavesOut(slot, id))?.slot ?? null;
+      if (widened !== null) {
+        this.#times.sent(id, widened, nowMs);
+        this.#widenedUpTo = Math.max(this.#widenedUpTo, last.slot);
+      }
       this.#times.sentAgain(id, last.slot, nowMs);
-      resends.push({ to: [id], proposals });
+      resends.push({ to: [id], proposals, widened });
     }
+    for (const { proposals, widened } of resends) if (widened !== null) this.widen(proposals);
     return resends;
   }
 
-  #unvoted(id: NodeId, sentUpToMs: number, bytesMax: number): Proposal[] {
+  /** One that was left out is asked when those that were not had as long as they take. */
+  #patienceMs(id: NodeId, { first, quorums }: Open): number {
+    if (!leavesOut(first, quorums, id)) return 0;
+    return Math.max(0, ...[...(first ?? [])].map((other) => this.#times.patienceMs(other)));
+  }
+
+  #unvoted(id: NodeId, nowMs: number, waitMs: number, bytesMax: number): Proposal[] {
     const proposals: Proposal[] = [];
     let bytes = 0;
-    for (const [slot, { value, voters, sentAtMs }] of this.#open) {
-      if (sentAtMs > sentUpToMs || (bytes > 0 && bytes + value.length > bytesMax)) break;
+    for (const [slot, open] of this.#open) {
+      const { value, voters, sentAtMs } = open;
+      const sinceMs = nowMs - sentAtMs;
+      if (sinceMs < waitMs || sinceMs < this.#patienceMs(id, open)) break;
+      if (bytes > 0 && bytes + value.length > bytesMax) break;
       if (voters.has(id)) continue;
       bytes += value.length;
       proposals.push({ slot, value });
@@ -445,4 +493,9 @@ export class Proposer {
     for (const slot of this.#open.keys()) return slot;
     return this.#next;
   }
+}
+
+function leavesOut(first: ReadonlySet<NodeId> | null, quorums: QuorumSystem, id: NodeId): boolean {
+  // Who has no vote follows the log by what it is sent.
+  return first !== null && !first.has(id) && quorums.members.includes(id);
 }

@@ -4,13 +4,15 @@ import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import type { ReadVia } from "./effects.js";
 import { leaseUntilMs } from "./lease-handlers.js";
+import { learnsEarly, readIndex } from "./learning-handlers.js";
 import type { Confirm, ConfirmReply, ReadIndexAsk, ReadIndexReply } from "./messages.js";
 
 /** A caller of this node wants to read. */
 export function onLocalRead(core: Core, token: number, via: Exclude<ReadVia, "quorum"> = "leader"): void {
   const untilMs = via === "leader" ? leaseUntilMs(core) : null;
   if (untilMs !== null) {
-    core.readsReady.push({ tokens: [token], index: core.log.chosenUpTo, via: "lease", untilMs });
+    core.reads.settleLater({ kind: "local", token }, readIndex(core));
+    settleReads(core);
     return;
   }
   if (core.leads) core.reads.add({ kind: "local", token });
@@ -25,8 +27,10 @@ export function onLocalRead(core: Core, token: number, via: Exclude<ReadVia, "qu
 export function startReads(core: Core): void {
   const { ballot, barrier } = core.proposer;
   if (core.leads && ballot !== null) {
+    settleReads(core);
     if (core.proposer.recovering || core.applied < barrier) return;
-    const index = core.log.chosenUpTo;
+    const index = readIndex(core);
+    if (index >= core.history.knownUpTo(core.log.chosenUpTo)) return;
     const round = core.reads.start(index, core.quorumsAt(index + 1), core.nowMs);
     if (round === null) return;
     const { nonce } = round;
@@ -41,24 +45,34 @@ export function startReads(core: Core): void {
   if (ask !== null) sendAsk(core, ask);
 }
 
+/** Whether reads wait for room in the window: the configuration of the slot after the last one proposed is not known yet. */
+export function readsNeedRoom(core: Core): boolean {
+  return core.leads && core.reads.waits && !core.reads.roundUnderWay && learnsEarly(core);
+}
+
 function sendAsk(core: Core, { to, nonce }: { to: NodeId; nonce: number }): void {
   core.send(to, { kind: "readIndexAsk", bootId: core.bootId, nonce }, "control");
 }
 
 function confirmed(core: Core, from: NodeId, nonce: number): void {
-  const done = core.reads.onConfirm(from, nonce);
-  if (done === null) return;
-  const { index } = done;
-  const tokens: number[] = [];
-  for (const reader of done.readers) {
-    if (reader.kind === "local") tokens.push(reader.token);
-    else {
-      const { from: asker, bootId, nonce: asked } = reader;
-      core.send(asker, { kind: "readIndexReply", bootId, nonce: asked, index }, "control");
+  if (core.reads.onConfirm(from, nonce)) startReads(core);
+}
+
+/** Answers those whose index is known as chosen by now. */
+function settleReads(core: Core): void {
+  for (const { readers, index, via } of core.reads.settle(core.log.chosenUpTo)) {
+    const untilMs = via === "lease" ? leaseUntilMs(core) : Infinity;
+    const tokens: number[] = [];
+    for (const reader of readers) {
+      if (untilMs === null) core.reads.add(reader);
+      else if (reader.kind === "local") tokens.push(reader.token);
+      else {
+        const { from: asker, bootId, nonce: asked } = reader;
+        core.send(asker, { kind: "readIndexReply", bootId, nonce: asked, index }, "control");
+      }
     }
+    if (tokens.length > 0 && untilMs !== null) core.readsReady.push({ tokens, index, via, untilMs });
   }
-  if (tokens.length > 0) core.readsReady.push({ tokens, index, via: "leader", untilMs: Infinity });
-  startReads(core);
 }
 
 export function onConfirm(core: Core, from: NodeId, message: Confirm): void {
@@ -105,7 +119,7 @@ export function readsTick(core: Core): void {
   const waitMs = core.settings.electionTimeoutMs / 2;
   const { ballot } = core.proposer;
   if (core.leads && ballot !== null) {
-    core.reads.moveOn(core.quorumsAt(core.log.chosenUpTo + 1));
+    core.reads.moveOn((index) => core.quorumsAt(Math.max(index, core.log.chosenUpTo) + 1));
     const late = core.reads.overdue(core.nowMs, waitMs);
     const to = late?.to.filter((id) => id !== core.me) ?? [];
     if (late !== null) core.send(to, { kind: "confirm", ballot, nonce: late.nonce }, "control");

@@ -26,6 +26,13 @@ interface Round {
   sentAtMs: number;
 }
 
+interface Settling {
+  readonly index: Slot;
+  readonly readers: Readers;
+  /** A lease vouched for the index, or a round. */
+  readonly via: "lease" | "leader";
+}
+
 /**
  * Read-index at the leader: all reads that arrive during a confirmation round share the next one, never the one under way,
  * since that one proves leadership only for a time before they were asked.
@@ -33,7 +40,14 @@ interface Round {
 export class ReadRounds {
   #waiting: Readers = new Map();
   #round: Round | null = null;
+  /** Readers of an index that is confirmed and that this leader does not yet know as chosen. */
+  #settling: Settling[] = [];
   #lastNonce = 0;
+
+  /** Whether anybody waits for a round to begin. */
+  get waits(): boolean {
+    return this.#waiting.size > 0;
+  }
 
   get roundUnderWay(): boolean {
     return this.#round !== null;
@@ -50,8 +64,7 @@ export class ReadRounds {
 
   /**
    * Starts the next round if readers wait and none is under way. The caller vouches that it leads and has applied its barrier.
-   * @param index the chosen prefix at this moment
-   * @param quorums those of the slot after it
+   * @param index the last slot that anybody can know as chosen at this moment
    * @param quorums of the configuration that governs the slot after it: a rival would need a phase-1 quorum of that one
    * @returns the number of the round, never used before in this ballot
    */
@@ -63,23 +76,39 @@ export class ReadRounds {
     return { nonce, to: quorums.members };
   }
 
-  /** A member confirms. Returns the readers and their index once a phase-2 quorum did. */
-  onConfirm(from: NodeId, nonce: number): { readers: readonly Reader[]; index: Slot } | null {
+  /** A member confirms. Returns whether a phase-2 quorum did: the readers wait for their index to be chosen, if it is not. */
+  onConfirm(from: NodeId, nonce: number): boolean {
     const round = this.#round;
-    if (round === null || round.nonce !== nonce) return null;
+    if (round === null || round.nonce !== nonce) return false;
     round.confirmed.add(from);
-    if (!round.quorums.phase2(round.confirmed)) return null;
+    if (!round.quorums.phase2(round.confirmed)) return false;
     this.#round = null;
-    return { readers: [...round.readers.values()], index: round.index };
+    this.#settling.push({ index: round.index, readers: round.readers, via: "leader" });
+    return true;
+  }
+
+  /** A lease vouches for an index that is not chosen yet. */
+  settleLater(reader: Reader, index: Slot): void {
+    this.#settling.push({ index, readers: new Map([[keyOf(reader), reader]]), via: "lease" });
+  }
+
+  /**
+   * Readers whose index this leader knows as chosen. Should its leadership end before, they have to ask anew: a slot that was proposed
+   * and not chosen may never be filled.
+   */
+  settle(chosenUpTo: Slot): { readers: readonly Reader[]; index: Slot; via: "lease" | "leader" }[] {
+    const done = this.#settling.filter(({ index }) => index <= chosenUpTo);
+    if (done.length > 0) this.#settling = this.#settling.filter(({ index }) => index > chosenUpTo);
+    return done.map(({ readers, ...rest }) => ({ readers: [...readers.values()], ...rest }));
   }
 
   /**
    * Other members decide by now: those of the round under way may be gone for good. Its readers share the next one.
-   * @param quorums of the configuration that governs the slot after the chosen prefix
+   * @param quorumsAfter of the configuration that governs the slot after an index, and after the chosen prefix
    */
-  moveOn(quorums: QuorumSystem): void {
+  moveOn(quorumsAfter: (index: Slot) => QuorumSystem): void {
     const round = this.#round;
-    if (round === null || round.quorums === quorums) return;
+    if (round === null || round.quorums === quorumsAfter(round.index)) return;
     this.#round = null;
     // A newer question of the same follower replaces an older one.
     this.#waiting = new Map([...round.readers, ...this.#waiting]);
@@ -97,12 +126,15 @@ export class ReadRounds {
   cancel(token: number): void {
     this.#waiting.delete(token);
     this.#round?.readers.delete(token);
+    for (const { readers } of this.#settling) readers.delete(token);
   }
 
   /** Leadership is over: gives back everybody who waits. Numbers start again, since they belong to a ballot. */
   stop(): Reader[] {
-    const readers = [...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];
+    const settling = this.#settling.flatMap(({ readers }) => [...readers.values()]);
+    const readers = [...settling, ...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];
     this.#round = null;
+    this.#settling = [];
     this.#waiting = new Map();
     this.#lastNonce = 0;
     return readers;

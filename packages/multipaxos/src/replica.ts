@@ -21,7 +21,7 @@ import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
 import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
-import { onLocalRead, readsTick, startReads } from "./read-handlers.js";
+import { onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
 import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
@@ -150,12 +150,14 @@ export class Replica {
 
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
-    return isHandingOver(this.#core) ? 0 : this.#core.proposer.capacity();
+    if (isHandingOver(this.#core)) return 0;
+    const capacity = this.#core.proposer.capacity();
+    return readsNeedRoom(this.#core) ? Math.max(0, capacity - 1) : capacity;
   }
 
   /** Proposes a value in the next slot. Returns the slot, or null where `capacity` is 0. */
   propose(value: Uint8Array): Slot | null {
-    if (isHandingOver(this.#core)) return null;
+    if (this.capacity() === 0) return null;
     const proposal = this.#core.proposer.propose(value, this.#core.nowMs);
     if (proposal === null) return null;
     queueProposals(this.#core, [proposal]);

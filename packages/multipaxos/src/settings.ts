@@ -21,6 +21,11 @@ export interface ReplicaSettings {
   readonly writeBytesMax: number;
   /** Of the nodes that could lead, one with a higher priority campaigns first, by two rounds. An integer from 0 up; a preference, never a condition. */
   readonly priority: number;
+  /**
+   * As a leader, sends values to the fastest phase-2 quorum at first, and to the other voters where that does not answer in `resendMs`.
+   * Those learn what is chosen and fetch it.
+   */
+  readonly thrifty: boolean;
   /** Chosen values that a snapshot has already and that are kept for peers a little behind. */
   readonly retainedBytesMax: number;
   /** Part of a snapshot that is asked for at once; eight of them may be on their way. */
@@ -36,6 +41,7 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
   applyBytesMax: 64 * 1024 * 1024,
   writeBytesMax: 16 * 1024 * 1024,
   priority: 0,
+  thrifty: false,
   retainedBytesMax: 16 * 1024 * 1024,
   snapshotChunkBytes: 128 * 1024,
 };
@@ -44,9 +50,12 @@ export const DEFAULT_SETTINGS: ReplicaSettings = {
 export function replicaSettings(partial: Partial<ReplicaSettings> = {}): ReplicaSettings {
   const electionTimeoutMs = partial.electionTimeoutMs ?? DEFAULT_SETTINGS.electionTimeoutMs;
   const settings = { ...DEFAULT_SETTINGS, resendMs: electionTimeoutMs / 2, ...partial };
-  const { priority, ...positive } = settings;
+  const { priority, thrifty, ...positive } = settings;
   if (!Number.isSafeInteger(priority) || priority < 0) {
     throw new SynodError("InvalidArgument", `priority must be an integer from 0 up, not ${String(priority)}`);
+  }
+  if (typeof thrifty !== "boolean") {
+    throw new SynodError("InvalidArgument", `thrifty must be true or false, not ${String(thrifty)}`);
   }
   for (const [name, value] of Object.entries(positive)) {
     if (!Number.isFinite(value) || value <= 0) {

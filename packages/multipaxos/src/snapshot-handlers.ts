@@ -140,6 +140,7 @@ export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Arr
     core.compactedUpTo = index;
   }
   core.log.install(index);
+  core.voteCounts.covered(core.log.chosenUpTo);
   core.applied = Math.max(core.applied, index);
   if (index > (core.held?.index ?? 0)) holdSnapshot(core, facts);
   tellCredit(core);

@@ -55,6 +55,17 @@ export class VoteTimes {
     return resent !== null && nowMs - resent.atMs < waitMs ? null : waitMs;
   }
 
+  /** Which of these answer soonest: those that left something unanswered come last. One that was never asked may be the fastest. */
+  fastestFirst(ids: readonly NodeId[]): NodeId[] {
+    const silent = (id: NodeId): number => Number(this.#member(id).unanswered > 0);
+    return [...ids].sort((a, b) => silent(a) - silent(b) || this.#member(a).voteMs - this.#member(b).voteMs);
+  }
+
+  /** How long a vote of the member may take before others are asked for theirs. */
+  patienceMs(id: NodeId): number {
+    return Math.min(Math.max(2 * this.#member(id).voteMs, this.#resendMs), RESEND_WAITS_MAX * this.#resendMs);
+  }
+
   sentAgain(id: NodeId, upTo: Slot, nowMs: number): void {
     const member = this.#member(id);
     member.resent = { atMs: nowMs, upTo };

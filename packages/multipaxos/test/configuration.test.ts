@@ -9,6 +9,7 @@ import {
   packNoops,
   unpackNoops,
 } from "../src/index.js";
+import { checkConfiguration } from "../src/configuration-value.js";
 import { configurationOf, valueOf } from "./disk.js";
 
 const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -43,7 +44,13 @@ const configuration: fc.Arbitrary<Configuration> = fc
     });
     const alpha = fc.integer({ min: 1, max: 2 ** 20 });
     return fc.record(
-      { members: fc.constant(members), quorum, alpha, lease },
+      {
+        members: fc.constant(members),
+        quorum,
+        alpha,
+        lease,
+        learning: fc.constantFrom("allToAll" as const, "onAccept" as const),
+      },
       { requiredKeys: ["members", "quorum", "alpha"] },
     );
   })
@@ -100,6 +107,28 @@ describe("a configuration in the log", () => {
         // lease: milliseconds, percent
         "fa01" +
         "03302e35",
+    );
+  });
+
+  test("has a layout of its own where members learn for themselves, in snapshots too", () => {
+    const plain = configurationOf(1, 3);
+    const encode = (made: Configuration): string =>
+      hex(encodeConfigurationValue({ stamp: 0, changeId: "", configuration: made }));
+    const rest = "030101000000000000" + "00";
+    expect(encode(plain)).toBe(`02010000${rest}`);
+    expect(encode({ ...plain, learning: "allToAll" })).toBe(`02020000${rest}01`);
+    expect(encode({ ...plain, learning: "onAccept" })).toBe(`02020000${rest}02`);
+    const head = new ConfigurationHistory({ ...plain, learning: "onAccept" }).encode(0);
+    expect([head[0], head.at(-1)]).toEqual([2, 2]);
+    const history = new ConfigurationHistory(plain);
+    history.restore(head);
+    expect(history.last.configuration.learning).toBe("onAccept");
+    expect(() => history.restore(Uint8Array.of(...head.subarray(0, -1), 3))).toThrow(/unknown way/);
+    const none = Uint8Array.of(...head.subarray(0, -1), 0);
+    history.restore(none);
+    expect(history.last.configuration).toEqual(plain);
+    expect(() => checkConfiguration({ ...plain, learning: "never" as unknown as "onAccept" })).toThrow(
+      /learning must be/,
     );
   });
 
@@ -253,7 +282,7 @@ describe("the history", () => {
 
   test("a layout of a later release stops the node: what it means cannot be guessed", () => {
     const history = new ConfigurationHistory(configurationOf(3, 3));
-    expect(() => history.apply(1, Uint8Array.of(2, 2))).toThrow(
+    expect(() => history.apply(1, Uint8Array.of(2, 3))).toThrow(
       expect.objectContaining({ code: "VersionUnsupported" }),
     );
   });

@@ -18,7 +18,7 @@ export function describe(message: Message): string {
       return `promise ${formatBallot(ballot)} ${firstSlot}..${lastSlot ?? ""} {${votes}} upto ${chosenUpTo}`;
     }
     case "accept":
-      return `accept ${formatBallot(message.ballot)} s${message.firstSlot} ${texts(message.values)} upto ${message.chosenUpTo}`;
+      return `accept ${formatBallot(message.ballot)} s${message.firstSlot} ${texts(message.values)} upto ${message.chosenUpTo}${message.leaderVoted === true ? " voted" : ""}`;
     case "accepted":
       return `accepted ${formatBallot(message.ballot)} [${message.slots.map(range).join(" ")}] upto ${message.chosenUpTo}`;
     case "reject":
@@ -118,6 +118,8 @@ export function describeNotice(notice: Notice): string {
       return `is told that its change #${notice.sequence} is ${notice.refused ?? "proposed"}`;
     case "ignored":
       return `ignores ${notice.from}: ${notice.reason}`;
+    case "widened":
+      return `asks everybody for s${notice.slot}`;
     case "quorumReadFellBack":
       return "asks the leader, since no quorum settled the read";
     case "leaseDropped":

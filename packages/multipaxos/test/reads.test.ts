@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Slot } from "@synod/interface";
 import { ReadAsks, ReadRounds, type Reader } from "../src/reads.js";
 import { led, TIMEOUT_MS } from "./story.js";
 import { majorityOf } from "./support.js";
@@ -6,6 +7,13 @@ import { majorityOf } from "./support.js";
 const members = majorityOf(1, 2, 3);
 const local = (token: number): Reader => ({ kind: "local", token });
 const remote = (from: number, nonce: number): Reader => ({ kind: "remote", from, bootId: `${from}:1`, nonce });
+
+/** Whose reads a confirmation answers, and with which index; null for none. */
+function confirm(rounds: ReadRounds, from: number, nonce: number): { readers: readonly Reader[]; index: Slot } | null {
+  if (!rounds.onConfirm(from, nonce)) return null;
+  const [{ readers, index } = { readers: [], index: -1 }] = rounds.settle(Infinity);
+  return { readers, index };
+}
 
 describe("rounds at the leader", () => {
   const rounds = (): ReadRounds => new ReadRounds();
@@ -21,36 +29,36 @@ describe("rounds at the leader", () => {
     r.add(local(2));
     r.add(remote(3, 1));
     expect(r.start(9, members, 0)).toBeNull();
-    expect(r.onConfirm(1, 1)).toBeNull();
-    expect(r.onConfirm(2, 1)).toEqual({ readers: [local(1)], index: 5 });
+    expect(confirm(r, 1, 1)).toBeNull();
+    expect(confirm(r, 2, 1)).toEqual({ readers: [local(1)], index: 5 });
     expect(r.start(9, members, 0)?.nonce).toBe(2);
-    r.onConfirm(1, 2);
-    expect(r.onConfirm(3, 2)).toEqual({ readers: [local(2), remote(3, 1)], index: 9 });
+    confirm(r, 1, 2);
+    expect(confirm(r, 3, 2)).toEqual({ readers: [local(2), remote(3, 1)], index: 9 });
   });
 
   test("a confirmation counts for its own round and once for each member", () => {
     const r = rounds();
     r.add(local(1));
     r.start(5, members, 0);
-    r.onConfirm(1, 1);
-    r.onConfirm(2, 1);
+    confirm(r, 1, 1);
+    confirm(r, 2, 1);
     r.add(local(2));
     r.start(6, members, 0);
-    expect([r.onConfirm(2, 1), r.onConfirm(3, 1), r.onConfirm(9, 2), r.onConfirm(2, 2), r.onConfirm(2, 2)]).toEqual([
+    expect([confirm(r, 2, 1), confirm(r, 3, 1), confirm(r, 9, 2), confirm(r, 2, 2), confirm(r, 2, 2)]).toEqual([
       null,
       null,
       null,
       null,
       null,
     ]);
-    expect(r.onConfirm(3, 2)).toEqual({ readers: [local(2)], index: 6 });
+    expect(confirm(r, 3, 2)).toEqual({ readers: [local(2)], index: 6 });
   });
 
   test("a late round asks the silent again under the same number", () => {
     const r = rounds();
     r.add(local(1));
     r.start(5, members, 100);
-    r.onConfirm(1, 1);
+    confirm(r, 1, 1);
     expect(r.overdue(149, 50)).toBeNull();
     expect(r.overdue(150, 50)).toEqual({ nonce: 1, to: [2, 3] });
     expect(r.overdue(199, 50)).toBeNull();
@@ -63,8 +71,8 @@ describe("rounds at the leader", () => {
     r.add(remote(3, 1));
     r.add(remote(2, 2));
     r.start(5, members, 0);
-    r.onConfirm(1, 1);
-    expect(r.onConfirm(3, 1)?.readers).toEqual([local(7), remote(3, 1), remote(2, 2)]);
+    confirm(r, 1, 1);
+    expect(confirm(r, 3, 1)?.readers).toEqual([local(7), remote(3, 1), remote(2, 2)]);
   });
 
   test("a copy of a question that the round under way answers starts no round more", () => {
@@ -72,8 +80,8 @@ describe("rounds at the leader", () => {
     r.add(remote(2, 1));
     r.start(5, members, 0);
     r.add(remote(2, 1));
-    r.onConfirm(1, 1);
-    expect(r.onConfirm(3, 1)?.readers).toEqual([remote(2, 1)]);
+    confirm(r, 1, 1);
+    expect(confirm(r, 3, 1)?.readers).toEqual([remote(2, 1)]);
     expect(r.start(6, members, 0)).toBeNull();
   });
 
@@ -83,9 +91,24 @@ describe("rounds at the leader", () => {
     r.start(5, members, 0);
     r.add(local(2));
     expect(r.stop()).toEqual([local(1), local(2)]);
-    expect(r.onConfirm(2, 1)).toBeNull();
+    expect(confirm(r, 2, 1)).toBeNull();
     expect(r.stop()).toEqual([]);
   });
+});
+
+test("a confirmed index above what is known as chosen waits for it, or for the end of the leadership", () => {
+  const r = new ReadRounds();
+  const five = { readers: [local(1)], index: 5, via: "leader" };
+  for (const token of [1, 4]) r.add(local(token));
+  r.start(5, members, 0);
+  for (const from of [1, 2]) r.onConfirm(from, 1);
+  r.settleLater(local(2), 6);
+  r.settleLater(local(3), 7);
+  r.cancel(4);
+  expect([r.settle(4), r.settle(5), r.settle(5)]).toEqual([[], [five], []]);
+  expect(r.settle(6)).toEqual([{ readers: [local(2)], index: 6, via: "lease" }]);
+  expect(r.stop()).toEqual([local(3)]);
+  expect(r.settle(7)).toEqual([]);
 });
 
 test("a cancelled reader at the leader is gone, its round under way or not", () => {
@@ -95,8 +118,8 @@ test("a cancelled reader at the leader is gone, its round under way or not", () 
   for (const token of [3, 4]) r.add(local(token));
   r.cancel(1);
   r.cancel(3);
-  r.onConfirm(1, 1);
-  expect(r.onConfirm(2, 1)?.readers).toEqual([local(2)]);
+  confirm(r, 1, 1);
+  expect(confirm(r, 2, 1)?.readers).toEqual([local(2)]);
   expect(r.stop()).toEqual([local(4)]);
 });
 

@@ -177,14 +177,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 function nodes(script: Script, [count = "", ...options]: readonly string[]): void {
   let quorum: QuorumSpec = { kind: "majority" };
   let alpha = 64;
-  const settings: Partial<Record<keyof ReplicaSettings, number>> = {};
+  const settings: Partial<Record<Exclude<keyof ReplicaSettings, "thrifty">, number>> = {};
   for (const option of options) {
     const [name = "", value = ""] = option.split("=");
     const [phase1 = 0, phase2 = 0] = value.split("/").map(Number);
     if (name === "quorum") quorum = { kind: "sizes", phase1, phase2 };
     else if (name === "grid") quorum = { kind: "grid", rows: value.split("/").map((row) => row.split(",").map(node)) };
     else if (name === "alpha") alpha = Number(value);
-    else settings[name as keyof ReplicaSettings] = Number(value);
+    else settings[name as Exclude<keyof ReplicaSettings, "thrifty">] = Number(value);
   }
   script.begin(new Stage(configurationOf(Number(count), alpha, quorum), settings));
 }

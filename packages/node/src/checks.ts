@@ -37,11 +37,15 @@ function quorumText(quorum: QuorumSpec): string {
 }
 
 export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
-  const { members, quorum, alpha, lease } = options.cluster;
-  const base = { epoch: 1, members, alpha: alpha ?? ALPHA, quorum: quorum ?? { kind: "majority" } } as const;
-  if (lease === undefined) return base;
-  const { durationMs, driftPercent } = lease;
-  return { ...base, lease: { durationMs, driftPercent } };
+  const { members, quorum, alpha, lease, learning } = options.cluster;
+  return {
+    epoch: 1,
+    members,
+    alpha: alpha ?? ALPHA,
+    quorum: quorum ?? { kind: "majority" },
+    ...(lease === undefined ? {} : { lease: { durationMs: lease.durationMs, driftPercent: lease.driftPercent } }),
+    ...(learning === undefined ? {} : { learning }),
+  };
 }
 
 /** A lease without a bound on the clocks, or longer than anybody can wait for, is none. */
@@ -93,6 +97,10 @@ export function checkOptions(
     throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
   }
   checkLease(cluster.lease);
+  const { learning } = cluster;
+  if (learning !== undefined && learning !== "allToAll" && learning !== "onAccept") {
+    throw invalid(`cluster.learning must be "allToAll" or "onAccept", not ${String(learning)}`);
+  }
   const ids = cluster.members.map((member) => member.id);
   for (const member of ids) {
     if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
@@ -120,7 +128,7 @@ export function checkMembers(
   stored: Configuration,
   options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
 ): void {
-  const { quorum, alpha, lease } = options.cluster;
+  const { quorum, alpha, lease, learning } = options.cluster;
   const [kept, given] = [idsOf(stored).join(", "), idsOf(founders(options)).join(", ")];
   const refuse = (what: string): never => {
     throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
@@ -134,16 +142,20 @@ export function checkMembers(
   if (lease !== undefined && leaseText(lease) !== leaseText(stored.lease)) {
     refuse(`the store was formatted with leases of ${leaseText(stored.lease)}, not of ${leaseText(lease)}`);
   }
+  if (learning !== undefined && learning !== stored.learning) {
+    refuse(`the store was formatted with learning ${stored.learning ?? "from the leader"}, not ${learning}`);
+  }
 }
 
 /**
  * The name under which nodes of this cluster know each other on the wire: with it travels what the founders must agree on. Two nodes that
- * were formatted with different members, quorums, windows or leases could choose two values for one slot, so they must never talk.
+ * were formatted with different members, quorums, windows, leases or ways of learning could choose two values for one slot, so they must never talk.
  */
 export function wireName(clusterId: string, stored: Configuration): string {
   // Nothing is added where there are none: such clusters know each other as they always did.
   const leases = stored.lease === undefined ? [] : [leaseText(stored.lease)];
-  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha, ...leases]);
+  const learning = stored.learning === undefined ? [] : [stored.learning];
+  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning]);
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;

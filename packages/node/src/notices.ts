@@ -72,6 +72,9 @@ export class Notices {
         return this.#o.transfers.ended(notice);
       case "quorumReadFellBack":
         return metrics.count("synod_quorum_reads_fell_back_total");
+      case "widened":
+        metrics.count("synod_thrifty_widened_total");
+        return logger.info("a member of the quorum is silent: the others are asked, too", { slot: notice.slot });
       case "leaseDropped":
         metrics.count("synod_leases_dropped_total", 1, { reason: notice.reason });
         return logger.info("this node no longer uses its lease", { reason: notice.reason });

@@ -5,6 +5,7 @@ import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
 import { leaseMutants } from "./leases.js";
+import { learningMutants } from "./learning.js";
 import { logMutants } from "./log.js";
 import { membershipMutants } from "./membership.js";
 import { nodeMutants } from "./node.js";
@@ -26,6 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...proposerMutants,
   ...logMutants,
   ...electionMutants,
+  ...learningMutants,
   ...transferMutants,
   ...readMutants,
   ...leaseMutants,

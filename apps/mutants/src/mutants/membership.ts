@@ -248,7 +248,7 @@ export const membershipMutants: readonly Mutant[] = [
     id: "read-round-waits-for-members-that-are-gone",
     faults: [61],
     title: "A confirmation round goes on asking members that were replaced meanwhile",
-    patches: [reads(`    core.reads.moveOn(core.quorumsAt(core.log.chosenUpTo + 1));`, ``)],
+    patches: [reads(`    core.reads.moveOn((index) => core.quorumsAt(Math.max(index, core.log.chosenUpTo) + 1));`, ``)],
     finder: { ...MEMBERS, schedules: 400 },
   },
 ];

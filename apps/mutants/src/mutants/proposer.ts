@@ -81,10 +81,7 @@ export const proposerMutants: readonly Mutant[] = [
         `if (this.#phase !== "lead" || !ballotsEqual(ballot, this.#ballot)) return [];`,
         `if (this.#phase !== "lead") return [];`,
       ),
-      handlers(
-        `if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) return;`,
-        `if (!core.leads) return;`,
-      ),
+      handlers(`if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {`, `if (!core.leads) {`),
     ],
     finder: {
       kind: "unit",

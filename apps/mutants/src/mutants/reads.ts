@@ -12,7 +12,7 @@ export const readMutants: readonly Mutant[] = [
     id: "local-read-at-the-leader",
     faults: [50],
     title: "A leader reads without asking whether it still leads",
-    patches: [reads(`if (!round.quorums.phase2(round.confirmed)) return null;`, ``)],
+    patches: [reads(`if (!round.quorums.phase2(round.confirmed)) return false;`, ``)],
     finder: { kind: "core", profile: "network", schedules: 300 },
   },
   {
@@ -37,8 +37,8 @@ export const readMutants: readonly Mutant[] = [
     title: "A confirmation of an earlier round counts for the present one",
     patches: [
       reads(
-        `if (round === null || round.nonce !== nonce) return null;`,
-        `if (round === null || nonce < 0) return null;`,
+        `if (round === null || round.nonce !== nonce) return false;`,
+        `if (round === null || nonce < 0) return false;`,
       ),
     ],
     finder: { kind: "core", profile: "network", schedules: 300 },
@@ -110,8 +110,8 @@ export const readMutants: readonly Mutant[] = [
     title: "Reads that wait at a leader are forgotten when it is deposed",
     patches: [
       reads(
-        `const readers = [...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];`,
-        `const readers = [...this.#waiting.values()];`,
+        `const readers = [...settling, ...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];`,
+        `const readers = [...settling, ...this.#waiting.values()];`,
       ),
     ],
     finder: { kind: "core", schedules: 1000 },

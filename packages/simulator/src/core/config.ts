@@ -254,10 +254,24 @@ function drawLease(config: CoreConfig, random: SeededRandom): CoreConfig {
   return { ...config, configuration, drift, faults: { ...config.faults, clockJump: 0 } };
 }
 
-/** Draws a run of the profile. How it reads is drawn from a stream of its own: a seed is otherwise the run that it was. */
-export function drawCoreConfig(profile: CoreProfile, random: SeededRandom, reading: SeededRandom): CoreConfig {
+/** Draws a run of the profile. How it reads, and options, are drawn from streams of their own: a seed is otherwise the run that it was. */
+export function drawCoreConfig(
+  profile: CoreProfile,
+  random: SeededRandom,
+  reading: SeededRandom,
+  options: SeededRandom,
+): CoreConfig {
   const config = drawBasics(profile, random);
-  return drawLease({ ...config, quorumReads: reading.pick([0, 0.3, 1]) }, reading);
+  return drawOptions(profile, drawLease({ ...config, quorumReads: reading.pick([0, 0.3, 1]) }, reading), options);
+}
+
+/** What a cluster may be told to do otherwise than by default, in the profiles that vary everything. */
+function drawOptions(profile: CoreProfile, config: CoreConfig, random: SeededRandom): CoreConfig {
+  if (profile === "short") return config;
+  const learning = random.pick([undefined, undefined, "allToAll", "onAccept"] as const);
+  const configuration = learning === undefined ? config.configuration : { ...config.configuration, learning };
+  const varied = profile === "flexible" || profile === "swarm" || profile === "members";
+  return { ...config, configuration, settings: { ...config.settings, thrifty: varied && random.chance(0.4) } };
 }
 
 function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {

@@ -142,6 +142,7 @@ export class Epochs {
       true_.members.join() === ids.join() &&
       true_.voters.join() === quorums.members.join() &&
       sameLease(true_.configuration, configuration) &&
+      true_.configuration.learning === configuration.learning &&
       retired.length === true_.retired.length &&
       retired.every((id) => true_.retired.includes(id));
     check(

@@ -388,6 +388,7 @@ export class CoreNode {
     const { oracle, world, network } = this.#p;
     for (const { slot, value } of effects.chosen) {
       check(slot === life.handedOut + 1, "in-order apply", () => `node ${this.id}: ${slot} after ${life.handedOut}`);
+      if (slot > oracle.seenUpTo && !this.leads) world.sometimes("executed before the leader did");
       oracle.onHandedOut(this.id, slot, value);
       life.handedOut = slot;
     }

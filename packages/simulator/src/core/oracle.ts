@@ -280,7 +280,7 @@ export class CoreOracle {
     }
   }
 
-  #onAccept(from: NodeId, { ballot, firstSlot, values: packed, chosenUpTo }: Accept): void {
+  #onAccept(from: NodeId, { ballot, firstSlot, values: packed, chosenUpTo, leaderVoted }: Accept): void {
     const values = unpackNoops(packed) ?? [];
     const rank = rankOf(ballot);
     const last = firstSlot + values.length - 1;
@@ -291,6 +291,7 @@ export class CoreOracle {
       () => `node ${from} proposes slot ${last}; ${chosenUpTo} are chosen`,
     );
     this.#isSmall(from, "accept", values);
+    if (leaderVoted === true) for (let slot = firstSlot; slot <= last; slot++) this.#isCast(from, slot, rank);
     for (let i = 0; i < values.length; i++) {
       const truth = this.#slot(firstSlot + i);
       this.epochs.saw(values[i] as Uint8Array);

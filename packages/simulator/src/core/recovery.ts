@@ -279,8 +279,13 @@ export class CoreRecovery {
     }
     const spent = network.sentForWork - before;
     // One at a time, each is announced on its own. A credit of less than a command is used up by each, and given again.
-    const { creditBytesMax = Infinity, applyBytesMax = Infinity } = this.#config.settings;
-    const each = Math.min(creditBytesMax, applyBytesMax) < 1_000 ? 7 : 3;
+    const { creditBytesMax = Infinity, applyBytesMax = Infinity, thrifty = false } = this.#config.settings;
+    const cramped = Math.min(creditBytesMax, applyBytesMax) < 1_000;
+    // A member that is left out fetches what it hears to be chosen, sometimes in two parts, or the tiny snapshot that took its place.
+    const fetched = this.#config.plan.everySlots > 0 ? 12 : 4;
+    const usual = thrifty ? Math.max(fetched, cramped ? 7 : 0) : cramped ? 7 : 3;
+    // Each vote goes to everybody, and the leader's own too.
+    const each = this.#config.configuration.learning === "allToAll" ? usual + ids.length : usual;
     const most = commands * each * (ids.length - 1);
     check(spent <= most, "message budget", () => `${spent} messages for ${commands} commands; ${most} are enough`);
   }

@@ -46,6 +46,7 @@ export interface CoreReport {
 /** Streams of random numbers from this one up belong to these runs. */
 const STREAM = 100;
 const READING_STREAM = 150;
+const OPTIONS_STREAM = 160;
 
 function clientStep(cluster: CoreCluster, config: CoreConfig, random: SeededRandom): void {
   const up = cluster.nodes.filter((node) => node.life !== null);
@@ -99,7 +100,8 @@ export function simulateCore(options: SimulateCoreOptions): CoreReport {
   }
   const random = new SeededRandom(seed, STREAM + CORE_PROFILES.indexOf(profile));
   const reading = new SeededRandom(seed, READING_STREAM + CORE_PROFILES.indexOf(profile));
-  const config = drawCoreConfig(profile, random.fork(), reading);
+  const variants = new SeededRandom(seed, OPTIONS_STREAM + CORE_PROFILES.indexOf(profile));
+  const config = drawCoreConfig(profile, random.fork(), reading, variants);
   const cluster = new CoreCluster({ ...config, random: random.fork(), reading, trace });
   const { world, oracle, network } = cluster;
   let failure: CoreFailure | null = null;
