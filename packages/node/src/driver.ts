@@ -367,6 +367,7 @@ export class Driver {
     this.#leading.proposeTick(nowMs);
     this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
     this.#stateCheck.tick();
+    this.snapshots.tick();
     if (++this.#rounds % PUBLISH_ROUNDS === 0) this.#o.publish();
   }
 

@@ -197,8 +197,9 @@ export class Disk {
     return {
       open: async ({ create } = {}) => {
         if (create !== undefined) {
-          if (this.#identity !== null) throw new SynodError("AlreadyFormatted", "formatted");
-          this.#identity = { ...create, storeId: "5".repeat(32), bootCount: 0, bootId: "" };
+          const isUsed = this.#promised !== null || this.#chosenUpTo > 0 || this.snapshot !== null;
+          if (this.#identity !== null && isUsed) throw new SynodError("AlreadyFormatted", "formatted");
+          this.#identity ??= { ...create, storeId: "5".repeat(32), bootCount: 0, bootId: "" };
         }
         if (this.#identity === null) throw new SynodError("NotFormatted", "blank");
         const bootCount = this.#identity.bootCount + 1;
