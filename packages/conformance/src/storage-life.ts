@@ -40,6 +40,27 @@ function identityCases(add: AddCase): void {
     equal([promised, identity.clusterId], [ballot(3), "cluster-a"], "the store after a refused format");
   });
 
+  add(
+    "a store that nothing was written to may be formatted again in the same way, which changes nothing",
+    async (bench) => {
+      const storage = bench.storage();
+      const first = (await bench.open(storage, { create: format })).identity;
+      await bench.close(storage);
+      const other = bench.storage().open({ create: { ...format, nodeId: format.nodeId + 1 } });
+      await bench.scope.refused("formatting it for another node", other, "AlreadyFormatted");
+      const next = bench.storage();
+      const [member, ...members] = format.founders.members;
+      const moved = { ...format.founders, members: [{ id: 1, ...member, address: "elsewhere:1" }, ...members] };
+      const { identity, promised, chosenUpTo } = await bench.open(next, { create: { ...format, founders: moved } });
+      equal([identity.storeId, identity.bootCount], [first.storeId, 2], "the store after a second format");
+      equal([promised, chosenUpTo], [null, 0], "what it holds");
+      await bench.write(next, { promised: ballot(1) });
+      await bench.close(next);
+      const late = bench.storage().open({ create: format });
+      await bench.scope.refused("formatting it once it has been written to", late, "AlreadyFormatted");
+    },
+  );
+
   add("every open counts as a boot with an id of its own", async (bench) => {
     const boots = [];
     for (const options of [{ create: format }, {}, {}]) {

@@ -1,12 +1,14 @@
 import {
   type Ballot,
   type ChosenValue,
+  type Configuration,
   type Recovered,
   type SnapshotInfo,
   type SnapshotPart,
   type Storage,
   type StorageOpen,
   type StorageWrite,
+  type StoreFormat,
   type StoreIdentity,
   SynodError,
   type SynodErrorCode,
@@ -17,6 +19,7 @@ export type StorageBug =
   | "formats at any open"
   | "formats again"
   | "formats before it looks at expect"
+  | "formats an unused store anew"
   | "takes any identity"
   | "counts boots late"
   | "counts refused opens"
@@ -170,10 +173,12 @@ class MiniStorage implements Storage {
       create ?? (this.#has("formats at any open") ? { clusterId: "x", nodeId: 1, founders: null } : undefined);
     let { identity } = state;
     if (this.#has("opens twice at once")) await turn();
-    if (made !== undefined && create !== undefined && identity !== null && !this.#has("formats again")) {
+    const again = create !== undefined && identity !== null && this.#isUnusedBy(create, identity);
+    if (create !== undefined && identity !== null && !again && !this.#has("formats again")) {
       throw refuse("AlreadyFormatted");
     }
-    if (made !== undefined && (identity === null || this.#has("formats again"))) {
+    const anew = this.#has("formats again") || (again && this.#has("formats an unused store anew"));
+    if (made !== undefined && (identity === null || anew)) {
       const isIdentity = made.clusterId !== "" && Number.isSafeInteger(made.nodeId) && made.nodeId > 0;
       if (!isIdentity && !this.#has("takes any identity")) throw refuse("InvalidArgument");
       const founders = this.#has("keeps the caller's objects") ? made.founders : structuredClone(made.founders);
@@ -194,6 +199,15 @@ class MiniStorage implements Storage {
     this.#phase = "open";
     if (!this.#has("counts boots late")) this.#flush();
     return this.#recovered();
+  }
+
+  #isUnusedBy({ clusterId, nodeId, founders }: StoreFormat, identity: StoreIdentity): boolean {
+    const { promised, votes, chosen, chosenUpTo, leaseMs, snapshot } = this.#state;
+    const blank = promised === null && votes.size === 0 && chosen.size === 0 && snapshot === null;
+    const same = clusterId === identity.clusterId && nodeId === identity.nodeId;
+    const ids = (of: Configuration): string => of.members.map(({ id }) => id).join();
+    const isSame = same && ids(founders) === ids(identity.founders);
+    return isSame && blank && chosenUpTo === 0 && leaseMs === 0;
   }
 
   #recovered(): Recovered {

@@ -21,6 +21,10 @@ describe("a storage that keeps the contract", () => {
 const broken: [StorageBug, string][] = [
   ["formats at any open", "a blank store is refused, and stays blank"],
   ["formats again", "a second format is refused and changes nothing"],
+  [
+    "formats an unused store anew",
+    "a store that nothing was written to may be formatted again in the same way, which changes nothing",
+  ],
   ["formats before it looks at expect", "formatting against the own expectation leaves a blank store"],
   ["takes any identity", "node 1.5 is no identity"],
   ["counts boots late", "a boot counts as soon as open() settles"],

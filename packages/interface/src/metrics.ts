@@ -47,6 +47,7 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_snapshot_take_ms: distribution("ms", "Time to take one snapshot and to make it durable"),
   synod_snapshots_installed_total: counter("1", "Snapshots of peers installed here"),
   synod_snapshots_refused_total: counter("1", "Snapshots of peers that were found damaged or were not finished"),
+  synod_snapshots_damaged_total: counter("1", "Own snapshots that could not be read back: a new one takes their place"),
   synod_snapshots_resumed_total: counter("1", "Snapshots that another peer went on with"),
   synod_snapshot_sent_bytes_total: counter("bytes", "Bytes of snapshots sent to peers"),
   synod_snapshot_received_bytes_total: counter("bytes", "Bytes of snapshots received"),

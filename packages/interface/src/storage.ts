@@ -23,7 +23,10 @@ export interface StoreFormat {
 }
 
 export interface StorageOpen {
-  /** Formats the store. Refused with `AlreadyFormatted` if it holds anything. Without it a blank store is refused with `NotFormatted`. */
+  /**
+   * Formats the store. One that was formatted in the same way (addresses and names aside), and to which nothing was written since, is
+   * opened as it is: the first start failed later on. Refused with `AlreadyFormatted` if it holds anything else. Without it a blank store is refused with `NotFormatted`.
+   */
   readonly create?: StoreFormat;
   /** Refuses with `StoreForeign` a store of another cluster or node. */
   readonly expect?: { readonly clusterId?: string; readonly nodeId?: NodeId };

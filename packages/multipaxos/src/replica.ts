@@ -211,6 +211,11 @@ export class Replica {
     return this.#core.history.entries.find((governing) => governing.changeId === changeId) ?? null;
   }
 
+  /** The configuration of this epoch, if it is among those that are remembered: a snapshot of a peer may skip some. */
+  ofEpoch(epoch: number): Governing | null {
+    return this.#core.history.entries.find((governing) => governing.epoch === epoch) ?? null;
+  }
+
   /** What a snapshot of everything up to `index` has to hold besides the state, to be given back with it: who decides from there on. */
   snapshotHead(index: Slot): Uint8Array {
     invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));

@@ -17,6 +17,8 @@ interface Asked {
   askedAtMs: number;
   /** Some leader may have proposed it. */
   sent: boolean;
+  /** It was asked for and no answer came: some leader may have proposed that copy, and another one may be about to find it. */
+  unanswered: boolean;
   /** Some leader surely has. */
   proposed: boolean;
 }
@@ -36,6 +38,12 @@ const REASONS: Readonly<
     "the learner is more than one window behind: wait until it has caught up, or add it as a voter to have it promoted then",
   ],
 };
+
+/**
+ * A function of the change and of the configuration that its stamp names: every leader refuses each copy of it alike, and the log would make
+ * it void. The other reasons are those of one moment, and of one leader.
+ */
+const FOR_GOOD: readonly ChangeRefusal[] = ["retiredId", "invalid"];
 
 /** Changes of the members that callers of this node asked for. Each settles once, when the change is complete or cannot be. */
 export class Changes {
@@ -66,7 +74,7 @@ export class Changes {
     const configuration = changed(last.configuration, change);
     const changeId = `${this.#name}.${++this.#count}`;
     const value = encodeConfigurationValue({ stamp: last.epoch, changeId, configuration });
-    const state = { sequence: null, askedAtMs: 0, sent: false, proposed: false };
+    const state = { sequence: null, askedAtMs: 0, sent: false, unanswered: false, proposed: false };
     const asked: Asked = { change, changeId, stamp: last.epoch, value, deadlineMs, resolve, reject, ...state };
     this.#open.add(asked);
     return { giveUp: (why, cause) => this.#giveUp(asked, why, { cause }) };
@@ -88,6 +96,7 @@ export class Changes {
 
   #ask(asked: Asked, nowMs: number): void {
     if (this.#replica.madeBy(asked.changeId) !== null) return;
+    asked.unanswered ||= asked.sequence !== null;
     asked.sequence = this.#replica.change(asked.value);
     asked.askedAtMs = nowMs;
     if (asked.sequence === null) asked.askedAtMs += this.#resendMs / 8;
@@ -99,8 +108,7 @@ export class Changes {
     const { last, complete } = this.#replica.membership();
     const made = this.#replica.madeBy(asked.changeId);
     if (made === null) {
-      // Its stamp is of an epoch that is over: it never takes effect.
-      if (last.epoch > asked.stamp) this.#reject(asked, mismatch(asked.stamp, last.epoch));
+      if (last.epoch > asked.stamp) this.#overtaken(asked, last.epoch);
       return;
     }
     if (last.epoch === made.epoch && !complete) return;
@@ -113,12 +121,22 @@ export class Changes {
     }
   }
 
+  /** Its stamp is of an epoch that is over, and nothing here says that it was this change that ended it. */
+  #overtaken(asked: Asked, epoch: number): void {
+    if (!asked.sent || this.#replica.ofEpoch(asked.stamp + 1) !== null) {
+      return this.#reject(asked, mismatch(asked.stamp, epoch));
+    }
+    // This node came here by a snapshot, which holds the last configurations only.
+    const why = `the configuration is at epoch ${epoch} by a snapshot that does not tell what made epoch ${asked.stamp + 1}`;
+    this.#giveUp(asked, why, { details: { expected: asked.stamp, found: epoch } });
+  }
+
   /** What the leader said. */
   onAnswer(sequence: number, refused: ChangeRefusal | null, nowMs: number): void {
     for (const asked of this.#open) {
       if (asked.sequence !== sequence) continue;
       if (refused === null) asked.proposed = true;
-      else if (refused in REASONS && !asked.proposed) {
+      else if (refused in REASONS && !asked.proposed && (!asked.unanswered || FOR_GOOD.includes(refused))) {
         const [code, text] = REASONS[refused as keyof typeof REASONS];
         this.#reject(asked, new SynodError(code, text, { details: { epoch: asked.stamp } }));
       } else {
@@ -133,7 +151,7 @@ export class Changes {
     if (this.#open.delete(asked)) asked.reject(error);
   }
 
-  #giveUp(asked: Asked, why: string, options: { cause?: unknown; details?: Sight["details"] }): void {
+  #giveUp(asked: Asked, why: string, options: { cause?: unknown; details?: Readonly<Record<string, unknown>> }): void {
     const [code, rest] = asked.sent
       ? (["OutcomeUnknown", "it may still take effect: look at the configuration before you ask again"] as const)
       : (["NotProposed", "no leader was asked: it is safe to try again"] as const);

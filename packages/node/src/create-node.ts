@@ -1,4 +1,4 @@
-import { type Codec, type Recovered, SynodError } from "@synod/interface";
+import type { Codec, Recovered } from "@synod/interface";
 import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, founders } from "./checks.js";
 import { nodeLimits } from "./limits.js";
@@ -21,8 +21,8 @@ async function restoreSnapshot(
 /**
  * Opens the store, starts one replica and joins it to its peers. Settles when the replica runs, with or without a leader.
  * @throws SynodError `InvalidArgument`, `InvalidConfiguration`, `NotFormatted` (set `bootstrap` on the very first start),
- * `AlreadyFormatted` (leave `bootstrap` out afterwards), the errors of storage and transport. With `details.formatted` the first start failed
- * after the store was formatted, e.g. by `AddressInUse`: leave `bootstrap` out when you try again.
+ * `AlreadyFormatted` (leave `bootstrap` out once the node has run), the errors of storage and transport. Where the first start fails after
+ * the store was formatted, e.g. by `AddressInUse`, the same call may be made again.
  */
 export async function createNode<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
@@ -53,14 +53,6 @@ export async function createNode<Command, Query, Result, Answer = Result>(
   } catch (cause) {
     // The store must not stay locked by a node that never ran.
     await Promise.allSettled([transport.close(), storage.close()]);
-    throw options.bootstrap === true ? notAgain(cause) : cause;
+    throw cause;
   }
-}
-
-/** Formatting is done once: who tries again after another failure of the first start must leave it out. */
-function notAgain(cause: unknown): unknown {
-  if (!(cause instanceof SynodError)) return cause;
-  const { code, message, details } = cause;
-  const text = `${message} The store is formatted by now: leave bootstrap out when you try again.`;
-  return new SynodError(code, text, { cause, details: { ...details, formatted: true } });
 }

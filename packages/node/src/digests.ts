@@ -54,6 +54,7 @@ export class Digests {
   readonly #open = new Map<Slot, number>();
   #level = 0;
   #takenAtMs: number;
+  #tookMs = 0;
   /** Last slot at which all that spoke agreed, and at which a majority agreed with this node. */
   #agreedSlot: Slot = 0;
   #majoritySlot: Slot = 0;
@@ -66,20 +67,25 @@ export class Digests {
   /** To be called after each slot was executed. The own word if one is due, to be sent to all. */
   applied(slot: Slot): StateDigest | null {
     const { everySlots, machine, now } = this.#o;
-    if (slot % (everySlots * 2 ** this.#level) !== 0) return null;
+    if (slot % everySlots !== 0) return null;
     const startedMs = now();
+    // Slots come more slowly by now, as after catching up.
+    if (this.#level > 0 && this.#tookMs * TIME_SHARE * 4 < startedMs - this.#takenAtMs) this.#level--;
+    if (slot % (everySlots * 2 ** this.#level) !== 0) return null;
     const digest = machine.machineDigest()?.slice(0, DIGEST_LENGTH_MAX) ?? null;
     const endedMs = now();
-    this.#adapt(endedMs - startedMs, startedMs - this.#takenAtMs);
+    this.#tookMs = endedMs - startedMs;
+    this.#backOff(startedMs - this.#takenAtMs);
     this.#takenAtMs = endedMs;
     const word: StateDigest = { kind: "stateDigest", slot, chainHash: machine.chainHash, digest: digest || null };
     this.#put(this.#o.self, word);
     return word;
   }
 
-  #adapt(tookMs: number, sinceMs: number): void {
-    if (tookMs * TIME_SHARE > sinceMs) this.#level = Math.min(this.#level + 1, LEVEL_MAX);
-    else if (tookMs * TIME_SHARE * 4 < sinceMs) this.#level = Math.max(this.#level - 1, 0);
+  /** At once as far as it has to be: a digest of a big state stops everything else for as long as it takes. */
+  #backOff(sinceMs: number): void {
+    const times = (this.#tookMs * TIME_SHARE) / Math.max(sinceMs, 1);
+    if (times > 1) this.#level = Math.min(this.#level + Math.ceil(Math.log2(times)), LEVEL_MAX);
   }
 
   received(from: NodeId, message: StateDigest): void {

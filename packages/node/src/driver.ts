@@ -19,7 +19,7 @@ import { Changes } from "./changes.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Loop } from "./loop.js";
-import { addressBook } from "./membership.js";
+import { addressBook, isGone, membersOf } from "./membership.js";
 import { Notices } from "./notices.js";
 import { Peers } from "./peers.js";
 import { Proposals, type Route } from "./proposals.js";
@@ -123,7 +123,7 @@ export class Driver {
     this.upgrade = new Upgrade({
       self: self.nodeId,
       machine,
-      members: () => this.configuration.members.map(({ id }) => id),
+      members: () => membersOf(replica.membership()),
       heard: () => replica.status().heard,
       manual: options.manualUpgrade,
       logger,
@@ -372,7 +372,18 @@ export class Driver {
     this.#leading.proposeTick(nowMs);
     this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
     this.#stateCheck.tick();
-    if (++this.#rounds % PUBLISH_ROUNDS === 0) this.#o.publish();
+    this.snapshots.tick();
+    if (++this.#rounds % PUBLISH_ROUNDS !== 0) return;
+    this.#forgetGone();
+    this.#o.publish();
+  }
+
+  /** Ids are never used again, so what is kept by id would grow with every member that leaves. */
+  #forgetGone(): void {
+    const membership = this.#o.replica.membership();
+    if (membership.last.retired.length === 0) return;
+    const isOver = (id: NodeId): boolean => isGone(membership, id) && !this.peers.isConnected(id);
+    for (const known of [this.peers, this.upgrade, this.#wire]) known.forget(isOver);
   }
 
   /** For as many calls as end in one round. */

@@ -2,10 +2,54 @@ import type { NodeEvent } from "./types.js";
 
 const BACKLOG_MAX = 1024;
 
-interface Subscriber {
-  queue: NodeEvent[];
-  wake: (() => void) | null;
-  ended: boolean;
+/** Events for one reader that it has not taken yet. */
+class Subscriber implements AsyncIterableIterator<NodeEvent> {
+  #queue: NodeEvent[] = [];
+  /** Calls of `next` that wait, in order. */
+  readonly #waiting: ((result: IteratorResult<NodeEvent>) => void)[] = [];
+  #ended = false;
+  readonly #onEnd: (subscriber: Subscriber) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.end();
+
+  constructor(onEnd: (subscriber: Subscriber) => void, signal: AbortSignal | undefined) {
+    this.#onEnd = onEnd;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  push(event: NodeEvent): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) return waiting({ done: false, value: event });
+    this.#queue.push(event);
+    if (this.#queue.length > BACKLOG_MAX) this.#queue.shift();
+  }
+
+  /** No further events. What is there may still be read; whoever never does holds nothing but that. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#onEnd(this);
+    for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined });
+  }
+
+  next(): Promise<IteratorResult<NodeEvent>> {
+    const event = this.#queue.shift();
+    if (event !== undefined) return Promise.resolve({ done: false, value: event });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<NodeEvent>> {
+    this.#queue = [];
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 /** Hands events to any number of async iterators, each with a bounded backlog of its own. */
@@ -13,53 +57,25 @@ export class EventHub {
   readonly #subscribers = new Set<Subscriber>();
   #closed = false;
 
+  /** Readers that further events would go to. */
+  get count(): number {
+    return this.#subscribers.size;
+  }
+
   emit(event: NodeEvent): void {
-    for (const subscriber of this.#subscribers) {
-      subscriber.queue.push(event);
-      if (subscriber.queue.length > BACKLOG_MAX) subscriber.queue.shift();
-      subscriber.wake?.();
-    }
+    for (const subscriber of this.#subscribers) subscriber.push(event);
   }
 
   close(): void {
     this.#closed = true;
-    for (const subscriber of this.#subscribers) {
-      subscriber.ended = true;
-      subscriber.wake?.();
-    }
+    for (const subscriber of this.#subscribers) subscriber.end();
   }
 
   /** Subscribes at once, so that nothing is missed between the call and the first `next`. */
   subscribe(signal?: AbortSignal): AsyncIterable<NodeEvent> {
-    const subscriber: Subscriber = { queue: [], wake: null, ended: this.#closed || signal?.aborted === true };
-    this.#subscribers.add(subscriber);
-    const end = (): void => {
-      subscriber.ended = true;
-      this.#subscribers.delete(subscriber);
-      subscriber.wake?.();
-    };
-    signal?.addEventListener("abort", end, { once: true });
-    return this.#drain(subscriber, () => {
-      signal?.removeEventListener("abort", end);
-      end();
-    });
-  }
-
-  async *#drain(subscriber: Subscriber, done: () => void): AsyncGenerator<NodeEvent> {
-    try {
-      for (;;) {
-        const event = subscriber.queue.shift();
-        if (event !== undefined) yield event;
-        else if (subscriber.ended) return;
-        else {
-          await new Promise<void>((resolve) => {
-            subscriber.wake = resolve;
-          });
-          subscriber.wake = null;
-        }
-      }
-    } finally {
-      done();
-    }
+    const subscriber = new Subscriber((ended) => this.#subscribers.delete(ended), signal);
+    if (this.#closed || signal?.aborted === true) subscriber.end();
+    else this.#subscribers.add(subscriber);
+    return subscriber;
   }
 }

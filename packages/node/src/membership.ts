@@ -133,6 +133,17 @@ function spare(quorum: QuorumSpec, voters: readonly NodeId[], up: readonly NodeI
   }
 }
 
+/** Who takes part now or is about to. */
+export function membersOf({ last, governing }: Pick<MembershipStatus, "last" | "governing">): NodeId[] {
+  const members = [...governing.configuration.members, ...last.configuration.members];
+  return [...new Set(members.map(({ id }) => id))];
+}
+
+/** Removed, and nobody needs it any more: it is still told so where it asks, but it is no peer. */
+export function isGone({ last, complete }: Pick<MembershipStatus, "last" | "complete">, id: NodeId): boolean {
+  return complete && last.retired.includes(id);
+}
+
 /**
  * Where everybody listens. What the log says of a member comes before what the options say, except of the founders as long as they
  * are unchanged: a store keeps the addresses of its first day.

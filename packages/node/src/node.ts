@@ -70,6 +70,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #driver: Driver;
+  readonly #gauges: Gauges;
   readonly #damage: LogDamage | undefined;
   readonly #stale: StaleReads<Query, Answer>;
   readonly #watches: Watches<Query, Answer>;
@@ -127,7 +128,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
         throw new SynodError("InvalidArgument", "the state machine offers no watches: it has no method `watch`");
       },
     });
-    const gauges = new Gauges(this.#metrics);
+    this.#gauges = new Gauges(this.#metrics);
     this.#driver = new Driver({
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
       addresses: this.#addresses,
@@ -146,7 +147,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       manualUpgrade: options.upgrade === "manual",
       onFailure: (error) => this.#fail(error),
       onRemoved: (epoch) => this.#leave(epoch),
-      publish: () => gauges.publish(this.status()),
+      publish: () => this.#gauges.publish(this.status()),
     });
     this.encoded = {
       propose: (body, given = {}) => this.#proposeBytes(body, given),
@@ -158,6 +159,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       replica: this.#replica,
       machine,
       readTimeoutMs: limits.readTimeoutMs,
+      installing: () => this.#driver.snapshots.installing,
     });
   }
 
@@ -400,6 +402,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       this.#driver.changes.failAll(why, cause);
       this.#watches.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
       this.#driver.events.close();
+      this.#lastGauges();
       const closing = [transport, storage].map(async (port) => port.close());
       const results = await Promise.allSettled(closing);
       for (const result of results) {
@@ -408,6 +411,15 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       }
     })();
     return this.#closing;
+  }
+
+  /** They stay as they are from here on, so a leader that is gone must not be one in them. */
+  #lastGauges(): void {
+    try {
+      this.#gauges.publish(this.status());
+    } catch (cause) {
+      this.#logger.warn("the metrics failed", { cause });
+    }
   }
 
   transferLeadership({ to, timeoutMs = TRANSFER_MS }: TransferOptions = {}): Promise<NodeId> {

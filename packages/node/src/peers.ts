@@ -30,6 +30,11 @@ export class Peers {
     this.#peer(id).connected = false;
   }
 
+  /** Ids of connections that are no more: the rest is kept, lest frames of an earlier life are taken for those of the present one. */
+  forget(isGone: (id: NodeId) => boolean): void {
+    for (const [id, { connected }] of this.#peers) if (!connected && isGone(id)) this.#peers.delete(id);
+  }
+
   isConnected(id: NodeId): boolean {
     return this.#peers.get(id)?.connected ?? false;
   }

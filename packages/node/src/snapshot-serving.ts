@@ -1,4 +1,4 @@
-import type { Logger, Metrics, NodeId, Storage } from "@synod/interface";
+import { type Logger, type Metrics, type NodeId, type Slot, type Storage, SynodError } from "@synod/interface";
 import type { Message, SnapshotStep } from "@synod/multipaxos";
 import { checksumOf } from "@synod/rsm";
 
@@ -13,6 +13,8 @@ interface Reader {
   readonly chunks: AsyncIterator<Uint8Array>;
   /** Read and not yet sent. */
   rest: Uint8Array;
+  /** It is read no further, and closed as soon as nobody is in it. */
+  givenUp: boolean;
 }
 
 interface Client {
@@ -20,6 +22,8 @@ interface Client {
   busy: boolean;
   reader: Reader | null;
   sent: Ask | null;
+  /** When it asked last. */
+  askedMs: number;
 }
 
 export interface ServingOptions {
@@ -29,6 +33,8 @@ export interface ServingOptions {
   readonly now: () => number;
   /** Sends in a turn of its own. */
   readonly send: (to: NodeId, message: Message) => void;
+  /** The snapshot of this index cannot be read back. */
+  readonly damaged: (index: Slot) => void;
 }
 
 /** Reads parts of the own snapshot for peers. A peer asks for one part after the other, so its reader stays open in between. */
@@ -55,7 +61,11 @@ export class SnapshotServing {
   serve(ask: Ask): void {
     this.lastMs = this.#o.now();
     let client = this.#clients.get(ask.to);
-    if (client === undefined) this.#clients.set(ask.to, (client = { asks: [], busy: false, reader: null, sent: null }));
+    if (client === undefined) {
+      client = { asks: [], busy: false, reader: null, sent: null, askedMs: this.lastMs };
+      this.#clients.set(ask.to, client);
+    }
+    client.askedMs = this.lastMs;
     if (client.asks.some(({ offset, hash }) => offset === ask.offset && hash === ask.hash)) return;
     client.asks.push(ask);
     if (client.asks.length > ASKS_MAX) client.asks.shift();
@@ -68,7 +78,19 @@ export class SnapshotServing {
     if (client === undefined) return;
     client.asks = [];
     this.#clients.delete(peer);
-    if (!client.busy) this.#close(client);
+    this.#giveUp(client);
+  }
+
+  /** A newer snapshot took the place of the one that is being read: an open reader would keep the room of a file that is gone. */
+  superseded(): void {
+    for (const client of this.#clients.values()) this.#giveUp(client);
+  }
+
+  /** Whoever asked for nothing in so long has what it wants, or will begin anew. */
+  expire(patienceMs: number): void {
+    for (const [peer, { askedMs, busy }] of this.#clients) {
+      if (!busy && this.#o.now() - askedMs >= patienceMs) this.lost(peer);
+    }
   }
 
   stop(): void {
@@ -88,21 +110,32 @@ export class SnapshotServing {
         this.#o.metrics.count("synod_snapshot_sent_bytes_total", bytes.length);
         this.#o.send(ask.to, { kind: "snapshotChunk", index, hash, offset, checksum: checksumOf(bytes), bytes });
       } catch (cause) {
-        // Replaced by a newer one, or a bad sector: the peer asks again, and is offered what there is then.
-        this.#o.logger.debug("a part of the snapshot was not served", { to: ask.to, index: ask.index, cause });
-        this.#close(client);
+        this.#notServed(client, ask, cause);
       }
+      if (client.reader?.givenUp === true) this.#close(client);
     }
     client.busy = false;
-    if (this.#clients.get(client.sent?.to ?? 0) !== client) this.#close(client);
+    if (client.reader?.givenUp === true) this.#close(client);
+  }
+
+  #notServed(client: Client, { to, index }: Ask, cause: unknown): void {
+    const { logger, damaged } = this.#o;
+    this.#close(client);
+    if (this.#stopped) return;
+    if (cause instanceof SynodError && cause.code === "StoreDamaged") {
+      logger.warn("the own snapshot cannot be read back: a new one takes its place", { to, index, cause });
+      return damaged(index);
+    }
+    // Replaced by a newer one: the peer asks again, and is offered what there is then.
+    logger.debug("a part of the snapshot was not served", { to, index, cause });
   }
 
   async #read(client: Client, { index, hash, offset, length }: Ask): Promise<Uint8Array> {
     let { reader } = client;
-    if (reader === null || reader.hash !== hash || reader.offset !== offset) {
+    if (reader === null || reader.givenUp || reader.hash !== hash || reader.offset !== offset) {
       this.#close(client);
       const chunks = this.#o.storage.readSnapshot({ index, offset })[Symbol.asyncIterator]();
-      reader = { hash, offset, chunks, rest: new Uint8Array(0) };
+      reader = { hash, offset, chunks, rest: new Uint8Array(0), givenUp: false };
       client.reader = reader;
     }
     const bytes = new Uint8Array(length);
@@ -119,6 +152,12 @@ export class SnapshotServing {
     }
     reader.offset += filled;
     return filled === length ? bytes : bytes.slice(0, filled);
+  }
+
+  /** What is being read is read to the end of the part: a reader in use cannot be closed. */
+  #giveUp(client: Client): void {
+    if (client.reader !== null) client.reader.givenUp = true;
+    if (!client.busy) this.#close(client);
   }
 
   #close(client: Client): void {

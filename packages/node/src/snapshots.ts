@@ -8,7 +8,7 @@ import {
   SynodError,
 } from "@synod/interface";
 import type { Message, Replica, SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
-import { ContentHash, type ReplicatedMachine } from "@synod/rsm";
+import { ContentHash, type MachineSnapshot, type ReplicatedMachine } from "@synod/rsm";
 import type { Applier } from "./applier.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
@@ -52,6 +52,21 @@ interface Taking {
   readonly done: Promise<SnapshotInfo>;
 }
 
+/** What a state machine throws is the cause of an error that callers know. */
+function snapshotFailed(cause: unknown): SynodError {
+  if (cause instanceof SynodError) return cause;
+  const text = `the state machine threw while a snapshot of it was taken, and the node stops: ${String(cause)}`;
+  return new SynodError("InvariantViolated", text, { cause });
+}
+
+function nextOf(chunks: Generator<Uint8Array, void>): IteratorResult<Uint8Array, void> {
+  try {
+    return chunks.next();
+  } catch (cause) {
+    throw snapshotFailed(cause);
+  }
+}
+
 const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
 
 /** Takes snapshots, gives them to peers, and installs those of peers: one of these at a time, in small steps. */
@@ -65,6 +80,8 @@ export class Snapshots {
   #bytesThen = 0;
   #heldSinceMs: number | null = null;
   #heldBytes: number;
+  /** A snapshot that was found to be rotten. As long as it is the one that is held, the next one is due at once. */
+  #damagedIndex = 0;
   /** Ends the wait for a turn that will never come. */
   #abandon: ((reason: SynodError) => void) | null = null;
   #dropping = false;
@@ -73,7 +90,10 @@ export class Snapshots {
 
   constructor(options: SnapshotsOptions) {
     this.#o = options;
-    this.#serving = new SnapshotServing(options);
+    this.#serving = new SnapshotServing({
+      ...options,
+      damaged: (index) => options.inTurn(() => this.#damaged(index)),
+    });
     this.#heldBytes = options.replica.status().snapshot?.bytes ?? 0;
   }
 
@@ -117,13 +137,42 @@ export class Snapshots {
   /** At the end of a turn: begins a snapshot where enough was executed since the last one. */
   consider(): void {
     const { applier, limits } = this.#o;
-    const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
+    if (this.#busy) return;
     const bytes = applier.bytesExecuted - this.#bytesThen;
-    if (this.#busy || bytes < due) return;
-    // A peer that is being served would have to begin anew, each time again where its link is slow.
-    const servedMs = this.#o.now() - this.#serving.lastMs;
-    if (bytes < KEPT_PART * due && servedMs < KEPT_TIMEOUTS * limits.electionTimeoutMs) return;
+    if (!this.#replacesDamaged) {
+      const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
+      if (bytes < due) return;
+      // A peer that is being served would have to begin anew, each time again where its link is slow.
+      const servedMs = this.#o.now() - this.#serving.lastMs;
+      if (bytes < KEPT_PART * due && servedMs < this.#keptMs) return;
+    }
     this.#take().catch(() => undefined);
+  }
+
+  get #keptMs(): number {
+    return KEPT_TIMEOUTS * this.#o.limits.electionTimeoutMs;
+  }
+
+  /** A store takes only a newer one: something has to be executed first. */
+  get #replacesDamaged(): boolean {
+    const { machine, replica } = this.#o;
+    return (
+      this.#damagedIndex > 0 &&
+      replica.status().snapshot?.index === this.#damagedIndex &&
+      machine.applied > this.#damagedIndex
+    );
+  }
+
+  /** Rot on the disk. The state in memory has everything that was in it. */
+  #damaged(index: number): void {
+    if (this.#damagedIndex === index) return;
+    this.#damagedIndex = index;
+    this.#o.metrics.count("synod_snapshots_damaged_total");
+  }
+
+  /** Now and then. */
+  tick(): void {
+    this.#serving.expire(this.#keptMs);
   }
 
   /** At the caller's wish. */
@@ -143,10 +192,10 @@ export class Snapshots {
   }
 
   #take(): Promise<SnapshotInfo> {
-    const { machine, replica, storage, applier, now } = this.#o;
-    const { index, chunks } = machine.snapshot();
+    const { replica, storage, applier, now } = this.#o;
+    const { index, chunks } = this.#begin();
     // What the turn has executed and not yet said; a slot is never said twice.
-    replica.appliedUpTo(index);
+    replica.appliedUpTo(index, applier.bytes);
     const front = snapshotFront(replica.snapshotHead(index));
     const hash = new ContentHash();
     const startedMs = now();
@@ -174,9 +223,21 @@ export class Snapshots {
     return done;
   }
 
+  /** @throws SynodError whatever the state machine threw, which ends the node */
+  #begin(): MachineSnapshot {
+    try {
+      return this.#o.machine.snapshot();
+    } catch (cause) {
+      const error = snapshotFailed(cause);
+      this.#o.fail(error);
+      throw error;
+    }
+  }
+
   #taken(facts: SnapshotFacts, startedMs: number): void {
     const { replica, logger, metrics, emit, now } = this.#o;
     replica.snapshotTaken(facts);
+    this.#serving.superseded();
     this.#heldSinceMs = now();
     this.#heldBytes = facts.bytes;
     const tookMs = now() - startedMs;
@@ -201,7 +262,7 @@ export class Snapshots {
           await this.#soon();
           sliceMs = this.#o.now();
         }
-        const next = chunks.next();
+        const next = nextOf(chunks);
         if (next.done === true) return;
         hash.add(next.value);
         if (this.#taking !== null) this.#taking.bytes = hash.bytes;
@@ -320,6 +381,7 @@ export class Snapshots {
     applier.installed(facts.index);
     this.#bytesThen = applier.bytesExecuted;
     replica.installSnapshot(facts, head);
+    this.#serving.superseded();
     this.#heldSinceMs = now();
     this.#heldBytes = facts.bytes;
     const { index, bytes } = facts;

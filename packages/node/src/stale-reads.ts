@@ -9,6 +9,8 @@ export interface StaleReadsParts<Query, Answer> {
   readonly replica: Pick<Replica, "heardUpTo">;
   readonly machine: Pick<ReplicatedMachine<Query, Answer>, "applied" | "query">;
   readonly readTimeoutMs: number;
+  /** The state machine takes in a snapshot: there is nothing to be read. */
+  readonly installing: () => boolean;
 }
 
 type Bounds = Pick<StaleReadOptions, "maxAgeMs" | "maxSlots" | "atLeast">;
@@ -47,7 +49,7 @@ export class StaleReads<Query, Answer> {
     resolve: (answer: StaleAnswer<Answer>) => void,
     reject: (cause: unknown) => void,
   ): void {
-    const { driver, machine, readTimeoutMs } = this.#p;
+    const { driver, machine, readTimeoutMs, installing } = this.#p;
     checkBounds(options);
     const { signal, atLeast = 0 } = options;
     const aborted = (): SynodError =>
@@ -56,7 +58,7 @@ export class StaleReads<Query, Answer> {
       });
     if (signal?.aborted === true) throw aborted();
     const calledMs = driver.nowMs;
-    if (this.#met(options, calledMs)) return resolve(this.#answer(query));
+    if (!installing() && this.#met(options, calledMs)) return resolve(this.#answer(query));
 
     let askedMs: number | null = null;
     const onAbort = (): void => {
@@ -88,7 +90,7 @@ export class StaleReads<Query, Answer> {
       },
     });
     signal?.addEventListener("abort", onAbort, { once: true });
-    if (machine.applied < atLeast) {
+    if (installing() || machine.applied < atLeast) {
       driver.reads.ready([token], atLeast);
       driver.wake();
     } else {

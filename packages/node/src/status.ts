@@ -3,7 +3,7 @@ import type { MembershipStatus, Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { whyNotVoting } from "./damage.js";
 import type { Driver } from "./driver.js";
-import { addressBook, tolerance } from "./membership.js";
+import { addressBook, isGone, tolerance } from "./membership.js";
 import { reasonOf } from "./sight.js";
 import type { NodeMembership, NodePeerStatus, NodeStatus } from "./types.js";
 
@@ -26,7 +26,7 @@ type ReplicaView = ReturnType<Replica["status"]>;
 /** What a node says of itself, put together from its parts. */
 export function statusOf(parts: StatusParts): NodeStatus {
   const { id, state, driver, machine } = parts;
-  const replica = parts.replica.status();
+  const replica = driver.stopped ? stopped(parts.replica.status()) : parts.replica.status();
   const membership = parts.replica.membership();
   const { configuration } = membership.governing;
   return {
@@ -70,10 +70,27 @@ export function statusOf(parts: StatusParts): NodeStatus {
       heldBackBy: driver.upgrade.heldBackBy(replica.heard),
     },
     peers: addressBook(membership, parts.addresses)
-      .filter((member) => member.id !== id)
+      .filter((member) => member.id !== id && !isGone(membership, member.id))
       .map((member) => peerOf(member, driver, replica)),
     snapshot: driver.snapshots.status(driver.seenMs),
     storage: { writes: driver.writing.count, lastWriteMs: driver.writing.lastMs },
+  };
+}
+
+/** The replica is as it was in its last turn; what it was to others is over. */
+function stopped(replica: ReplicaView): ReplicaView {
+  return {
+    ...replica,
+    role: "follower",
+    leader: null,
+    ballot: null,
+    verdict: "wait",
+    content: false,
+    transferringTo: null,
+    leaseUntilMs: null,
+    heard: [],
+    openSlots: 0,
+    openBytes: 0,
   };
 }
 
@@ -82,7 +99,7 @@ function peerOf({ id, address }: Member, driver: Driver, replica: ReplicaView): 
   return {
     id,
     ...(address === undefined ? {} : { address }),
-    connected: driver.peers.isConnected(id),
+    connected: !driver.stopped && driver.peers.isConnected(id),
     heard: replica.heard.includes(id),
     lagSlots: Math.max(0, replica.chosenUpTo - (peer?.chosenUpTo ?? 0)),
     sentBytes: peer?.sentBytes ?? 0,

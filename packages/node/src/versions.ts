@@ -22,7 +22,7 @@ export function wireVersions({ wire }: Versions): readonly number[] {
 export interface UpgradeOptions {
   readonly self: NodeId;
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "versions" | "supports">;
-  /** Of the configuration in force, this node included. */
+  /** Of the configuration in force and of the one that is to follow, this node included: who joins must be able to read on, too. */
   readonly members: () => readonly NodeId[];
   /** Peers that answered within the last election timeout. */
   readonly heard: () => readonly NodeId[];
@@ -75,6 +75,11 @@ export class Upgrade {
   /** Its next life may be of another release. */
   lost(peer: NodeId): void {
     this.#supports.delete(peer);
+  }
+
+  forget(isGone: (id: NodeId) => boolean): void {
+    for (const known of [this.#supports, this.#outdated])
+      for (const id of known.keys()) if (isGone(id)) known.delete(id);
   }
 
   /** Members that are not heard, or support less than this node: nothing beyond what they support can be put in force. */

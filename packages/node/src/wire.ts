@@ -35,6 +35,10 @@ export class Wire {
   /** Why the last frame of a peer was refused, as long as none after it was taken. */
   readonly refused: ReadonlyMap<NodeId, string> = this.#refused;
 
+  forget(isGone: (id: NodeId) => boolean): void {
+    for (const id of this.#refused.keys()) if (isGone(id)) this.#refused.delete(id);
+  }
+
   /** A message that cannot be encoded is lost, as messages may be; the node and its other messages are not. */
   encode(message: Message): Uint8Array | null {
     const { codec, self, epoch, supports, metrics, logger } = this.#options;

@@ -100,6 +100,29 @@ describe("digests of states", () => {
     }
     expect(last).toBe(120_000);
   });
+
+  it("one that takes very long is not taken again before it is worth it", () => {
+    const { it: digests, clock } = node([1, 2, 3]);
+    clock.tookMs = 1_000;
+    let taken = 0;
+    for (let slot = 1; slot <= 50_000; slot++) {
+      clock.nowMs += 1;
+      if (digests.applied(slot) !== null) taken++;
+    }
+    expect(taken).toBe(1);
+  });
+
+  it("come back at once when slots come slowly again after many came together", () => {
+    const { it: digests, clock } = node([1, 2, 3]);
+    clock.tookMs = 10;
+    for (let slot = 1; slot <= 10_000; slot++) digests.applied(slot);
+    let taken = 0;
+    for (let slot = 10_001; slot <= 10_400; slot++) {
+      clock.nowMs += 1_000;
+      if (digests.applied(slot) !== null) taken++;
+    }
+    expect(taken).toBeGreaterThan(70);
+  });
 });
 
 it("a node whose state differs from that of a majority stops", async () => {

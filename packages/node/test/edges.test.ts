@@ -151,7 +151,7 @@ describe("a node that does not come through", () => {
     await world.close();
   });
 
-  it("says that its store is formatted where its first start failed after that", async () => {
+  it("may be bootstrapped again where its first start failed after its store was formatted", async () => {
     const world = new World(1);
     const transport = world.net.transport(1);
     const node = createNode({
@@ -164,13 +164,12 @@ describe("a node that does not come through", () => {
       commandCodec: json<CounterCommand>(),
       bootstrap: true,
     });
-    await expect(node).rejects.toMatchObject({
-      code: "AddressInUse",
-      message: expect.stringContaining("leave bootstrap out"),
-      details: { formatted: true },
-    });
-    await world.boot(1);
+    await expect(node).rejects.toMatchObject({ code: "AddressInUse" });
+    await world.boot(1, true);
     await world.leader();
+    await world.crash(1);
+    // By now it has voted: it is no first start any more.
+    await expect(world.boot(1, true)).rejects.toMatchObject({ code: "AlreadyFormatted" });
     await world.close();
   });
 });

@@ -186,7 +186,9 @@ describe("members and what the operator sees", () => {
     await world.clock.run(1_000);
     expect([seen.get("synod_peer_connected 3"), seen.get("synod_peer_heard 3")]).toEqual([1, 1]);
     await remove(world, 3);
-    // As long as another change is not made it may have to be told.
+    await world.clock.run(1_000);
+    for (const id of [1, 2]) expect(world.node(id).status().peers).toHaveLength(1);
+    expect([seen.get("synod_peer_connected 3"), seen.get("synod_peer_heard 3")]).toEqual([0, 0]);
     await world.join(4);
     await change(world, { kind: "add", member: { id: 4 } });
     await world.clock.run(1_000);

@@ -184,6 +184,8 @@ describe("changes of the members", () => {
   it("a node that joins is told from a founder, and keeps its store", async () => {
     const world = await World.of(1);
     await world.join(2);
+    await change(world, { kind: "add", member: { id: 2 }, as: "learner" });
+    await world.clock.run(500);
     await expect(world.boot(2, true)).rejects.toMatchObject({ code: "AlreadyFormatted" });
     await world.crash(2);
     world.disks.delete(2);

@@ -220,8 +220,9 @@ describe("limits and errors", () => {
     world.disks.set(4, world.disk(1));
     expect(await code(world.boot(4, true))).toBe("InvalidArgument");
     expect(await code(world.boot(1, false))).toBe("NotFormatted");
-    await world.boot(1, true);
     await world.close();
-    expect(await code(world.boot(1, true))).toBe("AlreadyFormatted");
+    const used = await World.of(1);
+    await used.crash(1);
+    expect(await code(used.boot(1, true))).toBe("AlreadyFormatted");
   });
 });

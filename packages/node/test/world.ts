@@ -186,6 +186,10 @@ export class Disk {
   snapshot: { readonly index: number; readonly bytes: Uint8Array } | null = null;
   /** Saved so far. */
   snapshots = 0;
+  /** A bit fell over in the snapshot of this index. */
+  rottenIndex = 0;
+  /** Readers of snapshots that were neither read to the end nor closed. */
+  openReaders = 0;
   dropped = 0;
 
   constructor(clock: VirtualClock) {
@@ -197,8 +201,9 @@ export class Disk {
     return {
       open: async ({ create } = {}) => {
         if (create !== undefined) {
-          if (this.#identity !== null) throw new SynodError("AlreadyFormatted", "formatted");
-          this.#identity = { ...create, storeId: "5".repeat(32), bootCount: 0, bootId: "" };
+          const isUsed = this.#promised !== null || this.#chosenUpTo > 0 || this.snapshot !== null;
+          if (this.#identity !== null && isUsed) throw new SynodError("AlreadyFormatted", "formatted");
+          this.#identity ??= { ...create, storeId: "5".repeat(32), bootCount: 0, bootId: "" };
         }
         if (this.#identity === null) throw new SynodError("NotFormatted", "blank");
         const bootCount = this.#identity.bootCount + 1;
@@ -273,9 +278,15 @@ export class Disk {
     if (snapshot === null || (part !== undefined && part.index !== snapshot.index)) {
       throw new SynodError("InvalidArgument", "no such snapshot");
     }
-    for (let at = part?.offset ?? 0; at < snapshot.bytes.length; at += 700) {
-      await this.#later();
-      yield snapshot.bytes.slice(at, at + 700);
+    this.openReaders++;
+    try {
+      for (let at = part?.offset ?? 0; at < snapshot.bytes.length; at += 700) {
+        await this.#later();
+        if (snapshot.index === this.rottenIndex) throw new SynodError("StoreDamaged", "a checksum is wrong");
+        yield snapshot.bytes.slice(at, at + 700);
+      }
+    } finally {
+      this.openReaders--;
     }
   }
 }

@@ -203,7 +203,8 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
 
   nextDeadline(): number | null {
     const expiry = this.#sessions.nextExpiryMs();
-    const deadline = this.#machine.nextDeadline?.() ?? null;
+    // Half way through a restore there is no state that could say one.
+    const deadline = this.#broken === null ? (this.#machine.nextDeadline?.() ?? null) : null;
     if (expiry === null || deadline === null) return expiry ?? deadline;
     return Math.min(expiry, deadline);
   }

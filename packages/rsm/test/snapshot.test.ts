@@ -305,6 +305,20 @@ describe("restore", () => {
     expect(codeOf(() => third.end())).toBe("InvariantViolated");
   });
 
+  test("the state machine is not asked for its deadline half way", () => {
+    const { bytes } = sample();
+    let asked = 0;
+    const stateMachine = Object.assign(new Numbers(), { nextDeadline: () => ++asked });
+    const machine = numbersMachine({ stateMachine });
+    const sink = machine.restore();
+    sink.write(bytes.slice(0, -1));
+    machine.nextDeadline();
+    expect(asked).toBe(0);
+    sink.write(bytes.slice(-1));
+    sink.end();
+    expect(machine.nextDeadline()).toBe(1);
+  });
+
   test("is refused where the log went on after its header came", () => {
     const { bytes } = sample();
     const machine = numbersMachine();

@@ -142,7 +142,8 @@ class FileStorage implements Storage, AsyncDisposable {
     try {
       const info = await writeSnapshot(this.#place(), index, source.pull);
       this.#usable();
-      await installSnapshot(this.#place(), index);
+      // Nobody waits for a whole snapshot to be read when the store is closed.
+      await installSnapshot(this.#place(), index, () => void this.#usable());
       this.#snapshot = info;
       if (before > 0) await fileSystem.remove(join(directory, snapshotName(before)));
       return info;

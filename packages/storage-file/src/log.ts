@@ -25,8 +25,8 @@ export class Log {
   #offset = 0;
   #sequence: number;
   #previous: number;
-  /** The next segment, made while the present one is being filled. */
-  #spare: Promise<FileHandle> | undefined;
+  /** The next segment, made while the present one is being filled; undefined in it: that failed, e.g. for want of room. */
+  #spare: Promise<FileHandle | undefined> | undefined;
 
   private constructor(place: LogPlace, state: LogState, segments: SegmentInfo[], handle: FileHandle, tail: LogTail) {
     this.#place = place;
@@ -71,9 +71,8 @@ export class Log {
     }
     await this.#write(marks, body);
     if (this.#spare === undefined && this.#offset > size / 2) {
-      this.#spare = prepareSegment(this.#place);
-      // Whoever needs the spare segment hears of its failure.
-      this.#spare.catch(() => {});
+      // Nothing is lost with it: when the next segment is needed it is tried again, and only then a failure counts.
+      this.#spare = prepareSegment(this.#place).catch(() => undefined);
     }
   }
 
@@ -94,16 +93,16 @@ export class Log {
   }
 
   async close(): Promise<void> {
-    const spare = await this.#spare?.catch(() => undefined);
+    const spare = await this.#spare;
     await Promise.allSettled([this.#handle.close(), spare?.close()]);
     const { fileSystem, directory } = this.#place;
     if (spare !== undefined) await fileSystem.remove(join(directory, TEMPORARY.segment));
   }
 
   async #nextSegment(): Promise<void> {
-    const spare = await (this.#spare ?? prepareSegment(this.#place));
+    const next = (await this.#spare) ?? (await prepareSegment(this.#place));
     const full = this.#handle;
-    this.#handle = spare;
+    this.#handle = next;
     this.#spare = undefined;
     await full.close();
     const segment = (this.#segments.at(-1)?.segment ?? 0) + 1;
@@ -141,7 +140,8 @@ export class Log {
 
 /** A file of zeros under a temporary name: flushing into blocks that are there already costs the disk less than growing a file. */
 async function prepareSegment({ fileSystem, directory, segmentBytes }: LogPlace): Promise<FileHandle> {
-  const handle = await fileSystem.open(join(directory, TEMPORARY.segment), "create");
+  const file = join(directory, TEMPORARY.segment);
+  const handle = await fileSystem.open(file, "create");
   try {
     for (let at = 0; at < segmentBytes; at += ZEROS.length) {
       await handle.write([ZEROS.subarray(0, Math.min(ZEROS.length, segmentBytes - at))], at);
@@ -150,6 +150,8 @@ async function prepareSegment({ fileSystem, directory, segmentBytes }: LogPlace)
     return handle;
   } catch (error) {
     await handle.close();
+    // It would take room where there may be none, and be in the way of the next attempt.
+    await fileSystem.remove(file);
     throw error;
   }
 }

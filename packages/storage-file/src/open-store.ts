@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import {
+  type Configuration,
   type FileSystem,
   type Random,
   type Recovered,
@@ -44,9 +45,10 @@ export async function openStore(settings: StoreSettings, options: StorageOpen): 
   const segments = found.bootCount === 0 ? [] : listing.segments.filter((segment) => segment >= found.firstSegment);
   const snapshot = await findSnapshot(settings, found, listing);
   const read = await readLog(settings, found, segments, snapshot);
+  if (options.create !== undefined && !isUnused(read, snapshot)) throw alreadyFormatted(directory);
   await cutTail(settings, read);
   // Formatting has removed what an interrupted formatting left.
-  await removeLeftovers(settings, options.create === undefined ? listing : { ...listing, temporaries: [] }, read);
+  await removeLeftovers(settings, listing.identity ? listing : { ...listing, temporaries: [] }, read);
 
   const identity: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
   const next = (read.segments.at(-1)?.segment ?? found.firstSegment - 1) + 1;
@@ -66,6 +68,10 @@ async function identify(settings: StoreSettings, listing: Listing, create?: Stor
   const { fileSystem, directory, random } = settings;
   const blank = !listing.identity && listing.segments.length === 0 && listing.snapshots.length === 0;
   if (create !== undefined) {
+    if (listing.identity) {
+      const found = await readIdentity(fileSystem, directory);
+      if (isFormattedAs(found, create)) return found;
+    }
     if (!blank) throw alreadyFormatted(directory);
     await removeNames(settings, listing.temporaries);
     const { clusterId, nodeId, founders } = create;
@@ -87,6 +93,23 @@ async function identify(settings: StoreSettings, listing: Listing, create?: Stor
   if (!listing.identity)
     throw damaged(join(directory, IDENTITY), 0, "the file is missing, yet there are files of a store");
   return readIdentity(fileSystem, directory);
+}
+
+function isFormattedAs(found: StoredIdentity, { clusterId, nodeId, founders }: StoreFormat): boolean {
+  const same = found.clusterId === clusterId && found.nodeId === nodeId;
+  return same && agreed(found.founders) === agreed(founders);
+}
+
+/** Addresses and names are of one day: a port that was taken may be another one now. */
+function agreed(founders: Configuration): string {
+  const members = founders.members.map(({ address: _address, name: _name, ...rest }) => rest);
+  return JSON.stringify({ ...founders, members });
+}
+
+/** Formatted, and nothing but opened since: whoever formats it in the same way changes nothing. */
+function isUnused({ state, votes, chosen, chosenUpTo, damage }: ReadLog, snapshot: SnapshotInfo | null): boolean {
+  const marks = state.promised === null && chosenUpTo === 0 && state.leaseMs === 0;
+  return marks && votes.length === 0 && chosen.length === 0 && snapshot === null && damage === undefined;
 }
 
 /** @throws SynodError `NotFormatted` */

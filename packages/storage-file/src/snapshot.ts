@@ -83,11 +83,17 @@ class ChunkWriter {
   }
 }
 
-/** Reads the temporary file back, then gives it its name. */
-export async function installSnapshot(place: SnapshotPlace, index: Slot): Promise<void> {
+/**
+ * Reads the temporary file back, then gives it its name.
+ * @param goOn called again and again meanwhile; ends it by throwing
+ */
+export async function installSnapshot(place: SnapshotPlace, index: Slot, goOn: () => void): Promise<void> {
   const { fileSystem, directory } = place;
   const temporary = join(directory, TEMPORARY.snapshot);
-  for await (const chunk of readSnapshotFile(place, temporary, index)) void chunk;
+  for await (const chunk of readSnapshotFile(place, temporary, index)) {
+    void chunk;
+    goOn();
+  }
   await fileSystem.rename(temporary, join(directory, snapshotName(index)));
   await fileSystem.syncDirectory(directory);
 }

@@ -1,6 +1,7 @@
 import {
   type Ballot,
   type ChosenValue,
+  type Configuration,
   type Random,
   type Recovered,
   type Slot,
@@ -8,6 +9,7 @@ import {
   type SnapshotPart,
   type Storage,
   type StorageOpen,
+  type StoreFormat,
   type StorageWrite,
   type StoreIdentity,
   SynodError,
@@ -66,6 +68,7 @@ class MemoryStorage implements Storage, AsyncDisposable {
   #identify({ create, expect = {} }: StorageOpen): StoreIdentity {
     let found = this.#identity;
     if (create !== undefined) {
+      if (found !== undefined && isFormattedAs(found, create) && this.#isUnused) return found;
       if (found !== undefined) {
         throw new SynodError(
           "AlreadyFormatted",
@@ -89,6 +92,12 @@ class MemoryStorage implements Storage, AsyncDisposable {
       );
     }
     return found;
+  }
+
+  /** Formatted, and nothing but opened since. */
+  get #isUnused(): boolean {
+    const marks = this.#promised === null && this.#chosenUpTo === 0 && this.#leaseMs === 0;
+    return marks && this.#votes.size === 0 && this.#chosen.size === 0 && this.#snapshot === null;
   }
 
   #recover(identity: StoreIdentity): Recovered {
@@ -237,6 +246,17 @@ function format(create: NonNullable<StorageOpen["create"]>, random: Random): Sto
     throw new SynodError("InvalidArgument", `A node id is a whole number from 1; got ${nodeId}.`);
   }
   return { clusterId, nodeId, storeId: randomHex(random), founders: copyJson(founders), bootCount: 0, bootId: "" };
+}
+
+function isFormattedAs(found: StoreIdentity, { clusterId, nodeId, founders }: StoreFormat): boolean {
+  const same = found.clusterId === clusterId && found.nodeId === nodeId;
+  return same && agreed(found.founders) === agreed(founders);
+}
+
+/** Addresses and names are of one day: a port that was taken may be another one now. */
+function agreed(founders: Configuration): string {
+  const members = founders.members.map(({ address: _address, name: _name, ...rest }) => rest);
+  return JSON.stringify({ ...founders, members });
 }
 
 function above<T extends { readonly slot: Slot }>(map: ReadonlyMap<Slot, T>, index: Slot): T[] {

@@ -1,0 +1,159 @@
+// What is left of a node that has ended, and of members that have left.
+import type { Metrics } from "@synod/interface";
+import { describe, expect, it, vi } from "vitest";
+import { EventHub } from "../src/events.js";
+import { membersOf } from "../src/membership.js";
+import { Peers } from "../src/peers.js";
+import { World } from "./world.js";
+
+const LEASE = { durationMs: 500, driftPercent: 1 };
+
+/** Gauges as an operator sees them. */
+function gauges(): { readonly metrics: Metrics; readonly seen: Map<string, number> } {
+  const seen = new Map<string, number>();
+  const nothing = (): void => undefined;
+  const gauge: Metrics["gauge"] = (name, value, labels = {}) =>
+    void seen.set([name, ...Object.values(labels)].join(" "), value);
+  return { metrics: { count: nothing, observe: nothing, gauge }, seen };
+}
+
+describe("a leader that ended", () => {
+  it.each(["closed", "failed"] as const)("is no leader in its status and its gauges: %s", async (state) => {
+    const { metrics, seen } = gauges();
+    const world = new World(1, 1, {}, { lease: LEASE });
+    await world.boot(1, true, { metrics });
+    await world.leader();
+    await world.clock.until(() => seen.get("synod_is_leader") === 1);
+    const node = world.node(1);
+    if (state === "closed") await node.close({ transferTimeoutMs: 0 });
+    else {
+      world.machine(1).apply = () => {
+        throw new Error("a bug");
+      };
+      const lost = node.propose({ add: 1 });
+      lost.catch(() => undefined);
+      await world.clock.until(() => node.status().state === "failed");
+    }
+    expect(node.status()).toMatchObject({ state, role: "follower", leader: null, ballot: null, verdict: "wait" });
+    expect(node.status()).toMatchObject({ content: false, leaseLeftMs: null, reason: state });
+    expect([seen.get("synod_is_leader"), seen.get("synod_leader_id"), seen.get("synod_content")]).toEqual([0, 0, 0]);
+    expect([seen.get("synod_verdict leading"), seen.get("synod_verdict wait")]).toEqual([0, 1]);
+    await world.close();
+  });
+
+  it("sees no peers any more", async () => {
+    const { metrics, seen } = gauges();
+    const world = new World(3);
+    for (const id of world.ids) await world.boot(id, true, id === 1 ? { metrics } : {});
+    await world.leader();
+    await world.clock.until(() => seen.get("synod_peer_heard 2") === 1);
+    const node = world.node(1);
+    await world.settle(node.close({ transferTimeoutMs: 0 }));
+    for (const peer of node.status().peers) expect(peer).toMatchObject({ connected: false, heard: false });
+    expect([seen.get("synod_peer_heard 2"), seen.get("synod_peer_connected 2")]).toEqual([0, 0]);
+    await world.close();
+  });
+
+  it("still leads while it hands over", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const closing = world.node(leader).close();
+    expect(world.node(leader).status()).toMatchObject({ state: "closed", role: "leader" });
+    await world.settle(closing);
+    await world.close();
+  });
+});
+
+describe("subscribers of events", () => {
+  it("that never read, or stop before they began, are forgotten", async () => {
+    const hub = new EventHub();
+    const left = new AbortController();
+    hub.subscribe(left.signal);
+    const early = hub.subscribe()[Symbol.asyncIterator]();
+    await early.return?.();
+    expect(hub.count).toBe(1);
+    hub.close();
+    expect(hub.count).toBe(0);
+    hub.subscribe();
+    expect(hub.count).toBe(0);
+  });
+
+  it("leave nothing at the caller's signal after the end", () => {
+    const hub = new EventHub();
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, "addEventListener");
+    const removed = vi.spyOn(signal, "removeEventListener");
+    hub.subscribe(signal);
+    expect([added, removed].map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
+    hub.close();
+    expect([added, removed].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  });
+
+  it("read what came before the end, then end", async () => {
+    const hub = new EventHub();
+    const events = hub.subscribe();
+    hub.emit({ kind: "peerUp", peer: 2 });
+    hub.close();
+    const kinds: string[] = [];
+    for await (const { kind } of events) kinds.push(kind);
+    expect(kinds).toEqual(["peerUp"]);
+  });
+
+  it("get events in order, whether they wait for them or not", async () => {
+    const hub = new EventHub();
+    const reader = hub.subscribe()[Symbol.asyncIterator]();
+    const waiting = [reader.next(), reader.next()];
+    for (const peer of [1, 2, 3]) hub.emit({ kind: "peerUp", peer });
+    const got = await Promise.all([...waiting, reader.next()]);
+    expect(got.map(({ value }) => (value as { peer: number }).peer)).toEqual([1, 2, 3]);
+    const last = reader.next();
+    hub.close();
+    expect(await last).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe("members that have left", () => {
+  it("leave nothing behind in what is kept by id", () => {
+    const peers = new Peers();
+    const of = (bootId: string, bootCount: number) => ({ clusterId: "c", nodeId: 7, bootCount, bootId });
+    peers.up(of("a", 1));
+    peers.up(of("b", 2));
+    peers.forget((id) => id === 7);
+    // It is still connected.
+    expect(peers.isFormer(7, "a")).toBe(true);
+    peers.down(7);
+    peers.forget((id) => id === 7);
+    expect(peers.isFormer(7, "a")).toBe(false);
+  });
+
+  it("are forgotten by a node that runs", async () => {
+    const world = await World.of(3, 1, {}, { alpha: 8 });
+    const leader = await world.leader();
+    const id = world.ids.find((other) => other !== leader) ?? 0;
+    await world.settle(world.node(leader).changeMembership({ kind: "remove", id }));
+    await world.clock.run(2_000);
+    const stays = world.ids.find((other) => other !== leader && other !== id) ?? 0;
+    for (const node of [leader, stays]) {
+      expect(
+        world
+          .node(node)
+          .status()
+          .peers.map((peer) => peer.id),
+      ).not.toContain(id);
+    }
+    await world.close();
+  });
+});
+
+it("versions wait for who is about to join as well as for who is about to leave", () => {
+  const of = (epoch: number, ids: readonly number[]) => ({
+    epoch,
+    slot: epoch,
+    from: epoch,
+    changeId: "",
+    retired: [],
+    quorums: { members: ids, phase1: () => true, phase2: () => true },
+    configuration: { epoch, members: ids.map((id) => ({ id })), alpha: 8, quorum: { kind: "majority" } as const },
+  });
+  expect(membersOf({ governing: of(1, [1, 2]), last: of(2, [1, 3]) })).toEqual([1, 2, 3]);
+});

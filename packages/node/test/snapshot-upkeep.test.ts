@@ -1,0 +1,141 @@
+// Snapshots that get in the way: rotten ones, ones that somebody still reads, ones that cannot be taken, ones that are being installed.
+import type { Logger, Metrics } from "@synod/interface";
+import { Replica } from "@synod/multipaxos";
+import { describe, expect, it, vi } from "vitest";
+import type { NodeLimits } from "../src/index.js";
+import { type Counter, type Release, World } from "./world.js";
+
+const SMALL: Partial<NodeLimits> = { snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
+
+async function work(world: World, count: number, except: number[] = []): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const leader = await world.leader(except);
+    await world.settle(world.node(leader).propose({ add: 1 }));
+  }
+}
+
+/** Two nodes have a snapshot of some size, and the third one, which was away, needs it from the leader. */
+async function behind(seed: number, ballast: number): Promise<{ world: World; leader: number; lost: number }> {
+  const world = await World.of(3, seed, SMALL);
+  const leader = await world.leader();
+  const [lost, other] = world.ids.filter((id) => id !== leader) as [number, number];
+  for (const id of world.ids) world.machine(id).ballast = ballast;
+  await work(world, 3);
+  await world.clock.run(200);
+  world.net.isolate(lost);
+  await work(world, 30, [lost]);
+  await world.clock.run(300);
+  for (const id of [leader, other]) await world.settle(world.node(id).snapshot());
+  world.net.heal();
+  world.net.cut(lost, other);
+  return { world, leader, lost };
+}
+
+const received = (world: World, id: number): number => world.node(id).status().snapshot.receiving?.received ?? 0;
+
+describe("the reader of a snapshot that is served", () => {
+  it("is closed when a newer one takes its place: the file would keep its room on the disk", async () => {
+    const { world, leader, lost } = await behind(1, 100);
+    await world.clock.until(() => received(world, lost) > 10_000, 60_000);
+    expect(world.disk(leader).openReaders).toBe(1);
+    // Nothing is asked for any more, and the peer does not come back.
+    world.net.isolate(lost);
+    await work(world, 3, [lost]);
+    await world.settle(world.node(leader).snapshot());
+    await world.clock.run(20);
+    expect(world.disk(leader).openReaders).toBe(0);
+    await world.close();
+  });
+
+  it("is closed when nobody asks any more", async () => {
+    const { world, leader, lost } = await behind(2, 100);
+    await world.clock.until(() => received(world, lost) > 10_000, 60_000);
+    world.net.isolate(lost);
+    await world.clock.run(500);
+    expect(world.disk(leader).openReaders).toBe(1);
+    await world.clock.run(3_000);
+    expect(world.disk(leader).openReaders).toBe(0);
+    world.net.heal();
+    await world.clock.until(() => world.machine(lost).total === 33, 60_000);
+    await world.close();
+  });
+});
+
+describe("a rotten own snapshot", () => {
+  it("is reported, and a new one takes its place", async () => {
+    const { world, leader, lost } = await behind(3, 20);
+    await world.crash(leader);
+    const lines: string[] = [];
+    const counts: string[] = [];
+    const nothing = (): void => undefined;
+    const logger: Logger = { debug: nothing, info: nothing, error: nothing, warn: (line) => void lines.push(line) };
+    const metrics: Metrics = { count: (name) => void counts.push(name), gauge: nothing, observe: nothing };
+    const release: Release = { logger, metrics };
+    world.net.cut(lost, world.ids.find((id) => id !== leader && id !== lost) ?? 0);
+    await world.settle(world.boot(leader, false, release));
+    const disk = world.disk(leader);
+    disk.rottenIndex = disk.snapshot?.index ?? 0;
+    await work(world, 1, [lost]);
+    await world.clock.until(() => (disk.snapshot?.index ?? 0) > disk.rottenIndex, 60_000);
+    expect(lines.filter((line) => line.includes("snapshot cannot be read back"))).toHaveLength(1);
+    expect(counts.filter((name) => name === "synod_snapshots_damaged_total")).toHaveLength(1);
+    await world.clock.until(() => world.machine(lost).total === 34, 60_000);
+    await world.close();
+  });
+});
+
+describe("a state machine that cannot be snapshot", () => {
+  const broken = (): never => {
+    throw new Error("a bug in snapshot");
+  };
+
+  it.each([
+    ["at once", broken],
+    [
+      "in the middle",
+      function* () {
+        yield new Uint8Array(100_000);
+        broken();
+      },
+    ],
+  ] as const)("ends the node with an error that has a code: %s", async (_, snapshot) => {
+    const world = await World.of(1);
+    await work(world, 1);
+    world.machine(1).snapshot = snapshot as Counter["snapshot"];
+    const taken = world.node(1).snapshot();
+    taken.catch(() => undefined);
+    await world.clock.until(() => world.node(1).status().state !== "running");
+    await expect(taken).rejects.toMatchObject({
+      code: "InvariantViolated",
+      cause: { message: "a bug in snapshot" },
+    });
+    expect(world.node(1).status()).toMatchObject({ state: "failed", failure: { code: "InvariantViolated" } });
+    await world.close();
+  });
+});
+
+describe("while a snapshot is installed", () => {
+  it("stale reads wait, whatever their bounds", async () => {
+    const { world, lost } = await behind(4, 60);
+    const node = world.node(lost);
+    await world.clock.until(() => node.status().snapshot.installing, 60_000);
+    const reads = [{}, { maxAgeMs: 100_000 }, { atLeast: 1 }].map((bounds) => node.readStale("total", bounds));
+    for (const { answer } of await world.settle(Promise.all(reads))) expect(answer).toBe(33);
+    await world.close();
+  });
+});
+
+it("what waits to be executed counts against a peer's credit also when a snapshot is begun", async () => {
+  const world = await World.of(3);
+  const leader = await world.leader();
+  await work(world, 2);
+  const follower = world.ids.find((id) => id !== leader) ?? 0;
+  const node = world.node(follower);
+  const said = vi.spyOn(Replica.prototype, "appliedUpTo");
+  await world.settle(node.snapshot());
+  const waiting = said.mock.calls.map(([, bytes]) => bytes);
+  said.mockRestore();
+  expect(waiting.length).toBeGreaterThan(0);
+  expect(waiting).not.toContain(undefined);
+  await world.close();
+});
