@@ -7,6 +7,7 @@ import {
   SynodError,
 } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
+import type { Target } from "./pool.js";
 import { type AdminCall, decodeAdminResult, encodeAdminCall, type RemoteNodeStatus } from "./protocol/admin.js";
 
 export interface AdminOptions {
@@ -35,7 +36,7 @@ const changeTimeoutMs = 60_000;
 export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
   const ask = async <T>(
     call: AdminCall,
-    to: "leader" | string | null,
+    to: Target,
     { signal, timeoutMs = shared.context.limits.timeoutMs }: AdminOptions,
   ): Promise<T> => {
     admit();
@@ -44,7 +45,7 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
       shared,
       {
         kind: "admin",
-        to: to === null || to === "leader" ? to : serverOf(shared, to),
+        to,
         bytes: 8 + bytes.length,
         repeatable: call.op === "status",
         request: (id, deadlineMs) => ({ kind: "admin", id, deadlineMs, call: bytes }),
@@ -62,19 +63,20 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     return asked.begin().go().promise;
   };
   return {
-    status: (server, options = {}) => ask({ op: "status" }, server ?? null, options),
+    status: async (server, options = {}) => ask({ op: "status" }, targetOf(shared, server), options),
     changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
       ask({ op: "changeMembership", change, expectedEpoch }, "leader", { ...rest, timeoutMs }),
     transferLeadership: async ({ to = null, ...rest } = {}) => {
       const { leader } = await ask<{ leader: NodeId }>({ op: "transferLeadership", to }, "leader", rest);
       return leader;
     },
-    snapshot: (server, options = {}) => ask({ op: "snapshot" }, server ?? null, options),
+    snapshot: async (server, options = {}) => ask({ op: "snapshot" }, targetOf(shared, server), options),
   };
 }
 
-function serverOf({ pool }: CallShared, server: string): string {
-  if (pool.links.some(({ address }) => address === server)) return server;
+function targetOf({ pool }: CallShared, server: string | undefined): Target {
+  if (server === undefined) return "any";
+  if (pool.links.some(({ address }) => address === server)) return { server };
   const known = pool.links.map(({ address }) => address).join(", ");
   throw new SynodError("InvalidArgument", `${server} is none of the servers of this client (${known})`);
 }

@@ -2,7 +2,7 @@ import { SynodError } from "@synod/interface";
 import { backoffMs } from "@synod/transport-tcp/framing";
 import type { Answer, Connection } from "./connection.js";
 import type { Context } from "./context.js";
-import type { Pool, Sendable } from "./pool.js";
+import type { Pool, Sendable, Target } from "./pool.js";
 import type { Deadlines, Timed } from "./protocol/deadlines.js";
 import { deadlineMsMax, type Request } from "./protocol/requests.js";
 import { type Failure, failureOf, lossOf } from "./verdicts.js";
@@ -36,7 +36,7 @@ export interface CallEnd {
 /** What distinguishes kinds of calls. */
 export interface CallPlan<T> {
   readonly kind: Exclude<Request["kind"], "cancel" | "ping">;
-  readonly to: "leader" | string | null;
+  readonly to: Target;
   readonly bytes: number;
   /** Sent again after an attempt that may have had an effect. */
   readonly repeatable: boolean;
@@ -100,7 +100,7 @@ export class Call<T> implements Sendable, Timed {
     return this.#plan.bytes;
   }
 
-  get to(): "leader" | string | null {
+  get to(): Target {
     return this.#plan.to;
   }
 

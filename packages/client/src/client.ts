@@ -165,8 +165,9 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
 
   async #close(): Promise<void> {
     const closed = new SynodError("Closed", "the client was closed");
-    for (const call of [...this.#shared.calls]) call.giveUp("the client was closed", closed);
+    // First, so that the place of a call that ends is not given to one that waits.
     const session = this.#sessions.close();
+    for (const call of this.#shared.calls) call.giveUp("the client was closed", closed);
     if (session !== null && this.#pool.readyCount > 0) await this.#giveBack(session);
     this.#pool.close(closed);
     this.#events.close();

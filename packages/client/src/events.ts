@@ -24,7 +24,7 @@ export class Events<T> {
 
   close(): void {
     this.#closed = true;
-    for (const subscription of [...this.#subscriptions]) subscription.end();
+    for (const subscription of this.#subscriptions) subscription.end();
   }
 
   /** Subscribes at once, so that nothing is missed before the first `next`. */

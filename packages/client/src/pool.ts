@@ -6,12 +6,14 @@ import { Link } from "./link.js";
 import type { LeaderHint } from "./protocol/replies.js";
 import type { Request } from "./protocol/requests.js";
 
+/** Where something is best sent: to the leader's server if it is connected; anywhere; only to the server of this address. */
+export type Target = "leader" | "any" | { readonly server: string };
+
 /** Something that wants to be sent. */
 export interface Sendable {
   readonly kind: Request["kind"];
   readonly bytes: number;
-  /** Null: at any server. */
-  readonly to: "leader" | string | null;
+  readonly to: Target;
   readonly prefer: Connection | null;
   /** Where the last attempt failed: only if there is no other. */
   readonly avoid: Connection | null;
@@ -90,7 +92,7 @@ export class Pool {
   }
 
   #laneOf({ kind, to }: Sendable): Set<Sendable> {
-    if (to !== null && to !== "leader") return this.#waiting.named;
+    if (typeof to === "object") return this.#waiting.named;
     return kind === "watch" ? this.#waiting.watches : this.#waiting.requests;
   }
 
@@ -125,7 +127,7 @@ export class Pool {
       const link = this.links[(from + i) % length];
       const connection = link?.connection ?? null;
       if (connection === null || !connection.hasRoom(kind, bytes)) continue;
-      if (to !== null && to !== "leader" && to !== link?.address) continue;
+      if (typeof to === "object" && to.server !== link?.address) continue;
       const leads = to === "leader" && connection.welcome?.nodeId === this.#hint.leader;
       const score = (connection === avoid ? 0 : 2) + (leads || connection === prefer ? 1 : 0);
       if (score > bestScore) [best, bestScore] = [connection, score];

@@ -65,7 +65,7 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
 /** A read, at any replica. */
 export class ReadPlan<A> implements CallPlan<A> {
   readonly kind = "read";
-  readonly to = null;
+  readonly to = "any";
   readonly repeatable = true;
   readonly bytes: number;
   readonly #query: Uint8Array;

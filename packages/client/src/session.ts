@@ -192,7 +192,7 @@ export class Sessions {
       this.#cancelAgain = this.#shared.context.clock.timer(openAgainMs, () => this.#serve());
       return;
     }
-    for (const holder of [...this.#waiting]) {
+    for (const holder of this.#waiting) {
       this.#waiting.delete(holder);
       holder.refused(error as SynodError);
     }

@@ -72,7 +72,7 @@ export class WatchIterator<Query, Answer> implements AsyncIterableIterator<Watch
       shared,
       {
         kind: "watch",
-        to: null,
+        to: "any",
         bytes: query.length,
         repeatable: true,
         request: (id) => ({ kind: "watch", id, query }),

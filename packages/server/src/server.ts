@@ -151,7 +151,7 @@ export class NodeServer<Query, Answer> implements Server {
         if (this.#connections.size === 0) resolve();
       };
     });
-    for (const connection of [...this.#connections]) connection.finish();
+    for (const connection of this.#connections) connection.finish();
     this.#onIdle();
     await gone;
     await free;

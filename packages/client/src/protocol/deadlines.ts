@@ -44,7 +44,7 @@ export class Deadlines {
   #look(): void {
     this.#disarm();
     const nowMs = this.#clock.now();
-    for (const timed of [...this.#timed]) {
+    for (const timed of this.#timed) {
       if (timed.untilMs > nowMs || !this.#timed.delete(timed)) continue;
       timed.expire();
     }
