@@ -9,12 +9,10 @@ import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
 import { isFormatted } from "../store.js";
+import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
 import { VERSION } from "../version.js";
 
 const HTTP_LISTEN = "127.0.0.1:7102";
-const SHUTDOWN_MS = 10_000;
-/** Beyond the time that the calls under way are given: for handing over, and for closing the disk. */
-const CLOSING_MS = 10_000;
 const LOOK_AGAIN_MS = 500;
 
 export function addStart(program: Command): void {
