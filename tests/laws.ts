@@ -24,7 +24,7 @@ const rules: [pattern: RegExp, mayImport: string[]][] = [
 const pure = /^(paxos|multipaxos|rsm|linearizability)$/;
 /** Run unchanged in a browser. */
 const browserSafe =
-  /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator|explorer|conformance)$/;
+  /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator|explorer|conformance|coordination)$/;
 
 const nodeGlobals = ["process", "Buffer", "require", "__dirname", "__filename", "setImmediate", "clearImmediate"];
 const impureGlobals = `

@@ -12,6 +12,11 @@ export type SynodErrorCode =
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
   | "InvalidResult" // the command took effect, but its result could not be encoded for the caller
   | "InvalidCommand" // the command codec refused the bytes; the state is untouched
+  // Coordination: locks, leases, elections, keys.
+  | "LockNotAcquired" // never got it: the wait ended before it was this caller's turn, and it left the queue
+  | "LeaseLost" // had it and lost it, or may have: stop what it protects. Never taken again by itself
+  | "Compacted" // the revision is older than the history that is kept: read the present state and go on from there
+  | "ConditionFailed" // others changed the key again and again meanwhile
   // Changes of the members.
   | "EpochMismatch" // the configuration is another than the change was made for: look again, then ask again
   | "ChangeUnderWay" // the change before is not complete: wait for it

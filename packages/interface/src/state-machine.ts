@@ -16,6 +16,9 @@ export interface ApplyContext {
   readonly machineVersion: number;
 }
 
+/** What `tick` may know. The same on every replica. */
+export type TickContext = Pick<ApplyContext, "slot" | "timeMs" | "machineVersion">;
+
 export interface Applied<Result> {
   readonly result: Result;
   /** What observers are told; not part of the state. */
@@ -58,6 +61,11 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
    * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date.
    */
   digest?(): string;
-  /** Logged time at which the machine wants to be called even if no command comes, or null. */
+  /** Logged time at which `tick` is to be called even if no command comes, or null. Above the time of the last call, else nothing comes. */
   nextDeadline?(): number | null;
+  /**
+   * Logged time has reached `nextDeadline`: called once for the slot that brought it, before its commands. Deterministic like `apply`; where much
+   * is due, do some of it and ask for more by `nextDeadline`.
+   */
+  tick?(context: TickContext): void;
 }

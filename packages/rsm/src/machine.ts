@@ -173,6 +173,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     if (batch) {
       this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
       this.#sessions.expire(this.#timeMs);
+      this.#tick(slot);
       batch.entries.forEach((entry, index) => outcomes.push(this.#entry(entry, slot, index)));
     }
     this.#applied = slot;
@@ -266,6 +267,28 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     };
   }
 
+  #tick(slot: Slot): void {
+    const machine = this.#machine;
+    const deadline = machine.nextDeadline?.() ?? null;
+    if (machine.tick === undefined || deadline === null || deadline > this.#timeMs) return;
+    try {
+      machine.tick({ slot, timeMs: this.#timeMs, machineVersion: this.#versions.machine });
+    } catch (cause) {
+      throw this.#applyFailed("when its deadline came", { slot }, cause);
+    }
+  }
+
+  #applyFailed(when: string, details: Readonly<Record<string, number>>, cause: unknown): SynodError {
+    this.#broken = { cause };
+    return new SynodError(
+      "ApplyFailed",
+      `The state machine failed ${when} (slot ${details["slot"]}), and its state can no longer be trusted. The node ` +
+        "stops. Correct the state machine, then start again: the log is executed anew. " +
+        String(cause),
+      { cause, details },
+    );
+  }
+
   #entry(entry: BatchEntry, slot: Slot, index: number): Outcome {
     switch (entry.kind) {
       case "open": {
@@ -313,14 +336,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     try {
       applied = checkApplied(this.#machine.apply(command, context));
     } catch (cause) {
-      this.#broken = { cause };
-      throw new SynodError(
-        "ApplyFailed",
-        `The state machine failed on command ${index} of slot ${slot}, and its state can no longer be trusted. The node ` +
-          "stops. Correct the state machine, then start again: the log is executed anew. " +
-          String(cause),
-        { cause, details: { slot, index } },
-      );
+      throw this.#applyFailed(`on command ${index}`, { slot, index }, cause);
     }
     const reply = this.#encodeResult(applied.result);
     storeReply(session, ticket.sequence, reply);

@@ -1,5 +1,5 @@
 import { impurities } from "@synod/conformance";
-import type { Codec, StateMachine, ApplyContext, Applied } from "@synod/interface";
+import type { Codec, StateMachine, ApplyContext, Applied, TickContext } from "@synod/interface";
 
 const TAG_BYTES = 4;
 
@@ -74,6 +74,8 @@ export function watchedMachine<Command, Query, Result, Answer>(
     },
     ...(inner.version === undefined ? {} : { version: inner.version }),
     ...(inner.digest === undefined ? {} : { digest: () => (inner.digest?.() ?? "") + watch.flipped() }),
+    ...(inner.watch === undefined ? {} : { watch: (query: Query) => inner.watch?.(query) ?? null }),
+    ...(inner.tick === undefined ? {} : { tick: (context: TickContext) => pure("tick", () => inner.tick?.(context)) }),
     ...(inner.nextDeadline === undefined ? {} : { nextDeadline: () => inner.nextDeadline?.() ?? null }),
   };
 }

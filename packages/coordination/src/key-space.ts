@@ -1,0 +1,203 @@
+import { type CowMap, cowMap } from "@synod/rsm";
+import { type Change, History, type KeyRecord } from "./history.js";
+import { ANSWER_BYTES_MAX, type MachineLimits } from "./limits.js";
+import { prefixEnd, SortedKeys } from "./sorted-keys.js";
+import { hashRecord, type StateHash } from "./state-hash.js";
+import type { CoordinationAnswer, KeyEntry, KeyEvent, KeySelector, Revision } from "./types.js";
+
+/** What a key costs besides itself and its value, about. */
+export const RECORD_BYTES = 128;
+/** A watch without news is told how far it has come after so many revisions, so that no look goes further back. */
+const PROGRESS_REVISIONS = 256;
+const EMPTY = new Uint8Array(0);
+
+export interface RangeRequest {
+  readonly keys: KeySelector;
+  readonly limit: number;
+  /** Null: now. */
+  readonly revision: Revision | null;
+  readonly reverse: boolean;
+  readonly keysOnly: boolean;
+}
+
+/** The keys, and what they were. */
+export class KeySpace {
+  readonly #hash: StateHash;
+  readonly records: CowMap<string, KeyRecord> = cowMap();
+  readonly #sorted = new SortedKeys();
+  readonly history: History;
+  bytes = 0;
+
+  constructor(limits: MachineLimits, hash: StateHash) {
+    this.#hash = hash;
+    this.history = new History(limits.historyBytesMax);
+  }
+
+  get(key: string): KeyRecord | null {
+    return this.records.get(key) ?? null;
+  }
+
+  /** By how much the bytes grow if the key is put. */
+  growth(key: string, value: Uint8Array): number {
+    const before = this.records.get(key);
+    return before === undefined ? sizeOf(key, value) : value.length - before.value.length;
+  }
+
+  /** @returns what was there before */
+  put(key: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
+    const before = this.get(key);
+    const createRevision = before?.createRevision ?? revision;
+    const version = (before?.version ?? 0) + 1;
+    this.history.add(revision, key, before);
+    if (before !== null) this.#leave(key, before);
+    this.restore(key, { value, revision, createRevision, version, lease });
+    return before;
+  }
+
+  /** @returns what was there before; null: nothing, and nothing changed */
+  delete(key: string, revision: Revision): KeyRecord | null {
+    const before = this.get(key);
+    if (before === null) return null;
+    this.history.add(revision, key, before);
+    this.#leave(key, before);
+    this.records.delete(key);
+    this.#sorted.delete(key);
+    return before;
+  }
+
+  /** A key as it is in a snapshot. */
+  restore(key: string, record: Omit<KeyRecord, "hash">): void {
+    const { value, revision, createRevision, version, lease } = record;
+    const hash = hashOf(key, record);
+    this.records.set(key, { value, revision, createRevision, version, lease, hash });
+    this.#sorted.add(key);
+    this.#hash.add(hash);
+    this.bytes += sizeOf(key, value);
+  }
+
+  /** A change as it is in a snapshot, in order; after all keys. */
+  restoreChange(revision: Revision, key: string, before: Omit<KeyRecord, "hash"> | null): void {
+    this.history.add(revision, key, before === null ? null : { ...before, hash: hashOf(key, before) });
+  }
+
+  count(keys: KeySelector): number {
+    if ("key" in keys) return this.records.has(keys.key) ? 1 : 0;
+    const { from, to } = boundsOf(keys);
+    return Math.max(0, this.#sorted.rank(to) - this.#sorted.rank(from));
+  }
+
+  /** @returns null if the revision is forgotten */
+  range(request: RangeRequest): { readonly entries: readonly KeyEntry[]; readonly more: boolean } | null {
+    const { limit, revision, keysOnly } = request;
+    if (revision !== null && revision < this.history.compacted) return null;
+    const entries: KeyEntry[] = [];
+    let bytes = 0;
+    for (const key of this.#candidates(request)) {
+      const current = this.get(key);
+      const record = revision === null ? current : this.history.at(key, revision, current);
+      if (record === null) continue;
+      if (entries.length >= limit || bytes >= ANSWER_BYTES_MAX) return { entries, more: true };
+      entries.push(entryOf(key, keysOnly ? { ...record, value: EMPTY } : record));
+      bytes += key.length + RECORD_BYTES + (keysOnly ? 0 : record.value.length);
+    }
+    return { entries, more: false };
+  }
+
+  /** Keys in order, for as many as are asked for: what is deleted meanwhile must be read before. */
+  first(keys: KeySelector, count: number): { readonly keys: readonly string[]; readonly more: boolean } {
+    const found: string[] = [];
+    for (const key of this.#candidates({ keys, revision: null, reverse: false })) {
+      if (!this.records.has(key)) continue;
+      if (found.length >= count) return { keys: found, more: true };
+      found.push(key);
+    }
+    return { keys: found, more: false };
+  }
+
+  /** What happened to keys from a revision on; null if nothing did and there is no need to say so. */
+  events(keys: KeySelector, from: Revision, revision: Revision): CoordinationAnswer | null {
+    const { compacted } = this.history;
+    if (from <= compacted) return { kind: "compacted", compacted, revision };
+    const events: KeyEvent[] = [];
+    let bytes = 0;
+    let last = 0;
+    for (const change of this.history.from(from, "key" in keys ? keys.key : null)) {
+      // A revision is told as a whole.
+      if (bytes >= ANSWER_BYTES_MAX && change.revision !== last) return { kind: "events", events, revision: last };
+      if (!selects(keys, change.key)) continue;
+      const event = this.#eventOf(change);
+      events.push(event);
+      last = change.revision;
+      bytes += change.key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
+    }
+    const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS;
+    return news ? { kind: "events", events, revision } : null;
+  }
+
+  #eventOf({ key, revision, next }: Change): KeyEvent {
+    const after = next === null ? this.get(key) : next.before;
+    return after === null ? { kind: "delete", key, revision } : { kind: "put", ...entryOf(key, after) };
+  }
+
+  *#candidates({ keys, revision, reverse }: Pick<RangeRequest, "keys" | "revision" | "reverse">): Generator<string> {
+    if ("key" in keys) return yield keys.key;
+    const { from, to } = boundsOf(keys);
+    const sets = revision === null ? [this.#sorted] : [this.#sorted, this.history.touched];
+    const iterators = sets.map((set) => (reverse ? set.down(to) : set.up(from)));
+    for (const key of merged(iterators, reverse)) {
+      if (reverse ? key < from : to !== null && key >= to) return;
+      yield key;
+    }
+  }
+
+  #leave(key: string, record: KeyRecord): void {
+    this.#hash.remove(record.hash);
+    this.bytes -= sizeOf(key, record.value);
+  }
+}
+
+function hashOf(key: string, { value, revision, createRevision, version, lease }: Omit<KeyRecord, "hash">): number {
+  return hashRecord(1, `${key}\0${lease ?? ""}`, [revision, createRevision, version], value);
+}
+
+const sizeOf = (key: string, value: Uint8Array): number => RECORD_BYTES + key.length + value.length;
+
+export const entryOf = (key: string, record: Omit<KeyRecord, "hash">): KeyEntry => ({
+  key,
+  value: record.value,
+  revision: record.revision,
+  createRevision: record.createRevision,
+  version: record.version,
+  lease: record.lease,
+});
+
+type Span = Exclude<KeySelector, { readonly key: string }>;
+
+function boundsOf(keys: Span): { readonly from: string; readonly to: string | null } {
+  if ("prefix" in keys) return { from: keys.prefix, to: prefixEnd(keys.prefix) };
+  return { from: keys.from, to: keys.to ?? null };
+}
+
+function selects(keys: KeySelector, key: string): boolean {
+  if ("key" in keys) return keys.key === key;
+  if ("prefix" in keys) return key.startsWith(keys.prefix);
+  return key >= keys.from && (keys.to === undefined || key < keys.to);
+}
+
+/** Each key once, in order. */
+function* merged(iterators: readonly Iterator<string, void>[], reverse: boolean): Generator<string> {
+  const heads = iterators.map((iterator) => iterator.next());
+  for (;;) {
+    let best: string | undefined;
+    for (const head of heads) {
+      if (head.done === true) continue;
+      if (best === undefined || (reverse ? head.value > best : head.value < best)) best = head.value;
+    }
+    if (best === undefined) return;
+    yield best;
+    for (const [i, iterator] of iterators.entries()) {
+      const head = heads[i] as IteratorResult<string, void>;
+      if (head.done !== true && head.value === best) heads[i] = iterator.next();
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import {
+  type Applied,
+  type ApplyContext,
+  type SnapshotSink,
+  type StateMachine,
+  SynodError,
+  type TickContext,
+  type Watched,
+} from "@synod/interface";
+import { execute } from "./commands.js";
+import { type MachineLimits, limitsOf } from "./limits.js";
+import { answer, watchAnswer } from "./queries.js";
+import { restoring, snapshotOf } from "./snapshot.js";
+import { State } from "./state.js";
+import type { CoordinationAnswer, CoordinationCommand, CoordinationQuery, CoordinationResult } from "./types.js";
+
+/** Keys, leases and requests that are cleared away before a command, and when nothing else is to do. */
+const STEPS_PER_COMMAND = 64;
+const STEPS_PER_TICK = 1024;
+
+/** Limits of what is replicated: equal on all replicas, for good. */
+export type CoordinationMachineOptions = Partial<MachineLimits>;
+
+export type CoordinationMachine = StateMachine<
+  CoordinationCommand,
+  CoordinationQuery,
+  CoordinationResult,
+  CoordinationAnswer
+>;
+
+/**
+ * Keys with revisions, leases, queues for locks, and counters: one deterministic state machine. For `createNode`, together with `coordinationCodecs`.
+ * @throws SynodError `InvalidArgument` for a limit that is no positive integer.
+ */
+export function coordinationMachine(options: CoordinationMachineOptions = {}): CoordinationMachine {
+  return new Machine(limitsOf(options));
+}
+
+class Machine implements CoordinationMachine {
+  readonly version: number = 1;
+  #state: State;
+
+  constructor(limits: MachineLimits) {
+    this.#state = new State(limits);
+  }
+
+  apply(command: CoordinationCommand, { timeMs }: ApplyContext): Applied<CoordinationResult> {
+    this.#reach(timeMs, STEPS_PER_COMMAND);
+    return { result: execute(this.#state, command) };
+  }
+
+  tick({ timeMs }: TickContext): void {
+    this.#reach(timeMs, STEPS_PER_TICK);
+  }
+
+  nextDeadline(): number | null {
+    return this.#state.nextDeadline();
+  }
+
+  query(query: CoordinationQuery): CoordinationAnswer {
+    return answer(this.#state, query);
+  }
+
+  watch(query: CoordinationQuery): Watched<CoordinationQuery, CoordinationAnswer> | null {
+    const watched = watchAnswer(this.#state, query);
+    if (watched !== undefined) return watched;
+    throw new SynodError(
+      "InvalidArgument",
+      `A query of kind ${query.kind} cannot be watched: watch events, a lock or a request.`,
+    );
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return snapshotOf(this.#state);
+  }
+
+  restore(): SnapshotSink {
+    return restoring(this.#state.limits, (state) => {
+      this.#state = state;
+    });
+  }
+
+  digest(): string {
+    return this.#state.digest;
+  }
+
+  #reach(timeMs: number, steps: number): void {
+    this.#state.timeMs = Math.max(this.#state.timeMs, timeMs);
+    this.#state.expire(steps);
+  }
+}

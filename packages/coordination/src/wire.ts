@@ -1,0 +1,203 @@
+import { SynodError } from "@synod/interface";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** UTF-8 of a text. @throws SynodError `InvalidArgument` for half of a surrogate pair: it would come back as another text. */
+export function utf8(text: string): Uint8Array {
+  if (!/[\ud800-\udfff]/.test(text)) return encoder.encode(text);
+  const bytes = encoder.encode(text);
+  if (decoder.decode(bytes) !== text) {
+    throw new SynodError(
+      "InvalidArgument",
+      `${JSON.stringify(text)} is no well-formed text: it has half a surrogate pair.`,
+    );
+  }
+  return bytes;
+}
+
+/** Length in UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80) continue;
+    // Each half of a pair stands for two of its four bytes.
+    length += code < 0x800 || (code >= 0xd800 && code <= 0xdfff) ? 1 : 2;
+  }
+  return length;
+}
+
+/** Grows as it is written. Integers are varints: seven bits a byte, lowest first, in the shortest form. */
+export class Writer {
+  #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(sizeHint: number = 64) {
+    this.#bytes = new Uint8Array(sizeHint);
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  byte(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  flag(value: boolean): void {
+    this.byte(value ? 1 : 0);
+  }
+
+  /** An integer from 0 to 2^53 - 1. */
+  int(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new SynodError("InvalidArgument", `${String(value)} is no integer from 0 to 2^53 - 1.`);
+    }
+    this.#room(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  /** An integer of either sign, or nothing: 0 for nothing, else sign and size. */
+  maybe(value: number | null): void {
+    if (value === null) return this.byte(0);
+    this.byte(value < 0 ? 2 : 1);
+    this.int(Math.abs(value));
+  }
+
+  bytes(value: Uint8Array): void {
+    this.int(value.length);
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  text(value: string): void {
+    this.bytes(utf8(value));
+  }
+
+  maybeText(value: string | null): void {
+    this.flag(value !== null);
+    if (value !== null) this.text(value);
+  }
+
+  list<T>(values: readonly T[], write: (value: T) => void): void {
+    this.int(values.length);
+    for (const value of values) write(value);
+  }
+
+  /** What has been written; the writer is of no use afterwards. */
+  done(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #room(size: number): void {
+    if (this.#at + size <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + size));
+    grown.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = grown;
+  }
+}
+
+/** Reads what a `Writer` wrote; each length is checked before it is used. Throws `Malformed` and nothing else. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #what: string;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = bytes;
+    this.#what = what;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw this.malformed("it ends too early");
+    this.#at++;
+    return value;
+  }
+
+  flag(): boolean {
+    const value = this.byte();
+    if (value > 1) throw this.malformed("a flag is neither 0 nor 1");
+    return value === 1;
+  }
+
+  int(): number {
+    let value = 0;
+    let scale = 1;
+    for (let count = 1; ; count++) {
+      const byte = this.byte();
+      // Seven bytes hold 49 bits: four are left for the eighth.
+      if (count === 8 && byte > 0x0f) throw this.malformed("a number is above 2^53 - 1");
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 && count > 1) throw this.malformed("a number is not in its shortest form");
+        return value;
+      }
+      scale *= 128;
+    }
+  }
+
+  maybe(): number | null {
+    const kind = this.byte();
+    if (kind === 0) return null;
+    if (kind > 2) throw this.malformed("a number has an impossible sign");
+    const size = this.int();
+    if (kind === 2 && size === 0) throw this.malformed("a number is a negative 0");
+    return kind === 2 ? -size : size;
+  }
+
+  /** A copy. */
+  bytes(): Uint8Array {
+    return this.#view(this.int()).slice();
+  }
+
+  text(): string {
+    const view = this.#view(this.int());
+    try {
+      return decoder.decode(view);
+    } catch {
+      throw this.malformed("a text is no UTF-8");
+    }
+  }
+
+  maybeText(): string | null {
+    return this.flag() ? this.text() : null;
+  }
+
+  /** `countMax` is checked before anything is read: each element has at least one byte. */
+  list<T>(countMax: number, read: () => T): T[] {
+    const count = this.int();
+    if (count > countMax || count > this.left) throw this.malformed("a list is too long");
+    const values: T[] = [];
+    for (let i = 0; i < count; i++) values.push(read());
+    return values;
+  }
+
+  end(): void {
+    if (this.left > 0) throw this.malformed(`${this.left} bytes follow its end`);
+  }
+
+  malformed(why: string): SynodError {
+    return new SynodError("Malformed", `This is no valid ${this.#what}: ${why} (at byte ${this.#at}).`, {
+      details: { offset: this.#at },
+    });
+  }
+
+  #view(length: number): Uint8Array {
+    if (length > this.left) throw this.malformed("a length points past its end");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+}
