@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { type Incarnation, type Lane, SynodError } from "@synod/interface";
 import type { Context } from "./context.js";
-import { encodeFrame, type Frame, type FrameDecoder, frameDecoder } from "./framing.js";
+import { encodeFrame, type Frame, type FrameDecoder, frameDecoder } from "./frames.js";
 import {
   decodeHello,
   decodeRefusal,

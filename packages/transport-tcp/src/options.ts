@@ -1,7 +1,7 @@
 import { type Random, SynodError, type Transport } from "@synod/interface";
 import type { Settings } from "./context.js";
 import { frameOverheadBytes } from "./send-queue.js";
-import { frameHeaderBytes } from "./framing.js";
+import { frameHeaderBytes } from "./frames.js";
 import type { TransportClock } from "./ports.js";
 
 export interface TcpTransportOptions {

@@ -1,8 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { type Incarnation, type Lane, type NodeId, SynodError } from "@synod/interface";
 import type { Address } from "./address.js";
+import { backoffMs } from "./backoff.js";
 import type { Context } from "./context.js";
-import { type EncodedFrame, encodeFrame, type Frame, frameDecoder } from "./framing.js";
+import { FrameWriter } from "./frame-writer.js";
+import { type EncodedFrame, encodeFrame, type Frame, frameDecoder } from "./frames.js";
 import {
   decodeHello,
   decodeRefusal,
@@ -12,11 +14,7 @@ import {
   handshakeFrameBytesMax,
   type Refusal,
 } from "./hello.js";
-import { SendQueue } from "./send-queue.js";
 import { endSoon, writeFrame } from "./wire.js";
-
-/** One write. Small enough that even a slow line takes it, and so shows life, well within the idle timeout. */
-const writeBytesMax = 256 * 1024;
 
 /** A connection is given up after this many heartbeats in a row without a byte from the peer. */
 const silentBeatsMax = 3;
@@ -39,10 +37,10 @@ export interface OutgoingLinkOptions {
 export class OutgoingLink {
   readonly #options: OutgoingLinkOptions;
   readonly #context: Context;
-  readonly #queue: SendQueue;
   readonly #labels: Readonly<Record<string, string>>;
   /** The present attempt or connection; events of earlier sockets are ignored. */
   #socket: Socket | null = null;
+  #writer: FrameWriter | null = null;
   /** Whom it is connected to, once the handshake is done. */
   #incarnation: Incarnation | null = null;
   #cancelTimer: () => void = () => {};
@@ -51,14 +49,11 @@ export class OutgoingLink {
   #mayHurry = true;
   #heard = false;
   #silentBeats = 0;
-  #writing = false;
-  #flushScheduled = false;
   #closed = false;
 
   constructor(options: OutgoingLinkOptions) {
     this.#options = options;
     this.#context = options.context;
-    this.#queue = new SendQueue(options.context.settings.queueBytesMax[options.lane]);
     this.#labels = { peer: String(options.peer), lane: options.lane };
   }
 
@@ -72,6 +67,10 @@ export class OutgoingLink {
     this.#cancelTimer();
     const socket = connect({ host: address.host, port: address.port, noDelay: true });
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket, {
+      queueBytesMax: context.settings.queueBytesMax[lane],
+      onWrite: (bytes) => context.metrics.count("synod_transport_sent_bytes_total", bytes, this.#labels),
+    });
     context.track(socket);
     context.metrics.count("synod_transport_dials_total", 1, this.#labels);
     let failure: Error | null = null;
@@ -103,10 +102,8 @@ export class OutgoingLink {
 
   /** Queues a frame; false if it was dropped. What one turn sends leaves in one write. */
   send(frame: EncodedFrame): boolean {
-    if (!this.#incarnation) return this.#dropFrame("down");
-    if (!this.#queue.offer(frame)) return this.#dropFrame("full");
-    this.#scheduleFlush();
-    return true;
+    if (!this.#incarnation || !this.#writer) return this.#dropFrame("down");
+    return this.#writer.send(frame) || this.#dropFrame("full");
   }
 
   close(): void {
@@ -188,8 +185,7 @@ export class OutgoingLink {
     const wasUp = this.#incarnation !== null;
     this.#socket = null;
     this.#incarnation = null;
-    this.#queue.clear();
-    this.#writing = false;
+    this.#writer = null;
     socket.destroy();
     if (wasUp) this.#context.metrics.count("synod_transport_lost_connections_total", 1, this.#labels);
     this.#context.logger.debug(wasUp ? "connection lost" : "connection attempt failed", { ...this.#labels, reason });
@@ -201,10 +197,8 @@ export class OutgoingLink {
     this.#cancelTimer();
     if (this.#closed) return;
     const { settings, random, clock } = this.#context;
-    const wholeMs = Math.min(settings.reconnectMaxMs, settings.reconnectMinMs * 2 ** Math.min(this.#failures, 30));
-    this.#failures++;
-    // Half fixed, half random: peers that lost each other together do not dial in step.
-    const delayMs = wholeMs * (0.5 + random.uint32() / 2 ** 33);
+    const { reconnectMinMs: minMs, reconnectMaxMs: maxMs } = settings;
+    const delayMs = backoffMs(this.#failures++, { minMs, maxMs, random });
     this.#cancelTimer = clock.timer(delayMs, () => this.dial());
   }
 
@@ -231,39 +225,7 @@ export class OutgoingLink {
 
   /** With frames under way no ping is needed: they are acknowledged, too. */
   #ping(): void {
-    if (this.#queue.heldBytes > 0) return;
-    this.#queue.offer(pingFrame);
-    this.#scheduleFlush();
-  }
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#writing) return;
-    this.#flushScheduled = true;
-    queueMicrotask(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
-  }
-
-  /** One write at a time is with the socket, and the next begins when the system has taken it: so our queue is the only one. */
-  #flush(): void {
-    const socket = this.#socket;
-    if (!socket || this.#writing || this.#queue.isEmpty) return;
-    const { chunks, bytes, cost } = this.#queue.take(writeBytesMax);
-    this.#writing = true;
-    const written = (): void => {
-      if (this.#socket !== socket || socket.destroyed) return;
-      this.#queue.release(cost);
-      this.#writing = false;
-      this.#flush();
-    };
-    this.#context.metrics.count("synod_transport_sent_bytes_total", bytes, this.#labels);
-    const last = chunks.at(-1);
-    if (!last) return written();
-    socket.cork();
-    for (const chunk of chunks.slice(0, -1)) socket.write(chunk);
-    socket.write(last, written);
-    socket.uncork();
+    if (this.#writer?.heldBytes === 0) this.#writer.send(pingFrame);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EncodedFrame } from "./framing.js";
+import type { EncodedFrame } from "./frames.js";
 
 /** What a queued frame costs besides its bytes: many tiny frames must not take more memory than they count. */
 export const frameOverheadBytes = 128;

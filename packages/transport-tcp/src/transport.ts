@@ -10,7 +10,7 @@ import {
 } from "@synod/interface";
 import { type Address, formatAddress, parseAddress } from "./address.js";
 import type { Context, Settings } from "./context.js";
-import { type EncodedFrame, encodeFrame } from "./framing.js";
+import { type EncodedFrame, encodeFrame } from "./frames.js";
 import { checkIncarnation, frameKinds } from "./hello.js";
 import { IncomingLink } from "./incoming.js";
 import { compareIncarnations, judgeHello } from "./judge.js";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { encodeFrame } from "../src/framing.js";
+import { encodeFrame } from "../src/frames.js";
 import { decodeHello, decodeRefusal, encodeHello, encodeRefusal, frameKinds } from "../src/hello.js";
 import type { TcpTransportOptions } from "../src/index.js";
 import { bootIdOf, FakeClock, incarnationOf, RawServer, TcpNode, Wire } from "./support.js";

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { Lane } from "@synod/interface";
 import { afterEach, describe, expect, test } from "vitest";
-import { encodeFrame } from "../src/framing.js";
+import { encodeFrame } from "../src/frames.js";
 import { decodeHello, frameKinds } from "../src/hello.js";
 import type { TcpTransportOptions } from "../src/index.js";
 import { FakeClock, incarnationOf, portOf, RawServer, TcpNode, Wire } from "./support.js";

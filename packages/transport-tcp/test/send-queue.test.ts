@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encodeFrame, frameHeaderBytes } from "../src/framing.js";
+import { encodeFrame, frameHeaderBytes } from "../src/frames.js";
 import { frameOverheadBytes, SendQueue } from "../src/send-queue.js";
 
 test("gives back every byte once and in order, and all of its cost", () => {

@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { TestNode } from "@synod/conformance";
 import type { Incarnation, Lane, Metrics } from "@synod/interface";
-import { encodeFrame, type Frame, frameDecoder } from "../src/framing.js";
+import { encodeFrame, type Frame, frameDecoder } from "../src/frames.js";
 import { encodeHello, frameKinds } from "../src/hello.js";
 import { type TcpTransport, type TcpTransportOptions, tcpTransport } from "../src/index.js";
 

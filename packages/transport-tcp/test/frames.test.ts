@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeFrame, type Frame, type FrameDecoder, frameDecoder, frameHeaderBytes } from "../src/framing.js";
+import { encodeFrame, type Frame, type FrameDecoder, frameDecoder, frameHeaderBytes } from "../src/frames.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const wire = (frames: readonly Frame[]): Buffer =>
