@@ -7,7 +7,7 @@ import { tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
 import type { HttpPages, HttpServer, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
-import { codecs, machine } from "./machine.js";
+import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
 import { VERSION } from "./version.js";
 
 export interface DaemonOptions {
@@ -111,8 +111,8 @@ function startNode(
     id: nodeId,
     cluster: { id: clusterId, members: founders.members },
     ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
-    stateMachine: machine(),
-    ...codecs(),
+    stateMachine: coordinationMachine(),
+    ...coordinationCodecs(),
     codec: messageCodec(),
     transport: tcpTransport(options.listen === undefined ? {} : { listen: options.listen }),
     // It is open already: what it holds says which node this is.

@@ -4,6 +4,7 @@ import { addCompletion } from "./commands/completion.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addDump } from "./commands/dump.js";
 import { addInit } from "./commands/init.js";
+import { addSnapshot } from "./commands/snapshot.js";
 import { addStart } from "./commands/start.js";
 import { EXIT_CODES, exitOf } from "./exit-codes.js";
 import { printFailure } from "./output.js";
@@ -17,7 +18,7 @@ export function buildProgram(): Command {
     .showHelpAfterError("(synod --help tells more)")
     .enablePositionalOptions()
     .addHelpText("after", `\nExit codes:\n${exitCodeHelp()}`);
-  for (const add of [addInit, addStart, addDump, addDoctor, addCert, addCompletion]) add(program);
+  for (const add of [addInit, addStart, addDump, addDoctor, addSnapshot, addCert, addCompletion]) add(program);
   // Set last, and on each: a command takes over what its parent had when it was added.
   for (const command of [program, ...allOf(program)]) command.exitOverride();
   return program;
