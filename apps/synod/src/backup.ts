@@ -19,18 +19,25 @@ const FRONT_BYTES = 16;
 const HEAD_BYTES_MAX = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
-const headSchema = v.object({
-  cluster: v.string(),
+export interface BackupHead {
+  readonly cluster: string;
   /** Everything up to this slot is in it. */
-  index: v.pipe(v.number(), v.safeInteger()),
-  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  readonly index: number;
+  readonly bytes: number;
   /** When it was saved, by the clock of that machine: for people. */
-  savedAt: v.string(),
+  readonly savedAt: string;
   /** Of the node whose disk it was read from. */
-  nodeId: v.number(),
-});
+  readonly nodeId: number;
+}
 
-export type BackupHead = v.InferOutput<typeof headSchema>;
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const headSchema: v.GenericSchema<unknown, BackupHead> = v.object({
+  cluster: v.string(),
+  index: size,
+  bytes: size,
+  savedAt: v.string(),
+  nodeId: size,
+});
 
 /** Writes under another name and flushes; only a whole backup gets the name. @throws SynodError `InvalidArgument` where the file is there */
 export async function writeBackup(path: string, head: BackupHead, chunks: AsyncIterable<Uint8Array>): Promise<void> {

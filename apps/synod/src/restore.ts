@@ -116,11 +116,11 @@ export async function restoreBackup(
 }
 
 async function moveStore(from: string, to: string): Promise<void> {
-  const { list, rename, syncDirectory } = nodeFileSystem();
-  const names = await list(from);
+  const files = nodeFileSystem();
+  const names = await files.list(from);
   for (const name of [...names.filter((one) => one !== "identity"), "identity"]) {
-    await rename(join(from, name), join(to, name));
-    await syncDirectory(to);
+    await files.rename(join(from, name), join(to, name));
+    await files.syncDirectory(to);
   }
   await rm(from, { recursive: true });
 }
