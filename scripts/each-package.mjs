@@ -1,8 +1,9 @@
 // Runs a command in the folder of each published package, two at a time; shows the output of those that fail.
-import { publishedPackages, run } from "./workspace.mjs";
+import { publishedApps, publishedPackages, run } from "./workspace.mjs";
 
 const [command, ...args] = process.argv.slice(2);
-const waiting = [...publishedPackages];
+// Nobody imports an app, so there are no types to look at.
+const waiting = command === "attw" ? [...publishedPackages] : [...publishedPackages, ...publishedApps];
 let failed = 0;
 
 async function worker() {

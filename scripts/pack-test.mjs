@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import ts from "typescript";
-import { publishedPackages, root, run } from "./workspace.mjs";
+import { publishedApps, publishedPackages, root, run } from "./workspace.mjs";
 
 const project = mkdtempSync(join(tmpdir(), "synod-pack-"));
 
@@ -14,15 +14,35 @@ async function must(what, command, args, cwd = project) {
   return output;
 }
 
-async function pack({ dir, manifest }) {
-  const { filename, files } = JSON.parse(
-    await must("pnpm pack", "pnpm", ["pack", "--json", "--pack-destination", project], dir),
-  );
-  const paths = new Set(files.map((file) => file.path));
-  for (const file of ["README.md", "src/index.ts", "dist/index.js", "dist/index.js.map", "dist/index.d.ts"]) {
-    if (!paths.has(file)) throw new Error(`${manifest.name}: the tarball lacks ${file}`);
+const libraryFiles = ["README.md", "src/index.ts", "dist/index.js", "dist/index.js.map", "dist/index.d.ts"];
+const appFiles = ["README.md", "src/main.ts", "dist/main.js"];
+
+const pack =
+  (wanted) =>
+  async ({ dir, manifest }) => {
+    const { filename, files } = JSON.parse(
+      await must("pnpm pack", "pnpm", ["pack", "--json", "--pack-destination", project], dir),
+    );
+    const paths = new Set(files.map((file) => file.path));
+    for (const file of wanted) {
+      if (!paths.has(file)) throw new Error(`${manifest.name}: the tarball lacks ${file}`);
+    }
+    return [manifest.name, `file:${filename}`];
+  };
+
+/** As people run it for the first time. */
+async function commandLine() {
+  const synod = (...args) => must(`synod ${args.join(" ")}`, "npx", ["--no-install", "synod", ...args]);
+  const { version } = publishedApps.find(({ manifest }) => manifest.name === "@synod/cli").manifest;
+  const said = await synod("--version");
+  if (!said.split("\n").includes(version)) throw new Error(`synod --version says ${said}, not ${version}`);
+  const node = ["--cluster", "shop", "--id", "1", "--members", "1=127.0.0.1:7100", "--data-dir", "data"];
+  await synod("init", ...node);
+  if (!(await synod("dump", "--data-dir", "data", "--json")).includes('"clusterId":"shop"')) {
+    throw new Error("synod dump does not show the cluster that synod init formatted for");
   }
-  return [manifest.name, `file:${filename}`];
+  const again = await run("npx", ["--no-install", "synod", "init", ...node], { cwd: project });
+  if (again.code !== 7) throw new Error(`a second synod init ended with ${again.code}, not with 7`);
 }
 
 /** The examples that people copy first, each as a plain script: a process must stay alive for as long as a call is open. */
@@ -58,7 +78,8 @@ for (const { name, empty } of entries) {
 `;
 
 try {
-  const dependencies = Object.fromEntries(await Promise.all(publishedPackages.map(pack)));
+  const packed = [...publishedPackages.map(pack(libraryFiles)), ...publishedApps.map(pack(appFiles))];
+  const dependencies = Object.fromEntries(await Promise.all(packed));
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty", private: true, dependencies }));
   await must("npm install", "npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock"]);
 
@@ -81,8 +102,9 @@ try {
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.mts"] }));
   await must("tsc", "tsc", ["--project", "tsconfig.json"]);
   await quickStarts();
+  await commandLine();
   console.log(
-    `${publishedPackages.length} packages install and run in an empty project: import, require, types, quick starts`,
+    `${Object.keys(dependencies).length} packages install and run in an empty project: import, require, types, quick starts, synod`,
   );
 } catch (error) {
   console.log(error.message);

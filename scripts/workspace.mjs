@@ -6,14 +6,20 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
+const published = (parent) =>
+  readdirSync(resolve(root, parent), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => {
+      const dir = resolve(root, parent, name);
+      return { dir, manifest: JSON.parse(readFileSync(resolve(dir, "package.json"), "utf8")) };
+    })
+    .filter(({ manifest }) => !manifest.private);
+
 /** The folders in packages/ that are published, with their manifests. */
-export const publishedPackages = readdirSync(resolve(root, "packages"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => {
-    const dir = resolve(root, "packages", name);
-    return { dir, manifest: JSON.parse(readFileSync(resolve(dir, "package.json"), "utf8")) };
-  })
-  .filter(({ manifest }) => !manifest.private);
+export const publishedPackages = published("packages");
+
+/** The same in apps/: programs, which nobody imports. */
+export const publishedApps = published("apps");
 
 /**
  * Runs a command with node_modules/.bin in front; resolves to its exit code and all that it printed.

@@ -39,3 +39,20 @@ test("docs/OPERATIONS.md has one row for each", () => {
   );
   expect(rows).toEqual(wanted);
 });
+
+test("docs/OPERATIONS.md has a runbook for each error code, and for no other", () => {
+  const source = read("packages/interface/src/error.ts").replace(/\/\/.*$/gm, "");
+  const [, union = ""] = /export type SynodErrorCode =([\s\S]*?);/.exec(source) ?? [];
+  const codes = [...union.matchAll(/\| "(\w+)"/g)].map(([, code]) => code);
+  const runbook = /\n## Runbook\n([\s\S]*?)\n## /.exec(read("docs/OPERATIONS.md"))?.[1] ?? "";
+  const rows = [...runbook.matchAll(/^\| `(\w+)` \| [^|]+ \| [^|]+ \|$/gm)].map(([, code]) => code);
+  expect(codes.length).toBeGreaterThan(30);
+  expect(rows).toEqual(expect.arrayContaining(codes));
+  expect(rows.filter((code) => !codes.includes(code))).toEqual([]);
+});
+
+test("links inside docs/OPERATIONS.md lead somewhere", () => {
+  const page = read("docs/OPERATIONS.md");
+  const anchors = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+  for (const [, anchor = ""] of page.matchAll(/\]\(#([^)]+)\)/g)) expect(anchors).toContain(anchor);
+});

@@ -1,0 +1,164 @@
+import type { Configuration, LogDamage, SnapshotInfo, Vote } from "@synod/interface";
+import { decodeConfigurationValue, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP } from "@synod/multipaxos";
+import { type BatchEntry, decodeBatch } from "@synod/rsm";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { Given } from "../given.js";
+import { fields, makeOutput, table } from "../output.js";
+import { withSettings } from "../settings.js";
+import { holderOf, readStore } from "../store.js";
+
+/** One slot of the log as `dump` shows it. */
+interface Entry {
+  readonly slot: number;
+  /** Of the vote; null for a value that was learned as chosen. */
+  readonly ballot: { readonly round: number; readonly node: number } | null;
+  /** Whether the store knows it as chosen. */
+  readonly chosen: boolean;
+  readonly bytes: number;
+  readonly value: Value;
+}
+
+type Value =
+  | { readonly kind: "noop" }
+  | { readonly kind: "configuration"; readonly configuration: Configuration }
+  | { readonly kind: "batch"; readonly timeMs: number; readonly entries: readonly string[] }
+  | { readonly kind: "unreadable"; readonly why: string };
+
+export function addDump(program: Command): void {
+  const command = program
+    .command("dump")
+    .summary("show what a data directory holds, without changing it")
+    .description(
+      "Reads a data directory with the store's own recovery and shows what it found. Nothing is written and no lock is taken; of a node " +
+        "that is running the end of the log may be missing.",
+    )
+    .option("--from <slot>", "first slot to show", Number, 1)
+    .option("--limit <count>", "how many slots to show at most", Number, 100);
+  withSettings(command, ["dataDir"]).action(async (flags: { json?: boolean; from: number; limit: number }) => {
+    const output = makeOutput(flags);
+    const directory = new Given(flags, process.env).need("dataDir");
+    const holder = await holderOf(directory);
+    if (holder !== null)
+      output.note(pc.yellow(`process ${holder} has this store open: what it writes just now may be missing`));
+    const { storage, recovered } = await readStore(directory);
+    await storage.close();
+    const { identity, promised, chosenUpTo, snapshot, damage, leaseMs } = recovered;
+    const all = entriesOf(recovered.votes, recovered.chosen, chosenUpTo);
+    const entries = all.filter(({ slot }) => slot >= flags.from).slice(0, flags.limit);
+    const { clusterId, nodeId, storeId, founders } = identity;
+    // Recovery has counted an opening of its own, in memory.
+    const bootCount = identity.bootCount - 1;
+    const head = { clusterId, nodeId, storeId, bootCount, founders, promised, chosenUpTo, leaseMs, snapshot };
+    const result = { ...head, damage: damage ?? null, slots: all.length, entries };
+    output.result(result, () => [headText(head, damage), "", entriesText(entries, all.length)].join("\n"));
+  });
+}
+
+function entriesOf(
+  votes: readonly Vote[],
+  chosen: readonly { readonly slot: number; readonly value: Uint8Array }[],
+  chosenUpTo: number,
+): Entry[] {
+  const bySlot = new Map<number, Entry>();
+  for (const { slot, ballot, value } of votes) {
+    bySlot.set(slot, { slot, ballot, chosen: slot <= chosenUpTo, bytes: value.length, value: valueOf(value) });
+  }
+  for (const { slot, value } of chosen) {
+    const ballot = bySlot.get(slot)?.ballot ?? null;
+    bySlot.set(slot, { slot, ballot, chosen: true, bytes: value.length, value: valueOf(value) });
+  }
+  return [...bySlot.values()].sort((a, b) => a.slot - b.slot);
+}
+
+/** A value that cannot be read is shown as that: `dump` is for stores with something wrong. */
+function valueOf(value: Uint8Array): Value {
+  try {
+    switch (value[0]) {
+      case VALUE_NOOP:
+        return { kind: "noop" };
+      case VALUE_CONFIGURATION:
+        return { kind: "configuration", configuration: decodeConfigurationValue(value).configuration };
+      case VALUE_BATCH: {
+        const { timeMs, entries } = decodeBatch(value);
+        return { kind: "batch", timeMs, entries: entries.map(entryText) };
+      }
+      default:
+        return { kind: "unreadable", why: `kind ${value[0]} is unknown to this release` };
+    }
+  } catch (cause) {
+    return { kind: "unreadable", why: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+function entryText(entry: BatchEntry): string {
+  const session = ({ slot, index }: { slot: number; index: number }): string => `${slot}.${index}`;
+  switch (entry.kind) {
+    case "open":
+      return "open session";
+    case "close":
+      return `close session ${session(entry.session)}`;
+    case "raise":
+      return `raise versions to ${JSON.stringify(entry.versions)}`;
+    case "command":
+      return `command ${entry.ticket.sequence} of session ${session(entry.ticket.session)}, ${entry.body.length} bytes`;
+  }
+}
+
+function headText(
+  head: {
+    readonly clusterId: string;
+    readonly nodeId: number;
+    readonly storeId: string;
+    readonly bootCount: number;
+    readonly founders: Configuration;
+    readonly promised: { readonly round: number; readonly node: number } | null;
+    readonly chosenUpTo: number;
+    readonly snapshot: SnapshotInfo | null;
+  },
+  damage: LogDamage | undefined,
+): string {
+  const { promised, snapshot } = head;
+  const lines = fields([
+    ["cluster", head.clusterId],
+    ["node", String(head.nodeId)],
+    ["store", head.storeId],
+    ["starts", String(head.bootCount)],
+    ["founders", head.founders.members.map(({ id, address }) => `${id}=${address ?? "?"}`).join(", ")],
+    ["promised", promised === null ? "nothing" : `round ${promised.round} of node ${promised.node}`],
+    ["chosen up to", String(head.chosenUpTo)],
+    ["snapshot", snapshot === null ? "none" : `up to slot ${snapshot.index}, ${snapshot.bytes} bytes`],
+  ]);
+  if (damage === undefined) return lines;
+  const places = damage.places.map(({ file, offset, what }) => `  ${file} at ${offset}: ${what}`);
+  return [lines, pc.red(`The log is damaged; everything lost lies at or below slot ${damage.upTo}:`), ...places].join(
+    "\n",
+  );
+}
+
+function entriesText(entries: readonly Entry[], total: number): string {
+  if (total === 0) return "No slots above the snapshot.";
+  const rows = entries.map(({ slot, ballot, chosen, bytes, value }) => [
+    String(slot),
+    ballot === null ? "-" : `${ballot.round}.${ballot.node}`,
+    chosen ? "yes" : "?",
+    String(bytes),
+    valueText(value),
+  ]);
+  const more =
+    entries.length < total ? `\n${entries.length} of ${total} slots shown: --from and --limit choose others` : "";
+  return `${table(["slot", "ballot", "chosen", "bytes", "value"], rows)}${more}`;
+}
+
+function valueText(value: Value): string {
+  switch (value.kind) {
+    case "noop":
+      return "no-op";
+    case "configuration":
+      return `members ${value.configuration.members.map(({ id, role }) => `${id}${role === undefined ? "" : ` (${role})`}`).join(", ")}`;
+    case "batch":
+      return value.entries.length === 0 ? `tick at ${value.timeMs} ms` : value.entries.join("; ");
+    case "unreadable":
+      return pc.red(`unreadable: ${value.why}`);
+  }
+}

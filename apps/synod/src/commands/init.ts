@@ -1,0 +1,63 @@
+import { type Configuration, type Member, SynodError } from "@synod/interface";
+import { fileStorage } from "@synod/storage-file";
+import type { Command } from "commander";
+import { Given } from "../given.js";
+import { fields, makeOutput } from "../output.js";
+import { withSettings } from "../settings.js";
+
+/** Slots that may be open at once: a founder's decision for good. */
+const ALPHA = 1024;
+
+export function addInit(program: Command): void {
+  const command = program
+    .command("init")
+    .summary("format the data directory of a node, once")
+    .description(
+      "Formats the data directory of a node: an explicit act, once in its life. The founders are the same for all nodes, and for good; " +
+        "a node that is not among them joins later: start it, then `synod member add` at any node.\n\n" +
+        "A node that lost its disk is never formatted again under its id: it has forgotten its votes. Replace it: `synod member replace`.",
+    );
+  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(async (flags: { json?: boolean }) => {
+    const given = new Given(flags, process.env);
+    const output = makeOutput(flags);
+    const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
+    const founders = foundersOf(given.need("members"));
+    await using storage = fileStorage({ directory });
+    const { identity } = await storage.open({ create: { clusterId, nodeId, founders } }).catch((cause: unknown) => {
+      if (!(cause instanceof SynodError) || cause.code !== "AlreadyFormatted") throw cause;
+      const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
+      throw new SynodError("AlreadyFormatted", text, { cause, details: cause.details });
+    });
+    const isFounder = founders.members.some(({ id }) => id === nodeId);
+    if (founders.members.length === 2)
+      output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");
+    const next = nextSteps(nodeId, isFounder, directory);
+    const made = { cluster: clusterId, id: nodeId, dataDir: directory, storeId: identity.storeId, founder: isFounder };
+    output.result({ ...made, members: founders.members, next }, () =>
+      [
+        `Formatted ${directory}.`,
+        fields([
+          ["cluster", clusterId],
+          ["node", `${nodeId}${isFounder ? ", a founder" : ", joins later"}`],
+          ["store", identity.storeId],
+          ["founders", founders.members.map(({ id, address }) => `${id}=${address}`).join(", ")],
+        ]),
+        "",
+        "Next:",
+        ...next.map((step) => `  ${step}`),
+      ].join("\n"),
+    );
+  });
+}
+
+/** In the order of their ids, so that all nodes are formatted alike. */
+export function foundersOf(members: readonly Member[]): Configuration {
+  const sorted = [...members].sort((a, b) => a.id - b.id);
+  return { epoch: 1, members: sorted, alpha: ALPHA, quorum: { kind: "majority" } };
+}
+
+function nextSteps(id: number, isFounder: boolean, directory: string): string[] {
+  const start = `synod start --data-dir ${directory}`;
+  if (isFounder) return [`${start}    (on each founder; a majority of them makes the cluster)`];
+  return [`${start} --address HOST:PORT`, `synod member add ${id} HOST:PORT    (at any node that is running)`];
+}

@@ -1,0 +1,154 @@
+import { stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Recovered, type Storage, SynodError } from "@synod/interface";
+import { type Command, InvalidArgumentError } from "commander";
+import { writeBackup } from "../backup.js";
+import { CliError } from "../exit-codes.js";
+import { Given } from "../given.js";
+import { fields, makeOutput } from "../output.js";
+import { inspectBackup, restoreBackup } from "../restore.js";
+import { withSettings } from "../settings.js";
+import { holderOf, readStore } from "../store.js";
+import { foundersOf } from "./init.js";
+
+const SKIP_REVISIONS = 1_000_000;
+const TRIES = 10;
+const TRY_AGAIN_MS = 100;
+
+export function addSnapshot(program: Command): void {
+  const snapshot = program
+    .command("snapshot")
+    .summary("save, restore and examine backups")
+    .description("Backups of a cluster, each one file.");
+  addSave(snapshot);
+  addRestore(snapshot);
+  addStatus(snapshot);
+}
+
+function addStatus(snapshot: Command): void {
+  snapshot
+    .command("status <file>")
+    .description("Reads a backup from its first to its last byte and says what it holds.")
+    .option("--json", "print JSON, for programs")
+    .action(async (path: string, flags: { json?: boolean }) => {
+      const { content } = await inspectBackup(path);
+      makeOutput(flags).result(content, () =>
+        fields([
+          ["cluster", content.cluster],
+          ["saved", content.savedAt],
+          ["up to slot", String(content.index)],
+          ["bytes", String(content.bytes)],
+          ["revision", String(content.revision)],
+          ["keys", String(content.keys)],
+          ["leases, locks", `${content.leases}, ${content.locks}`],
+          ["members", content.members.join(", ")],
+          ["ids used up", content.usedIds.join(", ")],
+        ]),
+      );
+    });
+}
+
+const wholeNumber = (value: string): number => {
+  if (!/^\d{1,8}$/.test(value)) throw new InvalidArgumentError("expected a whole number up to 99999999");
+  return Number(value);
+};
+
+function addRestore(snapshot: Command): void {
+  const command = snapshot
+    .command("restore <file>")
+    .summary("format a founder of a new cluster with the state of a backup")
+    .description(
+      "Formats the data directory of a founder of a NEW cluster: another name, and node ids that the old cluster never had. Do it for each founder from the " +
+        "same file, then start them.",
+    )
+    .option(
+      "--skip-revisions <count>",
+      "how far revisions and fencing tokens jump; the same for each founder",
+      wholeNumber,
+      SKIP_REVISIONS,
+    );
+  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(
+    async (path: string, flags: { json?: boolean; skipRevisions: number }) => {
+      const given = new Given(flags, process.env);
+      const output = makeOutput(flags);
+      const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
+      const founders = foundersOf(given.need("members"));
+      const { skipRevisions } = flags;
+      const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
+      const result = {
+        cluster,
+        id,
+        dataDir: directory,
+        storeId: made.storeId,
+        from: made.cluster,
+        index: made.index,
+        keys: made.keys,
+        revision: made.revisionNow,
+      };
+      output.result(result, () =>
+        [
+          `Restored ${made.keys} keys of ${made.cluster} into ${directory}, node ${id} of the new cluster ${cluster}.`,
+          "",
+          "Next:",
+          "  the same for each other founder, from the same file",
+          `  synod start --data-dir ${directory}`,
+          `  clients connect with --cluster ${cluster}`,
+        ].join("\n"),
+      );
+    },
+  );
+}
+
+function addSave(snapshot: Command): void {
+  const command = snapshot
+    .command("save <file>")
+    .summary("save the newest snapshot of a node to a file")
+    .description(
+      "Reads the newest snapshot of the node in --data-dir, also while the node runs, and saves it to a file that is not there yet.",
+    );
+  withSettings(command, ["dataDir"]).action(async (path: string, flags: { json?: boolean }) => {
+    const given = new Given(flags, process.env);
+    const directory = given.need("dataDir");
+    if ((await stat(path).catch(() => null)) !== null)
+      throw new CliError("usage", `${path} is there already: choose another name`);
+    const saved = await save(path, directory);
+    makeOutput(flags).result(
+      { file: path, ...saved },
+      () => `Saved ${path}: ${saved.bytes} bytes, everything up to slot ${saved.index}.`,
+    );
+  });
+}
+
+interface Saved {
+  readonly cluster: string;
+  readonly nodeId: number;
+  readonly index: number;
+  readonly bytes: number;
+}
+
+/** A node that runs may replace its files meanwhile: then another look finds newer ones. */
+async function save(path: string, directory: string): Promise<Saved> {
+  for (let left = TRIES; ; left--) {
+    try {
+      const { storage, recovered } = await readStore(directory);
+      try {
+        return await copy(path, storage, recovered);
+      } finally {
+        await storage.close();
+      }
+    } catch (cause) {
+      const moved = cause instanceof SynodError && (cause.code === "StoreDamaged" || cause.code === "StoreFailed");
+      if (!moved || left === 0 || (await holderOf(directory)) === null) throw cause;
+      await delay(TRY_AGAIN_MS);
+    }
+  }
+}
+
+async function copy(path: string, storage: Storage, { identity, snapshot }: Recovered): Promise<Saved> {
+  if (snapshot === null) throw new CliError("no", "the node has taken no snapshot yet");
+  const { clusterId: cluster, nodeId } = identity;
+  const { index, bytes } = snapshot;
+  const head = { cluster, nodeId, index, bytes, savedAt: new Date().toISOString() };
+  await writeBackup(path, head, storage.readSnapshot());
+  return { cluster, nodeId, index, bytes };
+}

@@ -1,0 +1,121 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "@synod/interface";
+import type { Command } from "commander";
+import { startDaemon } from "../daemon.js";
+import { EXIT_CODES, exitOf } from "../exit-codes.js";
+import { Given } from "../given.js";
+import { type HttpServer, httpServer } from "../http-server.js";
+import { makeLogger } from "../logger.js";
+import { makeOutput } from "../output.js";
+import { withSettings } from "../settings.js";
+import { isFormatted } from "../store.js";
+import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
+import { VERSION } from "../version.js";
+
+const HTTP_LISTEN = "127.0.0.1:7102";
+const LOOK_AGAIN_MS = 500;
+
+export function addStart(program: Command): void {
+  const command = program
+    .command("start")
+    .summary("run a node")
+    .description(
+      "Runs the node that the data directory was formatted for. SIGTERM and SIGINT: hands the leadership over, lets calls under way end, " +
+        "closes; a second signal ends it at once. Starting never formats.",
+    )
+    .option("--wait-for-init", "while the directory is not formatted, wait for `synod init` instead of ending with 7");
+  withSettings(command, [
+    ...(["dataDir", "cluster", "id", "address", "listen", "clientListen", "httpListen"] as const),
+    ...(["tokensFile", "tlsCa", "tlsCert", "tlsKey"] as const),
+    ...(["electionTimeout", "priority", "shutdownTimeout", "logFormat", "logLevel"] as const),
+  ]).action(start);
+}
+
+async function start(flags: { readonly json?: boolean; readonly waitForInit?: boolean }): Promise<void> {
+  const given = new Given(flags, process.env);
+  const output = makeOutput(flags);
+  const logFormat = given.get("logFormat") ?? (output.json ? "json" : "text");
+  const logger = makeLogger({ level: given.get("logLevel") ?? "info", format: logFormat });
+  const directory = given.need("dataDir");
+  const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
+  const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
+  const ended = endSignal(logger);
+  if (flags.waitForInit === true && !(await isFormatted(directory))) {
+    if (!(await waitForInit(directory, httpListen, ended, logger))) return;
+  }
+  const daemon = await startDaemon({
+    directory,
+    httpListen,
+    shutdownTimeoutMs,
+    logger,
+    cluster: given.get("cluster"),
+    id: given.get("id"),
+    address: given.get("address"),
+    listen: given.get("listen"),
+    electionTimeoutMs: given.get("electionTimeout"),
+    priority: given.get("priority"),
+  });
+  const { id, cluster, http } = daemon;
+  output.result(
+    { event: "started", cluster, id, http, version: VERSION },
+    () => `node ${id} of cluster ${cluster} runs; HTTP at ${http ?? "off"}`,
+  );
+  const why = await Promise.race([ended.signal, daemon.stopped]);
+  // Whatever hangs then: whoever ends this process waits for it.
+  const limit = setTimeout(() => {
+    logger.error("closing took too long", { limitMs: shutdownTimeoutMs + CLOSING_MS });
+    process.exit(EXIT_CODES.failed.code);
+  }, shutdownTimeoutMs + CLOSING_MS);
+  limit.unref();
+  await daemon.close();
+  clearTimeout(limit);
+  if (why instanceof Error) {
+    process.exitCode = EXIT_CODES[exitOf(why)].code;
+    throw why;
+  }
+  logger.info("the node was closed in order", { cluster, node: id });
+}
+
+interface EndSignal {
+  readonly signal: Promise<null>;
+  readonly came: () => boolean;
+}
+
+/** The first signal asks; the second one does not. */
+function endSignal(logger: Logger): EndSignal {
+  let came = false;
+  const signal = new Promise<null>((resolve) => {
+    const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+    for (const name of ["SIGINT", "SIGTERM"] as const) {
+      process.on(name, () => {
+        if (came) process.exit(128 + numbers[name]);
+        came = true;
+        logger.info("the node is asked to stop", { signal: name });
+        resolve(null);
+      });
+    }
+  });
+  return { signal, came: () => came };
+}
+
+/** False if it is asked to stop meanwhile. Alive all the while, and not ready. */
+async function waitForInit(directory: string, httpListen: string, ended: EndSignal, logger: Logger): Promise<boolean> {
+  const reason = `${directory} is not formatted: run \`synod init\` here, once in the life of this node`;
+  const pages = {
+    live: () => ({ ok: true, reason: "it waits for synod init" }),
+    ready: () => ({ ok: false, reason }),
+    status: () => ({ version: VERSION, ready: false, draining: false, node: null, reason }),
+    metrics: async () => ({ contentType: "text/plain", text: "" }),
+  };
+  const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);
+  logger.warn(reason);
+  try {
+    while (!(await isFormatted(directory))) {
+      await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
+      if (ended.came()) return false;
+    }
+    return true;
+  } finally {
+    await http?.close();
+  }
+}

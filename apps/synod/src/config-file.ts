@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { parseDocument } from "yaml";
+import { CliError } from "./exit-codes.js";
+import { fileSchema, SETTING_NAMES, type Settings } from "./settings.js";
+import { complaints } from "./values.js";
+
+export interface ConfigFile {
+  /** Null if there is none. */
+  readonly path: string | null;
+  readonly values: Partial<Settings>;
+}
+
+const DEFAULT_PATH = "synod.yaml";
+
+/**
+ * Reads the configuration file, YAML or JSON. Only the default one may be missing.
+ * @throws CliError that names each place where something else was found than expected.
+ */
+export function configFileOf(named: string | undefined): ConfigFile {
+  const path = named ?? DEFAULT_PATH;
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (cause) {
+    if (named === undefined && (cause as NodeJS.ErrnoException).code === "ENOENT") return { path: null, values: {} };
+    throw new CliError("usage", `cannot read the configuration file: ${(cause as Error).message}`, { cause });
+  }
+  return { path, values: parseConfig(content, path) };
+}
+
+export function parseConfig(content: string, path: string): Partial<Settings> {
+  const value = parseYaml(content, path) ?? {};
+  const parsed = v.safeParse(fileSchema, value);
+  if (parsed.success) return parsed.output;
+  const wrong = complaints(parsed.issues, "").map((text) => `${path}: ${text}`);
+  const unknown = wrong.some((text) => text.includes("no such key"));
+  throw new CliError("usage", [...wrong, ...(unknown ? [`the keys are ${SETTING_NAMES.join(", ")}`] : [])].join("\n"));
+}
+
+/** @throws CliError with line and column. */
+export function parseYaml(content: string, path: string): unknown {
+  const document = parseDocument(content, { prettyErrors: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw new CliError("usage", `${path}: ${error.message.trim()}`, { cause: error });
+  return document.toJS();
+}

@@ -1,0 +1,187 @@
+import { messageCodec } from "@synod/codec-msgpack";
+import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
+import { prometheusMetrics } from "@synod/metrics-prometheus";
+import { createNode, type NodeStatus } from "@synod/node";
+import { fileStorage } from "@synod/storage-file";
+import { tcpTransport } from "@synod/transport-tcp";
+import { CliError } from "./exit-codes.js";
+import type { HttpPages, HttpServer, Probe } from "./http-server.js";
+import { httpServer } from "./http-server.js";
+import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
+import { VERSION } from "./version.js";
+
+export interface DaemonOptions {
+  readonly directory: string;
+  /** Of the configuration, if they are given: the store knows better, and refuses what differs. */
+  readonly cluster?: string | undefined;
+  readonly id?: number | undefined;
+  /** For a node that is no founder: where the others reach it. */
+  readonly address?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly httpListen: string;
+  readonly electionTimeoutMs?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly shutdownTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+export interface Daemon {
+  readonly id: number;
+  readonly cluster: string;
+  /** Null if it is off. */
+  readonly http: string | null;
+  /** Settles when the node has stopped by itself; with why. */
+  readonly stopped: Promise<SynodError | null>;
+  /** Hands the leadership over, lets calls under way end, and closes everything. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store and starts the node that it belongs to, with all that stands around it.
+ * @throws SynodError of storage, transport and node; CliError
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { directory, logger } = options;
+  const storage = fileStorage({ directory });
+  const expect = {
+    ...(options.cluster === undefined ? {} : { clusterId: options.cluster }),
+    ...(options.id === undefined ? {} : { nodeId: options.id }),
+  };
+  const recovered = await storage.open({ expect }).catch((cause: unknown) => {
+    throw notFormatted(cause, directory);
+  });
+  const { clusterId, nodeId } = recovered.identity;
+  const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
+  let node: Awaited<ReturnType<typeof startNode>>;
+  try {
+    node = await startNode(options, recovered, storage, metrics);
+  } catch (cause) {
+    await storage.close();
+    throw cause;
+  }
+  let draining = false;
+  const stopped = follow(node, logger);
+  const pages: HttpPages = {
+    live: () => live(node.status()),
+    ready: () => (draining ? { ok: false, reason: "it is shutting down" } : ready(node.status())),
+    status: () => ({ version: VERSION, ready: !draining && ready(node.status()).ok, draining, node: node.status() }),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
+  };
+  let http: HttpServer | null = null;
+  try {
+    http = options.httpListen === "off" ? null : await httpServer(options.httpListen, pages);
+  } catch (cause) {
+    await node.close({ transferTimeoutMs: 0 });
+    throw cause;
+  }
+  logger.info("the node runs", { cluster: clusterId, node: nodeId, version: VERSION, http: http?.address ?? "off" });
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    draining = true;
+    // Whoever leads hands over here, once, and not again while closing.
+    await handOver(node, logger);
+    await node.close({ transferTimeoutMs: 0 });
+    await http?.close();
+  };
+  return {
+    id: nodeId,
+    cluster: clusterId,
+    http: http?.address ?? null,
+    stopped,
+    close: () => (closing ??= close()),
+  };
+}
+
+function startNode(
+  options: DaemonOptions,
+  recovered: Recovered,
+  storage: Storage,
+  metrics: ReturnType<typeof prometheusMetrics>,
+) {
+  const { clusterId, nodeId, founders } = recovered.identity;
+  const isFounder = founders.members.some(({ id }) => id === nodeId);
+  if (!isFounder && options.address === undefined) {
+    throw new CliError(
+      "usage",
+      `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
+    );
+  }
+  const { electionTimeoutMs, priority } = options;
+  return createNode({
+    id: nodeId,
+    cluster: { id: clusterId, members: founders.members },
+    ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
+    stateMachine: coordinationMachine(),
+    ...coordinationCodecs(),
+    codec: messageCodec(),
+    transport: tcpTransport(options.listen === undefined ? {} : { listen: options.listen }),
+    // It is open already: what it holds says which node this is.
+    storage: opened(storage, recovered),
+    ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
+    ...(priority === undefined ? {} : { priority }),
+    logger: options.logger,
+    metrics,
+  });
+}
+
+function notFormatted(cause: unknown, directory: string): unknown {
+  if (!(cause instanceof SynodError) || cause.code !== "NotFormatted") return cause;
+  const text =
+    `there is no store in ${directory}. The very first start of this node? Then format it: \`synod init\`. A node that had a store must not start ` +
+    "without it: find the right directory, or replace the node: `synod member replace`";
+  return new SynodError("NotFormatted", text, { cause, details: cause.details });
+}
+
+/** A store whose `open` was called before. */
+function opened(storage: Storage, recovered: Recovered): Storage {
+  return {
+    open: async () => recovered,
+    write: (write) => storage.write(write),
+    saveSnapshot: (index, chunks) => storage.saveSnapshot(index, chunks),
+    readSnapshot: (part) => storage.readSnapshot(part),
+    drop: (upTo) => storage.drop(upTo),
+    close: () => storage.close(),
+  };
+}
+
+/** Why the node stopped by itself; null if it was closed. */
+async function follow(
+  node: { readonly status: () => NodeStatus; events(): AsyncIterable<{ readonly kind: string }> },
+  logger: Logger,
+): Promise<SynodError | null> {
+  for await (const event of node.events()) void event;
+  const { state, failure } = node.status();
+  if (state === "failed") {
+    logger.error("the node has stopped rather than go on", { code: failure?.code, reason: failure?.message });
+    return failure;
+  }
+  if (state === "removed") return new SynodError("Removed", "this node is no member any more, and nobody needs it");
+  return null;
+}
+
+export function live(status: Pick<NodeStatus, "state" | "failure">): Probe {
+  if (status.state === "failed") return { ok: false, reason: status.failure?.message ?? "the node has failed" };
+  return { ok: true, reason: `the node is ${status.state}` };
+}
+
+export function ready(status: Pick<NodeStatus, "state" | "content" | "leader" | "snapshot">): Probe {
+  if (status.state !== "running") return { ok: false, reason: `the node is ${status.state}` };
+  if (status.snapshot.installing) return { ok: false, reason: "a snapshot is being installed" };
+  if (!status.content || status.leader === null) return { ok: false, reason: "no working leader is seen" };
+  return { ok: true, reason: `node ${status.leader} leads` };
+}
+
+/** First of all, so that writers wait for one round only. A leader that finds nobody goes on closing. */
+async function handOver(
+  node: { readonly status: () => NodeStatus; transferLeadership(): Promise<number> },
+  logger: Logger,
+): Promise<void> {
+  if (node.status().role !== "leader") return;
+  try {
+    logger.info("the leadership was handed over", { to: await node.transferLeadership() });
+  } catch (cause) {
+    logger.warn("the leadership was not handed over", {
+      reason: cause instanceof Error ? cause.message : String(cause),
+    });
+  }
+}

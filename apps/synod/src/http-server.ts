@@ -1,0 +1,102 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { SynodError } from "@synod/interface";
+import { splitAddress } from "./values.js";
+
+/** What a probe is told. */
+export interface Probe {
+  readonly ok: boolean;
+  readonly reason: string;
+}
+
+export interface HttpPages {
+  /** Whether this process should go on: false makes whoever watches it start it anew. */
+  live(): Probe;
+  /** Whether clients should be sent here. */
+  ready(): Probe;
+  status(): unknown;
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export interface HttpServer {
+  /** `host:port` with the real port. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Every page by its path; deploy/ and docs/OPERATIONS.md name them. */
+export const PATHS = ["/livez", "/readyz", "/metrics", "/status"] as const;
+
+/**
+ * Probes, numbers and status for machines of one's own network: no secrets are in them, and nothing can be changed through them.
+ * @throws SynodError `AddressInUse`, `InvalidArgument`
+ */
+export async function httpServer(listen: string, pages: HttpPages): Promise<HttpServer> {
+  const server = createServer((request, response) => {
+    answer(request, response, pages).catch((cause: unknown) => {
+      send(response, 500, "text/plain", `${cause instanceof Error ? cause.message : String(cause)}\n`);
+    });
+  });
+  // A probe is short; whoever holds a connection open longer holds up the end of the process.
+  server.requestTimeout = 5000;
+  server.headersTimeout = 5000;
+  server.keepAliveTimeout = 5000;
+  server.maxConnections = 256;
+  const bound = await listenAt(server, listen);
+  return {
+    address: bound,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listenAt(server: Server, listen: string): Promise<string> {
+  const { host, port } = splitAddress(listen) ?? { host: "", port: 0 };
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const inUse = cause.code === "EADDRINUSE";
+      const text = inUse
+        ? `another process listens at ${listen} already: stop it or choose another --http-listen`
+        : `cannot listen for HTTP at ${listen}: ${cause.message}`;
+      reject(new SynodError(inUse ? "AddressInUse" : "InvalidArgument", text, { cause }));
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      resolve(host.includes(":") ? `[${host}]:${bound}` : `${host}:${bound}`);
+    });
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, pages: HttpPages): Promise<void> {
+  const path = (request.url ?? "/").replace(/\?.*/, "");
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD");
+    return send(response, 405, "text/plain", "only GET\n");
+  }
+  switch (path) {
+    case "/livez":
+      return sendProbe(response, pages.live());
+    case "/readyz":
+      return sendProbe(response, pages.ready());
+    case "/status":
+      return send(response, 200, "application/json", `${JSON.stringify(pages.status())}\n`);
+    case "/metrics": {
+      const { contentType, text } = await pages.metrics();
+      return send(response, 200, contentType, text);
+    }
+    default:
+      return send(response, 404, "text/plain", `There is ${PATHS.join(", ")}.\n`);
+  }
+}
+
+function sendProbe(response: ServerResponse, { ok, reason }: Probe): void {
+  send(response, ok ? 200 : 503, "text/plain", `${ok ? "ok" : "no"}: ${reason}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return void response.end();
+  response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
+}

@@ -1,0 +1,51 @@
+import { Command, CommanderError } from "commander";
+import { addCert } from "./commands/cert.js";
+import { addCompletion } from "./commands/completion.js";
+import { addDoctor } from "./commands/doctor.js";
+import { addDump } from "./commands/dump.js";
+import { addInit } from "./commands/init.js";
+import { addSnapshot } from "./commands/snapshot.js";
+import { addStart } from "./commands/start.js";
+import { EXIT_CODES, exitOf } from "./exit-codes.js";
+import { printFailure } from "./output.js";
+import { VERSION } from "./version.js";
+
+/** All commands. Nothing runs before `parseAsync`. */
+export function buildProgram(): Command {
+  const program = new Command("synod")
+    .description("A small consistent store with locks, leases and elections: its daemon and its command line.")
+    .version(VERSION)
+    .showHelpAfterError("(synod --help tells more)")
+    .enablePositionalOptions()
+    .addHelpText("after", `\nExit codes:\n${exitCodeHelp()}`);
+  for (const add of [addInit, addStart, addDump, addDoctor, addSnapshot, addCert, addCompletion]) add(program);
+  // Set last, and on each: a command takes over what its parent had when it was added.
+  for (const command of [program, ...allOf(program)]) command.exitOverride();
+  return program;
+}
+
+export function allOf(command: Command): Command[] {
+  return command.commands.flatMap((one) => [one, ...allOf(one)]);
+}
+
+function exitCodeHelp(): string {
+  return Object.values(EXIT_CODES)
+    .map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning.replaceAll("`", "")}`)
+    .join("\n");
+}
+
+/** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
+export async function run(args: readonly string[]): Promise<void> {
+  try {
+    await buildProgram().parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_CODES.usage.code;
+      return;
+    }
+    // What stands behind `--` belongs to another program.
+    const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+    printFailure(error, own.includes("--json"));
+    process.exitCode = EXIT_CODES[exitOf(error)].code;
+  }
+}

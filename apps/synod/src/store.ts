@@ -1,0 +1,44 @@
+import { type Recovered, type Storage, SynodError } from "@synod/interface";
+import { fileStorage } from "@synod/storage-file";
+import { readdir } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { readOnlyFileSystem } from "./read-only.js";
+
+/** A store as its recovery sees it, without a change on the disk. */
+export async function readStore(
+  directory: string,
+): Promise<{ readonly storage: Storage & AsyncDisposable; readonly recovered: Recovered }> {
+  // Recovery begins a new segment, which is filled with zeros: in memory it is to be small.
+  const storage = fileStorage({ directory, fileSystem: readOnlyFileSystem(), segmentBytes: 1024 });
+  return { storage, recovered: await storage.open() };
+}
+
+/** The process that has the directory open, null if there is none that this process can see. */
+export async function holderOf(directory: string): Promise<number | null> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) {
+    const pid = /^lock-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && (await answers(join(directory, name)))) return Number(pid);
+  }
+  return null;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on("connect", () => resolve(socket.destroy() !== undefined));
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** Whether the directory has a store, whole or not. @throws what reading the directory throws, unless it is missing. */
+export async function isFormatted(directory: string): Promise<boolean> {
+  try {
+    const names = await readdir(directory);
+    return names.some((name) => /^(identity|wal-\d{16}\.log|snapshot-\d{16})$/.test(name));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw new SynodError("StoreFailed", `cannot read ${directory}: ${(cause as Error).message}`, { cause });
+  }
+}

@@ -1,0 +1,4 @@
+/** How long calls under way may take after SIGTERM, unless `shutdownTimeout` says otherwise. */
+export const SHUTDOWN_MS = 10_000;
+/** Beyond that: for handing over, and for closing the disk. Then the process ends, whatever hangs. */
+export const CLOSING_MS = 10_000;

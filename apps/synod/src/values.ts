@@ -1,0 +1,116 @@
+// How settings and arguments are written down: each schema takes the text of a flag or variable and the value of a file alike.
+import type { Member } from "@synod/interface";
+import * as v from "valibot";
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+
+/** "500ms", "10s", "1.5h", or a number of milliseconds. */
+export const duration: v.GenericSchema<unknown, number> = v.pipe(
+  v.union([v.number(), v.string()]),
+  v.check(
+    (value) => (typeof value === "number" ? Number.isFinite(value) && value >= 0 : parseDuration(value) !== null),
+    "expected a duration such as 500ms, 10s or 2m",
+  ),
+  v.transform((value) => (typeof value === "number" ? value : (parseDuration(value) ?? 0))),
+);
+
+function parseDuration(text: string): number | null {
+  if (/^\d+$/.test(text)) return Number(text);
+  const [, number, unit = ""] = DURATION.exec(text) ?? [];
+  return number === undefined ? null : Math.round(Number(number) * (UNITS[unit] ?? 1));
+}
+
+const whole = (least: number, what: string): v.GenericSchema<unknown, number> =>
+  v.pipe(
+    v.union(
+      [v.number(), v.pipe(v.string(), v.regex(/^\d+$/, `expected ${what}`), v.transform(Number))],
+      `expected ${what}`,
+    ),
+    v.check((value) => Number.isSafeInteger(value) && value >= least, `expected ${what}`),
+  );
+
+export const nodeId: v.GenericSchema<unknown, number> = whole(1, "a node id, a whole number from 1");
+export const natural: v.GenericSchema<unknown, number> = whole(0, "a whole number from 0");
+
+/** The port of an address, if it is one: `host:port` or `[::1]:port`. */
+export function splitAddress(text: string): { readonly host: string; readonly port: number } | null {
+  const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.%]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  return host === "" || port > 65_535 ? null : { host: host.replace(/^\[|\]$/g, ""), port };
+}
+
+export const address: v.GenericSchema<unknown, string> = v.pipe(
+  v.string("expected host:port"),
+  v.check((text) => splitAddress(text) !== null, "expected host:port, such as 10.0.0.1:7100 or [::1]:7100"),
+);
+
+/** An address to listen at, or `off`. */
+export const listen: v.GenericSchema<unknown, string> = v.union(
+  [v.literal("off"), address],
+  "expected host:port or off",
+);
+
+export const text: v.GenericSchema<unknown, string> = v.pipe(
+  v.string("expected a text"),
+  v.nonEmpty("expected a text that is not empty"),
+);
+
+const list = <T>(item: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[]> =>
+  v.pipe(
+    v.unknown(),
+    v.transform((value) => (typeof value === "string" ? value.split(",").map((part) => part.trim()) : value)),
+    v.array(item, "expected a list"),
+  );
+
+export const addresses: v.GenericSchema<unknown, string[]> = v.pipe(
+  list(address),
+  v.check((all) => all.length > 0, "expected at least one host:port"),
+);
+
+const memberObject = v.strictObject({ id: nodeId, address, name: v.optional(text) });
+
+/** "1=10.0.0.1:7100", or an object of a file. */
+const member: v.GenericSchema<unknown, Member> = v.pipe(
+  v.unknown(),
+  v.transform((value) => {
+    if (typeof value !== "string") return value;
+    const [id, ...rest] = value.split("=");
+    return rest.length === 0 ? value : { id, address: rest.join("=") };
+  }),
+  v.custom<unknown>((value) => typeof value !== "string", "expected a member such as 1=10.0.0.1:7100"),
+  memberObject,
+  v.transform(({ name, ...rest }): Member => (name === undefined ? rest : { ...rest, name })),
+);
+
+export const members: v.GenericSchema<unknown, Member[]> = v.pipe(
+  list(member),
+  v.check((all) => all.length > 0, "expected at least one member"),
+  v.check((all) => new Set(all.map(({ id }) => id)).size === all.length, "expected each id once"),
+);
+
+export const oneOf = <const T extends readonly string[]>(...options: T): v.GenericSchema<unknown, T[number]> =>
+  v.picklist(options, `expected ${options.join(" or ")}`);
+
+/** What was found, short enough for a line. Never the whole of a long text: it may be a secret in the wrong place. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const json = JSON.stringify(value) ?? typeof value;
+  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
+}
+
+/** `key: expected ..., found ...` for each thing that is wrong. */
+export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string): string[] {
+  return issues.map((issue) => {
+    const path = (issue.path ?? [])
+      .map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+      .join("");
+    const where = `${at}${path}`.replace(/^\./, "");
+    if (issue.type === "strict_object" && issue.expected === "never") return `${where}: there is no such key`;
+    if (issue.type === "strict_object" && issue.received === "undefined") return `${where}: it is missing`;
+    const expected = issue.message.startsWith("expected")
+      ? issue.message
+      : `expected ${issue.expected ?? issue.message}`;
+    return `${where}: ${expected}, found ${shown(issue.input)}`;
+  });
+}

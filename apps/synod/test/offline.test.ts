@@ -1,0 +1,294 @@
+// What works without a cluster. Needs the build, as `npm test` makes it.
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { json, run, temporary } from "./cli.js";
+
+let place = temporary();
+beforeEach(() => {
+  place = temporary();
+});
+afterEach(() => place.remove());
+
+const at = (name: string): string => join(place.path, name);
+const founder = (): string[] => [
+  "--cluster",
+  "shop",
+  "--id",
+  "1",
+  "--members",
+  "1=127.0.0.1:7100,2=127.0.0.1:7110,3=[::1]:7120",
+];
+const errorOf = (text: string): { error: { code: string; message: string; exitCode: number } } => JSON.parse(text);
+
+describe("synod", () => {
+  it("says its version and its commands", async () => {
+    const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
+    expect(await run(["--version"])).toMatchObject({ code: 0, out: `${manifest.version}\n` });
+    const { code, out } = await run(["--help"]);
+    expect(code).toBe(0);
+    for (const word of ["init", "start", "dump", "doctor", "cert", "Exit codes"]) expect(out).toContain(word);
+  });
+
+  it("ends with 2 and says why for what it does not know", async () => {
+    expect(await run(["pt", "a"])).toMatchObject({ code: 2, err: expect.stringContaining("unknown command 'pt'") });
+    expect(await run(["init", "--clutser", "x"])).toMatchObject({ code: 2, err: expect.stringContaining("--cluster") });
+  });
+});
+
+describe("settings", () => {
+  it("names flag, variable and key of what is missing", async () => {
+    const { code, err } = await run(["init", "--json"], { cwd: place.path });
+    expect(code).toBe(2);
+    expect(errorOf(err).error.code).toBe("usage");
+    for (const way of ["--cluster", "SYNOD_CLUSTER", "synod.yaml"]) expect(errorOf(err).error.message).toContain(way);
+  });
+
+  it("takes a flag before a variable, and a variable before the file", async () => {
+    writeFileSync(
+      at("synod.yaml"),
+      "cluster: of-file\nid: 1\ndataDir: ./a\nmembers:\n  - { id: 1, address: 10.0.0.1:7100, name: one }\n",
+    );
+    const init = (
+      args: string[],
+      env: Record<string, string>,
+      directory: string,
+    ): Promise<{ cluster: string; members: unknown }> =>
+      json(["init", ...args, "--data-dir", directory], { cwd: place.path, env });
+    expect(await init([], {}, "f")).toMatchObject({
+      cluster: "of-file",
+      members: [{ id: 1, address: "10.0.0.1:7100", name: "one" }],
+    });
+    expect(await init([], { SYNOD_CLUSTER: "of-env" }, "e")).toMatchObject({ cluster: "of-env" });
+    expect(await init(["--cluster", "of-flag"], { SYNOD_CLUSTER: "of-env" }, "g")).toMatchObject({
+      cluster: "of-flag",
+    });
+  });
+
+  it("reads JSON as well, from where SYNOD_CONFIG says", async () => {
+    writeFileSync(
+      at("conf.json"),
+      JSON.stringify({ cluster: "of-json", id: 2, members: ["2=127.0.0.1:1"], dataDir: at("d") }),
+    );
+    expect(await json(["init"], { env: { SYNOD_CONFIG: at("conf.json") } })).toMatchObject({
+      cluster: "of-json",
+      id: 2,
+    });
+  });
+
+  it.each([
+    ["cluster: [1]", "conf.yaml: cluster: expected a text, found [1]"],
+    ["id: 0", "conf.yaml: id: expected a node id, a whole number from 1, found 0"],
+    [
+      "members:\n  - { id: 1, address: here }",
+      'conf.yaml: members[0].address: expected host:port, such as 10.0.0.1:7100 or [::1]:7100, found "here"',
+    ],
+    ["members:\n  - { id: 1 }", "conf.yaml: members[0].address: it is missing"],
+    ["members: 1=a:1,1=b:2", "conf.yaml: members: expected each id once"],
+    ["electionTimeout: fast", 'conf.yaml: electionTimeout: expected a duration such as 500ms, 10s or 2m, found "fast"'],
+    ["logLevel: loud", 'conf.yaml: logLevel: expected debug or info or warn or error, found "loud"'],
+    ["clutser: shop", "conf.yaml: clutser: there is no such key"],
+    ["a: [", "conf.yaml: "],
+  ])("refuses %j and says where and why", async (content, wanted) => {
+    writeFileSync(at("conf.yaml"), content);
+    const { code, err } = await run(["init", "--config", "conf.yaml"], { cwd: place.path });
+    expect(code).toBe(2);
+    expect(err).toContain(wanted);
+  });
+
+  it("refuses a file that is named and missing", async () => {
+    expect(await run(["init", "--config", at("none.yaml")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("none.yaml"),
+    });
+  });
+});
+
+describe("init", () => {
+  it("formats once, says what comes next, and refuses a second time", async () => {
+    const first = await run(["init", ...founder(), "--data-dir", at("data")]);
+    expect(first).toMatchObject({ code: 0, err: "" });
+    expect(first.out).toContain(`synod start --data-dir ${at("data")}`);
+    const before = contentOf(at("data"));
+    const second = await run(["init", ...founder(), "--data-dir", at("data"), "--json"]);
+    expect(second.code).toBe(7);
+    expect(errorOf(second.err).error).toMatchObject({ code: "AlreadyFormatted", exitCode: 7 });
+    expect(contentOf(at("data"))).toEqual(before);
+  });
+
+  it("formats a node that joins later, and says how", async () => {
+    const { out } = await run([
+      "init",
+      "--cluster",
+      "shop",
+      "--id",
+      "4",
+      "--members",
+      "1=127.0.0.1:7100",
+      "--data-dir",
+      at("d4"),
+    ]);
+    expect(out).toContain("joins later");
+    expect(out).toContain("synod member add 4");
+  });
+});
+
+describe("start", () => {
+  it("never formats", async () => {
+    const { code, err } = await run(["start", "--data-dir", at("none"), "--http-listen", "off", "--json"]);
+    expect(code).toBe(7);
+    expect(err).toContain("NotFormatted");
+    expect(err).toContain("synod init");
+  });
+
+  it("refuses the store of another node or cluster", async () => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    const { code, err } = await run(["start", "--data-dir", at("data"), "--id", "2", "--http-listen", "off"]);
+    expect(code).toBe(7);
+    expect(err).toContain("StoreForeign");
+  });
+});
+
+describe("dump", () => {
+  it("shows a store and changes no byte of it", async () => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    const before = contentOf(at("data"));
+    const dumped = await json<Record<string, unknown>>(["dump", "--data-dir", at("data")]);
+    expect(dumped).toMatchObject({
+      clusterId: "shop",
+      nodeId: 1,
+      bootCount: 1,
+      promised: null,
+      chosenUpTo: 0,
+      snapshot: null,
+      damage: null,
+      slots: 0,
+      entries: [],
+    });
+    expect(contentOf(at("data"))).toEqual(before);
+    expect((await run(["dump", "--data-dir", at("data")])).out).toContain("No slots above the snapshot.");
+  });
+
+  it("ends with 7 where there is no store", async () => {
+    expect(await run(["dump", "--data-dir", at("none")])).toMatchObject({
+      code: 7,
+      err: expect.stringContaining("NotFormatted"),
+    });
+  });
+});
+
+/** Every file with its time of change and its bytes. */
+function contentOf(directory: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(directory).map((name) => {
+      const path = join(directory, name);
+      return [name, `${statSync(path).mtimeMs} ${readFileSync(path).toString("base64")}`];
+    }),
+  );
+}
+
+describe("doctor", () => {
+  interface Examined {
+    ok: boolean;
+    findings: { check: string; verdict: string; found: string; advice: string }[];
+  }
+
+  it("checks what it is told of, and leaves nothing behind", async () => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    const { ok, findings } = await json<Examined>(["doctor", "--data-dir", at("data"), "--listen", "127.0.0.1:0"]);
+    expect(ok).toBe(true);
+    expect(findings.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(["Node.js", "directory", "free space", "disk sync", "store", "clock", "listen"]),
+    );
+    expect(readdirSync(at("data")).filter((name) => name.includes("doctor"))).toEqual([]);
+  });
+
+  it("ends with 3 where something fails, and says what to do", async () => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    writeFileSync(join(at("data"), "identity"), "spoiled");
+    const { code, out } = await run(["doctor", "--data-dir", at("data"), "--json"]);
+    expect(code).toBe(3);
+    const store = (JSON.parse(out) as Examined).findings.find(({ check }) => check === "store");
+    expect(store).toMatchObject({ verdict: "fail", advice: expect.stringContaining("synod member replace") });
+  });
+
+  it("sees an expired pair, a wrong key and a foreign authority", async () => {
+    for (const name of ["a", "b"]) await run(["cert", "ca", "--out", at(name)]);
+    await run(["cert", "node", "--id", "1", "--out", at("a")]);
+    await run(["cert", "node", "--id", "1", "--out", at("b")]);
+    const check = async (ca: string, key: string): Promise<string> => {
+      const tls = [
+        "--tls-ca",
+        join(at(ca), "ca.pem"),
+        "--tls-cert",
+        join(at("a"), "node-1.pem"),
+        "--tls-key",
+        join(at(key), "node-1-key.pem"),
+      ];
+      const { out } = await run(["doctor", ...tls, "--json"]);
+      const found = (JSON.parse(out) as Examined).findings.find(({ check: name }) => name === "certificate");
+      return `${found?.verdict} ${found?.found}`;
+    };
+    expect(await check("a", "a")).toMatch(/^ok /);
+    expect(await check("b", "a")).toMatch(/^fail .*not signed by/);
+    expect(await check("a", "b")).toMatch(/^fail .*not the key of/);
+  });
+});
+
+describe("cert", () => {
+  it("makes an authority and certificates that it signs, and overwrites nothing", async () => {
+    await json(["cert", "ca", "--out", at("certs")]);
+    const made = await json<{ certificate: string; key: string }>([
+      "cert",
+      "node",
+      "--id",
+      "7",
+      "--host",
+      "db.example",
+      "--host",
+      "10.0.0.7",
+      "--out",
+      at("certs"),
+    ]);
+    const ca = new X509Certificate(readFileSync(join(at("certs"), "ca.pem")));
+    const node = new X509Certificate(readFileSync(made.certificate));
+    expect(node.verify(ca.publicKey)).toBe(true);
+    expect(node.checkHost("db.example")).toBe("db.example");
+    expect(node.checkIP("10.0.0.7")).toBe("10.0.0.7");
+    expect(node.subject).toBe("CN=node-7");
+    expect(statSync(made.key).mode & 0o077).toBe(0);
+    expect(await run(["cert", "node", "--id", "7", "--out", at("certs")])).toMatchObject({ code: 3 });
+    expect(await run(["cert", "client", "web", "--out", at("none")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("synod cert ca"),
+    });
+  });
+});
+
+describe("completion", () => {
+  it("completes commands, options and those of commands below, in bash", async () => {
+    const { out } = await run(["completion", "bash"]);
+    writeFileSync(at("synod.bash"), out);
+    const complete = (...words: string[]): string[] => {
+      const line = `source ${at("synod.bash")}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _synod; echo "\${COMPREPLY[@]}"`;
+      return execFileSync("bash", ["-c", line], { encoding: "utf8" }).trim().split(" ");
+    };
+    expect(complete("synod", "in")).toEqual(["init"]);
+    expect(complete("synod", "cert", "")).toEqual(expect.arrayContaining(["ca", "node", "client"]));
+    expect(complete("synod", "start", "--data")).toEqual(["--data-dir"]);
+  });
+
+  it.each(["zsh", "fish"])("prints a script for %s that has every command", async (shell) => {
+    const { code, out } = await run(["completion", shell]);
+    expect(code).toBe(0);
+    for (const word of ["init", "start", "dump", "cert ca"]) expect(out).toContain(word);
+  });
+
+  it("refuses other shells", async () => {
+    expect(await run(["completion", "cmd"])).toMatchObject({ code: 2 });
+  });
+});
