@@ -1,0 +1,79 @@
+import { listOf, type Mark, type Row } from "./trace.js";
+
+/** A row in words: the same for a list, for a picture's description and for a reader who hears it. */
+export function sentenceOf(row: Omit<Row, "text">): string {
+  const parts = [openingOf(row), ...row.marks.map(markText), sendsText(row.sends)].filter((part) => part !== "");
+  return parts.join(" ");
+}
+
+function openingOf({ action, arrow, outcome }: Omit<Row, "text">): string {
+  switch (action.do) {
+    case "ask":
+      return action.client.startsWith("S")
+        ? `${action.to} wants ${action.value}.`
+        : `${action.client} asks ${action.to} for ${action.value}.`;
+    case "send":
+      return `${action.client} sends ${action.value}.`;
+    case "timeout":
+      return `${action.at} has waited long enough.`;
+    case "deliver":
+    case "duplicate":
+    case "lose":
+      break;
+    default:
+      return "";
+  }
+  if (arrow === null) return "";
+  const { from, to, label } = arrow;
+  if (action.do === "lose") return `${label} from ${from} to ${to} is lost.`;
+  if (outcome === "lost") return `${label} from ${from} finds ${to} down.`;
+  return `${to} receives ${label} from ${from}${action.do === "duplicate" ? ", and another copy is on its way" : ""}.`;
+}
+
+function markText(mark: Mark): string {
+  switch (mark.mark) {
+    case "promised":
+      return `${mark.at} will accept nothing below round ${mark.rnd}.`;
+    case "accepted":
+      return `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
+    case "chosen":
+      return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}, whether anyone knows it or not.`;
+    case "learned":
+      return `${mark.at} knows: ${mark.value} is decided${slotText(mark.slot)}.`;
+    case "executed":
+      return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
+    case "answered":
+      if (mark.lost) return `Its answer does not reach ${mark.client}.`;
+      if (mark.again) return `${mark.client} has an answer already and drops this one.`;
+      return `${mark.client} is answered: ${mark.state.join(" ")}.`;
+    case "leads":
+      return `${mark.at} believes that it leads.`;
+    case "stopsLeading":
+      return `${mark.at} no longer leads.`;
+    case "suspects":
+      return `${mark.at} thinks that ${mark.of} is down${mark.wrongly ? ", and is wrong" : ""}.`;
+    case "refused":
+      return `${mark.at} does nothing with it: ${mark.because}.`;
+    case "crashed":
+      return `${mark.at} crashes.`;
+    case "restarted":
+      return `${mark.at} restarts, its disk ${mark.disk}.`;
+    case "cut":
+      return `The network is cut: ${listOf(mark.links.map((link) => link.replace(" ", "-")))} cannot talk.`;
+    case "healed":
+      return "The network is whole again.";
+  }
+}
+
+function slotText(slot: number): string {
+  return slot === 0 ? "" : ` for number ${slot}`;
+}
+
+function sendsText(sends: Row["sends"]): string {
+  const byLabel = new Map<string, string[]>();
+  for (const { from, to, label, lost } of sends) {
+    const key = `${from} sends ${label}`;
+    byLabel.set(key, [...(byLabel.get(key) ?? []), lost ? `${to} (lost: the link is cut)` : to]);
+  }
+  return [...byLabel].map(([text, to]) => `${text} to ${listOf(to)}.`).join(" ");
+}

@@ -1,0 +1,277 @@
+import { SynodError } from "@synod/interface";
+import { copy } from "./plain.js";
+import type { Body, Effect, Message, ProcessId, Protocol, Request, ServerState, Value } from "./shape.js";
+import { sentenceOf } from "./sentences.js";
+import { labelOf, type Mark, phaseOf, type Row } from "./trace.js";
+import {
+  type Action,
+  type Ballots,
+  type Decision,
+  type Flight,
+  isCut,
+  type Issued,
+  linkOf,
+  linksBetween,
+  type Spending,
+  type World,
+} from "./world.js";
+
+type Draft = { -readonly [K in keyof World]: World[K] };
+type Sent = Row["sends"][number];
+
+/** What one action does: the next world, and the row that tells of it. Throws `InvalidArgument` for what is not possible now. */
+export function step(protocol: Protocol, world: World, action: Action): { world: World; row: Row } {
+  const turn = new Turn(protocol, world, action);
+  turn.run();
+  return turn.end();
+}
+
+class Turn {
+  readonly #protocol: Protocol;
+  readonly #before: World;
+  readonly #action: Action;
+  readonly #world: Draft;
+  readonly #marks: Mark[] = [];
+  readonly #sends: Sent[] = [];
+  #at: ProcessId | null = null;
+  #arrow: Row["arrow"] = null;
+  #outcome: Row["outcome"] = "none";
+
+  constructor(protocol: Protocol, world: World, action: Action) {
+    this.#protocol = protocol;
+    this.#before = world;
+    this.#action = action;
+    this.#world = { ...world, row: world.row + 1 };
+  }
+
+  run(): void {
+    const action = this.#action;
+    switch (action.do) {
+      case "ask":
+        this.#ask(action.client, action.value);
+        return this.#receive(action.to, { type: "REQ", from: action.client, value: action.value } as Request);
+      case "send":
+        this.#ask(action.client, action.value);
+        this.#at = action.client;
+        return this.#send(action.client, action.to, { type: "REQ", value: action.value });
+      case "deliver":
+      case "duplicate":
+        if (action.do === "duplicate") this.#spend("duplicates");
+        return this.#deliver(action.id, action.do === "duplicate");
+      case "lose":
+        this.#spend("losses");
+        this.#take(this.#flight(action.id));
+        this.#outcome = "lost";
+        return;
+      case "timeout":
+        this.#spend("timeouts");
+        return this.#handle(action.at, (s) => this.#protocol.onTimeout?.(s) ?? []);
+      case "suspect":
+        return this.#suspect(action.at, action.of);
+      case "crash":
+        this.#spend("crashes");
+        this.#at = action.at;
+        this.#set(action.at, false, this.#up(action.at));
+        this.#marks.push({ mark: "crashed", at: action.at });
+        return;
+      case "restart":
+        return this.#restart(action.at, action.disk);
+      case "cut":
+        this.#world.cuts = [...new Set([...this.#world.cuts, ...linksBetween(action.sides)])].sort();
+        this.#marks.push({ mark: "cut", links: linksBetween(action.sides) });
+        return;
+      case "heal":
+        this.#world.cuts = [];
+        this.#marks.push({ mark: "healed" });
+        return;
+    }
+  }
+
+  end(): { world: World; row: Row } {
+    const told = {
+      row: this.#world.row,
+      action: this.#action,
+      at: this.#at,
+      arrow: this.#arrow,
+      outcome: this.#outcome,
+      sends: this.#sends,
+      marks: this.#marks,
+    };
+    return { world: this.#world, row: { ...told, text: sentenceOf(told) } };
+  }
+
+  #ask(client: ProcessId, value: Value): void {
+    if (this.#world.asked[value] !== undefined) return;
+    const after = [...new Set(this.#world.answers.map((answer) => answer.value))].sort();
+    this.#world.asked = { ...this.#world.asked, [value]: { client, after } };
+  }
+
+  #flight(id: number): Flight {
+    const flight = this.#world.flights.find((one) => one.id === id);
+    if (flight === undefined) throw impossible(`no message ${id} is on its way`);
+    return flight;
+  }
+
+  #take(flight: Flight): void {
+    const { id, from, to, message } = flight;
+    this.#at = to;
+    this.#arrow = { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: flight.row };
+    this.#world.flights = this.#world.flights.filter((one) => one.id !== id);
+  }
+
+  #deliver(id: number, keeps: boolean): void {
+    const flight = this.#flight(id);
+    const { from, to, message } = flight;
+    if (isCut(this.#world, from, to)) throw impossible(`the link between ${from} and ${to} is cut`);
+    const { flights } = this.#world;
+    this.#take(flight);
+    if (keeps) this.#world.flights = flights;
+    this.#outcome = this.#world.servers[to]?.up === true ? "delivered" : "lost";
+    if (this.#outcome === "delivered") this.#receive(to, message);
+  }
+
+  #receive(to: ProcessId, message: Message): void {
+    this.#handle(to, (s) => this.#protocol.onMessage(s, message));
+  }
+
+  #suspect(at: ProcessId, of: ProcessId): void {
+    const wrongly = this.#world.servers[of]?.up === true;
+    if (wrongly) this.#spend("suspicions");
+    else this.#world.noticed = [...new Set([...this.#world.noticed, `${at} ${of}`])].sort();
+    this.#marks.push({ mark: "suspects", at, of, wrongly });
+    this.#handle(at, (s) => this.#protocol.onSuspect?.(s, of) ?? []);
+  }
+
+  #restart(at: ProcessId, disk: "kept" | "lost"): void {
+    const server = this.#world.servers[at];
+    if (server === undefined || server.up) throw impossible(`${at} is not down`);
+    this.#spend(disk === "kept" ? "restarts" : "lostDisks");
+    this.#world.noticed = this.#world.noticed.filter((pair) => !pair.split(" ").includes(at));
+    this.#marks.push({ mark: "restarted", at, disk });
+    const old = server.state;
+    if (disk === "lost") {
+      const { me, executed, learned } = old;
+      this.#world.forgotten = [
+        ...this.#world.forgotten,
+        learned === undefined ? { me, executed } : { me, executed, learned },
+      ];
+    }
+    this.#set(at, true, disk === "lost" ? this.#protocol.start(at, [...old.servers]) : old);
+    this.#handle(at, (s) => {
+      if (disk === "kept") return this.#protocol.onRestart?.(s) ?? [];
+      if (s.leads !== undefined) s.leads = false;
+      return [];
+    });
+  }
+
+  #up(at: ProcessId): ServerState {
+    const server = this.#world.servers[at];
+    if (server === undefined) throw impossible(`there is no server ${at}`);
+    if (!server.up) throw impossible(`${at} is down`);
+    return server.state;
+  }
+
+  #set(at: ProcessId, up: boolean, state: ServerState): void {
+    this.#world.servers = { ...this.#world.servers, [at]: { up, state } };
+  }
+
+  #handle(at: ProcessId, run: (s: ServerState) => readonly Effect[]): void {
+    this.#at = at;
+    const before = this.#up(at);
+    const state = copy(before);
+    const effects = run(state);
+    this.#set(at, true, state);
+    this.#changes(before, state);
+    for (const effect of effects) this.#effect(at, effect);
+  }
+
+  #effect(at: ProcessId, effect: Effect): void {
+    switch (effect.do) {
+      case "send":
+        return this.#send(at, effect.to, effect.message);
+      case "refuse":
+        this.#marks.push({ mark: "refused", at, because: effect.because });
+        return;
+      case "answer":
+        return this.#answer(at, effect.value, effect.state);
+    }
+  }
+
+  #send(from: ProcessId, to: readonly ProcessId[], message: Body): void {
+    const plain = { ...message, from };
+    if (message.type === "ACC") this.#issue(from, plain as unknown as Partial<Decision>);
+    for (const peer of to) {
+      const id = this.#world.nextId++;
+      const lost = isCut(this.#world, from, peer);
+      this.#sends.push({ id, from, to: peer, label: labelOf(plain), phase: phaseOf(plain), lost });
+      if (lost) continue;
+      // What is shared between messages and states could be changed in one and seen in the other.
+      const flight: Flight = { id, from, to: peer, message: copy(plain), row: this.#world.row };
+      this.#world.flights = [...this.#world.flights, flight];
+    }
+  }
+
+  #issue(by: ProcessId, { slot = 0, rnd, value }: Partial<Decision>): void {
+    if (rnd === undefined || value === undefined) return;
+    const known = this.#world.issued.some((one) => one.slot === slot && one.rnd === rnd && one.value === value);
+    const issued: Issued = { slot, rnd, value, by };
+    if (!known) this.#world.issued = [...this.#world.issued, issued];
+  }
+
+  #answer(by: ProcessId, value: Value, state: readonly Value[]): void {
+    const client = this.#world.asked[value]?.client;
+    if (client === undefined || client.startsWith("S")) return;
+    const lost = this.#world.cuts.includes(linkOf(client, by));
+    const again = this.#world.answers.some((answer) => answer.client === client && answer.value === value);
+    this.#marks.push({ mark: "answered", client, by, value, state, again, lost });
+    // A client drops a second answer, so that it can be wrong without harm: it is the first one that counts.
+    if (!lost && !again) this.#world.answers = [...this.#world.answers, { client, value, by, state: [...state] }];
+  }
+
+  /** What changed in a server, as marks; and what the checker remembers of it. */
+  #changes(before: ServerState, after: ServerState): void {
+    const at = after.me;
+    if (after.leads === true && before.leads !== true) this.#marks.push({ mark: "leads", at });
+    if (after.leads === false && before.leads === true) this.#marks.push({ mark: "stopsLeading", at });
+    if ((after.promised ?? 0) > (before.promised ?? 0)) {
+      this.#marks.push({ mark: "promised", at, rnd: after.promised ?? 0 });
+    }
+    for (const [key, { rnd, value }] of Object.entries(after.accepted ?? {})) {
+      const old = before.accepted?.[Number(key)];
+      if (old?.rnd === rnd && old.value === value) continue;
+      this.#marks.push({ mark: "accepted", at, slot: Number(key), rnd, value });
+      this.#vote(at, { slot: Number(key), rnd, value });
+      const promised = before.promised ?? 0;
+      if (rnd < promised) this.#world.tooLate = [...this.#world.tooLate, { by: at, promised, rnd, value }];
+    }
+    for (const [key, value] of Object.entries(after.learned ?? {})) {
+      if (before.learned?.[Number(key)] === value) continue;
+      this.#marks.push({ mark: "learned", at, slot: Number(key), value });
+    }
+    for (let count = before.executed.length; count < after.executed.length; count++) {
+      const value = after.executed[count] ?? "";
+      this.#marks.push({ mark: "executed", at, value, state: after.executed.slice(0, count + 1) });
+    }
+  }
+
+  #vote(at: ProcessId, decision: Decision): void {
+    const { slot, rnd, value } = decision;
+    const isSame = (one: Decision): boolean => one.slot === slot && one.rnd === rnd && one.value === value;
+    const old = this.#world.accepted.find(isSame);
+    const by = [...new Set([...(old?.by ?? []), at])].sort();
+    const ballots: Ballots = { slot, rnd, value, by };
+    this.#world.accepted = [...this.#world.accepted.filter((one) => one !== old), ballots];
+    const { quorum } = this.#protocol;
+    if (quorum === undefined || by.length < quorum || this.#world.chosen.some(isSame)) return;
+    this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
+    this.#marks.push({ mark: "chosen", slot, rnd, value });
+  }
+
+  #spend(what: Spending): void {
+    this.#world.spent = { ...this.#world.spent, [what]: (this.#before.spent[what] ?? 0) + 1 };
+  }
+}
+
+function impossible(what: string): SynodError {
+  return new SynodError("InvalidArgument", `This step is not possible now: ${what}.`);
+}

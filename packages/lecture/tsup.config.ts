@@ -1,0 +1,3 @@
+import { browserSafe } from "../../scripts/tsup.base.ts";
+
+export default browserSafe();
