@@ -90,7 +90,11 @@ export class CoreRecovery {
     const needed = operator.needed();
     const ids = nodes.filter(({ disk }) => !disk.forgot).map(({ id }) => id);
     const core = new Set<NodeId>();
-    const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core));
+    const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core)) && holdsAll(core);
+    // What a witness forgot only a full member has, and while that is down the group waits.
+    const forgotten = Math.max(0, ...nodes.map((node) => (node.witness ? (node.disk.snapshot?.index ?? 0) : 0)));
+    const holdsAll = (ids: ReadonlySet<NodeId>): boolean =>
+      forgotten === 0 || nodes.some((node) => ids.has(node.id) && !node.witness && node.marked >= forgotten);
     for (const id of this.#random.shuffle(ids)) if (!areEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
   }
