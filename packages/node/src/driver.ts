@@ -29,6 +29,7 @@ import { Snapshots } from "./snapshots.js";
 import { StateCheck } from "./state-check.js";
 import { Transfers } from "./transfers.js";
 import type { Buggify, NodeLimits, NodeQueues } from "./types.js";
+import type { Watches } from "./watches.js";
 import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 import { Writing } from "./writing.js";
@@ -45,7 +46,7 @@ export interface DriverOptions {
   /** Where members listen that the log says nothing of. */
   readonly addresses: readonly Member[];
   readonly replica: Replica;
-  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
   readonly transport: Transport;
   readonly storage: Storage;
   readonly codec: Codec<Envelope>;
@@ -61,6 +62,7 @@ export interface DriverOptions {
   readonly onFailure: (error: SynodError) => void;
   /** Gives the metrics what goes up and down. */
   readonly publish: () => void;
+  readonly watches: Pick<Watches<never, unknown>, "count" | "serve" | "failAll">;
   /** The node is no member any more, and may stop. Called once. */
   readonly onRemoved: (epoch: number) => void;
 }
@@ -81,6 +83,7 @@ export class Driver {
   readonly #loop: Loop;
   readonly proposals: Proposals;
   readonly reads: Reads = new Reads();
+  readonly watches: Pick<Watches<never, unknown>, "count" | "serve" | "failAll">;
   readonly changes: Changes;
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
@@ -102,6 +105,7 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#o = options;
+    this.watches = options.watches;
     const { limits, random, replica, self, buggify, machine, logger, metrics } = options;
     const now = (): number => this.nowMs;
     // The election needs a tick for each of its rounds, eight per timeout.
@@ -230,7 +234,7 @@ export class Driver {
   }
 
   /** The error for a call that found no room. */
-  busy(what: "commands" | "reads" | "calls", details: { readonly retryAfterMs: number }): SynodError {
+  busy(what: "commands" | "reads" | "calls" | "watches", details: { readonly retryAfterMs: number }): SynodError {
     this.#o.metrics.count("synod_busy_total", 1, { what });
     const text = `too many ${what} wait at this node: try again in about ${details.retryAfterMs} ms`;
     return new SynodError("Busy", text, { details });
@@ -308,6 +312,7 @@ export class Driver {
         if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
         this.askIndex(token, via);
       }
+      if (this.watches.serve()) this.wake();
       this.snapshots.consider();
     }
     if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
