@@ -65,11 +65,11 @@ export interface NewMember {
 
 /** A change of the members. One at a time. */
 export type MembershipChange =
-  /** As a learner first; as soon as it has caught up it becomes a voter, unless it is added as a learner. */
+  /** As a learner first; as soon as it has caught up it becomes a voter, or a witness (see `createWitness`), unless it is added as a learner. */
   | {
       readonly kind: "add";
       readonly member: NewMember;
-      readonly as?: "voter" | "learner";
+      readonly as?: "voter" | "learner" | "witness";
       readonly quorum?: QuorumSpec;
     }
   | { readonly kind: "remove"; readonly id: NodeId; readonly quorum?: QuorumSpec }
@@ -174,6 +174,20 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly upgrade?: "automatic" | "manual";
   /** For simulators: pretends another release than this one. Never given in production. */
   readonly supports?: Partial<Versions>;
+}
+
+/** A voter without a state machine: what `createNode` takes, but for all that has to do with commands and leading. */
+export type WitnessOptions = Omit<
+  NodeOptions<never, never, never>,
+  "stateMachine" | "commandCodec" | "resultCodec" | "priority" | "thrifty" | "upgrade"
+>;
+
+/** A running witness. It takes no commands and answers no reads. */
+export interface WitnessNode
+  extends Pick<SynodNode<never, never, never>, "id" | "status" | "changeMembership" | "events">,
+    AsyncDisposable {
+  /** Closes transport and storage. May be called twice. */
+  close(): Promise<void>;
 }
 
 /** Paths that are rare and always allowed; which of them to take is up to a simulator. */

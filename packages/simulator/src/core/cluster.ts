@@ -99,7 +99,7 @@ export class CoreCluster {
   }
 
   /** A new node with a blank disk. It takes part as soon as the log says so. */
-  join(id: NodeId, witness: boolean): CoreNode {
+  join(id: NodeId, witness: boolean = false): CoreNode {
     const node = new CoreNode(id, this.#parts, witness);
     this.ids.push(id);
     this.nodes.push(node);
