@@ -3,7 +3,7 @@
 export type ReplicaState = "starting" | "running" | "paused" | "stopping" | "killed" | "failed";
 
 /** What a replica is by the configuration that governs there. `none`: no member yet, or no more. */
-export type Part = "voter" | "learner" | "joining" | "none";
+export type Part = "voter" | "learner" | "joining" | "witness" | "joiningWitness" | "none";
 
 export interface ReplicaView {
   readonly id: number;

@@ -155,12 +155,14 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
       };
     }
     case "snapshotOffer": {
-      const [index, hash, size] = fields(3);
+      const hasHead = array.length === HEADER_LENGTH + 4;
+      const [index, hash, size, head] = fields(hasHead ? 4 : 3);
       return {
         kind,
         index: positive(index, "index"),
         hash: text(hash, "hash"),
         bytes: positive(size, "bytes"),
+        ...(hasHead ? { head: bytes(head, "head") } : {}),
       };
     }
     case "snapshotAsk": {

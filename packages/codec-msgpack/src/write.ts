@@ -92,6 +92,7 @@ function writeFields(to: unknown[], m: Message): void {
       return;
     case "snapshotOffer":
       to.push(m.index, m.hash, m.bytes);
+      if (m.head !== undefined) to.push(m.head);
       return;
     case "snapshotAsk":
       to.push(m.index, m.hash, m.offset, m.length);

@@ -96,6 +96,13 @@ export const messages: Readonly<Record<string, Message>> = {
   readIndexAsk: { kind: "readIndexAsk", bootId: BOOT, nonce: 5 },
   readIndexReply: { kind: "readIndexReply", bootId: BOOT, nonce: 5, index: 310 },
   snapshotOffer: { kind: "snapshotOffer", index: 250, hash: "00c0ffee00c0ffee", bytes: 1_000_000 },
+  "snapshotOffer-head": {
+    kind: "snapshotOffer",
+    index: 250,
+    hash: "00c0ffee00c0ffee",
+    bytes: 1_000_000,
+    head: Uint8Array.of(2, 1, 0),
+  },
   snapshotAsk: { kind: "snapshotAsk", index: 250, hash: "00c0ffee00c0ffee", offset: 131_072, length: 131_072 },
   snapshotChunk: {
     kind: "snapshotChunk",

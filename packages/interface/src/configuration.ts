@@ -9,9 +9,11 @@ export interface Member {
   readonly name?: string;
   /**
    * `voter` (the default): its votes and promises count. `learner`: it receives the log and never counts, until it is promoted.
-   * `joining`: the same, and the leader promotes it as soon as it has caught up.
+   * `joining`: the same, and the leader promotes it as soon as it has caught up. `witness`: its votes and promises count, but it
+   * executes nothing and never leads, and keeps a value only until others have it. `joiningWitness`: the leader makes it a witness as soon
+   * as it has caught up. Who is a witness stays one, and nobody else becomes one.
    */
-  readonly role?: "voter" | "learner" | "joining";
+  readonly role?: "voter" | "learner" | "joining" | "witness" | "joiningWitness";
   /** Id that leaves when this joining member is promoted: its disk is lost, or to be taken out of service. */
   readonly replaces?: NodeId;
   /** Store that this id belongs to (32 hexadecimal digits), if it was given when the member was added: no other disk takes its place. */
@@ -77,11 +79,11 @@ export interface NewMember {
 
 /** A change of the members. One at a time. */
 export type MembershipChange =
-  /** As a learner first; as soon as it has caught up it becomes a voter, unless it is added as a learner. */
+  /** As a learner first; as soon as it has caught up it becomes a voter, or a witness (see `createWitness`), unless it is added as a learner. */
   | {
       readonly kind: "add";
       readonly member: NewMember;
-      readonly as?: "voter" | "learner";
+      readonly as?: "voter" | "learner" | "witness";
       readonly quorum?: QuorumSpec;
     }
   | { readonly kind: "remove"; readonly id: NodeId; readonly quorum?: QuorumSpec }

@@ -32,12 +32,15 @@ const WAITS_MAX = 16;
 export class CatchUp {
   readonly #log: ChosenLog;
   readonly #patienceMs: number;
+  readonly #hasLittle: (id: NodeId) => boolean;
   readonly #sources = new Map<NodeId, Source>();
   /** Whose answer is waited for. */
   #asked: NodeId | null = null;
   #lastProgressMs = Number.NEGATIVE_INFINITY;
 
-  constructor(log: ChosenLog, patienceMs: number) {
+  /** @param hasLittle whether a peer keeps values for a short time only: those that have more are asked first */
+  constructor(log: ChosenLog, patienceMs: number, hasLittle: (id: NodeId) => boolean = () => false) {
+    this.#hasLittle = hasLittle;
     this.#log = log;
     this.#patienceMs = patienceMs;
   }
@@ -150,10 +153,14 @@ export class CatchUp {
     if (sources.every(([, { failed }]) => failed)) for (const [, source] of sources) source.failed = false;
     let best: NodeId | null = null;
     let bestUpTo = 0;
+    let bestHasLittle = true;
     for (const [peer, { upTo, failed, question, heardMs, patienceMs, waitMs }] of sources) {
       const sinceMs = nowMs - Math.max(question?.atMs ?? 0, heardMs);
       const waits = question !== null && sinceMs < (question.empty ? patienceMs : waitMs);
-      if (upTo > bestUpTo && !failed && !waits) [best, bestUpTo] = [peer, upTo];
+      if (failed || waits) continue;
+      const hasLittle = this.#hasLittle(peer);
+      if (hasLittle === bestHasLittle ? upTo <= bestUpTo : hasLittle) continue;
+      [best, bestUpTo, bestHasLittle] = [peer, upTo, hasLittle];
     }
     return best;
   }

@@ -18,7 +18,9 @@ export const MEMBERS_MAX = 128;
 /** Widest window. Everything that waits for one to pass (a change of members) takes that many slots. */
 export const ALPHA_MAX: number = 2 ** 20;
 
-const ROLES = ["voter", "learner", "joining"] as const;
+const ROLES = ["voter", "learner", "joining", "witness", "joiningWitness"] as const;
+/** Those that layout 1 knows. */
+const ROLES_BEFORE = 3;
 const QUORUMS = ["majority", "sizes", "grid", "weights"] as const;
 /** Number in layout 2 = index + 1; 0 stands for none. */
 const LEARNING: readonly Learning[] = ["allToAll", "onAccept"];
@@ -35,6 +37,15 @@ export interface ConfigurationValue {
 
 /** Members whose promises and votes count. */
 export function votersOf(configuration: Configuration): NodeId[] {
+  return configuration.members
+    .filter(({ role = "voter" }) => role === "voter" || role === "witness")
+    .map(({ id }) => id);
+}
+
+export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
+
+/** Voters that execute the log, and so have every value that they know as chosen. */
+export function fullVotersOf(configuration: Configuration): NodeId[] {
   return configuration.members.filter(({ role = "voter" }) => role === "voter").map(({ id }) => id);
 }
 
@@ -56,6 +67,9 @@ export function checkConfiguration(configuration: Configuration): QuorumSystem {
     if (!Number.isSafeInteger(id) || id < 1) throw invalid(`member id ${id} is not a positive integer`);
     if (ids.has(id)) throw invalid(`member ${id} is listed twice`);
     ids.add(id);
+  }
+  if (members.length > 0 && fullVotersOf(configuration).length === 0) {
+    throw invalid("no member but witnesses and learners could lead: at least one full voter is needed");
   }
   checkLease(configuration.lease);
   const { learning } = configuration;
@@ -119,8 +133,8 @@ export function checkVersion(version: number): void {
 }
 
 /** The oldest layout that can say it, so that a cluster which does without what is new stays as it was, byte by byte. */
-export function versionOf({ learning }: Configuration): number {
-  return learning === undefined ? 1 : 2;
+export function versionOf({ learning, members }: Configuration): number {
+  return learning === undefined && !members.some(isWitness) ? 1 : 2;
 }
 
 /** Everything but the epoch. */
@@ -173,7 +187,7 @@ function writeQuorum(writer: Writer, quorum: QuorumSpec): void {
 
 export function readConfiguration(reader: Reader, epoch: number, version: number): Configuration {
   const alpha = reader.varint();
-  const members = times(reader.count(MEMBERS_MAX), () => readMember(reader));
+  const members = times(reader.count(MEMBERS_MAX), () => readMember(reader, version));
   const quorum = readQuorum(reader);
   const durationMs = reader.varint();
   const lease = durationMs === 0 ? null : { durationMs, driftPercent: Number(reader.text()) };
@@ -195,10 +209,11 @@ function readLearning(number: number): Learning | null {
   return learning;
 }
 
-function readMember(reader: Reader): Member {
+function readMember(reader: Reader, version: number): Member {
   const id = reader.varint();
-  const role = ROLES[reader.byte()];
-  if (role === undefined) throw malformed("a member has an unknown role");
+  const number = reader.byte();
+  const role = ROLES[number];
+  if (role === undefined || (version === 1 && number >= ROLES_BEFORE)) throw malformed("a member has an unknown role");
   const replaces = reader.varint();
   const name = reader.text();
   const address = reader.text();

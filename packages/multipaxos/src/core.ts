@@ -1,5 +1,15 @@
 import { compareBallots, highestBallot, type QuorumSystem } from "@synod/paxos";
-import type { Ballot, ChosenValue, Configuration, Lane, LeaseTerms, NodeId, Recovered, Slot } from "@synod/interface";
+import {
+  type Ballot,
+  type ChosenValue,
+  type Configuration,
+  type Lane,
+  type LeaseTerms,
+  type NodeId,
+  type Recovered,
+  type Slot,
+  SynodError,
+} from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
 import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send, SnapshotStep } from "./effects.js";
@@ -10,6 +20,7 @@ import { releaseLease } from "./lease-handlers.js";
 import { Grantor, Lease } from "./leases.js";
 import { Health, type Impairment } from "./health.js";
 import { ConfigurationHistory } from "./configuration-history.js";
+import { isWitness } from "./configuration-value.js";
 import { ChosenLog } from "./log.js";
 import { Membership } from "./membership.js";
 import { invariant } from "./invariant.js";
@@ -23,6 +34,7 @@ import type { Transfer } from "./transfer.js";
 import { type Summons, transferLeader } from "./transfer-handlers.js";
 import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
 import { VoteCounts } from "./vote-counts.js";
+import { SLOT_BYTES } from "./witness.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
 
 export interface CoreStart {
@@ -37,6 +49,8 @@ export interface CoreStart {
     "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
   >;
   readonly settings: ReplicaSettings;
+  /** It only votes. */
+  readonly witness?: boolean | undefined;
   /** Of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
   readonly snapshotHash?: string | undefined;
 }
@@ -46,6 +60,10 @@ export class Core {
   readonly me: NodeId;
   readonly bootId: string;
   readonly settings: ReplicaSettings;
+  /** This node only votes: it executes nothing, never leads, and keeps values only until full members have them. */
+  readonly witness: boolean;
+  /** A witness waits for the disk to forget. */
+  forgetting = false;
   readonly history: ConfigurationHistory;
   readonly membership: Membership;
 
@@ -138,10 +156,12 @@ export class Core {
     this.me = me;
     this.bootId = start.bootId;
     this.settings = settings;
+    this.witness = start.witness ?? false;
     this.basePatienceMs = settings.electionTimeoutMs;
     this.history = new ConfigurationHistory(configuration);
     if (start.snapshotHead !== undefined) this.history.restore(start.snapshotHead);
     this.membership = new Membership(me, this.history);
+    this.checkRole();
     const snapshotIndex = recovered.snapshot?.index ?? 0;
     this.repairUpTo = recovered.damage?.upTo ?? 0;
     this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
@@ -157,9 +177,10 @@ export class Core {
     this.epochTold = this.history.last.epoch;
     this.completeTold = this.history.last.slot === 0 ? this.epochTold : 0;
     const quorums = this.membership.inWindow(this.log.chosenUpTo);
-    this.election = new Election({ me, quorums, electionTimeoutMs: settings.electionTimeoutMs });
+    const mayLead = (id: NodeId): boolean => !this.membership.isWitness(id);
+    this.election = new Election({ me, quorums, electionTimeoutMs: settings.electionTimeoutMs, mayLead });
     // Half a timeout, so that a leader can ask a second peer before it must give up.
-    this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2);
+    this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2, (id) => this.membership.isWitness(id));
     this.creditTold = settings.creditBytesMax;
     this.flow = new Flow(settings);
     this.snapshotFetch = new SnapshotFetch(settings.snapshotChunkBytes, settings.electionTimeoutMs / 2);
@@ -186,9 +207,19 @@ export class Core {
   /** The contiguous chosen prefix came to this slot. */
   #advanced(slot: Slot, value: Uint8Array): void {
     this.voteCounts.settled(slot);
+    if (this.witness) this.tailBytes += value.length + SLOT_BYTES;
     const applied = this.history.apply(slot, value);
     if (applied?.kind === "void") this.notice({ kind: "changeVoid", slot, reason: applied.reason });
+    if (applied?.kind === "valid") this.checkRole();
     if (slot === this.history.last.from - 1) this.writes.requireMark(slot);
+  }
+
+  /** Others forget values on account of full members, and wait for those to lead: a replica has to be what the log says it is. */
+  checkRole(): void {
+    const member = this.history.last.configuration.members.find(({ id }) => id === this.me);
+    if (member === undefined || isWitness(member) === this.witness) return;
+    const [says, runs] = this.witness ? ["a full member", "a witness"] : ["a witness", "a full member"];
+    throw new SynodError("InvalidConfiguration", `node ${this.me} is ${says} of the cluster, but it runs as ${runs}`);
   }
 
   /** The configuration that governs the next slot to be chosen. */
@@ -295,7 +326,8 @@ export class Core {
     const view = this.election.view(refused ? null : this.leaderBallot, this.nowMs);
     // Those who are no voters have no say, but a leader that was removed goes on until its removal is complete.
     const heard = view.heard.filter(({ id }) => quorums.members.includes(id) || id === view.leaderBallot?.node);
-    const eligible = this.removed === null && quorums.members.includes(this.me);
+    const isFull = !this.witness && !this.membership.isWitness(this.me);
+    const eligible = isFull && this.removed === null && quorums.members.includes(this.me);
     return { ...view, heard, eligible };
   }
 

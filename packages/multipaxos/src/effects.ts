@@ -59,7 +59,12 @@ export type SnapshotStep =
   /** The next bytes of it. Answer with `snapshotStored`, or `snapshotRefused` if the checksum is wrong. */
   | { readonly kind: "store"; readonly offset: number; readonly bytes: Uint8Array; readonly checksum: string }
   /** No more of it will come. */
-  | { readonly kind: "giveUp"; readonly reason: string };
+  | { readonly kind: "giveUp"; readonly reason: string }
+  /**
+   * Save a snapshot of everything up to `index` that consists of this head alone, and then call `installSnapshot`: this witness need not
+   * keep what stands before it.
+   */
+  | { readonly kind: "forget"; readonly index: Slot; readonly head: Uint8Array };
 
 /** Rare events, for logs, metrics and observers. */
 export type Notice =

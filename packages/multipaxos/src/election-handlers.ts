@@ -8,6 +8,7 @@ import { membershipTick, tellRemoved } from "./membership-handlers.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign, onReject } from "./proposer-handlers.js";
 import { compact } from "./snapshot-handlers.js";
+import { witnessTick } from "./witness.js";
 
 function facts(core: Core, round: number): BeatFacts {
   return {
@@ -90,6 +91,7 @@ export function electionTick(core: Core, random: number): void {
   membershipTick(core);
   fetchMissing(core);
   compact(core);
+  witnessTick(core);
 }
 
 /**

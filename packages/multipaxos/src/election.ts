@@ -101,6 +101,7 @@ export class Election {
   /** Of the configurations in the window; to be kept up to date. */
   quorums: QuorumSystem;
   readonly #timeoutMs: number;
+  readonly #mayLead: (id: NodeId) => boolean;
   readonly #peers = new Map<NodeId, HeardPeer>();
   #round = 0;
   #nextRoundMs = Number.NEGATIVE_INFINITY;
@@ -112,8 +113,15 @@ export class Election {
   #campaigns = 0;
   #patienceMs: number;
 
-  constructor(options: { me: NodeId; quorums: QuorumSystem; electionTimeoutMs: number }) {
+  /** @param options.mayLead whether a voter could lead: all could, by default */
+  constructor(options: {
+    readonly me: NodeId;
+    readonly quorums: QuorumSystem;
+    readonly electionTimeoutMs: number;
+    readonly mayLead?: (id: NodeId) => boolean;
+  }) {
     this.#me = options.me;
+    this.#mayLead = options.mayLead ?? (() => true);
     this.quorums = options.quorums;
     this.#timeoutMs = options.electionTimeoutMs;
     this.#patienceMs = options.electionTimeoutMs;
@@ -197,13 +205,14 @@ export class Election {
 
   /** Whether the peers in sight whose disks and event loops work could elect a leader and follow it without this node. */
   canSpareMe(nowMs: number): boolean {
-    return this.#areQuorums(this.#heard(nowMs).filter((p) => !p.impaired));
+    const able = this.#heard(nowMs).filter((p) => !p.impaired);
+    return able.some(({ id }) => this.#mayLead(id)) && this.#areQuorums(able);
   }
 
   /** Whether peers alone could, if they were in sight. */
   get isSpare(): boolean {
     const others = new Set(this.quorums.members.filter((id) => id !== this.#me));
-    return this.quorums.phase1(others) && this.quorums.phase2(others);
+    return [...others].some(this.#mayLead) && this.quorums.phase1(others) && this.quorums.phase2(others);
   }
 
   /** Whether quorums of both phases, this node included, answered so lately that they must still be there. */

@@ -4,6 +4,7 @@ import {
   type ConfigurationValue,
   decodeConfigurationValue,
   encodeConfigurationValue,
+  isWitness,
   votersOf,
 } from "./configuration-value.js";
 import type { Core } from "./core.js";
@@ -59,6 +60,8 @@ function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   } catch {
     return "invalid";
   }
+  const known = new Map(last.configuration.members.map((member) => [member.id, isWitness(member)]));
+  if (next.members.some((member) => known.get(member.id) === !isWitness(member))) return "invalid";
   const voters = last.quorums.members;
   const isBehind = (id: NodeId): boolean => !voters.includes(id) && !isCaughtUp(core, id);
   return votersOf(next).some(isBehind) ? "learnerBehind" : null;
@@ -111,7 +114,9 @@ export function membershipTick(core: Core): void {
 /** A joining member that has caught up becomes a voter; the one that it replaces leaves in the same step. */
 function promoteJoining(core: Core): void {
   const { configuration, epoch } = core.history.last;
-  const ready = configuration.members.find(({ id, role }) => role === "joining" && isCaughtUp(core, id));
+  const ready = configuration.members.find(
+    ({ id, role }) => (role === "joining" || role === "joiningWitness") && isCaughtUp(core, id),
+  );
   if (ready === undefined) return;
   const members = configuration.members
     .filter(({ id }) => id !== ready.replaces)
@@ -124,9 +129,10 @@ function promoteJoining(core: Core): void {
   );
 }
 
-function asVoter({ id, address, name, storeId }: Member): Member {
+function asVoter({ id, address, name, storeId, role }: Member): Member {
   return {
     id,
+    ...(role === "joiningWitness" ? { role: "witness" } : {}),
     ...(address === undefined ? {} : { address }),
     ...(name === undefined ? {} : { name }),
     ...(storeId === undefined ? {} : { storeId }),

@@ -1,6 +1,7 @@
 import type { QuorumSystem } from "@synod/paxos";
 import type { NodeId, Slot } from "@synod/interface";
 import type { ConfigurationHistory, Governing } from "./configuration-history.js";
+import { fullVotersOf, isWitness } from "./configuration-value.js";
 
 /** All that several configurations ask for: a set is a quorum if it is one of each. */
 function jointly(all: readonly Governing[]): QuorumSystem {
@@ -42,20 +43,35 @@ export class Membership {
     this.#reports.set(id, { chosenUpTo: report.chosenUpTo, durableUpTo });
   }
 
+  /** What a member, or this node, ever said to have on disk as chosen. */
+  durableUpTo(id: NodeId): Slot {
+    return this.#reports.get(id)?.durableUpTo ?? 0;
+  }
+
+  /** Whether a member executes nothing: the newest configuration that lists it says so, and none says otherwise. */
+  isWitness(id: NodeId): boolean {
+    for (let { entries } = this.history, i = entries.length - 1; i >= 0; i--) {
+      const member = entries[i]?.configuration.members.find((each) => each.id === id);
+      if (member !== undefined) return isWitness(member);
+    }
+    return false;
+  }
+
   chosenUpTo(id: NodeId): Slot | null {
     return this.#reports.get(id)?.chosenUpTo ?? null;
   }
 
   /**
    * Whether the newest change is complete: a phase-2 quorum of the new configuration has everything below it on disk, and the
-   * mark that it is chosen. Before that the disks of removed members may be the only ones that hold it.
+   * mark that it is chosen. Before that the disks of removed members may be the only ones that hold it. One of them has to be a full
+   * member: a witness may have forgotten the values.
    */
   get complete(): boolean {
     const { last } = this.history;
     if (this.#completeEpoch >= last.epoch || last.slot === 0) return true;
     const durable = new Set<NodeId>();
     for (const [id, { durableUpTo }] of this.#reports) if (durableUpTo >= last.from - 1) durable.add(id);
-    if (!last.quorums.phase2(durable)) return false;
+    if (!last.quorums.phase2(durable) || !fullVotersOf(last.configuration).some((id) => durable.has(id))) return false;
     this.#completeEpoch = last.epoch;
     return true;
   }

@@ -229,6 +229,8 @@ export interface SnapshotFacts {
 /** "What you asked for is no longer in my log; it is in this snapshot." Also says that an older one has been replaced. */
 export interface SnapshotOffer extends SnapshotFacts {
   readonly kind: "snapshotOffer";
+  /** For a witness, which needs no more of it: the configurations up to `index`. */
+  readonly head?: Uint8Array;
 }
 
 /** Asks for a part of a snapshot. */

@@ -1,6 +1,7 @@
 import { ballotsEqual, compareBallots, formatBallot, nextBallot, type QuorumSystem } from "@synod/paxos";
 import type { Ballot, ChosenValue, NodeId, Slot, Vote } from "@synod/interface";
 import type { ConfigurationHistory, Governing } from "./configuration-history.js";
+import { fullVotersOf } from "./configuration-value.js";
 import { invariant } from "./invariant.js";
 import type { ChosenLog } from "./log.js";
 import type { Promise1b, SlotRange } from "./messages.js";
@@ -372,8 +373,9 @@ export class Proposer {
       ballot: formatBallot(this.#ballot),
     }));
     this.#next++;
-    const { quorums } = this.#options.configurations.at(slot);
-    const first = this.#firstVoters(quorums, value.length);
+    const governing = this.#options.configurations.at(slot);
+    const { quorums } = governing;
+    const first = this.#firstVoters(governing, value.length);
     this.#open.set(slot, { value, quorums, voters: new Set(), sentAtMs: nowMs, first });
     for (const id of this.#options.audience()) if (!leavesOut(first, quorums, id)) this.#times.sent(id, slot, nowMs);
     this.#openBytes += value.length;
@@ -381,11 +383,15 @@ export class Proposer {
   }
 
   /** Whom a thrifty leader asks for votes; null: everybody. While a slot waits for those that were left out, all are asked for the next. */
-  #firstVoters(quorums: QuorumSystem, bytes: number): ReadonlySet<NodeId> | null {
+  #firstVoters({ quorums, configuration }: Governing, bytes: number): ReadonlySet<NodeId> | null {
     const { thrifty, me } = this.#options;
     if (!thrifty || this.lowestOpen() <= this.#widenedUpTo) return null;
     const able = quorums.members.filter((id) => id !== me && thrifty(id, bytes));
-    return thriftyQuorum(quorums, me, this.#times.fastestFirst(able));
+    // Witnesses are for the case that a full member is missing.
+    const full = fullVotersOf(configuration);
+    const fastest = this.#times.fastestFirst(able);
+    const candidates = [...fastest.filter((id) => full.includes(id)), ...fastest.filter((id) => !full.includes(id))];
+    return thriftyQuorum(quorums, me, candidates);
   }
 
   /** Whether a voter is not to be sent the value of an open slot, as others are enough. */

@@ -43,6 +43,11 @@ export interface ReplicaOptions {
     "promised" | "votes" | "chosen" | "chosenUpTo" | "leaseMs" | "snapshot" | "damage"
   >;
   readonly settings?: Partial<ReplicaSettings>;
+  /**
+   * Only votes: what it hands out need not be executed (though `appliedUpTo` is to be called), it never leads, and it takes no snapshots
+   * but those that it asks for by `forget`. The configurations have to list it as a witness. Default false.
+   */
+  readonly witness?: boolean;
   /** Hash of the snapshot in `recovered`: without it that snapshot is offered to nobody. */
   readonly snapshotHash?: string | undefined;
 }
@@ -65,6 +70,7 @@ export class Replica {
       recovered,
       settings: replicaSettings(options.settings),
       snapshotHash: options.snapshotHash,
+      witness: options.witness,
     });
   }
 
@@ -232,6 +238,7 @@ export class Replica {
    * @param via by default the leader decides: its lease, if it has one, else a round
    */
   read(token: number, via: ReadVia = "leader"): void {
+    if (this.#core.witness) throw new SynodError("InvalidArgument", "a witness has nothing to read: ask another node");
     if (via === "quorum") onQuorumRead(this.#core, token);
     else onLocalRead(this.#core, token, via);
   }

@@ -6,9 +6,7 @@ import type { SnapshotAsk, SnapshotChunk, SnapshotFacts, SnapshotOffer } from ".
 import { queueProposals } from "./proposer-handlers.js";
 import { startReads } from "./read-handlers.js";
 import { sameSnapshot } from "./snapshot-fetch.js";
-
-/** What a slot costs in memory besides its value, about. */
-const SLOT_BYTES = 64;
+import { forgetUpTo, SLOT_BYTES } from "./witness.js";
 
 /** Of a snapshot in one message, whatever is asked for: every codec and transport takes frames of 8 MiB. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -19,14 +17,20 @@ const COMPACT_SLOTS_MAX = 16_384;
 /** The snapshot that is on disk takes the place of what is asked for. Returns false if there is none to offer. */
 export function offerSnapshot(core: Core, to: NodeId): boolean {
   const { held } = core;
-  if (held === null) return false;
-  core.send(to, { kind: "snapshotOffer", ...held }, "control");
+  // Of a witness there is nothing to be had.
+  if (held === null || core.witness) return false;
+  const head = core.membership.isWitness(to) ? { head: core.history.encode(held.index) } : {};
+  core.send(to, { kind: "snapshotOffer", ...held, ...head }, "control");
   return true;
 }
 
 export function onSnapshotOffer(core: Core, from: NodeId, offer: SnapshotOffer): void {
   core.catchUp.offered(from, core.nowMs);
   if (offer.index <= core.log.chosenUpTo) return;
+  if (core.witness) {
+    if (offer.head === undefined) return core.ignore(from, "whole snapshot offered to a witness");
+    return forgetUpTo(core, offer.index, offer.head);
+  }
   core.snapshotFetch.offered(from, offer, core.nowMs);
   fetchSnapshot(core);
 }
@@ -34,7 +38,7 @@ export function onSnapshotOffer(core: Core, from: NodeId, offer: SnapshotOffer):
 export function onSnapshotAsk(core: Core, from: NodeId, ask: SnapshotAsk): void {
   const { held } = core;
   const { index, hash, offset, length } = ask;
-  if (held === null) return core.ignore(from, "no snapshot to serve");
+  if (held === null || core.witness) return core.ignore(from, "no snapshot to serve");
   // A newer one has taken its place: the asker starts anew, or finds another peer that still has the old one.
   if (!sameSnapshot(held, { index, hash, bytes: 0 })) return void offerSnapshot(core, from);
   if (offset >= held.bytes) return core.ignore(from, "snapshot asked for beyond its end");
@@ -81,7 +85,8 @@ export function holdSnapshot(core: Core, facts: SnapshotFacts): void {
     }),
   );
   core.held = { index, hash, bytes };
-  for (let slot = Math.max(before, core.log.compactedUpTo) + 1; slot <= index; slot++) {
+  // A witness counts what it has as it comes.
+  for (let slot = Math.max(before, core.log.compactedUpTo) + 1; slot <= index && !core.witness; slot++) {
     core.tailBytes += (core.log.value(slot)?.length ?? 0) + SLOT_BYTES;
   }
   core.acceptor.covered(index);
@@ -102,7 +107,7 @@ export function compact(core: Core): void {
   const lowest = allHeard ? Math.min(...core.others.map((id) => core.peerDurable.get(id) ?? 0), held.index) : 0;
   const last = Math.min(held.index, log.compactedUpTo + COMPACT_SLOTS_MAX);
   let upTo = log.compactedUpTo;
-  while (upTo < last && (upTo < lowest || core.tailBytes > settings.retainedBytesMax)) {
+  while (upTo < last && (core.witness || upTo < lowest || core.tailBytes > settings.retainedBytesMax)) {
     upTo++;
     core.tailBytes -= (log.value(upTo)?.length ?? 0) + SLOT_BYTES;
   }
@@ -126,6 +131,7 @@ function forget(core: Core, upTo: Slot): void {
 export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Array): void {
   const { index } = facts;
   core.snapshotFetch.finished();
+  core.forgetting = false;
   // What waited to be executed is in it: a count that nobody lowers any more would forbid to fetch what comes next.
   if (index >= core.log.chosenUpTo) core.applyBytes = 0;
   if (index > core.log.chosenUpTo) {
@@ -135,6 +141,7 @@ export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Arr
     }
     // Before the log goes on above it: who decides there may have been settled in what the snapshot covers.
     core.history.restore(head);
+    core.checkRole();
     core.acceptor.compact(index);
     core.tailBytes = 0;
     core.compactedUpTo = index;

@@ -1,6 +1,7 @@
 import { compareBallots } from "@synod/paxos";
 import { type Ballot, type NodeId, type Slot, SynodError } from "@synod/interface";
 import { fetchMissing } from "./catch-up-handlers.js";
+import { fullVotersOf } from "./configuration-value.js";
 import type { Core } from "./core.js";
 import { followLeader } from "./acceptor-handlers.js";
 import { releaseLease, repeatRelease } from "./lease-handlers.js";
@@ -24,7 +25,8 @@ function failed(text: string, details: Readonly<Record<string, unknown>>): Synod
   return new SynodError("NotTransferred", text, { details });
 }
 
-const otherVoters = (core: Core): NodeId[] => core.history.last.quorums.members.filter((id) => id !== core.me);
+const otherVoters = (core: Core): NodeId[] =>
+  fullVotersOf(core.history.last.configuration).filter((id) => id !== core.me);
 
 const bestPrepared = (core: Core): NodeId | null =>
   core.election.successor(otherVoters(core), core.log.chosenUpTo, NEAR_SLOTS, core.nowMs);
@@ -32,7 +34,10 @@ const bestPrepared = (core: Core): NodeId | null =>
 export function beginTransfer(core: Core, wanted: NodeId | null, timeoutMs: number): NodeId {
   const { ballot } = core.proposer;
   if (wanted !== null && !otherVoters(core).includes(wanted)) {
-    throw new SynodError("InvalidArgument", `node ${wanted} is no other member: it cannot take the leadership over`);
+    throw new SynodError(
+      "InvalidArgument",
+      `node ${wanted} is no other full member: it cannot take the leadership over`,
+    );
   }
   const { leader } = core;
   if (!core.leads || ballot === null) {

@@ -36,6 +36,9 @@ interface Actor {
   receiving: { readonly facts: SnapshotFacts; got: number } | null;
   /** Up to where the disk was told to forget. */
   dropped: Slot;
+  /** It only votes; what its disk has in place of what it forgot. */
+  readonly witness: boolean;
+  head: { readonly index: Slot; readonly bytes: Uint8Array } | null;
 }
 
 /**
@@ -58,7 +61,7 @@ export class Story {
   constructor(nodes: number | Configuration = 3, settings: Partial<ReplicaSettings> = {}) {
     this.configuration = typeof nodes === "number" ? configurationOf(nodes, 64) : nodes;
     this.#settings = { electionTimeoutMs: TIMEOUT_MS, ...settings };
-    this.#actors = this.configuration.members.map(({ id }) => ({
+    this.#actors = this.configuration.members.map(({ id, role }) => ({
       id,
       disk: new Disk(),
       replica: null,
@@ -73,6 +76,8 @@ export class Story {
       snapshots: [],
       receiving: null,
       dropped: 0,
+      witness: role === "witness" || role === "joiningWitness",
+      head: null,
     }));
     for (const actor of this.#actors) this.start(actor.id);
   }
@@ -114,7 +119,9 @@ export class Story {
 
   start(id: NodeId): void {
     const actor = this.actor(id);
-    const recovered = actor.disk.recovered();
+    const { head, witness } = actor;
+    const snapshot = head === null ? null : { index: head.index, bytes: 1, hash: "h" };
+    const recovered = { ...actor.disk.recovered(), snapshot };
     const bootId = `${id}:${++actor.lives}`;
     actor.replica = new Replica({
       nodeId: id,
@@ -122,9 +129,11 @@ export class Story {
       configuration: this.configuration,
       recovered,
       settings: this.#settings,
+      witness,
+      ...(head === null ? {} : { snapshotHead: head.bytes }),
     });
     actor.outbox = new Outbox();
-    actor.executed = [];
+    actor.executed = Array.from({ length: head?.index ?? 0 }, () => "(forgotten)");
     actor.waiting = [];
     actor.slow = false;
     this.#act(actor, () => {});
@@ -238,12 +247,22 @@ export class Story {
       this.#leave(actor.id, { to: [to], message, lane: "bulk", after: 0 });
     } else if (step.kind === "receive") actor.receiving = { facts: step.snapshot, got: 0 };
     else if (step.kind === "giveUp") actor.receiving = null;
+    else if (step.kind === "forget") this.#forget(actor, replica, step);
     else if (actor.receiving !== null) {
       const { facts } = actor.receiving;
       actor.receiving.got = step.offset + step.bytes.length;
       replica.snapshotStored(actor.receiving.got);
       if (actor.receiving.got === facts.bytes) this.install(actor.id, facts);
     }
+  }
+
+  #forget(actor: Actor, replica: Replica, { index, head }: Extract<SnapshotStep, { kind: "forget" }>): void {
+    actor.head = { index, bytes: head };
+    while (actor.executed.length < index) actor.executed.push("(forgotten)");
+    for (const slot of actor.disk.votes.keys()) if (slot <= index) actor.disk.votes.delete(slot);
+    for (const slot of actor.disk.chosen.keys()) if (slot <= index) actor.disk.chosen.delete(slot);
+    replica.installSnapshot({ index, hash: "h", bytes: 1 }, head);
+    this.#settle(actor, replica);
   }
 
   /** A snapshot of everything that a node has executed is on its disk. */

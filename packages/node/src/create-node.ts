@@ -27,6 +27,14 @@ async function restoreSnapshot(
 export async function createNode<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
+  return start(options, null);
+}
+
+/** @param witness makes what takes the place of the state machine, where there is none */
+export async function start<Command, Query, Result, Answer = Result>(
+  options: NodeOptions<Command, Query, Result, Answer>,
+  witness: (() => ReplicatedMachine<Query, Answer>) | null,
+): Promise<SynodNode<Command, Query, Result, Answer>> {
   checkOptions(options);
   const limits = nodeLimits(options.limits);
   const supports = supportedVersions(options);
@@ -40,14 +48,16 @@ export async function createNode<Command, Query, Result, Answer = Result>(
   try {
     checkMembers(recovered.identity.founders, options);
     const resultCodec = options.resultCodec ?? (options.commandCodec as unknown as Codec<Result>);
-    const machine = replicatedMachine({
-      stateMachine: options.stateMachine,
-      commandCodec: options.commandCodec,
-      resultCodec,
-      supports,
-    });
+    const machine =
+      witness?.() ??
+      replicatedMachine({
+        stateMachine: options.stateMachine,
+        commandCodec: options.commandCodec,
+        resultCodec,
+        supports,
+      });
     const snapshot = await restoreSnapshot(machine, storage, recovered);
-    const node = new Node({ snapshot, options, limits, recovered, machine, resultCodec });
+    const node = new Node({ witness: witness !== null, snapshot, options, limits, recovered, machine, resultCodec });
     await node.start();
     return node;
   } catch (cause) {

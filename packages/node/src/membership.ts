@@ -28,11 +28,15 @@ function added(
   };
 }
 
-const isVoter = ({ role = "voter" }: Member): boolean => role === "voter";
+const isVoter = ({ role = "voter" }: Member): boolean => role === "voter" || role === "witness";
 
-function asVoter({ role: _role, replaces: _replaces, ...rest }: Member): Member {
-  return rest;
+const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
+
+function asVoter({ role, replaces: _replaces, ...rest }: Member): Member {
+  return role === "joiningWitness" ? { ...rest, role: "witness" } : rest;
 }
+
+const ADDED_AS = { voter: "joining", learner: "learner", witness: "joiningWitness" } as const;
 
 /**
  * What a change makes of a configuration. Its quorums stay what they are unless the change says otherwise; the log refuses those that
@@ -46,7 +50,8 @@ export function changed(base: Configuration, change: MembershipChange): Configur
   const others = (id: NodeId): readonly Member[] => base.members.filter((each) => each.id !== id);
   switch (change.kind) {
     case "add": {
-      const role = change.as === "learner" ? "learner" : "joining";
+      const role = Object.hasOwn(ADDED_AS, change.as ?? "voter") ? ADDED_AS[change.as ?? "voter"] : null;
+      if (role === null) throw invalid(`as is "voter", "learner" or "witness", not ${String(change.as)}`);
       return { ...next, members: [...base.members, added(base, change.member, { role })] };
     }
     case "remove":
@@ -59,13 +64,20 @@ export function changed(base: Configuration, change: MembershipChange): Configur
       return { ...next, members: members.filter(({ id }) => id !== member.replaces) };
     }
     case "replace": {
-      const { address, name } = memberOf(base, change.id);
+      const old = memberOf(base, change.id);
+      const { address, name } = old;
       const moved = {
         ...(address === undefined ? {} : { address }),
         ...(name === undefined ? {} : { name }),
         ...change.with,
       };
-      return { ...next, members: [...base.members, added(base, moved, { role: "joining", replaces: change.id })] };
+      return {
+        ...next,
+        members: [
+          ...base.members,
+          added(base, moved, { role: isWitness(old) ? "joiningWitness" : "joining", replaces: change.id }),
+        ],
+      };
     }
     case "setAddress": {
       const member = memberOf(base, change.id);
@@ -98,8 +110,10 @@ export function isReached(configuration: Configuration, change: MembershipChange
 export function tolerance(configuration: Configuration, alive: ReadonlySet<NodeId>): number {
   const voters = votersOf(configuration);
   const up = voters.filter((id) => alive.has(id));
-  const { quorum } = configuration;
-  return Math.max(-1, spare(quorum, voters, up));
+  const { quorum, members } = configuration;
+  // Somebody has to lead, too.
+  const full = members.filter((member) => isVoter(member) && !isWitness(member) && alive.has(member.id)).length;
+  return Math.max(-1, Math.min(spare(quorum, voters, up), full - 1));
 }
 
 function spare(quorum: QuorumSpec, voters: readonly NodeId[], up: readonly NodeId[]): number {

@@ -86,10 +86,12 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     recovered: Recovered;
     machine: ReplicatedMachine<Query, Answer>;
     resultCodec: Codec<Result>;
+    /** It only votes. */
+    witness: boolean;
     /** What was restored: the state machine has it by now. */
     snapshot: { readonly head: Uint8Array; readonly hash: string } | null;
   }) {
-    const { options, limits, recovered, machine, snapshot } = start;
+    const { options, limits, recovered, machine, snapshot, witness } = start;
     const { identity } = recovered;
     this.id = options.id;
     this.#options = options;
@@ -109,6 +111,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       bootId,
       configuration: identity.founders,
       recovered,
+      witness,
       ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
       settings: {
         electionTimeoutMs: limits.electionTimeoutMs,
@@ -134,6 +137,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
       addresses: this.#addresses,
       replica: this.#replica,
+      witness,
       machine,
       watches: this.#watches,
       transport: options.transport,

@@ -13,10 +13,13 @@ import type { Applier } from "./applier.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
 import { SnapshotServing } from "./snapshot-serving.js";
+import { witnessBody } from "./witness-machine.js";
 import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
 export interface SnapshotsOptions {
   readonly replica: Replica;
+  /** It takes snapshots only where the core wants to forget. */
+  readonly witness: boolean;
   readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
   readonly storage: Storage;
   readonly clock: Clock;
@@ -137,7 +140,7 @@ export class Snapshots {
   /** At the end of a turn: begins a snapshot where enough was executed since the last one. */
   consider(): void {
     const { applier, limits } = this.#o;
-    if (this.#busy) return;
+    if (this.#o.witness || this.#busy) return;
     const bytes = applier.bytesExecuted - this.#bytesThen;
     if (!this.#replacesDamaged) {
       const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
@@ -287,6 +290,9 @@ export class Snapshots {
         return this.#receive(step.snapshot);
       case "store":
         return this.#receiving?.add(step);
+      case "forget":
+        this.#forget(step).catch((cause: unknown) => this.#o.fail(cause));
+        return;
       case "giveUp":
         this.#o.logger.info("a snapshot under way is given up", { reason: step.reason });
         this.#receiving?.giveUp();
@@ -306,6 +312,15 @@ export class Snapshots {
       },
       (cause: unknown) => this.#o.fail(cause),
     );
+  }
+
+  /** Of a witness: the head of the log takes the place of what it forgets. */
+  async #forget({ index, head }: Extract<SnapshotStep, { kind: "forget" }>): Promise<void> {
+    const chunks = [snapshotFront(head), witnessBody(index)];
+    const hash = new ContentHash();
+    for (const chunk of chunks) hash.add(chunk);
+    const { bytes } = await this.#o.storage.saveSnapshot(index, chunks);
+    this.#o.inTurn(() => this.#install({ index, hash: hash.hex(), bytes }));
   }
 
   // ---- receiving
@@ -385,6 +400,7 @@ export class Snapshots {
     this.#heldSinceMs = now();
     this.#heldBytes = facts.bytes;
     const { index, bytes } = facts;
+    if (this.#o.witness) return logger.debug("a witness has forgotten what others have", { index });
     logger.info("the snapshot of a peer is installed", { index, bytes });
     metrics.count("synod_snapshots_installed_total");
     metrics.count("synod_snapshot_received_bytes_total", bytes);

@@ -116,7 +116,7 @@ function membershipOf(self: NodeId, membership: MembershipStatus, replica: Repli
   const { chosenUpTo, heard } = replica;
   const now = tolerance(configuration, new Set(replica.voting ? [self, ...heard] : heard));
   const expected = tolerance(configuration, new Set(configuration.members.map(({ id }) => id)));
-  const learners = last.configuration.members.filter(({ role }) => role !== undefined && role !== "voter");
+  const learners = last.configuration.members.filter(({ role = "voter" }) => role !== "voter" && role !== "witness");
   const lagOf = (id: NodeId): Slot | null => {
     const known = id === self ? chosenUpTo : reported(id);
     return known === null ? null : Math.max(0, chosenUpTo - known);

@@ -147,6 +147,20 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly supports?: Partial<Versions>;
 }
 
+/** A voter without a state machine: what `createNode` takes, but for all that has to do with commands and leading. */
+export type WitnessOptions = Omit<
+  NodeOptions<never, never, never>,
+  "stateMachine" | "commandCodec" | "resultCodec" | "priority" | "thrifty" | "upgrade"
+>;
+
+/** A running witness. It takes no commands and answers no reads. */
+export interface WitnessNode
+  extends Pick<SynodNode<never, never, never>, "id" | "status" | "changeMembership" | "events">,
+    AsyncDisposable {
+  /** Closes transport and storage. May be called twice. */
+  close(): Promise<void>;
+}
+
 /** Paths that are rare and always allowed; which of them to take is up to a simulator. */
 export type BuggifyPoint =
   | "one event a turn"

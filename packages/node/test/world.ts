@@ -18,7 +18,15 @@ import type {
 } from "@synod/interface";
 import { SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
-import { type ClusterOptions, createNode, type NodeLimits, type NodeOptions, type SynodNode } from "../src/index.js";
+import {
+  type ClusterOptions,
+  createNode,
+  createWitness,
+  type NodeLimits,
+  type NodeOptions,
+  type SynodNode,
+  type WitnessNode,
+} from "../src/index.js";
 
 /** Virtual time: nothing happens until `run` moves it. */
 export class VirtualClock implements Clock {
@@ -369,16 +377,19 @@ export class World {
   readonly machines = new Map<number, Counter>();
   readonly #random: Random;
   readonly #limits: Partial<NodeLimits>;
-  readonly #agreed: Pick<ClusterOptions, "lease" | "alpha">;
+  readonly #agreed: Pick<ClusterOptions, "lease" | "alpha" | "learning">;
+  readonly #witnessIds: readonly number[];
+  readonly witnesses = new Map<number, WitnessNode>();
   readonly #joined = new Set<number>();
 
   constructor(
     count: number,
     seed = 1,
     limits: Partial<NodeLimits> = {},
-    agreed: Pick<ClusterOptions, "lease" | "alpha"> = {},
+    { witnesses = [], ...agreed }: Pick<ClusterOptions, "lease" | "alpha" | "learning"> & { witnesses?: number[] } = {},
   ) {
     this.#agreed = agreed;
+    this.#witnessIds = witnesses;
     this.ids = Array.from({ length: count }, (_, i) => i + 1);
     for (const id of this.ids) this.disks.set(id, new Disk(this.clock));
     this.#random = seeded(seed);
@@ -387,7 +398,7 @@ export class World {
 
   static async of(...args: ConstructorParameters<typeof World>): Promise<World> {
     const world = new World(...args);
-    for (const id of world.ids) await world.boot(id, true);
+    for (const id of world.ids) await (world.#witnessIds.includes(id) ? world.witness(id, true) : world.boot(id, true));
     await world.leader();
     return world;
   }
@@ -406,7 +417,7 @@ export class World {
     if (version !== undefined) stateMachine.version = version;
     const node = await createNode({
       id,
-      cluster: { id: "test", members: this.ids.map((member) => ({ id: member })), contacts, ...this.#agreed },
+      cluster: { ...this.#cluster(), contacts },
       ...(this.#joined.has(id) ? { join: {} } : {}),
       stateMachine,
       transport: this.net.transport(id),
@@ -422,6 +433,30 @@ export class World {
     });
     this.nodes.set(id, node);
     this.machines.set(id, stateMachine);
+    return node;
+  }
+
+  #cluster(): ClusterOptions {
+    const members = this.ids.map((id): Member => (this.#witnessIds.includes(id) ? { id, role: "witness" } : { id }));
+    return { id: "test", members, ...this.#agreed };
+  }
+
+  async witness(id: number, bootstrap = false): Promise<WitnessNode> {
+    if (!this.ids.includes(id)) this.#joined.add(id);
+    if (!this.disks.has(id)) this.disks.set(id, new Disk(this.clock));
+    const node = await createWitness({
+      id,
+      cluster: { ...this.#cluster(), contacts: [...this.nodes.keys()].map((member) => ({ id: member })) },
+      ...(this.#joined.has(id) ? { join: {} } : {}),
+      transport: this.net.transport(id),
+      storage: this.disk(id).storage(),
+      codec: this.codec,
+      bootstrap,
+      limits: this.#limits,
+      clock: this.clock,
+      random: this.#random,
+    });
+    this.witnesses.set(id, node);
     return node;
   }
 
@@ -475,5 +510,6 @@ export class World {
 
   async close(): Promise<void> {
     for (const node of this.nodes.values()) await node.close({ transferTimeoutMs: 0 });
+    for (const node of this.witnesses.values()) await node.close();
   }
 }

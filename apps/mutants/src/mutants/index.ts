@@ -18,6 +18,7 @@ import { storageMutants } from "./storage.js";
 import { versionMutants } from "./versions.js";
 import { transferMutants } from "./transfer.js";
 import { wireMutants } from "./wire.js";
+import { witnessMutants } from "./witnesses.js";
 
 /** All of them, by area. */
 export const MUTANTS: readonly Mutant[] = [
@@ -40,4 +41,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...wireMutants,
   ...versionMutants,
   ...membershipMutants,
+  ...witnessMutants,
 ];

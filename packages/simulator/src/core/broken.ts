@@ -23,6 +23,8 @@ export type CoreInvariant =
   | "only proposed values"
   /** A replica that may have forgotten votes sends nothing that counts towards a quorum. */
   | "a damaged node only learns"
+  /** A witness never leads, serves no snapshot, and forgets only what a full member has on disk as chosen. */
+  | "a witness only votes"
   /** The promise never falls, in memory, on disk or over a restart, and no lower Prepare is promised. */
   | "promise never falls"
   /** The vote of a slot never goes to a lower ballot, and no vote is above the promise. */

@@ -3,6 +3,7 @@ import type { ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
+import { isWitness } from "./epochs.js";
 import { CoreNode, type CoreNodeParts, type Life } from "./node.js";
 import { Operator } from "./operator.js";
 import { CoreOracle } from "./oracle.js";
@@ -84,9 +85,10 @@ export class CoreCluster {
       // Clients that waited are served first, before the process has looked at the clock.
       onResume: (id) => this.read(id, true),
       leases: this.leases,
+      isHeldInFull: (index) => this.nodes.some((node) => !node.witness && !node.lost && node.marked >= index),
     };
     oracle.onChoice = (slot, proposer) => this.leases.chosen(slot, proposer);
-    this.nodes = this.ids.map((id) => new CoreNode(id, this.#parts));
+    this.nodes = configuration.members.map((member) => new CoreNode(member.id, this.#parts, isWitness(member)));
     for (const node of this.nodes) this.#byId.set(node.id, node);
   }
 
@@ -97,8 +99,8 @@ export class CoreCluster {
   }
 
   /** A new node with a blank disk. It takes part as soon as the log says so. */
-  join(id: NodeId): CoreNode {
-    const node = new CoreNode(id, this.#parts);
+  join(id: NodeId, witness: boolean = false): CoreNode {
+    const node = new CoreNode(id, this.#parts, witness);
     this.ids.push(id);
     this.nodes.push(node);
     this.#byId.set(id, node);
@@ -137,6 +139,7 @@ export class CoreCluster {
   }
 
   forward(id: NodeId): void {
+    if (this.node(id).witness) return;
     this.node(id).turn(({ replica }) => {
       if (replica.forward(this.#newValue()) !== null) this.world.sometimes("forward");
     });
@@ -161,6 +164,7 @@ export class CoreCluster {
   read(id: NodeId, blind: boolean = this.#reading.chance(0.5)): void {
     const via = this.#reading.chance(this.#quorumReads) ? "quorum" : "leader";
     const node = this.node(id);
+    if (node.witness) return;
     const event = (life: Life): void => {
       const token = this.reads.open(life);
       life.replica.read(token, via);

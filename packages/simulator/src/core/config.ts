@@ -1,4 +1,4 @@
-import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
+import type { Configuration, LeaseTerms, Member, QuorumSpec } from "@synod/interface";
 import type { Message, ReplicaSettings } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
 import type { CoreNetworkOptions } from "./network.js";
@@ -265,13 +265,27 @@ export function drawCoreConfig(
   return drawOptions(profile, drawLease({ ...config, quorumReads: reading.pick([0, 0.3, 1]) }, reading), options);
 }
 
+/** Some of the members, at least one less than all, only vote. */
+function withWitnesses(configuration: Configuration, random: SeededRandom): Configuration {
+  const full = random.int(1, configuration.members.length);
+  const order = random.shuffle(configuration.members.map(({ id }) => id));
+  const members = configuration.members.map(
+    (m): Member => (order.indexOf(m.id) < full ? m : { ...m, role: "witness" }),
+  );
+  return { ...configuration, members };
+}
+
 /** What a cluster may be told to do otherwise than by default, in the profiles that vary everything. */
 function drawOptions(profile: CoreProfile, config: CoreConfig, random: SeededRandom): CoreConfig {
   if (profile === "short") return config;
   const learning = random.pick([undefined, undefined, "allToAll", "onAccept"] as const);
-  const configuration = learning === undefined ? config.configuration : { ...config.configuration, learning };
+  const learned = learning === undefined ? config.configuration : { ...config.configuration, learning };
+  const configuration = random.chance(0.3) ? withWitnesses(learned, random) : learned;
   const varied = profile === "flexible" || profile === "swarm" || profile === "members";
-  return { ...config, configuration, settings: { ...config.settings, thrifty: varied && random.chance(0.4) } };
+  const thrifty = varied && random.chance(0.4);
+  // Where no snapshots are taken a witness forgets all the same.
+  const retainedBytesMax = config.settings.retainedBytesMax ?? random.pick([1, 300, 2_000]);
+  return { ...config, configuration, settings: { ...config.settings, thrifty, retainedBytesMax } };
 }
 
 function drawBasics(profile: CoreProfile, random: SeededRandom): CoreConfig {

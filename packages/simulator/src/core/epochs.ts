@@ -1,4 +1,4 @@
-import type { Configuration, NodeId, QuorumSpec, Slot } from "@synod/interface";
+import type { Configuration, Member, NodeId, QuorumSpec, Slot } from "@synod/interface";
 import {
   decodeConfigurationValue,
   type Governing,
@@ -41,8 +41,14 @@ export function configurationNumber(value: Uint8Array): number {
   return FIRST_NUMBER + (a >>> 0) * 2 ** 16 + ((b >>> 0) % 2 ** 16);
 }
 
+export const isFull = ({ role }: Member): boolean => role === undefined || role === "voter";
+export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
+
+const votersOf = (members: readonly Member[]): NodeId[] =>
+  members.filter((member) => isFull(member) || member.role === "witness").map(({ id }) => id);
+
 function epochOf(configuration: Configuration, place: Pick<Epoch, "epoch" | "slot" | "from" | "retired">): Epoch {
-  const voters = configuration.members.filter(({ role }) => role === undefined || role === "voter").map(({ id }) => id);
+  const voters = votersOf(configuration.members);
   const members = configuration.members.map(({ id }) => id);
   const quorums = { phase1: new Map<number, boolean>(), phase2: new Map<number, boolean>() };
   return { ...place, alpha: configuration.alpha, voters, members, configuration, quorums };
@@ -162,10 +168,11 @@ export function withPromotions(configurations: readonly Configuration[]): Config
   const all = [...configurations];
   for (const configuration of all) {
     for (const joining of configuration.members) {
-      if (joining.role !== "joining") continue;
+      if (joining.role !== "joining" && joining.role !== "joiningWitness") continue;
+      const promoted: Member = joining.role === "joining" ? { id: joining.id } : { id: joining.id, role: "witness" };
       const members = configuration.members
         .filter(({ id }) => id !== joining.replaces)
-        .map((member) => (member === joining ? { id: member.id } : member));
+        .map((member) => (member === joining ? promoted : member));
       all.push({ ...configuration, members });
     }
   }
@@ -175,12 +182,13 @@ export function withPromotions(configurations: readonly Configuration[]): Config
 const textOf = (epoch: Epoch | undefined): string =>
   epoch === undefined ? "there is none" : `it is [${epoch.members.join()}] of slot ${epoch.slot}, from ${epoch.from}`;
 
-/** Whether these nodes are enough for both phases. */
+/** Whether these nodes are enough for both phases, and one of them can lead. */
 export function isEnough(
   { members, quorum }: { readonly members: Configuration["members"]; readonly quorum: QuorumSpec },
   ids: ReadonlySet<NodeId>,
 ): boolean {
-  const voters = members.filter(({ role }) => role === undefined || role === "voter").map(({ id }) => id);
+  const voters = votersOf(members);
   const has = new Set(voters.filter((id) => ids.has(id)));
+  if (!members.some((member) => isFull(member) && ids.has(member.id))) return false;
   return isQuorum(quorum, voters.length, "phase1", has) && isQuorum(quorum, voters.length, "phase2", has);
 }

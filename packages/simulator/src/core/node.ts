@@ -54,6 +54,8 @@ export interface CoreNodeParts {
   readonly plan: SnapshotPlan;
   /** Whether the members change. */
   readonly changes: boolean;
+  /** Whether a full member has everything up to a slot on its disk, marked as chosen. */
+  readonly isHeldInFull: (index: Slot) => boolean;
 }
 
 /** A configuration is larger than the values of clients. */
@@ -106,12 +108,17 @@ export class CoreNode {
   #rate = 1;
   #aheadMs = 0;
 
-  constructor(id: NodeId, parts: CoreNodeParts) {
+  /** It only votes. */
+  readonly witness: boolean;
+
+  constructor(id: NodeId, parts: CoreNodeParts, witness: boolean) {
     this.id = id;
+    this.witness = witness;
     this.#p = parts;
     this.diskMs = parts.diskMs;
     const host = {
       id,
+      witness,
       disk: this.disk,
       later: (life: Life, ms: readonly [number, number], action: () => void) => {
         const { world } = parts;
@@ -164,6 +171,7 @@ export class CoreNode {
       configuration,
       recovered,
       settings,
+      witness: this.witness,
       ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
     });
     const covered = recovered.snapshot?.index ?? 0;
@@ -396,6 +404,8 @@ export class CoreNode {
     for (const notice of effects.notices) {
       world.sometimes(nameOf(notice));
       if (notice.kind === "configuration") oracle.epochs.compareAll(this.id, life.replica.membership());
+      const leads = notice.kind === "campaign" || notice.kind === "elected";
+      check(!leads || !this.witness, "a witness only votes", () => `witness ${this.id}: ${notice.kind}`);
       this.#p.onNotice(this, notice);
       // What an earlier leadership of the same node was told.
       if (notice.kind === "elected" && this.#p.echo > 0) network.replay(this.id, this.#p.echo);
@@ -428,6 +438,8 @@ export class CoreNode {
     const { oracle, network, world, freeze } = this.#p;
     for (const { to, message } of sends) {
       oracle.onSend(this.id, message, this.disk);
+      const offers = message.kind === "snapshotOffer" || message.kind === "accept" || message.kind === "forward";
+      check(!offers || !this.witness, "a witness only votes", () => `witness ${this.id} sends ${message.kind}`);
       if (message.kind === "promise" && message.lastSlot !== null) world.sometimes("promise page");
       else if (message.kind === "snapshotOffer") world.sometimes("snapshot offered");
       else if (message.kind === "fetch" || message.kind === "reject") world.sometimes(message.kind);

@@ -4,14 +4,14 @@ import type { SeededRandom } from "../random.js";
 import { isQuorum } from "../quorums.js";
 import type { CoreCluster } from "./cluster.js";
 import { check } from "./broken.js";
-import { isEnough, sameLease, withPromotions } from "./epochs.js";
+import { isEnough, isFull, isWitness, sameLease, withPromotions } from "./epochs.js";
 import type { CoreNode } from "./node.js";
 
 /** Ids are bits of an integer for the oracle. */
 const ID_MAX = 29;
 const VOTERS_MAX = 7;
 
-const isVoter = ({ role }: Member): boolean => role === undefined || role === "voter";
+const isVoter = (member: Member): boolean => isFull(member) || member.role === "witness";
 
 /** Adds, removes and replaces members, loses disks, and throws away those of removed members as soon as it may. */
 export class Operator {
@@ -19,10 +19,13 @@ export class Operator {
   #nextId: NodeId;
   #changes = 0;
   readonly #founders: Configuration;
+  /** Whether witnesses are added. */
+  readonly #witnesses: boolean;
 
   constructor(cluster: CoreCluster, founders: Configuration) {
     this.#cluster = cluster;
     this.#founders = founders;
+    this.#witnesses = founders.members.some(isWitness);
     this.#nextId = Math.max(...cluster.ids) + 1;
   }
 
@@ -91,9 +94,14 @@ export class Operator {
     if (gone !== undefined && learners.length === 0) return this.#add(base, { role: "joining", replaces: gone.id });
     switch (random.int(1, 9)) {
       case 1:
-      case 2:
+      case 2: {
         if (voters.length >= VOTERS_MAX || learners.length > 1) return null;
-        return this.#add({ ...base, quorum: majority }, { role: random.chance(0.8) ? "joining" : "learner" });
+        const role = random.chance(0.8) ? "joining" : "learner";
+        return this.#add(
+          { ...base, quorum: majority },
+          { role: this.#witnesses && role === "joining" && random.chance(0.4) ? "joiningWitness" : role },
+        );
+      }
       case 3:
       case 4: {
         if (voters.length < 2) return null;
@@ -103,8 +111,10 @@ export class Operator {
       case 5:
         if (learners.length > 0) return null;
         return this.#add({ ...base, quorum: majority }, { role: "joining", replaces: random.pick(voters).id });
-      case 6:
-        return { ...base, quorum: majority, members: base.members.map(({ id }) => ({ id })) };
+      case 6: {
+        const promoted = base.members.map((m): Member => (isWitness(m) ? { id: m.id, role: "witness" } : { id: m.id }));
+        return { ...base, quorum: majority, members: promoted };
+      }
       case 7:
         return { ...base, alpha: random.pick([1, 2, 3, 5, 8, 20]) };
       case 8: {
@@ -130,7 +140,7 @@ export class Operator {
     const id = this.#nextId;
     if (id > ID_MAX) return null;
     this.#nextId++;
-    this.#cluster.join(id);
+    this.#cluster.join(id, rest.role === "joiningWitness");
     return { ...base, members: [...base.members, { id, ...rest }] };
   }
 
@@ -143,7 +153,15 @@ export class Operator {
   /** Whether the rest can still decide: there is one good copy of everything, and somebody to learn it from. More is not promised. */
   canSpare(node: CoreNode): boolean {
     const left = this.#left(node);
+    if (!this.#isHeldWithout(node)) return false;
     return this.needed().every((configuration) => isEnough(configuration, left));
+  }
+
+  /** A witness may forget what this node says to hold: another full member has to hold it as well. */
+  #isHeldWithout(node: CoreNode): boolean {
+    const { nodes } = this.#cluster;
+    if (node.witness || !nodes.some(({ witness }) => witness)) return true;
+    return nodes.some((other) => other !== node && !other.witness && !other.disk.forgot && other.marked >= node.marked);
   }
 
   #loseDisk(random: SeededRandom): void {

@@ -3,7 +3,7 @@ import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops
 import { FOR_VOTERS } from "../oracle.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
-import { type Epoch, Epochs, isQuorumOf } from "./epochs.js";
+import { type Epoch, Epochs, isFull, isQuorumOf } from "./epochs.js";
 import { idOf, idText, nodeOf, NOOP_ID, rankOf, rankText } from "./values.js";
 
 /** What was proposed in one slot and ballot, and who has a vote for it on disk. */
@@ -362,6 +362,12 @@ export class CoreOracle {
     const made = this.epochs.from(1).find((each) => each.epoch === epoch);
     check(made !== undefined, "configuration continuity", () => `node ${node}: there is no epoch ${epoch}`);
     if (made === undefined) return;
+    const { members } = made.configuration;
+    check(
+      members.some((member) => isFull(member) && markOf(member.id) >= made.from - 1),
+      "completion rule",
+      () => `node ${node} takes epoch ${epoch} for complete; only witnesses hold slot ${made.from - 1}`,
+    );
     const has = made.voters.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
     check(
       isQuorumOf(made, "phase2", has),

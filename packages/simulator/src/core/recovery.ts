@@ -90,7 +90,11 @@ export class CoreRecovery {
     const needed = operator.needed();
     const ids = nodes.filter(({ disk }) => !disk.forgot).map(({ id }) => id);
     const core = new Set<NodeId>();
-    const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core));
+    const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core)) && holdsAll(core);
+    // What a witness forgot only a full member has, and while that is down the group waits.
+    const forgotten = Math.max(0, ...nodes.map((node) => (node.witness ? (node.disk.snapshot?.index ?? 0) : 0)));
+    const holdsAll = (ids: ReadonlySet<NodeId>): boolean =>
+      forgotten === 0 || nodes.some((node) => ids.has(node.id) && !node.witness && node.marked >= forgotten);
     for (const id of this.#random.shuffle(ids)) if (!areEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
   }
@@ -281,9 +285,9 @@ export class CoreRecovery {
     // One at a time, each is announced on its own. A credit of less than a command is used up by each, and given again.
     const { creditBytesMax = Infinity, applyBytesMax = Infinity, thrifty = false } = this.#config.settings;
     const cramped = Math.min(creditBytesMax, applyBytesMax) < 1_000;
-    // A member that is left out fetches what it hears to be chosen, sometimes in two parts, or the tiny snapshot that took its place.
-    const fetched = this.#config.plan.everySlots > 0 ? 12 : 4;
-    const usual = thrifty ? Math.max(fetched, cramped ? 7 : 0) : cramped ? 7 : 3;
+    // A member that is left out fetches what it hears to be chosen, sometimes in two parts; or part by part the snapshot in its place.
+    if (thrifty && this.#config.plan.everySlots > 0) return;
+    const usual = cramped ? 7 : thrifty ? 4 : 3;
     // Each vote goes to everybody, and the leader's own too.
     const each = this.#config.configuration.learning === "allToAll" ? usual + ids.length : usual;
     const most = commands * each * (ids.length - 1);

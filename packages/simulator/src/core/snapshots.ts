@@ -44,6 +44,7 @@ const KEPT_MS = 100;
 
 interface Host {
   readonly id: NodeId;
+  readonly witness: boolean;
   readonly disk: Disk;
   /** Later, if this life still goes on, and as soon as it is awake. */
   later(life: Life, ms: readonly [number, number], action: () => void): void;
@@ -69,7 +70,7 @@ export class CoreSnapshots {
     const { plan, world } = this.#p;
     const { snapshots } = life;
     const held = this.#host.disk.snapshot?.index ?? 0;
-    if (plan.everySlots === 0 || life.applied < held + plan.everySlots) return;
+    if (this.#host.witness || plan.everySlots === 0 || life.applied < held + plan.everySlots) return;
     if (snapshots.taking || snapshots.receiving !== null || snapshots.installing) return;
     const kept = world.nowMs - snapshots.servedMs < KEPT_MS && life.applied < held + 4 * plan.everySlots;
     if (kept && (this.healed || world.random.chance(0.8))) return;
@@ -134,6 +135,8 @@ export class CoreSnapshots {
         return;
       case "store":
         return this.#store(life, step);
+      case "forget":
+        return this.#forget(life, step);
       case "giveUp":
         snapshots.receiving = null;
         world.sometimes(`snapshot given up: ${step.reason}`);
@@ -182,6 +185,28 @@ export class CoreSnapshots {
     if (got < facts.bytes) return;
     if (!this.healed && world.random.chance(this.#p.plan.damaged)) this.#refuse(life, receiving);
     else this.#saveReceived(life, receiving);
+  }
+
+  /** The disk of a witness keeps the head alone. */
+  #forget(life: Life, { index, head }: Extract<SnapshotStep, { kind: "forget" }>): void {
+    const { world, isHeldInFull } = this.#p;
+    check(this.#host.witness, "a witness only votes", () => `node ${this.#host.id} forgets ${index}`);
+    check(
+      isHeldInFull(index),
+      "a witness only votes",
+      () => `witness ${this.#host.id} forgets slots up to ${index}, which no full member holds as chosen`,
+    );
+    this.#host.onDisk(life, () => {
+      const facts = { index, hash: `${index}`, bytes: 1 };
+      this.#save({ ...facts, head });
+      this.#host.later(life, [0, 1], () => {
+        world.sometimes(life.applied < index ? "witness caught up by a head" : "witness forgot values");
+        life.applied = Math.max(life.applied, index);
+        life.handedOut = Math.max(life.handedOut, index);
+        life.replica.installSnapshot(facts, head);
+        this.#host.settle(life);
+      });
+    });
   }
 
   #refuse(life: Life, receiving: Receiving): void {

@@ -1,0 +1,119 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const inFile =
+  (name: string) =>
+  (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
+const witness = inFile("witness");
+
+const unit = (test: string): Mutant["finder"] => ({
+  kind: "unit",
+  file: "packages/multipaxos/test/witness.test.ts",
+  test,
+});
+
+/** Members that only vote. */
+export const witnessMutants: readonly Mutant[] = [
+  {
+    id: "witness-forgets-what-nobody-else-has",
+    faults: [77],
+    title: "A witness forgets values that it knows as chosen, though no full member has them on its disk",
+    patches: [
+      witness(
+        `return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? one : all);`,
+        `return bytes > one + all ? log.chosenUpTo : log.chosenUpTo + 0 * settings.retainedBytesMax;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "network", schedules: 500 },
+  },
+  {
+    id: "witness-trusts-other-witnesses",
+    faults: [77],
+    title: "A witness forgets what other witnesses say to have on disk",
+    patches: [witness(`fullVotersOf(configuration).map(`, `[...fullVotersOf(configuration), ...quorums.members].map(`)],
+    finder: { kind: "core", profile: "disk", schedules: 2_000 },
+  },
+  {
+    id: "forgotten-slot-counts-as-empty",
+    faults: [77, 15],
+    title: "A witness that forgot a value reports that nothing is known of its slot",
+    patches: [
+      inFile("acceptor-handlers")(
+        `  const { chosenUpTo } = core.log;
+  const bytesMax = Math.min(core.settings.frameValueBytesMax, PAGE_BYTES_MAX);`,
+        `  const chosenUpTo = core.witness ? 0 : core.log.chosenUpTo;
+  const bytesMax = Math.min(core.settings.frameValueBytesMax, PAGE_BYTES_MAX);`,
+      ),
+      inFile("acceptor-handlers")(
+        `  const { snapshotIndex } = core.acceptor;
+  const { votes, lastSlot } = page;`,
+        `  const snapshotIndex = core.witness ? 0 : core.acceptor.snapshotIndex;
+  const { votes, lastSlot } = page;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "network", schedules: 4_000 },
+  },
+  {
+    id: "witness-campaigns",
+    faults: [77],
+    title: "A witness becomes a candidate like any other voter",
+    patches: [
+      inFile("core")(`const eligible = isFull && this.removed === null`, `const eligible = this.removed === null`),
+    ],
+    finder: { kind: "core", profile: "network", schedules: 500 },
+  },
+  {
+    id: "witness-offers-its-snapshot",
+    faults: [59],
+    title: "A witness offers what it has in place of a snapshot",
+    patches: [
+      inFile("snapshot-handlers")(
+        `if (held === null || core.witness) return false;`,
+        `if (held === null) return false;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "network", schedules: 500 },
+  },
+  {
+    id: "change-complete-by-witnesses-alone",
+    faults: [69, 77],
+    title: "A change is taken for complete though no full member of the new configuration has what was chosen before",
+    patches: [
+      inFile("membership")(
+        `if (!last.quorums.phase2(durable) || !fullVotersOf(last.configuration).some((id) => durable.has(id))) return false;`,
+        `if (!last.quorums.phase2(durable) || fullVotersOf(last.configuration).length === 0) return false;`,
+      ),
+    ],
+    finder: unit("are complete only when a full member has all that was chosen before"),
+  },
+  {
+    id: "leader-makes-room-for-witnesses",
+    faults: [39],
+    title: "A leader whose disk hangs gives up although only witnesses are left",
+    patches: [
+      inFile("election")(
+        `return able.some(({ id }) => this.#mayLead(id)) && this.#areQuorums(able);`,
+        `return this.#areQuorums(able);`,
+      ),
+    ],
+    finder: unit("keeps a leader whose disk hangs, where nobody else can lead"),
+  },
+  {
+    id: "full-member-runs-as-witness",
+    faults: [77],
+    title: "A replica that executes nothing is taken for a full member",
+    patches: [
+      inFile("core")(
+        `if (member === undefined || isWitness(member) === this.witness) return;`,
+        `if (member === undefined || isWitness(member) || this.witness) return;`,
+      ),
+    ],
+    finder: unit("has to be what the log says"),
+  },
+  {
+    id: "joining-witness-becomes-a-full-member",
+    faults: [62],
+    title: "A witness that has caught up is made a full member",
+    patches: [inFile("membership-handlers")(`...(role === "joiningWitness" ? { role: "witness" } : {}),`, ``)],
+    finder: unit("a joining witness is made one as soon as it has caught up"),
+  },
+];

@@ -1,0 +1,298 @@
+import { describe, expect, test } from "vitest";
+import type { Configuration, Member, QuorumSpec } from "@synod/interface";
+import {
+  checkConfiguration,
+  ConfigurationHistory,
+  decodeConfigurationValue,
+  encodeConfigurationValue,
+  Replica,
+  votersOf,
+} from "../src/index.js";
+import { configurationOf, valueOf } from "./disk.js";
+import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
+import { accept, ballot } from "./support.js";
+
+/** The last of the members only vote. */
+function withWitnesses(nodes: number, witnesses: number, quorum?: QuorumSpec): Configuration {
+  const configuration = configurationOf(nodes, 64, quorum);
+  const members = configuration.members.map((m): Member => (m.id > nodes - witnesses ? { ...m, role: "witness" } : m));
+  return { ...configuration, members };
+}
+
+/** A slot costs 66 bytes with a letter in it. */
+const SETTINGS = { retainedBytesMax: 130 };
+const LETTERS = ["a", "b", "c", "d", "e"];
+
+const sentBy = (story: Story, from: number, kind: string): string[] =>
+  story.take().filter((line) => line.startsWith(`${from}>`) && line.includes(` ${kind} `));
+
+describe("a configuration with witnesses", () => {
+  test("counts them as voters, and needs somebody who can lead", () => {
+    expect(votersOf(withWitnesses(3, 1))).toEqual([1, 2, 3]);
+    expect(checkConfiguration(withWitnesses(3, 2)).phase2(new Set([2, 3]))).toBe(true);
+    expect(() => checkConfiguration(withWitnesses(3, 3))).toThrow(/could lead/);
+  });
+
+  test("has layout 2", () => {
+    const configuration = { ...withWitnesses(3, 1), epoch: 2 };
+    const value = encodeConfigurationValue({ stamp: 1, changeId: "c", configuration });
+    expect(value[1]).toBe(2);
+    expect(decodeConfigurationValue(value).configuration).toEqual(configuration);
+    // What an older release would take for malformed, and so for no change, has to be malformed here as well.
+    const older = Uint8Array.from(value);
+    older[1] = 1;
+    expect(() => decodeConfigurationValue(older)).toThrow(/unknown role/);
+  });
+});
+
+describe("a witness", () => {
+  test("votes, and makes a quorum where a full member is missing", () => {
+    const story = led(withWitnesses(3, 1));
+    story.crash(2);
+    story.propose(1, "a");
+    expect(story.executed[0]).toEqual(["a"]);
+  });
+
+  test("never campaigns, whatever it knows and whoever is missing", () => {
+    const story = new Story(withWitnesses(3, 2));
+    story.eager = 3;
+    expect(story.elect()).toBe(1);
+    story.crash(1);
+    story.pass(20 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([]);
+    expect([2, 3].map((id) => story.actor(id).notices.some(({ kind }) => kind === "campaign"))).toEqual([false, false]);
+    story.start(1);
+    expect(story.elect()).toBe(1);
+  });
+
+  test("is not handed the leadership", () => {
+    const story = led(withWitnesses(3, 1));
+    const transfer = (to?: number): number =>
+      story.replica(1).transferLeadership({ timeoutMs: 100, ...(to === undefined ? {} : { to }) });
+    expect(() => transfer(3)).toThrow(/no other full member/);
+    story.crash(2);
+    story.pass(2 * TIMEOUT_MS);
+    expect(() => transfer()).toThrow(/no other member answers/);
+    expect(() => story.replica(3).transferLeadership({ timeoutMs: 100 })).toThrow(/only the leader/);
+  });
+
+  test("is told to campaign in vain", () => {
+    const story = led(withWitnesses(3, 1));
+    story.deliver(1, 3, { kind: "transferTo", ballot: ballot("1.1"), chosenUpTo: 0 });
+    story.pass(ROUND_MS);
+    expect(story.leaders).toEqual([1]);
+  });
+
+  test("has nothing to read", () => {
+    const story = led(withWitnesses(3, 1));
+    expect(() => story.replica(3).read(1)).toThrow(/nothing to read/);
+  });
+
+  test("has to be what the log says", () => {
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
+    const make = (nodeId: number, witness: boolean) => (): Replica =>
+      new Replica({ nodeId, bootId: "b", configuration: withWitnesses(3, 1), recovered, witness });
+    expect(make(1, true)).toThrow(/node 1 is a full member of the cluster, but it runs as a witness/);
+    expect(make(3, false)).toThrow(/node 3 is a witness of the cluster, but it runs as a full member/);
+    expect(make(4, true)().status().role).toBe("follower");
+  });
+
+  test("keeps a leader whose disk hangs, where nobody else can lead", () => {
+    const alone = led(withWitnesses(3, 2));
+    alone.holdWrites(1);
+    alone.propose(1, "a");
+    alone.pass(6 * TIMEOUT_MS);
+    expect(alone.leaders).toEqual([1]);
+    const spare = led(withWitnesses(3, 1));
+    spare.holdWrites(1);
+    spare.propose(1, "a");
+    spare.pass(6 * TIMEOUT_MS);
+    expect(spare.leaders).toEqual([2]);
+  });
+});
+
+describe("what a witness keeps", () => {
+  test("goes once full members that are a quorum have it on disk as chosen", () => {
+    const story = led(withWitnesses(3, 1), SETTINGS);
+    for (const letter of LETTERS) story.propose(1, letter);
+    expect(story.actor(3).dropped).toBe(0);
+    story.pass(3 * ROUND_MS);
+    // The mark of the last slot rides on the next write.
+    expect(story.actor(3).dropped).toBe(4);
+    expect(story.replica(3).status().snapshot?.index).toBe(4);
+    expect(story.actor(1).dropped).toBe(0);
+  });
+
+  test("stays while it is little", () => {
+    const story = led(withWitnesses(3, 1), { retainedBytesMax: 5 * 66 });
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(5 * ROUND_MS);
+    expect(story.actor(3).dropped).toBe(0);
+  });
+
+  test("stays where no full member has it as chosen, whatever it is told", () => {
+    const story = led(withWitnesses(3, 2), SETTINGS);
+    story.holdWrites(1);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(5 * ROUND_MS);
+    expect(story.executed[1]).toEqual(LETTERS);
+    expect([2, 3].map((id) => story.actor(id).dropped)).toEqual([0, 0]);
+    // The leader forgets all of it; the witnesses still have it.
+    story.crash(1);
+    story.start(1);
+    expect(story.elect()).toBe(1);
+    expect(story.executed[0]?.slice(0, 5)).toEqual(LETTERS);
+  });
+
+  test("goes where it becomes too much and one full member has it", () => {
+    const story = led(withWitnesses(3, 1), SETTINGS);
+    story.crash(2);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(3 * ROUND_MS);
+    expect(story.actor(3).dropped).toBe(4);
+  });
+
+  test("is chosen for whoever asks later, never empty: the group waits for the member that has it", () => {
+    const story = led(withWitnesses(3, 1), SETTINGS);
+    story.crash(2);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(3 * ROUND_MS);
+    story.crash(1);
+    story.crash(3);
+    story.start(3);
+    expect(story.replica(3).status().chosenUpTo).toBe(4);
+    story.start(2);
+    story.pass(20 * TIMEOUT_MS);
+    expect(story.executed[1]).toEqual([]);
+    story.start(1);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.executed[1]).toEqual(LETTERS);
+  });
+
+  test("is served to those that ask, after full members", () => {
+    const story = led(withWitnesses(3, 1));
+    story.only([1, 3]);
+    story.propose(1, "a");
+    story.only([2, 3]);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([2]);
+    expect(story.executed[1]).toEqual(["a"]);
+    const other = led(withWitnesses(4, 1));
+    other.only([1, 3, 4]);
+    other.propose(1, "a");
+    other.heal();
+    other.take();
+    other.pass(2 * ROUND_MS);
+    expect(sentBy(other, 2, "fetch")[0]).toMatch(/^2>[13] /);
+  });
+});
+
+describe("a witness that was away", () => {
+  const away = (settings = {}): Story => {
+    const story = led(withWitnesses(3, 1), { retainedBytesMax: 1, ...settings });
+    story.only([1, 2]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS + 2 * ROUND_MS);
+    story.snapshot(1);
+    story.pass(ROUND_MS);
+    expect(story.replica(1).status().compactedUpTo).toBe(5);
+    return story;
+  };
+
+  test("gets the configurations in place of a snapshot", () => {
+    const story = away();
+    story.only([1, 3]);
+    story.take();
+    story.pass(TIMEOUT_MS);
+    expect(sentBy(story, 3, "snapshotAsk")).toEqual([]);
+    expect(story.replica(3).status()).toMatchObject({ chosenUpTo: 5, durableUpTo: 5, compactedUpTo: 5 });
+    expect(story.actor(3).snapshots).toEqual(["forget"]);
+  });
+
+  test("offers and serves no snapshot", () => {
+    const story = away();
+    story.only([1, 3]);
+    story.pass(TIMEOUT_MS);
+    story.only([2, 3]);
+    story.sent.length = 0;
+    story.deliver(2, 3, { kind: "fetch", firstSlot: 1, lastSlot: 5 });
+    story.deliver(2, 3, { kind: "snapshotAsk", index: 5, hash: "h", offset: 0, length: 1 });
+    const kinds = story.sent.map(({ kind }) => kind);
+    expect(kinds).toContain("learn");
+    expect(kinds.filter((kind) => kind.startsWith("snapshot"))).toEqual([]);
+    expect(story.actor(3).snapshots).toEqual(["forget"]);
+  });
+
+  test("takes no snapshot from one that does not know what it is", () => {
+    const story = led(withWitnesses(3, 1));
+    story.deliver(1, 3, { kind: "snapshotOffer", index: 9, hash: "x", bytes: 10 });
+    expect(story.actor(3).snapshots).toEqual([]);
+    expect(story.actor(3).notices.at(-1)).toMatchObject({ reason: "whole snapshot offered to a witness" });
+  });
+});
+
+test("values go to witnesses last where the leader is thrifty", () => {
+  const story = led(
+    { ...configurationOf(3, 64), members: [{ id: 1 }, { id: 2, role: "witness" }, { id: 3 }] },
+    { thrifty: true },
+  );
+  story.propose(1, "a");
+  expect(sentBy(story, 1, "accept")).toEqual(["1>3 accept 1.1 s1 a upto 0"]);
+});
+
+describe("changes of the members", () => {
+  const change = (story: Story, members: readonly Member[]): void => {
+    const configuration = { ...story.configuration, epoch: 2, members };
+    const value = encodeConfigurationValue({ stamp: 1, changeId: "c", configuration });
+    story.do(1, (replica) => replica.change(value));
+  };
+
+  test("nobody becomes a witness, and no witness a full member", () => {
+    for (const members of [
+      [{ id: 1 }, { id: 2 }, { id: 3 }],
+      [{ id: 1 }, { id: 2, role: "witness" }, { id: 3, role: "witness" }],
+      [{ id: 1 }, { id: 2, role: "joiningWitness" }, { id: 3, role: "witness" }],
+    ] satisfies Member[][]) {
+      const story = led(withWitnesses(3, 1));
+      change(story, members);
+      expect(story.actor(1).notices.at(-1)).toMatchObject({ kind: "changeAnswered", refused: "invalid" });
+    }
+  });
+
+  test("are complete only when a full member has all that was chosen before", () => {
+    const story = led(withWitnesses(4, 2));
+    story.only([1, 3, 4]);
+    change(story, [{ id: 2 }, { id: 3, role: "witness" }, { id: 4, role: "witness" }]);
+    story.pass(4 * TIMEOUT_MS);
+    const status = story.replica(1).membership();
+    expect([status.last.epoch, status.complete]).toEqual([2, false]);
+    story.heal();
+    story.pass(8 * TIMEOUT_MS);
+    expect(story.replica(2).membership()).toMatchObject({ complete: true });
+    expect(story.leaders).toEqual([2]);
+  });
+});
+
+test("a joining witness is made one as soon as it has caught up", () => {
+  const members: Member[] = [{ id: 1 }, { id: 2 }, { id: 3, role: "joiningWitness", name: "w" }];
+  const history = new ConfigurationHistory({ ...configurationOf(2, 4), members });
+  expect(history.last.quorums.members).toEqual([1, 2]);
+  const story = new Story({ ...configurationOf(2, 4), members });
+  story.elect();
+  story.pass(2 * TIMEOUT_MS);
+  const { last } = story.replica(1).membership();
+  expect(last.configuration.members).toEqual([{ id: 1 }, { id: 2 }, { id: 3, role: "witness", name: "w" }]);
+  expect(last.quorums.members).toEqual([1, 2, 3]);
+});
+
+test("an accept for a slot that was forgotten gets no vote, and the word that it is chosen", () => {
+  const story = led(withWitnesses(3, 1), SETTINGS);
+  for (const letter of LETTERS) story.propose(1, letter);
+  story.pass(3 * ROUND_MS);
+  story.only([2, 3]);
+  story.take();
+  story.sent.length = 0;
+  story.deliver(1, 3, accept("9.1", 2, ["x"]));
+  expect(story.sent.find(({ kind }) => kind === "accepted")).toMatchObject({ slots: [], chosenUpTo: 5 });
+  expect(story.replica(1).propose(valueOf("z"))).toBe(6);
+});
