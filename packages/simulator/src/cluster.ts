@@ -55,6 +55,10 @@ export interface ClusterParts {
 
 const DIRECTORY = "/store";
 const SNAPSHOTS = "synod_snapshots";
+/** First words of the last line of a node that was removed. */
+const STOPS = "the node stops";
+/** At least one turn in so many is looked at. */
+const GLANCES = 4;
 /** What every transport takes. */
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -331,11 +335,16 @@ export class Cluster {
         soon: (callback) =>
           clock.soon(() => {
             callback();
-            this.#observe(id, life);
+            this.#glance(id, life);
           }),
       },
       random: random.fork(),
-      logger: SILENT,
+      // A node that stops says so, and runs no turn after it.
+      logger: {
+        ...SILENT,
+        info: (line) => void (life.ending ||= line.startsWith(STOPS)),
+        error: () => void (life.ending = true),
+      },
       metrics: {
         ...UNCOUNTED,
         count: (name, _by, labels) => {
@@ -406,6 +415,13 @@ export class Cluster {
   }
 
   // ---- what is seen of a node
+
+  /** After each turn. A status costs as much as a turn, so that where little happened only one in some turns is looked at. */
+  #glance(id: NodeId, life: Life): void {
+    const applied = this.running.get(id)?.node.applied;
+    const due = applied !== this.#applied.get(life) || life.ending || ++life.glances % GLANCES === 0;
+    if (due || this.#p.config.lease !== null) this.#observe(id, life);
+  }
 
   #observe(id: NodeId, life: Life): void {
     const running = this.running.get(id);

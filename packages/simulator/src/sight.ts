@@ -9,6 +9,7 @@ export class Sight {
   readonly #judge: Judge;
   readonly #config: Config;
   readonly #oracle: Oracle;
+  readonly #checked = new WeakSet<NodeStatus["configuration"]>();
   readonly #hashAt = new Map<Slot, string>();
   readonly #digestAt = new Map<Slot, string>();
 
@@ -44,6 +45,9 @@ export class Sight {
     const { queueBytesMax = Number.POSITIVE_INFINITY } = this.#config.limits;
     const within = openSlots <= epochs.alphaMax && queuedBytes <= queueBytesMax;
     this.#judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
+    // The same object says the same as before.
+    if (this.#checked.has(configuration)) return;
+    this.#checked.add(configuration);
     const true_ = epochs.from(1).find(({ epoch }) => epoch === configuration.epoch)?.configuration;
     this.#judge.check(
       true_ !== undefined && true_.alpha === configuration.alpha && textOf(true_) === textOf(configuration),
