@@ -7,6 +7,7 @@ import { exploredMutants } from "./explored.js";
 import { leaseMutants } from "./leases.js";
 import { logMutants } from "./log.js";
 import { membershipMutants } from "./membership.js";
+import { membershipOfNodesMutants } from "./membership-nodes.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
@@ -38,4 +39,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...wireMutants,
   ...versionMutants,
   ...membershipMutants,
+  ...membershipOfNodesMutants,
 ];
