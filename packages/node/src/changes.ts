@@ -114,7 +114,8 @@ export class Changes {
     if (last.epoch === made.epoch && !complete) return;
     const reached = isReached(last.configuration, asked.change);
     if (reached === null) {
-      this.#reject(asked, new SynodError("EpochMismatch", "the new member was removed again before it was promoted"));
+      const text = "the new member was removed again before it was promoted: its id is used up, take a new one";
+      this.#reject(asked, new SynodError("IdRetired", text, { details: { epoch: made.epoch } }));
     } else if (reached && complete) {
       this.#open.delete(asked);
       asked.resolve(last.configuration);

@@ -3,6 +3,7 @@ import type { Configuration, SynodError } from "@synod/interface";
 import type { Governing, Replica } from "@synod/multipaxos";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Changes } from "../src/changes.js";
+import type { MembershipChange } from "../src/types.js";
 
 const RESEND_MS = 500;
 const DEADLINE_MS = 60_000;
@@ -43,8 +44,16 @@ class Bench {
   }
 
   remove(id: number): void {
+    this.ask({ kind: "remove", id });
+  }
+
+  add(id: number): void {
+    this.ask({ kind: "add", member: { id } });
+  }
+
+  ask(change: MembershipChange): void {
     this.changes.add({
-      change: { kind: "remove", id },
+      change,
       expectedEpoch: undefined,
       deadlineMs: DEADLINE_MS,
       resolve: (made) => (this.outcome = made),
@@ -121,5 +130,16 @@ describe("a change that was asked for", () => {
     for (const epoch of [3, 4, 5]) late.made(epoch, "other", [1, 2, epoch]);
     late.turn();
     expect(late.outcome).toMatchObject({ code: "EpochMismatch" });
+  });
+
+  it("whose new member was removed again before it was promoted did take effect: its id is used up", () => {
+    const adding = new Bench();
+    adding.add(4);
+    adding.turn();
+    adding.changes.onAnswer(1, null, adding.nowMs);
+    adding.made(2, "me.1", [1, 2, 3, 4]);
+    adding.made(3, "other", [1, 2, 3]);
+    adding.turn();
+    expect(adding.outcome).toMatchObject({ code: "IdRetired", details: { epoch: 2 } });
   });
 });

@@ -19,7 +19,6 @@ import type { Ledger } from "./ledger.js";
 import { messageText } from "./messages.js";
 import { SimulatedNetwork } from "./network.js";
 import { ballotText, type Oracle } from "./oracle.js";
-import { isQuorum } from "./quorums.js";
 import { FATAL_CALLS, faultyPorts, type Ports } from "./ports.js";
 import { type Life, Process } from "./process.js";
 import type { SeededRandom } from "./random.js";
@@ -56,6 +55,10 @@ export interface ClusterParts {
 
 const DIRECTORY = "/store";
 const SNAPSHOTS = "synod_snapshots";
+/** First words of the last line of a node that was removed. */
+const STOPS = "the node stops";
+/** At least one turn in so many is looked at. */
+const GLANCES = 4;
 /** What every transport takes. */
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -65,10 +68,17 @@ const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, obs
 export class Cluster {
   readonly hash: TraceHash = new TraceHash();
   readonly network: SimulatedNetwork;
-  readonly ids: readonly NodeId[];
+  /** Nodes that there are: founders, and those that joined, but for those that were thrown away. */
+  readonly ids: NodeId[];
   readonly running: Map<NodeId, Running> = new Map();
   /** From here on nothing is provoked that takes more than the cluster may be able to carry. */
   healed = false;
+  /** A node was added to those that there are. */
+  onJoined: ((id: NodeId) => void) | null = null;
+  /** A node stopped since it was removed. */
+  onRemoved: ((id: NodeId) => void) | null = null;
+  /** Whether the disk of a node may be spoiled; decided by who the members are. */
+  maySpare: (id: NodeId) => boolean = () => false;
   readonly #p: ClusterParts;
   readonly #processes = new Map<NodeId, Process>();
   /** Nodes whose store has been opened once. */
@@ -102,20 +112,58 @@ export class Cluster {
         sentLate: (from) => parts.judge.fail("nothing after close", `node ${from} sends after closing its transport`),
       },
     });
-    for (const id of this.ids) {
-      const disk = new Disk(random.fork());
-      disk.flushMs = config.disk.flushMs;
-      disk.otherMs = config.disk.otherMs;
-      const onPortFault = (call: string): void => {
-        parts.judge.sometimes(`thrown by ${call}`);
-        this.note(id, `a bug behind ${call}`);
-        timeline.after(0, () => {
-          const { life } = this.process(id);
-          if (life !== null) this.#observe(id, life);
-        });
-      };
-      this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork(), onPortFault }));
-    }
+    for (const id of this.ids) this.#place(id);
+  }
+
+  /** A machine with a blank disk. */
+  #place(id: NodeId): void {
+    const { timeline, random, config, judge } = this.#p;
+    const disk = new Disk(random.fork());
+    disk.flushMs = config.disk.flushMs;
+    disk.otherMs = config.disk.otherMs;
+    const onPortFault = (call: string): void => {
+      judge.sometimes(`thrown by ${call}`);
+      this.note(id, `a bug behind ${call}`);
+      timeline.after(0, () => {
+        const { life } = this.process(id);
+        if (life !== null) this.#observe(id, life);
+      });
+    };
+    this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork(), onPortFault }));
+  }
+
+  /** A node that is no founder starts on a blank disk. */
+  join(id: NodeId): void {
+    this.#place(id);
+    this.ids.push(id);
+    this.boot(id);
+    this.onJoined?.(id);
+  }
+
+  /** A node ends for good, and its disk with it. */
+  throwAway(id: NodeId): void {
+    const at = this.ids.indexOf(id);
+    if (at < 0) return;
+    this.note(id, "is thrown away");
+    this.crash(id, "kill");
+    this.disk(id).lose();
+    this.ids.splice(at, 1);
+    this.#p.judge.sometimes("node thrown away");
+  }
+
+  /** All that there ever were. */
+  get everybody(): NodeId[] {
+    return [...this.#processes.keys()];
+  }
+
+  /** Nodes that belong to the cluster now, or are about to: whom users know. */
+  get members(): NodeId[] {
+    const { last, previous } = this.#p.oracle.epochs;
+    return this.ids.filter((id) => last.members.includes(id) || previous?.members.includes(id) === true);
+  }
+
+  isLost(id: NodeId): boolean {
+    return !this.ids.includes(id) || this.disk(id).state === "lost";
   }
 
   process(id: NodeId): Process {
@@ -151,7 +199,7 @@ export class Cluster {
 
   boot(id: NodeId): void {
     const process = this.process(id);
-    if (process.life !== null) return;
+    if (process.life !== null || !this.ids.includes(id)) return;
     const life = process.begin();
     this.note(id, `starts, life ${life.number}`);
     this.#open(id, life, !this.#formatted.has(id)).then(
@@ -176,10 +224,7 @@ export class Cluster {
 
   /** Whether the nodes with whole disks are enough without this one, and it has something to lose. */
   canSpare(id: NodeId): boolean {
-    const { quorum } = this.#p.configuration;
-    const rest = new Set(this.ids.filter((other) => other !== id && this.disk(other).state === "whole"));
-    const enough = (["phase1", "phase2"] as const).every((phase) => isQuorum(quorum, this.ids.length, phase, rest));
-    return enough && this.disk(id).state === "whole" && this.#formatted.has(id);
+    return this.disk(id).state === "whole" && this.#formatted.has(id) && this.maySpare(id);
   }
 
   /** Nodes whose disk has everything that it ever acknowledged. */
@@ -290,11 +335,16 @@ export class Cluster {
         soon: (callback) =>
           clock.soon(() => {
             callback();
-            this.#observe(id, life);
+            this.#glance(id, life);
           }),
       },
       random: random.fork(),
-      logger: SILENT,
+      // A node that stops says so, and runs no turn after it.
+      logger: {
+        ...SILENT,
+        info: (line) => void (life.ending ||= line.startsWith(STOPS)),
+        error: () => void (life.ending = true),
+      },
       metrics: {
         ...UNCOUNTED,
         count: (name, _by, labels) => {
@@ -308,6 +358,8 @@ export class Cluster {
       cluster: {
         id: "simulated",
         members,
+        // An operator tells a node whom to ask.
+        contacts: this.ids.map((other) => ({ id: other })),
         quorum: configuration.quorum,
         alpha: configuration.alpha,
         ...(configuration.lease === undefined ? {} : { lease: configuration.lease }),
@@ -317,6 +369,7 @@ export class Cluster {
       commandCodec: taggedCodec(workload.commandCodec),
       resultCodec: workload.resultCodec ?? workload.commandCodec,
       bootstrap,
+      ...(members.some((member) => member.id === id) ? {} : { join: {} }),
       limits: config.limits,
       ...(release === null ? {} : { supports: { wire: release, log: release } }),
       buggify: (point) => {
@@ -363,6 +416,13 @@ export class Cluster {
 
   // ---- what is seen of a node
 
+  /** After each turn. A status costs as much as a turn, so that where little happened only one in some turns is looked at. */
+  #glance(id: NodeId, life: Life): void {
+    const applied = this.running.get(id)?.node.applied;
+    const due = applied !== this.#applied.get(life) || life.ending || ++life.glances % GLANCES === 0;
+    if (due || this.#p.config.lease !== null) this.#observe(id, life);
+  }
+
   #observe(id: NodeId, life: Life): void {
     const running = this.running.get(id);
     if (running === undefined || running.life !== life) return;
@@ -381,6 +441,13 @@ export class Cluster {
       if (failure?.code === "StateDiverged") judge.sometimes("diverged state found");
       this.note(id, `stops by itself: ${failure?.code}`);
       this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
+      return;
+    }
+    if (status.state === "removed") {
+      this.running.delete(id);
+      this.note(id, "stops: it was removed");
+      this.onRemoved?.(id);
+      this.#p.timeline.after(1, () => this.throwAway(id));
       return;
     }
     const { applied, role, ballot } = status;

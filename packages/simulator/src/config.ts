@@ -1,6 +1,7 @@
 import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import { type DeployOptions, drawDeploy } from "./deploy.js";
+import { drawMembers, type MembersOptions } from "./members.js";
 import type { NetworkOptions } from "./network.js";
 import type { ClockOptions } from "./process.js";
 import type { SeededRandom } from "./random.js";
@@ -69,6 +70,8 @@ export interface Config {
   readonly buggify: Readonly<Record<BuggifyPoint, number>>;
   /** Null: one release from the start to the end. */
   readonly deploy: DeployOptions | null;
+  /** Null: the founders are the members from the start to the end. */
+  readonly members: MembersOptions | null;
   /** Part of the queries that ask a quorum, and that may be stale. */
   readonly reads: { readonly quorum: number; readonly stale: number };
   /** Leader leases; null: none. */
@@ -226,11 +229,32 @@ function drawLease(config: Config, random: SeededRandom): Config {
   };
 }
 
-/** Draws a run of the profile. How it reads is drawn from a stream of its own: a seed is otherwise the run that it was. */
-export function drawConfig(profile: Profile, random: SeededRandom, reading: SeededRandom): Config {
+/** Members that change, in half of the runs with one release. A change takes a window, so that one is narrow. */
+function drawChanges(config: Config, random: SeededRandom): Config {
+  if (config.profile === "calm" || config.deploy !== null || !random.chance(0.5)) return config;
+  return {
+    ...config,
+    members: drawMembers(random),
+    alpha: Math.min(config.alpha, random.pick([1, 2, 8, 20])),
+    // Whose state is right is decided by a majority, and of whom would change.
+    faults: { ...config.faults, flipState: 0 },
+  };
+}
+
+/** Streams besides the first: a seed is otherwise the run that it was. */
+export interface DrawStreams {
+  readonly random: SeededRandom;
+  /** How clients read. */
+  readonly reading: SeededRandom;
+  /** How the members change. */
+  readonly changing: SeededRandom;
+}
+
+/** Draws a run of the profile. */
+export function drawConfig(profile: Profile, { random, reading, changing }: DrawStreams): Config {
   const config = drawBasics(profile, random);
   const reads = { quorum: reading.pick([0, 0, 0.5, 1]), stale: reading.pick([0, 0, 0.3]) };
-  return drawLease({ ...config, reads }, reading);
+  return drawChanges(drawLease({ ...config, reads }, reading), changing);
 }
 
 function drawBasics(profile: Profile, random: SeededRandom): Config {
@@ -272,6 +296,7 @@ function drawBasics(profile: Profile, random: SeededRandom): Config {
     lease: null,
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
     deploy: profile !== "calm" && random.chance(0.4) ? drawDeploy(random) : null,
+    members: null,
   };
 }
 
@@ -300,6 +325,8 @@ export interface Reduction {
   readonly steadyClocks?: boolean;
   /** One release from the start to the end. */
   readonly oneRelease?: boolean;
+  /** The founders are the members from the start to the end. */
+  readonly sameMembers?: boolean;
 }
 
 export function reduced(config: Config, reduction: Reduction): Config {
@@ -312,5 +339,6 @@ export function reduced(config: Config, reduction: Reduction): Config {
     ...(reduction.calmDisk === true ? { disk: HEALED.disk } : {}),
     ...(reduction.steadyClocks === true ? { clock: () => ({ rate: 1, stepMs: 0, turnMs: [0, 0] }) } : {}),
     ...(reduction.oneRelease === true ? { deploy: null } : {}),
+    ...(reduction.sameMembers === true ? { members: null } : {}),
   };
 }

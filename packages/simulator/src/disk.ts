@@ -49,6 +49,8 @@ export class FileNode {
   readonly #held = new Content();
   #pending: FileChange[] = [];
   #flushed = 0;
+  /** How often it was flushed: files that are made at once are flushed once, and logs again and again. */
+  flushes = 0;
   /** Place of its last change among all changes of the disk. */
   changedAt = 0;
 
@@ -64,6 +66,7 @@ export class FileNode {
 
   /** The changes up to that count are on the disk. */
   flush(upTo: number): void {
+    this.flushes++;
     for (const change of this.#take(upTo)) this.#held.apply(change);
   }
 
@@ -91,6 +94,7 @@ export class FileNode {
     file.change({ kind: "write", position: 0, bytes: this.#held.read(0, this.#held.size) });
     file.flush(1);
     file.changedAt = this.changedAt;
+    file.flushes = this.flushes;
     return { file, torn };
   }
 
@@ -268,9 +272,14 @@ export class Disk {
     this.state = "lost";
   }
 
-  /** The two files that were changed last: the end of a log, and perhaps a file that was made ready to follow it. */
+  /**
+   * The two files that were changed last: the end of a log, and perhaps a file that was made ready to follow it. And the last one that was
+   * flushed more than once: that end, where a snapshot and the identity were written after it.
+   */
   #newest(): FileNode[] {
-    return [...this.root.files()].sort((a, b) => b.changedAt - a.changedAt).slice(0, 2);
+    const files = [...this.root.files()].sort((a, b) => b.changedAt - a.changedAt);
+    const log = files.find(({ flushes }) => flushes > 1);
+    return [...files.slice(0, 2), ...(log === undefined ? [] : [log])];
   }
 
   begin(effect: () => unknown): InFlight {

@@ -17,8 +17,14 @@ export type Invariant =
   | "P2c"
   /** No slot is open above the window, no queue above its limit, no frame above what every transport takes. */
   | "bounds"
-  /** All nodes have the founders' configuration. */
+  /** Every node has the configurations that the chosen log says. */
   | "configuration continuity"
+  /** A change counts as complete, and who was removed stops, only when a quorum of the new members has everything on disk. */
+  | "completion rule"
+  /** Who votes was a learner before. */
+  | "learners before voters"
+  /** What a caller was told is refused never changes the members. */
+  | "refused changes never take effect"
   | "one value per slot and ballot"
   | "only proposed values"
   /** A node that may have forgotten votes promises nothing, votes for nothing and counts for nothing until that no longer matters. */

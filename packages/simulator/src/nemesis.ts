@@ -68,6 +68,7 @@ export class Nemesis {
   start(): void {
     this.#again();
     for (const id of this.#cluster.ids) this.#revive(id);
+    this.#cluster.onJoined = (id) => this.#revive(id);
   }
 
   stop(): void {
@@ -91,7 +92,7 @@ export class Nemesis {
   /** Looks after a node from time to time. */
   #revive(id: NodeId): void {
     this.#timeline.after(this.#random.between(...this.#config.downMs) + 1, () => {
-      if (this.#stopped) return;
+      if (this.#stopped || !this.#cluster.ids.includes(id)) return;
       const disk = this.#cluster.disk(id);
       // An operator makes room before he starts a node whose disk is full, most of the time.
       if (this.#cluster.process(id).life === null) disk.full = disk.full && this.#random.chance(0.3);

@@ -1,6 +1,7 @@
 import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Versions, Vote } from "@synod/interface";
-import { type Message, VALUE_BATCH, VALUE_NOOP } from "@synod/multipaxos";
+import { type Message, unpackNoops, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP } from "@synod/multipaxos";
 import { decodeBatch } from "@synod/rsm";
+import { configurationNumber, type Epoch, Epochs } from "./core/epochs.js";
 import type { Judge } from "./judge.js";
 import { isQuorum } from "./quorums.js";
 import { tagOf } from "./tags.js";
@@ -65,7 +66,10 @@ function raiseIn(value: Uint8Array): Versions | null {
  */
 export class Oracle {
   readonly #judge: Judge;
-  readonly #configuration: Configuration;
+  /** Which configuration really governs which slot. */
+  readonly epochs: Epochs;
+  /** Told of each configuration that takes effect. */
+  onEpoch: ((epoch: Epoch) => void) | null = null;
   readonly #disks = new Map<NodeId, Held>();
   /** Every proposal ever sent or voted for. */
   readonly #proposals = new Map<Slot, Map<string, Proposed>>();
@@ -81,19 +85,8 @@ export class Oracle {
 
   constructor(options: { judge: Judge; configuration: Configuration; knownTags: ReadonlySet<number> }) {
     this.#judge = options.judge;
-    this.#configuration = options.configuration;
+    this.epochs = new Epochs(options.configuration);
     this.#knownTags = options.knownTags;
-    for (const { id } of options.configuration.members) {
-      this.#disks.set(id, {
-        promised: null,
-        votes: new Map(),
-        chosen: new Map(),
-        chosenUpTo: 0,
-        forgotUpTo: 0,
-        covered: 0,
-        underWay: new Set(),
-      });
-    }
   }
 
   /** Every slot up to here is chosen. */
@@ -106,8 +99,19 @@ export class Oracle {
     return this.#chosen.get(slot)?.tags;
   }
 
+  /** Every slot up to here is marked as chosen on the disk of a node. */
+  markedUpTo(node: NodeId): Slot {
+    return this.#disk(node).chosenUpTo;
+  }
+
   #disk(node: NodeId): Held {
-    return this.#disks.get(node) as Held;
+    let disk = this.#disks.get(node);
+    if (disk === undefined) {
+      const blank = { promised: null, votes: new Map(), chosen: new Map(), underWay: new Set<StorageWrite>() };
+      disk = { ...blank, chosenUpTo: 0, forgotUpTo: 0, covered: 0 };
+      this.#disks.set(node, disk);
+    }
+    return disk;
   }
 
   // ---- disks
@@ -308,7 +312,9 @@ export class Oracle {
         }
         return;
       case "accept":
-        message.values.forEach((value, i) => this.#proposed({ ballot: message.ballot, value }, message.firstSlot + i));
+        (unpackNoops(message.values) ?? []).forEach((value, i) =>
+          this.#proposed({ ballot: message.ballot, value }, message.firstSlot + i),
+        );
         return;
       case "snapshotOffer":
         durable(message.index <= disk.covered, () => `its snapshot has ${disk.covered}, not ${message.index}`);
@@ -338,6 +344,7 @@ export class Oracle {
     }
     ofSlot.set(key, proposal);
     this.#onlyKnownCommands(proposal.value, slot);
+    this.epochs.saw(proposal.value);
     const raise = raiseIn(proposal.value);
     if (raise !== null) this.onRaise?.proposed(raise, slot);
     if (proposal.value[0] === VALUE_NOOP) this.#judge.sometimes("gap filled by a no-op");
@@ -362,8 +369,8 @@ export class Oracle {
 
   /** Some quorum promised this ballot, and of what its members voted for below, the highest is this value. */
   #followsPromises(slot: Slot, proposal: Proposed): void {
-    const { quorum, members } = this.#configuration;
-    const promised = members.filter(({ id }) => compareBallots(this.#disk(id).promised, proposal.ballot) >= 0);
+    const { configuration, voters: members } = this.epochs.at(slot);
+    const promised = members.filter((id) => compareBallots(this.#disk(id).promised, proposal.ballot) >= 0);
     const below = [...(this.#proposals.get(slot)?.values() ?? [])]
       .filter((other) => compareBallots(other.ballot, proposal.ballot) < 0)
       .sort((a, b) => compareBallots(b.ballot, a.ballot));
@@ -373,8 +380,8 @@ export class Oracle {
       for (const id of voters) if (!highest.has(id)) highest.set(id, other);
     }
     const isQuorumOf = (bound: Ballot | null): boolean => {
-      const fits = promised.filter(({ id }) => compareBallots(highest.get(id)?.ballot ?? null, bound) <= 0);
-      return isQuorum(quorum, members.length, "phase1", new Set(fits.map(({ id }) => id)));
+      const fits = promised.filter((id) => compareBallots(highest.get(id)?.ballot ?? null, bound) <= 0);
+      return isQuorum(configuration.quorum, members.length, "phase1", new Set(fits));
     };
     const bounds = below.filter((other) => sameBytes(other.value, proposal.value)).map((other) => other.ballot);
     this.#judge.check(
@@ -404,8 +411,9 @@ export class Oracle {
     let voters = this.#voters.get(key);
     if (voters === undefined) this.#voters.set(key, (voters = new Set()));
     voters.add(node);
-    const { quorum, members } = this.#configuration;
-    if (!isQuorum(quorum, members.length, "phase2", voters)) return;
+    const { configuration, voters: members } = this.epochs.at(slot);
+    const counted = new Set(members.filter((id) => voters.has(id)));
+    if (!isQuorum(configuration.quorum, members.length, "phase2", counted)) return;
     this.#fitsChosen("P2", slot, vote);
     const old = this.#chosen.get(slot);
     if (old !== undefined) {
@@ -420,12 +428,24 @@ export class Oracle {
       this.onRaise?.chosen(raise);
     }
     for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen("P2b", slot, proposal);
-    while (this.#chosen.has(this.#prefix + 1)) this.#prefix++;
+    for (let next = this.#chosen.get(this.#prefix + 1); next !== undefined; next = this.#chosen.get(this.#prefix + 1)) {
+      this.#prefix++;
+      this.#configurationChosen(next.value);
+    }
     for (const tag of chosen.tags) {
       if (tag === undefined) continue;
       if ((this.#slotsOfTag.get(tag) ?? slot) !== slot) this.#judge.sometimes("duplicate suppressed by session");
       this.#slotsOfTag.set(tag, slot);
     }
+  }
+
+  /** The value of the last slot of the prefix. */
+  #configurationChosen(value: Uint8Array): void {
+    if (value[0] !== VALUE_CONFIGURATION) return;
+    const { count } = this.epochs;
+    this.epochs.chosen(this.#prefix, configurationNumber(value));
+    if (this.epochs.count > count) this.onEpoch?.(this.epochs.last);
+    else this.#judge.sometimes("void configuration chosen");
   }
 
   #takenForChosen(node: NodeId, slot: Slot, value: Uint8Array): void {

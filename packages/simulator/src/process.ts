@@ -11,6 +11,10 @@ export class Life {
   alive = true;
   /** What is wrong with its state in memory; null: nothing. */
   flipped: string | null = null;
+  /** The node has said that it stops. */
+  ending = false;
+  /** Turns so far. */
+  glances = 0;
   /** Told when it ends without a word, by a crash. */
   readonly onCrash: Set<() => void> = new Set();
 

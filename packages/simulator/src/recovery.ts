@@ -2,18 +2,21 @@ import type { Configuration, NodeId } from "@synod/interface";
 import type { Client } from "./clients.js";
 import type { Cluster } from "./cluster.js";
 import { type Config, HEALED } from "./config.js";
+import { isEnough } from "./core/epochs.js";
 import type { Deploy } from "./deploy.js";
 import type { Judge } from "./judge.js";
+import type { Members } from "./members.js";
 import { healLinks, SLOWEST_MS } from "./nemesis.js";
-import { isQuorum } from "./quorums.js";
+import type { Oracle } from "./oracle.js";
 import type { SeededRandom } from "./random.js";
 import type { Timeline } from "./timeline.js";
 
 export interface RecoveryParts {
   readonly cluster: Cluster;
   readonly config: Config;
-  readonly configuration: Configuration;
   readonly deploy: Deploy;
+  readonly members: Members;
+  readonly oracle: Oracle;
   readonly judge: Judge;
   readonly timeline: Timeline;
   readonly random: SeededRandom;
@@ -28,14 +31,21 @@ const SLACK_MS = 100;
 /** A quorum is healed, the rest stays broken: from here on everything must come to its end, in time. */
 export class Recovery {
   readonly #p: RecoveryParts;
-  readonly core: readonly NodeId[];
+  readonly #drawn: readonly NodeId[];
   #over = false;
   /** A node with some links may lead, and those that do not hear it get no service through it. */
   #ragged = false;
 
   constructor(parts: RecoveryParts) {
     this.#p = parts;
-    this.core = drawCore(parts.configuration, parts.cluster.whole, parts.random);
+    this.#drawn = drawCore(parts.members.needed(), parts.cluster.whole, parts.random);
+  }
+
+  /** The healed nodes that are members: a change under way may remove one, and one that was to join may have been too late. */
+  get core(): readonly NodeId[] {
+    const { cluster, oracle } = this.#p;
+    const { members } = oracle.epochs.last;
+    return this.#drawn.filter((id) => cluster.ids.includes(id) && members.includes(id));
   }
 
   /** Ends all faults of the core. */
@@ -53,7 +63,7 @@ export class Recovery {
       Object.assign(disk, HEALED.disk);
       cluster.process(id).resume();
     }
-    const outside = cluster.ids.filter((id) => !this.core.includes(id));
+    const outside = cluster.ids.filter((id) => !this.#drawn.includes(id));
     for (const id of outside) {
       const state = random.pick(["down", "cut off", "deaf", "mute", "ragged", "whole"] as const);
       judge.sometimes(`outside the healed core: ${state}`);
@@ -78,7 +88,7 @@ export class Recovery {
   #bootCore(): void {
     const { cluster, timeline } = this.#p;
     if (this.#over) return;
-    for (const id of this.core) {
+    for (const id of this.#drawn) {
       // A wrong bit that was read once may pass for a damaged log: its operator starts it again, and the bit is right.
       if (cluster.running.get(id)?.node.status().voting === false) cluster.crash(id, "kill");
       cluster.boot(id);
@@ -107,15 +117,18 @@ export class Recovery {
     // What was leased before the healing, or may have been before a restart, is waited for.
     const leaseMs = config.lease === null ? 0 : 2 * config.lease.durationMs + 2 * electionTimeoutMs;
     await this.#expect("a leader after healing", 4 * electionTimeoutMs + leaseMs, leads, () => "no leader");
-    const probes = this.core.map((id) => this.#p.probe(id));
-    const done = (): boolean =>
-      this.#ragged ? probes.some(({ answered }) => answered) : probes.every(({ answered }) => answered);
-    const open = (): string => `no answer at ${this.core.filter((_, i) => probes[i]?.answered !== true).join(", ")}`;
+    const probes = new Map(this.core.map((id) => [id, this.#p.probe(id)]));
+    const waiting = (): NodeId[] => this.core.filter((id) => probes.get(id)?.answered === false);
+    const done = (): boolean => waiting().length === 0 || (this.#ragged && waiting().length < probes.size);
+    const open = (): string => `no answer at ${waiting().join(", ")}`;
     await this.#expect("progress after healing", 12 * electionTimeoutMs + leaseMs, done, open);
     for (const client of clients) client.stop();
     const settleMs = Math.max(proposeTimeoutMs, readTimeoutMs) + 2 * electionTimeoutMs;
     const busy = (): string => clients.find((client) => client.busy)?.text ?? "";
     await this.#expect("every call settles", settleMs, () => clients.every((client) => !client.busy), busy);
+    const { members } = this.#p;
+    const changing = (): string => `a change of the members is open: ${members.open}`;
+    await this.#expect("every call settles", members.timeoutMs + settleMs, () => members.open === null, changing);
     await this.#converge();
     if (judge.failure === null) await this.#idle();
     // A disk that was full may have been heard of only now.
@@ -169,12 +182,10 @@ export class Recovery {
   }
 }
 
-/** A random set of nodes that holds a quorum of both phases. */
-function drawCore(configuration: Configuration, ids: readonly NodeId[], random: SeededRandom): NodeId[] {
+/** A random set of nodes that holds a quorum of both phases, in each of these configurations. */
+function drawCore(needed: readonly Configuration[], ids: readonly NodeId[], random: SeededRandom): NodeId[] {
   const core = new Set<NodeId>();
-  const members = configuration.members.length;
-  const isEnough = (): boolean =>
-    (["phase1", "phase2"] as const).every((phase) => isQuorum(configuration.quorum, members, phase, core));
-  for (const id of random.shuffle(ids)) if (!isEnough() || random.chance(0.3)) core.add(id);
+  const enough = (): boolean => needed.every((configuration) => isEnough(configuration, core));
+  for (const id of random.shuffle(ids)) if (!enough() || random.chance(0.3)) core.add(id);
   return ids.filter((id) => core.has(id));
 }

@@ -76,7 +76,7 @@ export async function shrink(
   const first = await run({});
   if (first.failure === null) return null;
   const search = new Search(first, run, runsMax);
-  for (const trouble of ["calmNetwork", "calmDisk", "steadyClocks", "oneRelease"] as const)
+  for (const trouble of ["calmNetwork", "calmDisk", "steadyClocks", "oneRelease", "sameMembers"] as const)
     await search.try({ [trouble]: true });
   await search.shorten();
   await search.fewerStrikes();

@@ -1,20 +1,22 @@
-import type { Configuration, NodeId, Slot } from "@synod/interface";
+import type { Member, NodeId, Slot } from "@synod/interface";
 import type { NodeStatus } from "@synod/node";
 import type { Config } from "./config.js";
 import type { Judge } from "./judge.js";
+import type { Oracle } from "./oracle.js";
 
 /** What nodes say of themselves, held against what the others said. */
 export class Sight {
   readonly #judge: Judge;
   readonly #config: Config;
-  readonly #configuration: Configuration;
+  readonly #oracle: Oracle;
+  readonly #checked = new WeakSet<NodeStatus["configuration"]>();
   readonly #hashAt = new Map<Slot, string>();
   readonly #digestAt = new Map<Slot, string>();
 
-  constructor(parts: { readonly judge: Judge; readonly config: Config; readonly configuration: Configuration }) {
+  constructor(parts: { readonly judge: Judge; readonly config: Config; readonly oracle: Oracle }) {
     this.#judge = parts.judge;
     this.#config = parts.config;
-    this.#configuration = parts.configuration;
+    this.#oracle = parts.oracle;
   }
 
   /** Checks a status. Tells whether another node was already seen at the same slot. */
@@ -39,14 +41,23 @@ export class Sight {
   }
 
   #checkBounds(id: NodeId, { openSlots, queuedBytes, configuration }: NodeStatus): void {
-    const { alpha, epoch, members } = this.#configuration;
+    const { epochs } = this.#oracle;
     const { queueBytesMax = Number.POSITIVE_INFINITY } = this.#config.limits;
-    const within = openSlots <= alpha && queuedBytes <= queueBytesMax;
+    const within = openSlots <= epochs.alphaMax && queuedBytes <= queueBytesMax;
     this.#judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
+    // The same object says the same as before.
+    if (this.#checked.has(configuration)) return;
+    this.#checked.add(configuration);
+    const true_ = epochs.from(1).find(({ epoch }) => epoch === configuration.epoch)?.configuration;
     this.#judge.check(
-      configuration.epoch === epoch && configuration.members.length === members.length,
+      true_ !== undefined && true_.alpha === configuration.alpha && textOf(true_) === textOf(configuration),
       "configuration continuity",
-      () => `node ${id} is in epoch ${configuration.epoch} of ${configuration.members.length} members`,
+      () =>
+        `node ${id} has epoch ${configuration.epoch} as ${textOf(configuration)}; the log says ${true_ && textOf(true_)}`,
     );
   }
 }
+
+const memberText = ({ id, role = "voter", address = "", replaces = 0 }: Member): string =>
+  `${id} ${role} ${address} ${replaces}`;
+const textOf = ({ members }: NodeStatus["configuration"]): string => members.map(memberText).join(", ");

@@ -7,6 +7,7 @@ import { type Config, configurationOf, drawConfig, type Profile, PROFILES, reduc
 import { Deploy } from "./deploy.js";
 import { type Failure, Judge } from "./judge.js";
 import { Ledger } from "./ledger.js";
+import { Members } from "./members.js";
 import { Nemesis, SLOWEST_MS } from "./nemesis.js";
 import { Oracle } from "./oracle.js";
 import { SeededRandom } from "./random.js";
@@ -62,6 +63,9 @@ const LINEARIZABILITY_STEPS_MAX = 2_000_000;
 /** Apart from the streams of the profiles. */
 const DEPLOY_STREAM = 1_000;
 
+/** Streams that draw how the members change. */
+const MEMBERS_STREAM = 2_000;
+
 /** Streams of random numbers that draw how clients read. */
 const READING_STREAM = 50;
 
@@ -103,7 +107,8 @@ class Simulation {
     const random = new SeededRandom(seed, PROFILES.indexOf(this.#profile));
     const { reduce = {} } = this.#options;
     const reading = new SeededRandom(seed, READING_STREAM + PROFILES.indexOf(this.#profile));
-    const config = reduced(drawConfig(this.#profile, random.fork(), reading), reduce);
+    const changing = new SeededRandom(seed, MEMBERS_STREAM + PROFILES.indexOf(this.#profile));
+    const config = reduced(drawConfig(this.#profile, { random: random.fork(), reading, changing }), reduce);
     const configuration = configurationOf(config);
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
@@ -112,13 +117,15 @@ class Simulation {
     // From a source of its own: runs of one release are as they would be without any deploy.
     const own = new SeededRandom(seed, DEPLOY_STREAM);
     const deploy = new Deploy({ options: config.deploy, ids, oracle, judge, timeline, random: own });
-    const parts = { config, configuration, workload, timeline, judge, ledger, deploy };
-    const cluster = new Cluster({ ...parts, storage, codec, oracle, trace, random: random.fork() });
+    const parts = { config, configuration, workload, timeline, judge, ledger, oracle, deploy };
+    const cluster = new Cluster({ ...parts, storage, codec, trace, random: random.fork() });
+    const members = new Members({ options: config.members, cluster, oracle, judge, timeline, random: changing });
+    cluster.maySpare = (id) => members.canSpare(id);
     const failed = (): boolean => judge.failure !== null;
 
     for (const id of cluster.ids) cluster.boot(id);
     const nemesis = new Nemesis({ ...parts, cluster, without: new Set(reduce.without), random: random.fork() });
-    let nodes = cluster.ids;
+    let nodes = (): readonly NodeId[] => cluster.members;
     const clients = Array.from(
       { length: config.clients },
       (_, i) =>
@@ -128,19 +135,21 @@ class Simulation {
           id: i + 1,
           random: random.fork(),
           reading: reading.fork(),
-          nodes: () => nodes,
+          nodes: () => nodes(),
         }),
     );
     for (const client of clients) client.start();
     nemesis.start();
     deploy.start(cluster);
+    members.start();
     await timeline.run(config.safetyMs, failed);
     nemesis.stop();
+    members.stop();
 
     const probeParts = { workload, cluster, ledger, timeline, random: random.fork() };
     const probe = (id: NodeId): Prober => new Prober(probeParts, id);
-    const recovery = new Recovery({ ...parts, cluster, clients, probe, random: random.fork() });
-    nodes = recovery.core;
+    const recovery = new Recovery({ ...parts, members, cluster, clients, probe, random: random.fork() });
+    nodes = () => recovery.core;
     if (!failed()) await recovery.run();
     if (!failed()) this.#checkEnd(cluster, ledger, recovery.core);
     if (!failed() && config.profile === "calm") {
@@ -155,7 +164,7 @@ class Simulation {
       profile: this.#profile,
       failure: judge.failure,
       traceHash: cluster.hash.toString(),
-      nodes: cluster.ids,
+      nodes: cluster.everybody,
       virtualMs: timeline.nowMs,
       events: timeline.events,
       framesSent: cluster.framesSent,

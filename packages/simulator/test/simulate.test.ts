@@ -51,6 +51,13 @@ const RARE = [
   "versions raised after a member returned",
   "deploy finished when healed",
   "deploy half done when healed",
+  "configuration chosen",
+  "members changed: add",
+  "members changed: remove",
+  "members changed: replace",
+  "members changed: setAddress",
+  "members changed: setQuorum",
+  "node thrown away",
   ...PARTITIONS.map((name) => `partition: ${name}`),
   ...PORT_CALLS.filter((call) => !RARER.includes(call)).map((call) => `thrown by ${call}`),
 ];
@@ -81,6 +88,9 @@ test.each<[profile: Profile, what: string]>([
   ["network", "thrown by storage.write, later"],
   ["network", "thrown by logger"],
   ["network", "thrown by metrics"],
+  ["network", "members changed: promote"],
+  ["network", "removed member stops"],
+  ["network", "change of the members: OutcomeUnknown"],
 ])("%s: %s", { timeout: 120_000 }, async (profile, what) => {
   for (const seed of range(START, 400)) {
     const report = await run(seed, profile);
@@ -96,6 +106,16 @@ test.each<[profile: Profile, seed: number, what: string]>([
   ["calm", 1, "a new leader's first batch logged the time of its own clock, and every session expired"],
   ["disk", 5, "a store whose formatting was interrupted could not be formatted again"],
   ["disk", 50317, "a node that a port had stopped in the middle of a turn sent the rest of its messages"],
+  [
+    "disk",
+    5019,
+    "a fault of the simulator itself: the end of a log rotted where a snapshot and the identity were written after it",
+  ],
+  [
+    "swarm",
+    86,
+    "who asked for a member that was removed again before it was promoted was told that nothing had happened",
+  ],
   ["swarm", 7007526, "commands provoked again and again after the healing filled a window of one slot"],
 ])("%s, seed %i: %s", async (profile, seed) => {
   expect((await run(seed, profile)).failure).toBeNull();

@@ -8,6 +8,7 @@ import { leaseMutants } from "./leases.js";
 import { learningMutants } from "./learning.js";
 import { logMutants } from "./log.js";
 import { membershipMutants } from "./membership.js";
+import { membershipOfNodesMutants } from "./membership-nodes.js";
 import { nodeMutants } from "./node.js";
 import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
@@ -42,4 +43,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...versionMutants,
   ...membershipMutants,
   ...witnessMutants,
+  ...membershipOfNodesMutants,
 ];

@@ -1,0 +1,84 @@
+import type { Mutant, Patch } from "../mutant.js";
+
+const changes = (find: string, replace: string): Patch => ({ file: "packages/node/src/changes.ts", find, replace });
+const handlers = (find: string, replace: string): Patch => ({
+  file: "packages/multipaxos/src/membership-handlers.ts",
+  find,
+  replace,
+});
+
+const SWARM = { kind: "sim", profile: "swarm" } as const;
+const UNIT = { kind: "unit", file: "packages/node/test/changes.test.ts" } as const;
+const LOST = { kind: "unit", file: "packages/node/test/lost-quorum.test.ts" } as const;
+
+/** What a caller of `changeMembership` relies on, seen on whole nodes. */
+export const membershipOfNodesMutants: readonly Mutant[] = [
+  {
+    id: "change-settles-before-it-is-complete",
+    faults: [10],
+    title: "A change settles as soon as it is chosen, and the disk of a removed member is thrown away too early",
+    patches: [
+      changes("    if (last.epoch === made.epoch && !complete) return;\n", ""),
+      changes("} else if (reached && complete) {", "} else if (reached) {"),
+    ],
+    finder: { ...SWARM, seeds: 40 },
+  },
+  {
+    id: "removed-node-stops-at-once",
+    faults: [10],
+    title: "A removed member stops as soon as it knows, and not only when nobody needs its disk any more",
+    patches: [
+      handlers(
+        "leave(core, last.epoch, core.membership.complete);",
+        "leave(core, last.epoch, core.membership.complete || last.retired.length > 0);",
+      ),
+    ],
+    finder: { ...SWARM, seeds: 60 },
+  },
+  {
+    id: "change-refused-while-a-copy-is-in-recovery",
+    faults: [10],
+    title: "A change is refused for good although an earlier copy of it may be about to take effect",
+    patches: [changes("(!asked.unanswered || FOR_GOOD.includes(refused))", "refused !== null")],
+    finder: { ...UNIT, test: "is not refused for good by changeUnderWay while an earlier copy may be in recovery" },
+  },
+  {
+    id: "change-behind-a-snapshot-taken-for-refused",
+    faults: [10],
+    title: "A change whose epoch a snapshot skipped is said to have come too late",
+    patches: [
+      changes(
+        "if (!asked.sent || this.#replica.ofEpoch(asked.stamp + 1) !== null) {",
+        "if (!asked.sent || epoch > asked.stamp) {",
+      ),
+    ],
+    finder: { ...UNIT, test: "is unknown where a snapshot skipped the epoch that it may have made" },
+  },
+  {
+    id: "recovered-cluster-keeps-old-changes",
+    faults: [10],
+    title: "A cluster recovered from a lost quorum takes changes of the old members for its own",
+    patches: [
+      {
+        file: "packages/node/src/lost-quorum.ts",
+        find: "  history.apply(slot, value);\n  return NOOP;",
+        replace: "  history.apply(slot, value);\n  return value;",
+      },
+    ],
+    finder: { ...LOST, test: "changes of the old members decide who is missing, and mean nothing in the new cluster" },
+  },
+  {
+    id: "recovery-takes-any-vote",
+    faults: [10],
+    title: "Of the votes of the survivors of a lost quorum the last one looked at is taken, not the highest",
+    patches: [
+      {
+        file: "packages/node/src/lost-quorum.ts",
+        find: "if (other === undefined || isHigher(vote, other)) votes.set(vote.slot, vote);",
+        replace:
+          "if (other === undefined || !isHigher(other, vote) || recovered === best.recovered) votes.set(vote.slot, vote);",
+      },
+    ],
+    finder: { ...LOST, test: "the values known as chosen, then the highest votes of all survivors, then no-ops" },
+  },
+];
