@@ -1,10 +1,13 @@
 /** Position among all changes of the state: a positive safe integer that grows for ever, through restarts and snapshots. 0: none yet. */
 export type Revision = number;
 
-/** Which keys: one; all that begin with a text; or from one up to, but without, another (in the order of UTF-16 code units, as `<` has it). */
+/**
+ * Which keys: one; all that begin with a text (`after`: of these, those above it); or from one up to, but without, another (in the order of
+ * UTF-16 code units, as `<` has it).
+ */
 export type KeySelector =
   | { readonly key: string }
-  | { readonly prefix: string }
+  | { readonly prefix: string; readonly after?: string }
   | { readonly from: string; readonly to?: string };
 
 /** A key as it is, or was at a revision. */

@@ -21,6 +21,7 @@ const lease = fc.option(id, { nil: null });
 const selector: fc.Arbitrary<KeySelector> = fc.oneof(
   fc.record({ key }),
   fc.record({ prefix: fc.constantFrom("", "a", "a/", "b", "c\uffff") }),
+  fc.record({ prefix: fc.constantFrom("", "a/"), after: key }),
   fc.record({ from: key }),
   fc.record({ from: key, to: key }),
 );
@@ -228,6 +229,7 @@ export const querySamples: Readonly<Record<string, CoordinationQuery>> = Object.
     ...queries.slice(0, 4),
     { kind: "get", key: "k", revision: 5 } as const,
     { kind: "count", keys: { key: "k" } } as const,
+    { kind: "count", keys: { prefix: "k", after: "k/é" } } as const,
     { kind: "lease", id: "l" } as const,
     { kind: "counter", name: "n" } as const,
     { kind: "events", keys: { prefix: "p" }, from: 1000 } as const,
