@@ -93,7 +93,7 @@ export class JobsClient implements Jobs {
       {
         kind: "transaction",
         if: [{ held: lock.resource, fencingToken: lock.fencingToken }],
-        then: [{ kind: "put", key, value: EMPTY, lease }],
+        do: [{ kind: "put", key, value: EMPTY, lease }],
         else: [],
       },
       { signal },

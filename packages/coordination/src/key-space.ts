@@ -6,7 +6,7 @@ import { hashRecord, type StateHash } from "./state-hash.js";
 import type { CoordinationAnswer, KeyEntry, KeyEvent, KeySelector, Revision } from "./types.js";
 
 /** What a key costs besides itself and its value, about. */
-export const RECORD_BYTES = 128;
+const RECORD_BYTES = 128;
 /** A watch without news is told how far it has come after so many revisions, so that no look goes further back. */
 const PROGRESS_REVISIONS = 256;
 const EMPTY = new Uint8Array(0);

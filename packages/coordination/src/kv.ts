@@ -43,9 +43,9 @@ export interface Page<T> {
 }
 
 export interface Transaction<T> {
-  /** All must hold for `then`; otherwise `else` is executed. */
+  /** All must hold for `do`; otherwise `else` is executed. */
   readonly if?: readonly Condition<T>[];
-  readonly then?: readonly Step<T>[];
+  readonly do?: readonly Step<T>[];
   readonly else?: readonly Step<T>[];
 }
 
@@ -211,7 +211,7 @@ export class KeyValueClient<T> implements KeyValue<T> {
       {
         kind: "transaction",
         if: (given.if ?? []).map((condition) => this.#condition(condition)),
-        then: (given.then ?? []).map((step) => this.#operation(step)),
+        do: (given.do ?? []).map((step) => this.#operation(step)),
         else: (given.else ?? []).map((step) => this.#operation(step)),
       },
       options,

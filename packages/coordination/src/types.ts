@@ -29,7 +29,7 @@ export type KeyEvent<Value = Uint8Array> =
   | ({ readonly kind: "put" } & KeyEntry<Value>)
   | { readonly kind: "delete"; readonly key: string; readonly revision: Revision };
 
-/** What must hold for the `then` of a transaction. */
+/** What must hold for the `do` of a transaction. */
 export type Condition<Value = Uint8Array> =
   /** 0 stands for a key that is not there. */
   | {
@@ -69,7 +69,7 @@ export type CoordinationCommand =
   | {
       readonly kind: "transaction";
       readonly if: readonly Condition[];
-      readonly then: readonly Operation[];
+      readonly do: readonly Operation[];
       readonly else: readonly Operation[];
     }
   | { readonly kind: "grantLease"; readonly id: string; readonly ttlMs: number }

@@ -9,7 +9,7 @@ import type {
   Operation,
 } from "../src/index.js";
 
-export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 const key = fc.constantFrom("a", "a/1", "a/2", "b", "b/é", "c\uffff", "");
 const id = fc.constantFrom("l1", "l2", "l3", "l4", "l5");
@@ -71,7 +71,7 @@ export const commands: fc.Arbitrary<CoordinationCommand> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("transaction" as const),
       if: fc.array(condition, { maxLength: 2 }),
-      then: fc.array(operation, { maxLength: 4 }),
+      do: fc.array(operation, { maxLength: 4 }),
       else: fc.array(operation, { maxLength: 3 }),
     }),
   },
@@ -163,7 +163,7 @@ export const commandSamples: Readonly<Record<string, CoordinationCommand>> = {
       { key: "d", field: "value", is: "!=", to: bytes(9) },
       { held: "lock/x", fencingToken: 77 },
     ],
-    then: [
+    do: [
       { kind: "put", key: "a", value: bytes(1), lease: null },
       { kind: "put", key: "b", value: bytes(2), lease: "l" },
       { kind: "delete", key: "c" },
