@@ -99,7 +99,7 @@ describe("refusal", () => {
 });
 
 describe("judgement", () => {
-  const knowing = { self, expected: null, isMember: (id: number) => id <= 3, known: () => undefined };
+  const knowing = { self, expected: null, proof: null, isMember: (id: number) => id <= 3, known: () => undefined };
 
   test("a member that is as expected may stay", () => {
     for (const expected of [null, 2]) expect(judgeHello(hello, { ...knowing, expected })).toBe(hello);
