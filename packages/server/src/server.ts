@@ -3,6 +3,10 @@ import { SynodError } from "@synod/interface";
 import {
   acceptor,
   closeServer,
+  encodeFrame,
+  encodeGoodbye,
+  type Goodbye,
+  replyKinds,
   Deadlines,
   formatAddress,
   hostClock,
@@ -62,6 +66,7 @@ export class NodeServer<Query, Answer> implements Server {
       tls: options.tls,
       handshakeTimeoutMs: this.#context.limits.handshakeTimeoutMs,
       logger,
+      plainRefusal: encodeFrame(replyKinds.goodbye, encodeGoodbye(tlsWanted)),
       onSocket: (socket) => this.#meet(socket),
       onTlsError: (remote, error) => {
         metrics.count("synod_server_refusals_total", 1, { code: "CertificateRefused" });
@@ -191,6 +196,12 @@ export class NodeServer<Query, Answer> implements Server {
     });
   }
 }
+
+const tlsWanted: Goodbye = {
+  code: "CertificateRefused",
+  message: "The server speaks TLS: give the client the option `tls`.",
+  retryAfterMs: 0,
+};
 
 const goingAway = (): SynodError => new SynodError("Closed", "The server is closing: ask another one.");
 

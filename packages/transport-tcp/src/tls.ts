@@ -9,6 +9,7 @@ import {
 } from "node:tls";
 import { type Logger, type NodeId, SynodError } from "@synod/interface";
 import type { Address } from "./address.js";
+import type { EncodedFrame } from "./frames.js";
 
 /** Certificates and key, in PEM. */
 export interface TlsMaterial {
@@ -67,9 +68,18 @@ export interface PeerProof {
   isAnyNode(cluster: string): boolean;
 }
 
-/** Null for a connection without TLS. */
+const proofs = new WeakMap<Socket, PeerProof>();
+
+/** Null for a connection without TLS; after its handshake. */
 export function proofOf(socket: Socket): PeerProof | null {
   if (!(socket instanceof TLSSocket)) return null;
+  // Once for each: Node.js takes the certificate out of the chain that it reads, and does not find it a second time.
+  const proof = proofs.get(socket) ?? proofFrom(socket);
+  proofs.set(socket, proof);
+  return proof;
+}
+
+function proofFrom(socket: TLSSocket): PeerProof {
   const certificate = socket.getPeerX509Certificate();
   const uris = certificate === undefined ? [] : urisOf(certificate.subjectAltName ?? "");
   // Typed as an Error; the code in the documentation.
@@ -144,6 +154,8 @@ export interface AcceptorOptions {
   readonly logger: Logger;
   /** A connection, through with TLS if there is any; `proofOf` says what the certificate of the other side proves. */
   readonly onSocket: (socket: Socket) => void;
+  /** The frame that tells somebody without TLS that it is wanted. */
+  readonly plainRefusal: EncodedFrame;
   /** A connection whose TLS failed. */
   readonly onTlsError: (remote: string, error: Error) => void;
 }
@@ -166,44 +178,95 @@ function secureServer(material: TlsMaterial, handshakeTimeoutMs: number): Secure
 
 /** Connections that are not through with TLS; more are dropped, so that a flood of them costs little. */
 const handshakesMax = 256;
+/** What a client of TLS says first. */
+const tlsHandshakeByte = 0x16;
 
-/** A server that gives out connections, with or without TLS. `closeSockets` drops those that are not given out yet. */
-export function acceptor(options: AcceptorOptions): { readonly server: Server; readonly closeSockets: () => void } {
-  const { tls, onSocket } = options;
-  if (tls === undefined) {
-    const server = createServer();
-    server.on("connection", onSocket);
+export interface Acceptor {
+  readonly server: Server;
+  /** Drops the connections that are not given out yet. */
+  closeSockets(): void;
+}
+
+/** A server that gives out connections, with or without TLS. */
+export function acceptor(options: AcceptorOptions): Acceptor {
+  const server = createServer();
+  if (options.tls === undefined) {
+    server.on("connection", options.onSocket);
     return { server, closeSockets: () => {} };
   }
-  let material = materialOf(tls);
-  const server = secureServer(material, options.handshakeTimeoutMs);
-  /** By the other side's address: the secure socket does not tell which one it stands on. */
-  const raw = new Map<string, Socket>();
-  const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
-  // Before the listener of the secure server itself.
-  server.prependListener("connection", (socket: Socket) => {
-    const name = nameOf(socket);
-    raw.set(name, socket);
-    socket.once("close", () => raw.delete(name));
-    // Later, since the secure server gets the socket in any case.
-    if (raw.size > handshakesMax) setImmediate(() => socket.destroy());
-    try {
-      const now = materialOf(tls);
-      if (now !== material) server.setSecureContext(contextOf(now));
-      material = now;
-    } catch (error) {
-      options.logger.error("the new certificate cannot be used; the one before stays", { error });
-    }
-  });
-  server.on("secureConnection", (socket) => {
-    raw.delete(nameOf(socket));
-    onSocket(socket);
-  });
-  server.on("tlsClientError", (error, socket) => options.onTlsError(socket.remoteAddress ?? "unknown", error));
-  return {
-    server,
-    closeSockets: () => {
-      for (const socket of raw.values()) socket.destroy();
-    },
-  };
+  const handshakes = new Handshakes(options, options.tls);
+  server.on("connection", (socket) => handshakes.begin(socket));
+  return { server, closeSockets: () => handshakes.close() };
 }
+
+/** Connections on their way through TLS. */
+class Handshakes {
+  readonly #options: AcceptorOptions;
+  readonly #tls: Tls;
+  readonly #secure: SecureServer;
+  /** By the other side's address: the secure socket does not tell which one it stands on. */
+  readonly #raw = new Map<string, Socket>();
+  #material: TlsMaterial;
+
+  constructor(options: AcceptorOptions, tls: Tls) {
+    this.#options = options;
+    this.#tls = tls;
+    this.#material = materialOf(tls);
+    this.#secure = secureServer(this.#material, options.handshakeTimeoutMs);
+    this.#secure.on("secureConnection", (socket) => {
+      this.#raw.delete(nameOf(socket));
+      options.onSocket(socket);
+    });
+    this.#secure.on("tlsClientError", (error, { remoteAddress = "unknown" }) =>
+      options.onTlsError(remoteAddress, error),
+    );
+  }
+
+  begin(socket: Socket): void {
+    const name = nameOf(socket);
+    const ignore = (): void => {};
+    socket.on("error", ignore);
+    socket.once("close", () => this.#raw.delete(name));
+    if (this.#raw.size >= handshakesMax) {
+      socket.destroy();
+      return;
+    }
+    this.#raw.set(name, socket);
+    socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy());
+    socket.once("data", (chunk) => {
+      socket.setTimeout(0);
+      socket.off("error", ignore);
+      if (chunk[0] !== tlsHandshakeByte) return this.#refuse(socket);
+      socket.pause();
+      socket.unshift(chunk);
+      this.#renew();
+      this.#secure.emit("connection", socket);
+      process.nextTick(() => socket.resume());
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#raw.values()) socket.destroy();
+  }
+
+  /** Who speaks without TLS is told so in its own words; nothing that it said is looked at. */
+  #refuse(socket: Socket): void {
+    this.#options.onTlsError(socket.remoteAddress ?? "unknown", new Error("the other side does not speak TLS"));
+    socket.on("error", () => {});
+    socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy());
+    socket.end(Buffer.concat(this.#options.plainRefusal));
+    socket.resume();
+  }
+
+  #renew(): void {
+    try {
+      const material = materialOf(this.#tls);
+      if (material !== this.#material) this.#secure.setSecureContext(contextOf(material));
+      this.#material = material;
+    } catch (error) {
+      this.#options.logger.error("the new certificate cannot be used; the one before stays", { error });
+    }
+  }
+}
+
+const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

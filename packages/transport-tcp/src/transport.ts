@@ -11,7 +11,7 @@ import {
 import { type Address, formatAddress, parseAddress } from "./address.js";
 import type { Context, Settings } from "./context.js";
 import { type EncodedFrame, encodeFrame } from "./frames.js";
-import { checkIncarnation, frameKinds } from "./hello.js";
+import { checkIncarnation, encodeRefusal, frameKinds } from "./hello.js";
 import { IncomingLink } from "./incoming.js";
 import { compareIncarnations, judgeHello } from "./judge.js";
 import { closeServer, listen } from "./listen.js";
@@ -114,6 +114,10 @@ export class SocketTransport implements TcpTransport {
       tls: this.#options.tls,
       handshakeTimeoutMs: this.#settings.handshakeTimeoutMs,
       logger,
+      plainRefusal: encodeFrame(
+        frameKinds.refusal,
+        encodeRefusal({ reason: "certificate", text: "TLS is wanted here." }),
+      ),
       onSocket: (socket) => this.#accept(this.#context, socket),
       onTlsError: (remote, error) => {
         metrics.count("synod_transport_refusals_total", 1, { reason: "certificate", by: "us" });
