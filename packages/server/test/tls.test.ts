@@ -64,7 +64,6 @@ describe("TLS between clients and servers", () => {
     world = await World.of(1);
     await expect(world.connect({ tls: { ca: authority.pem } })).rejects.toMatchObject(refused);
   });
-  });
 
   test("certificates are replaced without a restart", async () => {
     let material = await other.node(cluster, 1);
