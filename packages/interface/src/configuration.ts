@@ -56,3 +56,37 @@ export interface Configuration {
   /** Leader leases; off if left out. */
   readonly lease?: LeaseTerms;
 }
+
+/** A member to be added. Its id must never have been a member before. */
+export interface NewMember {
+  readonly id: NodeId;
+  readonly address?: string;
+  readonly name?: string;
+  /** Of its store, as its `status()` says; with it no other disk is taken for it. */
+  readonly storeId?: string;
+}
+
+/** A change of the members. One at a time. */
+export type MembershipChange =
+  /** As a learner first; as soon as it has caught up it becomes a voter, unless it is added as a learner. */
+  | {
+      readonly kind: "add";
+      readonly member: NewMember;
+      readonly as?: "voter" | "learner";
+      readonly quorum?: QuorumSpec;
+    }
+  | { readonly kind: "remove"; readonly id: NodeId; readonly quorum?: QuorumSpec }
+  /** A learner becomes a voter. */
+  | { readonly kind: "promote"; readonly id: NodeId; readonly quorum?: QuorumSpec }
+  /** Adds a new id, which takes over name and address, and removes the old one when the new one has caught up: for a lost disk. */
+  | { readonly kind: "replace"; readonly id: NodeId; readonly with: NewMember }
+  | { readonly kind: "setAddress"; readonly id: NodeId; readonly address: string }
+  | { readonly kind: "setQuorum"; readonly quorum: QuorumSpec; readonly alpha?: number };
+
+export interface ChangeOptions {
+  readonly signal?: AbortSignal;
+  /** Refuses with `EpochMismatch` unless the newest configuration has this epoch. */
+  readonly expectedEpoch?: number;
+  /** Gives up after this; 60,000 by default. */
+  readonly timeoutMs?: number;
+}

@@ -40,6 +40,12 @@ export type SynodErrorCode =
   // Network.
   | "AddressInUse"
   | "PeerRefused"
+  // Clients and servers.
+  | "NoServer" // a client reached none of its servers within the deadline; nothing was sent
+  | "WrongCluster" // client and server belong to different clusters
+  | "Unauthorized" // the server does not know the token, or wants one
+  | "Forbidden" // the role of the token does not allow this call
+  | "CertificateRefused" // TLS: a certificate that does not prove what it should, on either side
   // The node stops rather than go on.
   | "InvariantViolated"
   | "RoundsExhausted"

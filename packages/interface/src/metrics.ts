@@ -104,4 +104,15 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_transport_broken_connections_total: counter("1", "Connections closed for what came over them", "code"),
   synod_transport_refusals_total: counter("1", "Connections refused, by whom and why", "reason", "by"),
   synod_transport_handler_errors_total: counter("1", "Exceptions of the node in a handler of the transport", "handler"),
+  // Clients and servers.
+  synod_server_connections: gauge("1", "Connections of clients to this server"),
+  synod_server_requests_total: counter("1", "Requests of clients", "kind"),
+  synod_server_busy_total: counter("1", "Requests refused with Busy for a limit of the server"),
+  synod_server_refusals_total: counter("1", "Connections of clients that were refused or ended, and why", "code"),
+  synod_client_retries_total: counter(
+    "1",
+    "Attempts that this client follows up with another one, by what came of them",
+    "code",
+  ),
+  synod_client_lost_connections_total: counter("1", "Connections and attempts of this client that ended", "code"),
 };

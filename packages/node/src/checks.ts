@@ -3,6 +3,7 @@ import {
   type LeaseTerms,
   type NodeId,
   type QuorumSpec,
+  type SessionId,
   type SessionTicket,
   SynodError,
   type Versions,
@@ -188,6 +189,16 @@ export function checkTicket(ticket: SessionTicket, body: Uint8Array): void {
     entrySize({ kind: "command", ticket, body });
   } catch (cause) {
     throw new SynodError("InvalidArgument", "the session ticket is malformed: use one from session.ticket()", {
+      cause,
+    });
+  }
+}
+
+export function checkSession(session: SessionId): void {
+  try {
+    entrySize({ kind: "close", session });
+  } catch (cause) {
+    throw new SynodError("InvalidArgument", "the session id is malformed: use the id of a session that was opened", {
       cause,
     });
   }

@@ -11,6 +11,7 @@ import {
   type ReadOptions,
   type Recovered,
   type Service,
+  type SessionId,
   type Slot,
   type SnapshotInfo,
   SynodError,
@@ -26,7 +27,7 @@ import { Driver } from "./driver.js";
 import { Gauges } from "./gauges.js";
 import { addressBook } from "./membership.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
-import { openSession } from "./session.js";
+import { closeSession, openSession } from "./session.js";
 import { withSignal } from "./signals.js";
 import { StaleReads } from "./stale-reads.js";
 import { statusOf } from "./status.js";
@@ -314,6 +315,11 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   async openSession(options: { readonly signal?: AbortSignal } = {}): Promise<NodeSession> {
     this.#checkRunning();
     return openSession(this.#driver, this.#limits, options.signal);
+  }
+
+  async closeSession(session: SessionId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#checkRunning();
+    return closeSession(this.#driver, this.#limits, session, options.signal);
   }
 
   raiseVersions(): void {

@@ -1,6 +1,8 @@
 import { SynodError, type SessionId, type SessionTicket } from "@synod/interface";
+import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { SequenceBook } from "./sequences.js";
+import { withSignal } from "./signals.js";
 import type { NodeLimits, NodeSession } from "./types.js";
 
 /** Opens a session through the log. */
@@ -36,6 +38,7 @@ function checkRoom(driver: Driver): void {
 }
 
 class OpenedSession implements NodeSession {
+  readonly limit: number;
   readonly #driver: Driver;
   readonly #limits: NodeLimits;
   readonly #book: SequenceBook;
@@ -44,7 +47,12 @@ class OpenedSession implements NodeSession {
   constructor(driver: Driver, limits: NodeLimits, id: SessionId) {
     this.#driver = driver;
     this.#limits = limits;
-    this.#book = new SequenceBook(id, limits.inFlightCommandsMax);
+    this.limit = limits.inFlightCommandsMax;
+    this.#book = new SequenceBook(id, this.limit);
+  }
+
+  get id(): SessionId {
+    return this.#book.id;
   }
 
   ticket(): SessionTicket {
@@ -60,21 +68,39 @@ class OpenedSession implements NodeSession {
 
   /** Calls share one attempt; one that failed may be followed by another. */
   close(): Promise<void> {
-    this.#closing ??= this.#close().catch((error: unknown) => {
+    this.#closing ??= closeSession(this.#driver, this.#limits, this.id).catch((error: unknown) => {
       this.#closing = null;
       throw error;
     });
     return this.#closing;
   }
+}
 
-  #close(): Promise<void> {
-    const driver = this.#driver;
-    return new Promise((resolve, reject) => {
-      if (driver.stopped) throw new SynodError("Closed", "the node is closed");
-      checkRoom(driver);
-      const deadlineMs = driver.nowMs + this.#limits.proposeTimeoutMs;
-      driver.proposals.close({ session: this.#book.id, deadlineMs, resolve: () => resolve(), reject });
-      driver.wake();
+/** Gives a session up through the log. */
+export function closeSession(
+  driver: Driver,
+  limits: NodeLimits,
+  session: SessionId,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (driver.stopped) throw new SynodError("Closed", "the node is closed");
+    if (signal?.aborted === true) {
+      throw new SynodError("NotProposed", "the signal was aborted before the session was closed", {
+        cause: signal.reason,
+      });
+    }
+    checkSession(session);
+    checkRoom(driver);
+    withSignal<void>(signal, { resolve, reject }, (settle) => {
+      const closing = driver.proposals.close({
+        session,
+        deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
+        resolve: () => settle.resolve(),
+        reject: settle.reject,
+      });
+      return (cause) => closing.giveUp("the signal was aborted", { cause });
     });
-  }
+    driver.wake();
+  });
 }

@@ -1,15 +1,18 @@
 import type {
+  ChangeOptions,
   Clock,
   Codec,
   Configuration,
   LeaseTerms,
   Logger,
   Member,
+  MembershipChange,
   Metrics,
   NodeId,
   QuorumSpec,
   Random,
   Service,
+  SessionId,
   SessionTicket,
   SnapshotInfo,
   Slot,
@@ -21,6 +24,8 @@ import type {
   Versions,
 } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
+
+export type { ChangeOptions, MembershipChange, NewMember } from "@synod/interface";
 
 /** The cluster as its founders agree on it. The same for every node. */
 export interface ClusterOptions {
@@ -46,40 +51,6 @@ export interface JoinOptions {
   /** Where this node's transport listens. */
   readonly address?: string;
   readonly name?: string;
-}
-
-/** A member to be added. Its id must never have been a member before. */
-export interface NewMember {
-  readonly id: NodeId;
-  readonly address?: string;
-  readonly name?: string;
-  /** Of its store, as its `status()` says; with it no other disk is taken for it. */
-  readonly storeId?: string;
-}
-
-/** A change of the members. One at a time. */
-export type MembershipChange =
-  /** As a learner first; as soon as it has caught up it becomes a voter, unless it is added as a learner. */
-  | {
-      readonly kind: "add";
-      readonly member: NewMember;
-      readonly as?: "voter" | "learner";
-      readonly quorum?: QuorumSpec;
-    }
-  | { readonly kind: "remove"; readonly id: NodeId; readonly quorum?: QuorumSpec }
-  /** A learner becomes a voter. */
-  | { readonly kind: "promote"; readonly id: NodeId; readonly quorum?: QuorumSpec }
-  /** Adds a new id, which takes over name and address, and removes the old one when the new one has caught up: for a lost disk. */
-  | { readonly kind: "replace"; readonly id: NodeId; readonly with: NewMember }
-  | { readonly kind: "setAddress"; readonly id: NodeId; readonly address: string }
-  | { readonly kind: "setQuorum"; readonly quorum: QuorumSpec; readonly alpha?: number };
-
-export interface ChangeOptions {
-  readonly signal?: AbortSignal;
-  /** Refuses with `EpochMismatch` unless the newest configuration has this epoch. */
-  readonly expectedEpoch?: number;
-  /** Gives up after this; 60,000 by default. */
-  readonly timeoutMs?: number;
 }
 
 /** Who takes part. */
@@ -319,6 +290,10 @@ export type NodeEvent =
 
 /** A session opened through the log: gives out tickets, each for one request. */
 export interface NodeSession {
+  /** For who keeps tickets of its own, such as a client in another process: sequences from 1, each given out once. */
+  readonly id: SessionId;
+  /** A command whose sequence is more than this above the floor waits until the floor rises. */
+  readonly limit: number;
   /**
    * The ticket of the next request. Use the same ticket to try the same request again after `OutcomeUnknown`.
    * @throws SynodError `Busy` while as many requests are open as the session may have.
@@ -377,6 +352,8 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   readStale(query: Query, options?: StaleReadOptions): Promise<StaleAnswer<Answer>>;
   /** Opens a session for requests that the caller wants to retry under its own control. */
   openSession(options?: { readonly signal?: AbortSignal }): Promise<NodeSession>;
+  /** Gives up a session that was opened at any node; settles when it is gone, also where it was gone before. */
+  closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
    * With `upgrade: "manual"`: from now on this node, where it leads, puts in force what all members support. There is no way back to the
    * release before from there. Call it at the leader, or at every node; it holds until the process ends.

@@ -63,7 +63,16 @@ function statusTable(rows: readonly Row[]): string {
       const { id, role, leader, chosenUpTo, applied, configuration, state, content, voting } = node;
       const shown = role === "leader" ? pc.green(role) : role;
       const notes = [state, ...(content ? [] : ["sees no leader"]), ...(voting ? [] : ["does not vote"])];
-      return [server, String(id), shown, leader === null ? "none" : String(leader), String(chosenUpTo), String(applied), String(configuration.epoch), notes.join(", ")];
+      return [
+        server,
+        String(id),
+        shown,
+        leader === null ? "none" : String(leader),
+        String(chosenUpTo),
+        String(applied),
+        String(configuration.epoch),
+        notes.join(", "),
+      ];
     }),
   );
 }
@@ -71,7 +80,9 @@ function statusTable(rows: readonly Row[]): string {
 function addHealth(program: Command): void {
   const command = program
     .command("health")
-    .description("Makes a linearizable read and sees that every server is there. Ends with 0 if so, with 3 if a server is missing, with 4 if the cluster does not answer.");
+    .description(
+      "Makes a linearizable read and sees that every server is there. Ends with 0 if so, with 3 if a server is missing, with 4 if the cluster does not answer.",
+    );
   withSettings(command, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
     const output = makeOutput(flags);
     const report = await withCluster(new Given(flags, process.env), async ({ client, servers, timeoutMs }) => {
@@ -79,7 +90,14 @@ function addHealth(program: Command): void {
       await client.read({ kind: "status" }, { timeoutMs });
       const readMs = Math.round((performance.now() - started) * 10) / 10;
       const missing = await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
-      return { healthy: missing.length === 0, serving: true, leader: client.status().leader, readMs, servers: servers.length, missing };
+      return {
+        healthy: missing.length === 0,
+        serving: true,
+        leader: client.status().leader,
+        readMs,
+        servers: servers.length,
+        missing,
+      };
     });
     output.result(report, () =>
       report.healthy
@@ -113,7 +131,9 @@ function addMember(program: Command): void {
   const member = program
     .command("member")
     .summary("list and change the members")
-    .description("The members of the cluster. Changes need the role admin and go one at a time; they end when the change is complete.");
+    .description(
+      "The members of the cluster. Changes need the role admin and go one at a time; they end when the change is complete.",
+    );
   const list = member.command("list").description("Lists the members, who leads, and how far each has come.");
   withSettings(list, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
     const status = await withCluster(new Given(flags, process.env), leaderStatus);
@@ -122,7 +142,16 @@ function addMember(program: Command): void {
       const peer = status.peers.find((one) => one.id === id);
       const lag = Number((peer as { lagSlots?: number } | undefined)?.lagSlots ?? 0);
       const heard = id === status.id || peer?.heard === true;
-      return { id, name: name ?? null, address: at ?? null, role: role ?? "voter", leader: id === status.leader, heard, lagSlots: lag, replaces: replaces ?? null };
+      return {
+        id,
+        name: name ?? null,
+        address: at ?? null,
+        role: role ?? "voter",
+        leader: id === status.leader,
+        heard,
+        lagSlots: lag,
+        replaces: replaces ?? null,
+      };
     });
     makeOutput(flags).result({ epoch, members: rows }, () =>
       table(
@@ -138,19 +167,35 @@ function addMember(program: Command): void {
       ),
     );
   });
-  addChange(member, "add <id> <address>", "Adds a member. It must run already, formatted with the founders of this cluster. It votes once it has caught up.", {
-    learner: true,
-    change: (id, { more: [at], name, learner }) => ({
-      kind: "add",
-      member: { id, address: addressOf(at), ...(name === undefined ? {} : { name }) },
-      ...(learner === true ? { as: "learner" } : {}),
-    }),
+  addChange(
+    member,
+    "add <id> <address>",
+    "Adds a member. It must run already, formatted with the founders of this cluster. It votes once it has caught up.",
+    {
+      learner: true,
+      change: (id, { more: [at], name, learner }) => ({
+        kind: "add",
+        member: { id, address: addressOf(at), ...(name === undefined ? {} : { name }) },
+        ...(learner === true ? { as: "learner" } : {}),
+      }),
+    },
+  );
+  addChange(member, "remove <id>", "Removes a member. Its process may end once this command has.", {
+    change: (id) => ({ kind: "remove", id }),
   });
-  addChange(member, "remove <id>", "Removes a member. Its process may end once this command has.", { change: (id) => ({ kind: "remove", id }) });
   addChange(member, "promote <id>", "Makes a learner a voter.", { change: (id) => ({ kind: "promote", id }) });
-  addChange(member, "replace <id> <new-id> <address>", "Puts a new member in the place of one whose disk is lost. The new one must run already.", {
-    change: (id, { more: [newId, at] }) => ({ kind: "replace", id, with: { id: idOf(newId), address: addressOf(at) } }),
-  });
+  addChange(
+    member,
+    "replace <id> <new-id> <address>",
+    "Puts a new member in the place of one whose disk is lost. The new one must run already.",
+    {
+      change: (id, { more: [newId, at] }) => ({
+        kind: "replace",
+        id,
+        with: { id: idOf(newId), address: addressOf(at) },
+      }),
+    },
+  );
 }
 
 interface ChangeFlags extends RemoteFlags {
@@ -173,7 +218,8 @@ function addChange(
     .command(usage)
     .description(description)
     .option("--expected-epoch <number>", "only if this is the newest configuration", whole(1));
-  if (given.learner === true) command.option("--name <text>", "for people").option("--learner", "it is never to vote by itself");
+  if (given.learner === true)
+    command.option("--name <text>", "for people").option("--learner", "it is never to vote by itself");
   withSettings(command, REMOTE_SETTINGS).action(async (...args: unknown[]) => {
     const flags = args.at(-2) as ChangeFlags;
     const [id, ...more] = args.slice(0, -2) as string[];
@@ -186,8 +232,9 @@ function addChange(
         ...(flags.expectedEpoch === undefined ? {} : { expectedEpoch: flags.expectedEpoch }),
       }),
     );
-    makeOutput(flags).result({ epoch, members }, () =>
-      `Complete. The members are ${members.map((one) => `${one.id} (${one.role ?? "voter"})`).join(", ")}.`,
+    makeOutput(flags).result(
+      { epoch, members },
+      () => `Complete. The members are ${members.map((one) => `${one.id} (${one.role ?? "voter"})`).join(", ")}.`,
     );
   });
 }
@@ -214,10 +261,15 @@ async function leaderStatus(remote: Remote): Promise<RemoteNodeStatus> {
 }
 
 function addLeader(program: Command): void {
-  const leader = program.command("leader").summary("hand the leadership over").description("The leader of the cluster.");
+  const leader = program
+    .command("leader")
+    .summary("hand the leadership over")
+    .description("The leader of the cluster.");
   const transfer = leader
     .command("transfer [id]")
-    .description("Hands the leadership over, to the member that is best prepared or to this one. Ends with 3 if the leader stays.");
+    .description(
+      "Hands the leadership over, to the member that is best prepared or to this one. Ends with 3 if the leader stays.",
+    );
   withSettings(transfer, REMOTE_SETTINGS).action(async (id: string | undefined, flags: RemoteFlags) => {
     const to = id === undefined ? undefined : idOf(id);
     const now = await withCluster(new Given(flags, process.env), ({ client, timeoutMs }) =>

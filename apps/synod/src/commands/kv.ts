@@ -1,17 +1,17 @@
-import { bytesValues, type KeySelector, type KeyValue } from "@synod/coordination";
+import type { KeySelector, KeyValue } from "@synod/coordination";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { lineOf, shownEntry, shownEvent, shownValue } from "../values-shown.js";
+import { lineOf, shownEntry, shownEvent } from "../values-shown.js";
 
 export interface RemoteFlags {
   readonly json?: boolean;
 }
 
-export const keysOf = ({ coordination }: Remote): KeyValue<Uint8Array> => coordination.kv.as(bytesValues);
+export const keysOf = ({ coordination }: Remote): KeyValue<Uint8Array> => coordination.kv;
 
 /** A number of a flag. */
 export const whole =
@@ -33,7 +33,9 @@ export function addKeyValue(program: Command): void {
 function addGet(program: Command): void {
   const command = program
     .command("get <key>")
-    .description("Prints the value of a key; ends with 3 if there is none. Linearizable: sees every write that was acknowledged before.")
+    .description(
+      "Prints the value of a key; ends with 3 if there is none. Linearizable: sees every write that was acknowledged before.",
+    )
     .option("--revision <number>", "as it was at this revision", whole(1))
     .option("--raw", "the bytes of the value and nothing else, no line break at the end");
   withSettings(command, REMOTE_SETTINGS).action(
@@ -60,14 +62,17 @@ interface PutFlags extends RemoteFlags {
 function addPut(program: Command): void {
   const command = program
     .command("put <key> [value]")
-    .description("Sets a key. Without a value it is read from standard input. Prints the revision; with a condition that does not hold ends with 3.")
+    .description(
+      "Sets a key. Without a value it is read from standard input. Prints the revision; with a condition that does not hold ends with 3.",
+    )
     .option("--if-revision <number>", "only if this is the revision of the key", whole(1))
     .option("--if-absent", "only if there is no such key")
     .option("--lease <id>", "the key ends with this lease");
   withSettings(command, REMOTE_SETTINGS).action(async (key: string, text: string | undefined, flags: PutFlags) => {
     const output = makeOutput(flags);
     const expected = flags.ifAbsent === true ? 0 : flags.ifRevision;
-    if (flags.ifAbsent === true && flags.ifRevision !== undefined) throw new CliError("usage", "give --if-absent or --if-revision, not both");
+    if (flags.ifAbsent === true && flags.ifRevision !== undefined)
+      throw new CliError("usage", "give --if-absent or --if-revision, not both");
     const value = text === undefined ? await standardInput() : Buffer.from(text);
     const options = flags.lease === undefined ? {} : { lease: { id: flags.lease } };
     await withCluster(new Given(flags, process.env), async (remote) => {
@@ -98,7 +103,10 @@ function addDelete(program: Command): void {
     .option("--prefix <text>", "all keys that begin with this")
     .option("--if-revision <number>", "only if this is the revision of the key", whole(1));
   withSettings(command, REMOTE_SETTINGS).action(
-    async (key: string | undefined, flags: RemoteFlags & { readonly prefix?: string; readonly ifRevision?: number }) => {
+    async (
+      key: string | undefined,
+      flags: RemoteFlags & { readonly prefix?: string; readonly ifRevision?: number },
+    ) => {
       const output = makeOutput(flags);
       const { prefix, ifRevision } = flags;
       if ((key === undefined) === (prefix === undefined)) throw new CliError("usage", "give a key or --prefix");
@@ -109,7 +117,8 @@ function addDelete(program: Command): void {
           return output.result({ deleted: count }, () => String(count));
         }
         const { done, keyRevision } = await kv.delete(key, ifRevision === undefined ? {} : { ifRevision });
-        if (!done && ifRevision !== undefined) throw new CliError("no", `nothing was deleted: ${JSON.stringify(key)} ${stands(keyRevision)}`);
+        if (!done && ifRevision !== undefined)
+          throw new CliError("no", `nothing was deleted: ${JSON.stringify(key)} ${stands(keyRevision)}`);
         output.result({ deleted: done ? 1 : 0 }, () => (done ? "1" : "0"));
       });
     },
@@ -136,8 +145,10 @@ function addRange(program: Command): void {
   withSettings(command, REMOTE_SETTINGS).action(async (prefix: string | undefined, flags: RangeFlags) => {
     const output = makeOutput(flags);
     const { from, to, limit, revision, reverse } = flags;
-    if (prefix !== undefined && (from !== undefined || to !== undefined)) throw new CliError("usage", "give a prefix or --from and --to");
-    const keys: KeySelector = prefix === undefined ? { from: from ?? "", ...(to === undefined ? {} : { to }) } : { prefix };
+    if (prefix !== undefined && (from !== undefined || to !== undefined))
+      throw new CliError("usage", "give a prefix or --from and --to");
+    const keys: KeySelector =
+      prefix === undefined ? { from: from ?? "", ...(to === undefined ? {} : { to }) } : { prefix };
     const page = await withCluster(new Given(flags, process.env), (remote) =>
       keysOf(remote).range(keys, {
         ...(limit === undefined ? {} : { limit }),
@@ -165,7 +176,9 @@ interface WatchFlags extends RemoteFlags {
 function addWatch(program: Command): void {
   const command = program
     .command("watch [key]")
-    .description("Prints changes of a key, or of all keys with a prefix, as they happen; one line each. Goes on where it was after a lost connection.")
+    .description(
+      "Prints changes of a key, or of all keys with a prefix, as they happen; one line each. Goes on where it was after a lost connection.",
+    )
     .option("--prefix <text>", "all keys that begin with this")
     .option("--from <revision>", "the first revision to tell of; otherwise what happens from now on", whole(1))
     .option("--count <number>", "end after so many changes", whole(1));
@@ -178,7 +191,7 @@ function addWatch(program: Command): void {
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ended.abort());
     await withCluster(new Given(flags, process.env), async (remote) => {
       const kv = keysOf(remote);
-      const start = from ?? (await kv.range({ key: "\0" }, { limit: 1 })).revision + 1;
+      const start = from ?? (await remote.coordination.status()).revision + 1;
       output.note(`watching from revision ${start}`);
       let left = count ?? Number.POSITIVE_INFINITY;
       for await (const { events } of kv.watch(keys, { from: start, signal: ended.signal })) {
@@ -192,5 +205,3 @@ function addWatch(program: Command): void {
     });
   });
 }
-
-void shownValue;

@@ -13,12 +13,24 @@ import { shownEntry } from "../values-shown.js";
 import { keysOf, type RemoteFlags } from "./kv.js";
 
 const comparison = v.picklist(["=", "!=", "<", ">"], "expected =, !=, < or >");
-const count = v.pipe(v.number("expected a whole number"), v.safeInteger("expected a whole number"), v.minValue(0, "expected a whole number"));
-const bytes = v.pipe(v.string("expected a text"), v.transform((value): Uint8Array => Buffer.from(value)));
+const count = v.pipe(
+  v.number("expected a whole number"),
+  v.safeInteger("expected a whole number"),
+  v.minValue(0, "expected a whole number"),
+);
+const bytes = v.pipe(
+  v.string("expected a text"),
+  v.transform((value): Uint8Array => Buffer.from(value)),
+);
 
 const condition = v.union(
   [
-    v.strictObject({ key: text, field: v.picklist(["revision", "createRevision", "version"]), is: comparison, to: count }),
+    v.strictObject({
+      key: text,
+      field: v.picklist(["revision", "createRevision", "version"]),
+      is: comparison,
+      to: count,
+    }),
     v.strictObject({ key: text, field: v.literal("value"), is: v.picklist(["=", "!="]), to: bytes }),
     v.strictObject({ held: text, fencingToken: count }),
   ],
@@ -37,6 +49,7 @@ const step = v.union(
 
 const transaction = v.strictObject({
   if: v.optional(v.array(condition, "expected a list"), []),
+  // oxlint-disable-next-line unicorn/no-thenable -- the name that people know it by; it is a list
   then: v.optional(v.array(step, "expected a list"), []),
   else: v.optional(v.array(step, "expected a list"), []),
 });
@@ -56,7 +69,9 @@ export function addTransaction(program: Command): void {
   withSettings(command, REMOTE_SETTINGS).action(async (file: string | undefined, flags: RemoteFlags) => {
     const output = makeOutput(flags);
     const parsed = parseTransaction(await contentOf(file), file ?? "standard input");
-    const { succeeded, revision, results } = await withCluster(new Given(flags, process.env), (remote) => keysOf(remote).transaction(parsed));
+    const { succeeded, revision, results } = await withCluster(new Given(flags, process.env), (remote) =>
+      keysOf(remote).transaction(parsed),
+    );
     output.result({ succeeded, revision, results: results.map(shownResult) }, () =>
       [succeeded ? "then" : "else", ...results.map((result) => JSON.stringify(shownResult(result)))].join("\n"),
     );
@@ -79,8 +94,15 @@ async function contentOf(file: string | undefined): Promise<string> {
 /** @throws CliError that names the place in the text */
 export function parseTransaction(content: string, at: string): Transaction<Uint8Array> {
   const parsed = v.safeParse(transaction, parseYaml(content, at));
-  if (!parsed.success) throw new CliError("usage", complaints(parsed.issues, "").map((one) => `${at}: ${one}`).join("\n"));
+  if (!parsed.success)
+    throw new CliError(
+      "usage",
+      complaints(parsed.issues, "")
+        .map((one) => `${at}: ${one}`)
+        .join("\n"),
+    );
   const { if: conditions, then, else: otherwise } = parsed.output;
+  // oxlint-disable-next-line unicorn/no-thenable -- as above
   return { if: conditions, then: then.map(operationOf), else: otherwise.map(operationOf) };
 }
 

@@ -1,0 +1,82 @@
+import {
+  type ChangeOptions,
+  type Configuration,
+  type MembershipChange,
+  type NodeId,
+  type SnapshotInfo,
+  SynodError,
+} from "@synod/interface";
+import { Call, type CallShared } from "./call.js";
+import type { Target } from "./pool.js";
+import { type AdminCall, decodeAdminResult, encodeAdminCall, type RemoteNodeStatus } from "./protocol/admin.js";
+
+export interface AdminOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * What operators do; all of it needs a token with the role admin. Nothing here is tried again once a server may have begun with it: a
+ * connection that ends meanwhile is `OutcomeUnknown`.
+ */
+export interface ClientAdmin {
+  /** Of one server, by its address as it was given to `connect`; of any if left out. */
+  status(server?: string, options?: AdminOptions): Promise<RemoteNodeStatus>;
+  /** @see SynodNode.changeMembership */
+  changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
+  /** Asks the leader to hand over. @returns the new leader */
+  transferLeadership(options?: AdminOptions & { readonly to?: NodeId }): Promise<NodeId>;
+  /** Takes a snapshot at one server, or at any. */
+  snapshot(server?: string, options?: AdminOptions): Promise<SnapshotInfo>;
+}
+
+/** A new member has to fetch everything first. */
+const changeTimeoutMs = 60_000;
+
+export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
+  const ask = async <T>(
+    call: AdminCall,
+    to: Target,
+    { signal, timeoutMs = shared.context.limits.timeoutMs }: AdminOptions,
+  ): Promise<T> => {
+    admit();
+    const bytes = encodeAdminCall(call);
+    const asked = new Call<T>(
+      shared,
+      {
+        kind: "admin",
+        to,
+        bytes: 8 + bytes.length,
+        repeatable: call.op === "status",
+        request: (id, deadlineMs) => ({ kind: "admin", id, deadlineMs, call: bytes }),
+        read: (answer) => {
+          if (answer.kind === "result") return decodeAdminResult<T>(answer.body);
+          throw new SynodError("Malformed", "the server answered something else than was asked");
+        },
+        conclude: ({ text, cause, maybe, nobody, closed }) => {
+          const code = maybe ? "OutcomeUnknown" : closed ? "Closed" : nobody ? "NoServer" : "NotProposed";
+          return new SynodError(code, text, { cause });
+        },
+      },
+      { signal, timeoutMs },
+    );
+    return asked.begin().go().promise;
+  };
+  return {
+    status: async (server, options = {}) => ask({ op: "status" }, targetOf(shared, server), options),
+    changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
+      ask({ op: "changeMembership", change, expectedEpoch }, "leader", { ...rest, timeoutMs }),
+    transferLeadership: async ({ to = null, ...rest } = {}) => {
+      const { leader } = await ask<{ leader: NodeId }>({ op: "transferLeadership", to }, "leader", rest);
+      return leader;
+    },
+    snapshot: async (server, options = {}) => ask({ op: "snapshot" }, targetOf(shared, server), options),
+  };
+}
+
+function targetOf({ pool }: CallShared, server: string | undefined): Target {
+  if (server === undefined) return "any";
+  if (pool.links.some(({ address }) => address === server)) return { server };
+  const known = pool.links.map(({ address }) => address).join(", ");
+  throw new SynodError("InvalidArgument", `${server} is none of the servers of this client (${known})`);
+}

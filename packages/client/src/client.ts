@@ -1,0 +1,247 @@
+import {
+  type NodeId,
+  type ProposeOptions,
+  type ReadOptions,
+  type Service,
+  type SessionId,
+  SynodError,
+  type Watched,
+  type WatchOptions,
+} from "@synod/interface";
+import { adminOf, type ClientAdmin } from "./admin.js";
+import { Call, type CallShared } from "./call.js";
+import type { Context } from "./context.js";
+import { type ClientEvent, Events } from "./events.js";
+import { firstConnection } from "./first-connection.js";
+import type { Link } from "./link.js";
+import { addressesOf, type ConnectOptions, contextOf } from "./options.js";
+import { Pool } from "./pool.js";
+import { ProposalPlan, ReadPlan } from "./proposal.js";
+import { Deadlines } from "./protocol/deadlines.js";
+import { Sessions, type Ticket } from "./session.js";
+import type { ClientStatus } from "./status.js";
+import { WatchIterator } from "./watch.js";
+
+export interface Timeout {
+  /** The call has ended by then, whatever happens; 10,000 by default. */
+  readonly timeoutMs?: number;
+}
+
+/** A cluster, from another process. */
+export interface Client<Command, Query, Result, Answer = Result>
+  extends Service<Command, Query, Result, Answer>,
+    AsyncDisposable {
+  propose(command: Command, options?: ProposeOptions & Timeout): Promise<Result>;
+  read(query: Query, options?: ReadOptions & Timeout): Promise<Answer>;
+  readonly admin: ClientAdmin;
+  status(): ClientStatus;
+  /** Changes of connections, leader and session, from now on. A consumer that falls 1,024 events behind loses the oldest. */
+  events(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<ClientEvent>;
+  /** Settles all calls, gives the session up, and closes all connections. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What a call costs besides its bytes: small ones must not take more memory than they count. */
+const callCostBytes = 1024;
+/** Watches that may wait. */
+const watchesMax = 16_384;
+/** How long `close` waits for the cluster to take the session back. */
+const goodbyeMs = 1_000;
+
+export class RemoteClient<Command, Query, Result, Answer> implements Client<Command, Query, Result, Answer> {
+  readonly admin: ClientAdmin;
+  readonly #options: ConnectOptions<Command, Query, Result, Answer>;
+  readonly #context: Context;
+  readonly #pool: Pool;
+  readonly #shared: CallShared;
+  readonly #sessions: Sessions;
+  readonly #events = new Events<ClientEvent>();
+  readonly #firstLook: ((link: Link) => void)[] = [];
+  #callBytes = 0;
+  #calls = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: ConnectOptions<Command, Query, Result, Answer>) {
+    this.#options = options;
+    this.#context = contextOf(options);
+    this.#pool = new Pool(this.#context, addressesOf(options.servers), {
+      ready: (link) => this.#ready(link),
+      down: (link, error, wasReady) => this.#down(link, error, wasReady),
+      leader: (leader) => this.#events.emit({ kind: "leader", leader }),
+    });
+    const deadlines = new Deadlines(this.#context.clock);
+    this.#shared = { context: this.#context, pool: this.#pool, deadlines, calls: new Set() };
+    this.#sessions = new Sessions(this.#shared, (session) => this.#events.emit({ kind: "sessionLost", session }));
+    this.admin = adminOf(this.#shared, () => this.#checkOpen());
+  }
+
+  async connect(): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await firstConnection({
+        context: this.#context,
+        pool: this.#pool,
+        signal,
+        onLook: (look) => this.#firstLook.push(look),
+      });
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      this.#firstLook.length = 0;
+    }
+  }
+
+  async propose(command: Command, options: ProposeOptions & Timeout = {}): Promise<Result> {
+    const body = this.#options.commandCodec.encode(command);
+    const given = options.session;
+    const callOptions = this.#callOptions(options);
+    const release = this.#admit(body.length);
+    const plan = new ProposalPlan(body, this.#options.resultCodec, given, release);
+    const call = new Call(this.#shared, plan, callOptions).begin();
+    if (given !== undefined) return call.go().promise;
+    const holder = {
+      granted: (ticket: Ticket): void => {
+        plan.ticket = ticket;
+        call.go();
+      },
+      refused: (error: SynodError): void => call.stop(error),
+    };
+    call.waitFor(() => this.#sessions.withdraw(holder));
+    if (!call.ended) this.#sessions.acquire(holder);
+    return call.promise;
+  }
+
+  async read(query: Query, options: ReadOptions & Timeout = {}): Promise<Answer> {
+    const { via = "leader" } = options;
+    if (via !== "leader" && via !== "quorum") {
+      throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
+    }
+    const bytes = this.#options.queryCodec.encode(query);
+    const callOptions = this.#callOptions(options);
+    const plan = new ReadPlan(bytes, via, this.#options.answerCodec, this.#admit(bytes.length));
+    return new Call(this.#shared, plan, callOptions).begin().go().promise;
+  }
+
+  watch(query: Query, { signal }: WatchOptions = {}): AsyncIterableIterator<Watched<Query, Answer>> {
+    const { queryCodec, answerCodec } = this.#options;
+    const admit = (): void => {
+      this.#checkOpen();
+      if (this.#shared.calls.size - this.#calls >= watchesMax) throw this.#busy("watches are open");
+    };
+    return new WatchIterator({ shared: this.#shared, queryCodec, answerCodec, admit }, query, signal);
+  }
+
+  status(): ClientStatus {
+    return {
+      cluster: this.#context.cluster,
+      state: this.#closing !== null ? "closed" : this.#pool.readyCount > 0 ? "connected" : "connecting",
+      leader: this.#pool.leader,
+      session: this.#sessions.id,
+      calls: this.#calls,
+      callBytes: this.#callBytes,
+      servers: this.#pool.links.map(({ address, connection, failure }) => ({
+        address,
+        connected: connection?.ready === true,
+        nodeId: connection?.welcome?.nodeId ?? null,
+        role: connection?.welcome?.role ?? null,
+        failure,
+      })),
+    };
+  }
+
+  events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<ClientEvent> {
+    return this.#events.subscribe(signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    const closed = new SynodError("Closed", "the client was closed");
+    // First, so that the place of a call that ends is not given to one that waits.
+    const session = this.#sessions.close();
+    for (const call of this.#shared.calls) call.giveUp("the client was closed", closed);
+    if (session !== null && this.#pool.readyCount > 0) await this.#giveBack(session);
+    this.#pool.close(closed);
+    this.#events.close();
+  }
+
+  /** The cluster would forget it by itself some time later. */
+  async #giveBack(session: SessionId): Promise<void> {
+    const call = new Call<null>(
+      this.#shared,
+      {
+        kind: "closeSession",
+        to: "leader",
+        bytes: 24,
+        repeatable: false,
+        request: (id, deadlineMs) => ({ kind: "closeSession", id, deadlineMs, session }),
+        read: () => null,
+        conclude: ({ text }) => new SynodError("NotProposed", text),
+      },
+      { timeoutMs: goodbyeMs },
+    );
+    await call
+      .begin()
+      .go()
+      .promise.catch((error: unknown) => this.#context.logger.debug("the session was not given back", { error }));
+  }
+
+  #callOptions({ signal, timeoutMs = this.#context.limits.timeoutMs }: { signal?: AbortSignal } & Timeout): {
+    signal: AbortSignal | undefined;
+    timeoutMs: number;
+  } {
+    if (!(timeoutMs > 0))
+      throw new SynodError("InvalidArgument", `timeoutMs must be positive, not ${String(timeoutMs)}`);
+    return { signal, timeoutMs };
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new SynodError("Closed", "the client was closed");
+  }
+
+  #busy(text: string): SynodError {
+    return new SynodError("Busy", `too many ${text} at this client`, { details: { retryAfterMs: 100 } });
+  }
+
+  /** Takes a call in. @returns what gives its place back */
+  #admit(bytes: number): () => void {
+    this.#checkOpen();
+    const { callsMax, callBytesMax } = this.#context.limits;
+    const cost = bytes + callCostBytes;
+    if (this.#calls >= callsMax || this.#callBytes + cost > callBytesMax) throw this.#busy("calls are under way");
+    this.#calls++;
+    this.#callBytes += cost;
+    return () => {
+      this.#calls--;
+      this.#callBytes -= cost;
+    };
+  }
+
+  #ready(link: Link): void {
+    const nodeId: NodeId = link.connection?.welcome?.nodeId ?? 0;
+    this.#context.notices.forget(link.address);
+    this.#events.emit({ kind: "connected", server: link.address, nodeId });
+    for (const look of this.#firstLook) look(link);
+  }
+
+  #down(link: Link, error: SynodError, wasReady: boolean): void {
+    const { notices, metrics } = this.#context;
+    if (this.#closing !== null) return;
+    metrics.count("synod_client_lost_connections_total", 1, { code: error.code });
+    notices.warn(link.address, wasReady ? "the connection to a server ended" : "a server is not connected", {
+      server: link.address,
+      code: error.code,
+      reason: error.message,
+    });
+    this.#events.emit({ kind: wasReady ? "disconnected" : "notConnected", server: link.address, error });
+    for (const look of this.#firstLook) look(link);
+  }
+}

@@ -1,0 +1,250 @@
+import { connect as dial, type Socket } from "node:net";
+import { SynodError } from "@synod/interface";
+import {
+  type Address,
+  encodeFrame,
+  type Frame,
+  type FrameDecoder,
+  frameDecoder,
+  FrameWriter,
+} from "@synod/transport-tcp/framing";
+import type { Context } from "./context.js";
+import { decodeGoodbye, decodeWelcome, encodeHello, type Goodbye, type Welcome } from "./protocol/handshake.js";
+import { handshakeFrameBytesMax, replyKinds, requestKinds } from "./protocol/kinds.js";
+import { decodeReply, type LeaderHint, type Reply } from "./protocol/replies.js";
+import { encodeRequest, type Request } from "./protocol/requests.js";
+
+/** A connection is given up after this many beats in a row without a byte from the server. */
+const silentBeatsMax = 3;
+
+/** The answer to one request. */
+export type Answer = Extract<Reply, { readonly id: number }>;
+
+/** Who waits for an answer. Exactly one of the two is called, once. */
+export interface Waiter {
+  /** Payload bytes, as the server counts them. */
+  readonly bytes: number;
+  answered(answer: Answer): void;
+  /** The connection ended before an answer came. */
+  lost(error: SynodError): void;
+}
+
+export interface ConnectionOptions {
+  readonly context: Context;
+  readonly address: Address;
+  readonly onReady: () => void;
+  /** There may be room for another request. */
+  readonly onRoom: () => void;
+  readonly onLeader: (hint: LeaderHint) => void;
+  /** The server takes no new requests: it is going to close. */
+  readonly onDraining: () => void;
+  /** Once, at the end, however it came. */
+  readonly onEnd: (error: SynodError) => void;
+}
+
+/** One connection to one server, from dialing to its end. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #context: Context;
+  readonly #socket: Socket;
+  readonly #decoder: FrameDecoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
+  readonly #open = new Map<number, Waiter>();
+  #writer: FrameWriter | null = null;
+  #welcome: Welcome | null = null;
+  #draining = false;
+  #goodbye: Goodbye | null = null;
+  #ended = false;
+  #lastId = 0;
+  #watches = 0;
+  #openBytes = 0;
+  #heard = false;
+  #silentBeats = 0;
+  #cancelTimer: () => void;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { context, address } = options;
+    this.#context = context;
+    const socket = dial({ host: address.host, port: address.port, noDelay: true });
+    this.#socket = socket;
+    let failure: Error | null = null;
+    socket.on("error", (error) => (failure = error));
+    socket.on("close", () => this.#lost(failure));
+    socket.on("data", (chunk) => this.#read(chunk));
+    this.#cancelTimer = context.clock.timer(context.limits.handshakeTimeoutMs, () => {
+      this.#end(new SynodError("NoServer", "the server did not answer in time"));
+    });
+    socket.once("connect", () => this.#greet());
+  }
+
+  /** Null before the handshake is done. */
+  get welcome(): Welcome | null {
+    return this.#welcome;
+  }
+
+  /** Takes requests. */
+  get ready(): boolean {
+    return this.#welcome !== null && !this.#draining && !this.#ended;
+  }
+
+  /** Whether a request of this kind and size would be taken now. */
+  hasRoom(kind: Request["kind"], bytes: number): boolean {
+    if (!this.ready || this.#welcome === null) return false;
+    const { requestsMax, requestBytesMax, watchesMax } = this.#welcome.limits;
+    if (kind === "watch") return this.#watches < watchesMax;
+    const requests = this.#open.size - this.#watches;
+    return requests < requestsMax && (requests === 0 || this.#openBytes + bytes <= requestBytesMax);
+  }
+
+  /** Sends a request; only where `hasRoom`. @returns what cancels it: no answer is told any more, and the server stops working on it. */
+  request(make: (id: number) => Exclude<Request, { kind: "cancel" | "ping" }>, waiter: Waiter): () => void {
+    const id = this.#nextId();
+    const request = make(id);
+    const isWatch = request.kind === "watch";
+    const bytes = isWatch ? 0 : waiter.bytes;
+    this.#openBytes += bytes;
+    if (isWatch) this.#watches++;
+    let cancelled = false;
+    this.#open.set(id, {
+      bytes,
+      answered: (answer) => {
+        this.#openBytes -= bytes;
+        if (isWatch) this.#watches--;
+        if (!cancelled) waiter.answered(answer);
+      },
+      lost: (error) => {
+        if (!cancelled) waiter.lost(error);
+      },
+    });
+    this.#send(request);
+    return () => {
+      if (cancelled || !this.#open.has(id)) return;
+      // It keeps its place until the server has answered, so that what is sent stays bounded.
+      cancelled = true;
+      this.#send({ kind: "cancel", id });
+    };
+  }
+
+  close(error: SynodError): void {
+    this.#end(error);
+  }
+
+  #nextId(): number {
+    do this.#lastId = this.#lastId >= 2 ** 32 - 1 ? 1 : this.#lastId + 1;
+    while (this.#open.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  #send(request: Request): void {
+    const [kind, payload] = encodeRequest(request);
+    if (this.#ended || this.#writer?.send(encodeFrame(kind, payload))) return;
+    this.#end(new SynodError("NoServer", "the server does not read what it is sent"));
+  }
+
+  #greet(): void {
+    const { cluster, token, name, limits } = this.#context;
+    const hello = encodeHello({ cluster, token, name, frameBytesMax: limits.frameBytesMax });
+    // What is sent is bounded by what may be open.
+    this.#writer = new FrameWriter(this.#socket, { queueBytesMax: Number.MAX_SAFE_INTEGER });
+    this.#writer.send(encodeFrame(requestKinds.hello, hello));
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.#heard = true;
+    try {
+      this.#checkPlain(chunk);
+      for (const frame of this.#decoder.push(chunk)) {
+        this.#receive(frame);
+        if (this.#ended) return;
+      }
+    } catch (error) {
+      if (!(error instanceof SynodError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  /** No frame of ours begins like a record of TLS: it would be longer than any may be. */
+  #checkPlain(chunk: Uint8Array): void {
+    if (this.#welcome !== null || (chunk[0] !== 0x15 && chunk[0] !== 0x16)) return;
+    throw new SynodError("CertificateRefused", "the server speaks TLS: give the client the option `tls`");
+  }
+
+  #receive({ kind, payload }: Frame): void {
+    if (kind === replyKinds.goodbye) return this.#dismissed(decodeGoodbye(payload));
+    if (this.#welcome === null) {
+      if (kind !== replyKinds.welcome) throw new SynodError("Malformed", "the other side is no Synod server");
+      return this.#welcomed(decodeWelcome(payload));
+    }
+    const reply = decodeReply(kind, payload);
+    if (reply.kind === "pong") return;
+    if (reply.kind === "leader") return this.#options.onLeader(reply);
+    const waiter = this.#open.get(reply.id);
+    if (waiter === undefined) throw new SynodError("Malformed", "the server answered what was not asked");
+    this.#open.delete(reply.id);
+    waiter.answered(reply);
+    this.#options.onRoom();
+  }
+
+  #welcomed(welcome: Welcome): void {
+    this.#welcome = welcome;
+    this.#decoder.frameBytesMax = this.#context.limits.frameBytesMax;
+    this.#heard = false;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#context.clock.timer(this.#beatMs(welcome), () => this.#beat(welcome));
+    this.#options.onLeader(welcome);
+    if (!this.#ended) this.#options.onReady();
+  }
+
+  #dismissed(goodbye: Goodbye): void {
+    this.#goodbye = goodbye;
+    if (this.#welcome === null) return this.#end(errorOf(goodbye));
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#options.onDraining();
+  }
+
+  #beatMs({ limits }: Welcome): number {
+    return Math.min(this.#context.limits.idleTimeoutMs, limits.idleTimeoutMs) / (silentBeatsMax + 1);
+  }
+
+  /** Counts beats, not milliseconds: after a stall of this process one beat comes, then what the server sent meanwhile. */
+  #beat(welcome: Welcome): void {
+    this.#silentBeats = this.#heard ? 0 : this.#silentBeats + 1;
+    this.#heard = false;
+    if (this.#silentBeats >= silentBeatsMax) {
+      return this.#end(new SynodError("NoServer", "the server was silent for too long"));
+    }
+    if (this.#writer?.heldBytes === 0) this.#send({ kind: "ping" });
+    this.#cancelTimer = this.#context.clock.timer(this.#beatMs(welcome), () => this.#beat(welcome));
+  }
+
+  #lost(failure: Error | null): void {
+    if (this.#goodbye !== null) return this.#end(errorOf(this.#goodbye));
+    if (failure === null) {
+      const text =
+        this.#welcome === null
+          ? "the server closed the connection without an answer: is this the address for clients?"
+          : "the server closed the connection";
+      return this.#end(new SynodError("NoServer", text));
+    }
+    // With several addresses behind one name Node.js gives an error without a text.
+    const text = failure.message || ((failure as NodeJS.ErrnoException).code ?? failure.name);
+    this.#end(new SynodError("NoServer", text, { cause: failure }));
+  }
+
+  #end(error: SynodError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelTimer();
+    this.#socket.destroy();
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    this.#options.onEnd(error);
+    for (const waiter of open) waiter.lost(error);
+  }
+}
+
+function errorOf({ code, message, retryAfterMs }: Goodbye): SynodError {
+  return new SynodError(code, message, retryAfterMs > 0 ? { details: { retryAfterMs } } : {});
+}

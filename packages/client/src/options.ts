@@ -1,0 +1,102 @@
+import { type Clock, type Codec, type Logger, type Metrics, type Random, SynodError } from "@synod/interface";
+import { type Address, Notices, parseAddress } from "@synod/transport-tcp/framing";
+import type { ClientLimits, Context } from "./context.js";
+
+export interface ConnectOptions<Command, Query, Result, Answer = Result> {
+  /** Id of the cluster: servers of another one are refused. */
+  readonly cluster: string;
+  /** Where servers of the cluster take clients, `host:port`. List all of them: there is no discovery. */
+  readonly servers: readonly string[];
+  /** As the nodes have them. */
+  readonly commandCodec: Codec<Command>;
+  readonly resultCodec: Codec<Result>;
+  /** As the servers have them. */
+  readonly queryCodec: Codec<Query>;
+  readonly answerCodec: Codec<Answer>;
+  readonly token?: string;
+  /** For the logs of the servers. */
+  readonly name?: string;
+  readonly limits?: Partial<ClientLimits>;
+  readonly clock?: Pick<Clock, "now" | "timer">;
+  /** Jitter of waiting times. */
+  readonly random?: Random;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+  /** Gives up connecting. Once connected it means nothing. */
+  readonly signal?: AbortSignal;
+}
+
+const defaults: ClientLimits = {
+  timeoutMs: 10_000,
+  callsMax: 16_384,
+  callBytesMax: 64 * 1024 * 1024,
+  frameBytesMax: 16 * 1024 * 1024,
+  handshakeTimeoutMs: 5_000,
+  idleTimeoutMs: 5_000,
+  reconnectMinMs: 50,
+  reconnectMaxMs: 2_000,
+  keepAliveMs: 120_000,
+};
+
+/** Longest delay that timers of the host can hold. */
+const timerMaxMs = 2 ** 31 - 1;
+
+/** @throws SynodError `InvalidArgument`. */
+export function limitsOf(given: Partial<ClientLimits> = {}): ClientLimits {
+  const limits = { ...defaults, ...given };
+  for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
+    const most = name.endsWith("Ms") ? timerMaxMs : Number.MAX_SAFE_INTEGER;
+    if (!(name in defaults)) throw invalid(`limits.${name} is not a known limit`);
+    if (typeof value !== "number" || !(value > 0 && value <= most)) {
+      throw invalid(`limits.${name} must be a positive number up to ${most}, not ${String(value)}`);
+    }
+  }
+  if (limits.reconnectMaxMs < limits.reconnectMinMs) throw invalid("limits.reconnectMaxMs is below reconnectMinMs");
+  return limits;
+}
+
+/** @throws SynodError `InvalidArgument`. */
+export function addressesOf(servers: readonly string[]): Address[] {
+  if (servers.length === 0) throw invalid("servers is empty: name at least one, host:port");
+  return [...new Set(servers)].map(parseAddress);
+}
+
+export function contextOf(
+  options: Omit<
+    ConnectOptions<never, never, never, never>,
+    "commandCodec" | "queryCodec" | "resultCodec" | "answerCodec"
+  >,
+): Context {
+  const logger = options.logger ?? silent;
+  const { cluster, token = null, name = null } = options;
+  if (cluster === "" || cluster.length > 255)
+    throw invalid("cluster must be the id of the cluster, 1 to 255 characters");
+  return {
+    cluster,
+    token,
+    name,
+    limits: limitsOf(options.limits),
+    clock: options.clock ?? hostClock,
+    random: options.random ?? hostRandom,
+    logger,
+    metrics: options.metrics ?? noMetrics,
+    notices: new Notices(logger),
+  };
+}
+
+const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
+
+const nothing = (): void => {};
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const noMetrics: Metrics = { count: nothing, gauge: nothing, observe: nothing };
+
+/** Its timers keep the process alive, as its sockets do: otherwise a program could end in the middle of a call while no server is there. */
+const hostClock: Pick<Clock, "now" | "timer"> = {
+  now: () => performance.now(),
+  timer(delayMs, callback) {
+    const handle = setTimeout(callback, Math.min(Math.ceil(delayMs), timerMaxMs));
+    return () => clearTimeout(handle);
+  },
+};
+
+const hostRandom: Random = { uint32: () => Math.floor(Math.random() * 2 ** 32) };

@@ -1,0 +1,137 @@
+import type { NodeId, SynodError } from "@synod/interface";
+import type { Address } from "@synod/transport-tcp/framing";
+import type { Connection } from "./connection.js";
+import type { Context } from "./context.js";
+import { Link } from "./link.js";
+import type { LeaderHint } from "./protocol/replies.js";
+import type { Request } from "./protocol/requests.js";
+
+/** Where something is best sent: to the leader's server if it is connected; anywhere; only to the server of this address. */
+export type Target = "leader" | "any" | { readonly server: string };
+
+/** Something that wants to be sent. */
+export interface Sendable {
+  readonly kind: Request["kind"];
+  readonly bytes: number;
+  readonly to: Target;
+  readonly prefer: Connection | null;
+  /** Where the last attempt failed: only if there is no other. */
+  readonly avoid: Connection | null;
+  sendOn(connection: Connection): void;
+}
+
+export interface PoolEvents {
+  ready(link: Link): void;
+  down(link: Link, error: SynodError, wasReady: boolean): void;
+  leader(leader: NodeId | null): void;
+}
+
+/** The links to all servers, and what waits for one of them. */
+export class Pool {
+  readonly links: readonly Link[];
+  readonly #events: PoolEvents;
+  /** Each in the order of coming; what waits in one does not hold up another. */
+  readonly #waiting = { requests: new Set<Sendable>(), watches: new Set<Sendable>(), named: new Set<Sendable>() };
+  #hint: LeaderHint = { leader: null, round: 0 };
+  #turn = 0;
+
+  constructor(context: Context, addresses: readonly Address[], events: PoolEvents) {
+    this.#events = events;
+    this.links = addresses.map(
+      (address) =>
+        new Link({
+          context,
+          address,
+          onReady: (link) => {
+            events.ready(link);
+            this.#pump();
+          },
+          onRoom: () => this.#pump(),
+          onLeader: (hint) => this.#learn(hint),
+          onDown: (link, error, wasReady) => events.down(link, error, wasReady),
+        }),
+    );
+  }
+
+  get leader(): NodeId | null {
+    return this.#hint.leader;
+  }
+
+  /** Servers that take requests. */
+  get readyCount(): number {
+    return this.links.filter(({ connection }) => connection?.ready === true).length;
+  }
+
+  /** Why nobody is connected, for people. */
+  describe(): string {
+    return this.links
+      .map(({ address, failure }) => `${address}: ${failure === null ? "not connected yet" : failure.message}`)
+      .join("; ");
+  }
+
+  dial(): void {
+    for (const link of this.links) link.dial();
+  }
+
+  close(error: SynodError): void {
+    for (const lane of Object.values(this.#waiting)) lane.clear();
+    for (const link of this.links) link.close(error);
+  }
+
+  /** Sends it now, or as soon as a server takes it; in the order in which they came. */
+  submit(sendable: Sendable): void {
+    const lane = this.#laneOf(sendable);
+    lane.add(sendable);
+    this.#pumpLane(lane);
+  }
+
+  withdraw(sendable: Sendable): void {
+    const lane = this.#laneOf(sendable);
+    // It may have been too large for the room that there is, and others behind it are not.
+    if (lane.delete(sendable)) this.#pumpLane(lane);
+  }
+
+  #laneOf({ kind, to }: Sendable): Set<Sendable> {
+    if (typeof to === "object") return this.#waiting.named;
+    return kind === "watch" ? this.#waiting.watches : this.#waiting.requests;
+  }
+
+  #learn(hint: LeaderHint): void {
+    // A server that is cut off goes on believing in a leader of old; a leader that ended has the round that it had.
+    if (hint.round < this.#hint.round) return;
+    const changed = hint.leader !== this.#hint.leader;
+    this.#hint = hint;
+    if (changed) this.#events.leader(hint.leader);
+  }
+
+  #pump(): void {
+    for (const lane of Object.values(this.#waiting)) this.#pumpLane(lane);
+  }
+
+  #pumpLane(lane: Set<Sendable>): void {
+    for (const sendable of lane) {
+      const connection = this.#pick(sendable);
+      if (connection !== null) {
+        lane.delete(sendable);
+        sendable.sendOn(connection);
+      } else if (lane !== this.#waiting.named) return;
+    }
+  }
+
+  #pick({ kind, bytes, to, prefer, avoid }: Sendable): Connection | null {
+    let best: Connection | null = null;
+    let bestScore = -1;
+    const { length } = this.links;
+    const from = this.#turn++ % length;
+    for (let i = 0; i < length; i++) {
+      const link = this.links[(from + i) % length];
+      const connection = link?.connection ?? null;
+      if (connection === null || !connection.hasRoom(kind, bytes)) continue;
+      if (typeof to === "object" && to.server !== link?.address) continue;
+      const leads = to === "leader" && connection.welcome?.nodeId === this.#hint.leader;
+      const score = (connection === avoid ? 0 : 2) + (leads || connection === prefer ? 1 : 0);
+      if (score > bestScore) [best, bestScore] = [connection, score];
+    }
+    return best;
+  }
+}

@@ -1,0 +1,101 @@
+import { type Codec, type SessionTicket, SynodError } from "@synod/interface";
+import type { Answer } from "./connection.js";
+import type { CallEnd, CallPlan } from "./call.js";
+import { proposeHeadBytes, type Request } from "./protocol/requests.js";
+import type { Ticket } from "./session.js";
+import type { Failure } from "./verdicts.js";
+
+/** A command, encoded once; every attempt carries the same bytes with the same ticket. */
+export class ProposalPlan<Result> implements CallPlan<Result> {
+  readonly kind = "propose";
+  readonly to = "leader";
+  readonly repeatable = true;
+  readonly bytes: number;
+  readonly #body: Uint8Array;
+  readonly #resultCodec: Codec<Result>;
+  readonly #given: SessionTicket | undefined;
+  readonly #onEnd: () => void;
+  /** In the client's own session; null until one is given. */
+  ticket: Ticket | null = null;
+
+  constructor(body: Uint8Array, resultCodec: Codec<Result>, given: SessionTicket | undefined, onEnd: () => void) {
+    this.#body = body;
+    this.#resultCodec = resultCodec;
+    this.#given = given;
+    this.#onEnd = onEnd;
+    this.bytes = proposeHeadBytes + body.length;
+  }
+
+  request(id: number, deadlineMs: number): Extract<Request, { kind: "propose" }> {
+    const ticket = this.#given ?? this.ticket?.current();
+    if (ticket === undefined) throw new SynodError("InvariantViolated", "a command was sent without a ticket");
+    return { kind: "propose", id, deadlineMs, ticket, body: this.#body };
+  }
+
+  read(answer: Exclude<Answer, { kind: "failure" }>): Result {
+    if (answer.kind !== "result")
+      throw new SynodError("Malformed", "the server answered something else than was asked");
+    this.ticket?.used();
+    return this.#resultCodec.decode(answer.body);
+  }
+
+  final({ error }: Failure): SynodError | null {
+    if (this.ticket === null || (error.code !== "SessionUnknown" && error.code !== "SessionStale")) return null;
+    // Never moved to another session: whether a copy was executed in this one is forgotten with it.
+    this.ticket.expired();
+    const text =
+      "the session of this client expired meanwhile; the command may or may not have taken effect: look at the state before you try again";
+    return new SynodError("OutcomeUnknown", text, { cause: error });
+  }
+
+  conclude({ text, cause, maybe, nobody }: CallEnd): SynodError {
+    if (maybe) return new SynodError("OutcomeUnknown", `${text}; the command may or may not take effect`, { cause });
+    const why = nobody && cause === null ? new SynodError("NoServer", text) : cause;
+    return new SynodError("NotProposed", `${text}; the command was not proposed: it is safe to try again`, {
+      cause: why,
+    });
+  }
+
+  ended(): void {
+    this.ticket?.done();
+    this.#onEnd();
+  }
+}
+
+/** A read, at any replica. */
+export class ReadPlan<A> implements CallPlan<A> {
+  readonly kind = "read";
+  readonly to = "any";
+  readonly repeatable = true;
+  readonly bytes: number;
+  readonly #query: Uint8Array;
+  readonly #via: "leader" | "quorum";
+  readonly #answerCodec: Codec<A>;
+  readonly #onEnd: () => void;
+
+  constructor(query: Uint8Array, via: "leader" | "quorum", answerCodec: Codec<A>, onEnd: () => void) {
+    this.#query = query;
+    this.#via = via;
+    this.#answerCodec = answerCodec;
+    this.#onEnd = onEnd;
+    this.bytes = 9 + query.length;
+  }
+
+  request(id: number, deadlineMs: number): Extract<Request, { kind: "read" }> {
+    return { kind: "read", id, deadlineMs, via: this.#via, query: this.#query };
+  }
+
+  read(answer: Exclude<Answer, { kind: "failure" }>): A {
+    if (answer.kind !== "result")
+      throw new SynodError("Malformed", "the server answered something else than was asked");
+    return this.#answerCodec.decode(answer.body);
+  }
+
+  conclude({ text, cause, nobody, closed }: CallEnd): SynodError {
+    return new SynodError(closed ? "Closed" : nobody ? "NoServer" : "NoLeader", text, { cause });
+  }
+
+  ended(): void {
+    this.#onEnd();
+  }
+}

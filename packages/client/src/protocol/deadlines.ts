@@ -1,0 +1,55 @@
+import type { Clock } from "@synod/interface";
+
+/** Something that must have ended by a time. */
+export interface Timed {
+  /** By the clock; Infinity: never. */
+  readonly untilMs: number;
+  expire(): void;
+}
+
+/** Ends what is overdue, with one timer for all: most deadlines are never reached. */
+export class Deadlines {
+  readonly #clock: Pick<Clock, "now" | "timer">;
+  readonly #timed = new Set<Timed>();
+  #armedMs = Infinity;
+  #cancel: () => void = () => {};
+
+  constructor(clock: Pick<Clock, "now" | "timer">) {
+    this.#clock = clock;
+  }
+
+  add(timed: Timed): void {
+    if (timed.untilMs === Infinity) return;
+    this.#timed.add(timed);
+    if (timed.untilMs < this.#armedMs) this.#arm(timed.untilMs);
+  }
+
+  delete(timed: Timed): void {
+    // The timer may fire for nothing once; but with nothing left it must not keep the process alive.
+    if (this.#timed.delete(timed) && this.#timed.size === 0) this.#disarm();
+  }
+
+  #arm(untilMs: number): void {
+    this.#disarm();
+    this.#armedMs = untilMs;
+    this.#cancel = this.#clock.timer(Math.max(0, untilMs - this.#clock.now()), () => this.#look());
+  }
+
+  #disarm(): void {
+    this.#cancel();
+    this.#cancel = () => {};
+    this.#armedMs = Infinity;
+  }
+
+  #look(): void {
+    this.#disarm();
+    const nowMs = this.#clock.now();
+    for (const timed of this.#timed) {
+      if (timed.untilMs > nowMs || !this.#timed.delete(timed)) continue;
+      timed.expire();
+    }
+    let earliestMs = Infinity;
+    for (const { untilMs } of this.#timed) earliestMs = Math.min(earliestMs, untilMs);
+    if (earliestMs < this.#armedMs) this.#arm(earliestMs);
+  }
+}

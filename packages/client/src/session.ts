@@ -1,0 +1,238 @@
+import { type SessionId, type SessionTicket, SynodError } from "@synod/interface";
+import { Call, type CallShared } from "./call.js";
+
+/** How long one attempt to open a session may take; who waits for it has a deadline of its own. */
+const openTimeoutMs = 10_000;
+/** Before a session is asked for again after that failed. */
+const openAgainMs = 250;
+
+/** A session of this client, as long as the cluster keeps it. */
+class OwnSession {
+  readonly id: SessionId;
+  readonly #limit: number;
+  readonly #done = new Set<number>();
+  #last = 0;
+  #floor = 0;
+  /** When something of it was last known to have reached the log. */
+  usedAtMs: number;
+
+  constructor(id: SessionId, limit: number, nowMs: number) {
+    this.id = id;
+    this.#limit = limit;
+    this.usedAtMs = nowMs;
+  }
+
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Requests that have not ended. */
+  get open(): number {
+    return this.#last - this.#floor - this.#done.size;
+  }
+
+  next(): number | null {
+    return this.#last - this.#floor >= this.#limit ? null : ++this.#last;
+  }
+
+  done(sequence: number): void {
+    this.#done.add(sequence);
+    while (this.#done.delete(this.#floor + 1)) this.#floor++;
+  }
+}
+
+/** Who wants to propose in the client's session. */
+export interface TicketHolder {
+  granted(ticket: Ticket): void;
+  /** No session can be had. */
+  refused(error: SynodError): void;
+}
+
+/** A place in the session of the client. */
+export interface Ticket {
+  /** With the floor as it is now: every attempt says which replies are done with by then. */
+  current(): SessionTicket;
+  /** The cluster answered a command of this session. */
+  used(): void;
+  /** The cluster does not know the session any more. */
+  expired(): void;
+  /** The request has ended, in whatever way. */
+  done(): void;
+}
+
+/** Opens a session when the first command wants one, keeps it alive, and replaces it once the cluster has forgotten it. */
+export class Sessions {
+  readonly #shared: CallShared;
+  readonly #onLost: (session: SessionId) => void;
+  readonly #waiting = new Set<TicketHolder>();
+  #session: OwnSession | null = null;
+  #opening: Call<{ session: SessionId; limit: number }> | null = null;
+  #cancelTimer: () => void = () => {};
+  #cancelAgain: () => void = () => {};
+  #closed = false;
+
+  constructor(shared: CallShared, onLost: (session: SessionId) => void) {
+    this.#shared = shared;
+    this.#onLost = onLost;
+  }
+
+  get id(): SessionId | null {
+    return this.#session?.id ?? null;
+  }
+
+  /** Gives a ticket, now or as soon as there is one. */
+  acquire(holder: TicketHolder): void {
+    this.#waiting.add(holder);
+    this.#serve();
+  }
+
+  withdraw(holder: TicketHolder): void {
+    this.#waiting.delete(holder);
+  }
+
+  /** @returns the session, which is of no more use to this client; the cluster should be told. */
+  close(): SessionId | null {
+    this.#closed = true;
+    this.#cancelTimer();
+    this.#cancelAgain();
+    this.#opening?.giveUp("the client is closed");
+    const id = this.id;
+    this.#session = null;
+    return id;
+  }
+
+  #serve(): void {
+    if (this.#waiting.size === 0 || this.#closed) return;
+    const session = this.#fresh();
+    if (session === null) return this.#open();
+    for (const holder of this.#waiting) {
+      const sequence = session.next();
+      if (sequence === null) return;
+      this.#waiting.delete(holder);
+      holder.granted(this.#ticket(session, sequence));
+    }
+  }
+
+  /** The session, unless it was idle for so long, as after a sleep of the machine, that the cluster may have forgotten it. */
+  #fresh(): OwnSession | null {
+    const { clock, limits } = this.#shared.context;
+    const session = this.#session;
+    if (session !== null && session.open === 0 && clock.now() - session.usedAtMs > 3 * limits.keepAliveMs) {
+      this.#session = null;
+    }
+    return this.#session;
+  }
+
+  #ticket(session: OwnSession, sequence: number): Ticket {
+    let done = false;
+    return {
+      current: () => ({ session: session.id, sequence, floor: session.floor }),
+      used: () => {
+        session.usedAtMs = this.#shared.context.clock.now();
+      },
+      expired: () => this.#lost(session),
+      done: () => {
+        if (done) return;
+        done = true;
+        session.done(sequence);
+        this.#serve();
+      },
+    };
+  }
+
+  #lost(session: OwnSession): void {
+    if (this.#session !== session) return;
+    this.#session = null;
+    this.#cancelTimer();
+    this.#onLost(session.id);
+    this.#serve();
+  }
+
+  #open(): void {
+    if (this.#opening !== null) return;
+    const opening = new Call<{ session: SessionId; limit: number }>(
+      this.#shared,
+      {
+        kind: "openSession",
+        to: "leader",
+        bytes: 8,
+        // A second session does no harm: the cluster forgets the one that nobody uses.
+        repeatable: true,
+        request: (id, deadlineMs) => ({ kind: "openSession", id, deadlineMs }),
+        read: (answer) => {
+          if (answer.kind === "opened") return answer;
+          throw new SynodError("Malformed", "the server answered something else than was asked");
+        },
+        conclude: ({ text, cause }) => new SynodError("NotProposed", `no session was opened: ${text}`, { cause }),
+      },
+      { timeoutMs: openTimeoutMs },
+    );
+    this.#opening = opening;
+    opening.begin().go();
+    opening.promise.then(
+      ({ session, limit }) => this.#opened(session, limit),
+      (error: unknown) => this.#notOpened(error),
+    );
+  }
+
+  #opened(id: SessionId, limit: number): void {
+    this.#opening = null;
+    if (this.#closed) return;
+    this.#session = new OwnSession(id, limit, this.#shared.context.clock.now());
+    this.#beatLater();
+    this.#serve();
+  }
+
+  #notOpened(error: unknown): void {
+    this.#opening = null;
+    if (this.#closed) return;
+    const { code } = error as SynodError;
+    if (code === "NotProposed" || code === "Busy" || code === "OutcomeUnknown") {
+      // Those who wait have deadlines of their own.
+      this.#cancelAgain = this.#shared.context.clock.timer(openAgainMs, () => this.#serve());
+      return;
+    }
+    for (const holder of this.#waiting) {
+      this.#waiting.delete(holder);
+      holder.refused(error as SynodError);
+    }
+  }
+
+  #beatLater(): void {
+    const { clock, limits } = this.#shared.context;
+    this.#cancelTimer();
+    this.#cancelTimer = clock.timer(limits.keepAliveMs, () => this.#beat());
+  }
+
+  /** Mentions an idle session in the log, by a request whose reply was given up: it counts as use and executes nothing. */
+  #beat(): void {
+    const { clock, limits } = this.#shared.context;
+    const session = this.#session;
+    if (session === null) return;
+    this.#beatLater();
+    if (clock.now() - session.usedAtMs < limits.keepAliveMs / 2 || session.open > 0 || session.floor === 0) return;
+    const { floor } = session;
+    const ticket = { session: session.id, sequence: floor, floor };
+    const beat = new Call<null>(
+      this.#shared,
+      {
+        kind: "propose",
+        to: "leader",
+        bytes: 40,
+        repeatable: true,
+        request: (id, deadlineMs) => ({ kind: "propose", id, deadlineMs, ticket, body: new Uint8Array(0) }),
+        read: () => null,
+        conclude: ({ text }) => new SynodError("NotProposed", text),
+      },
+      { timeoutMs: limits.keepAliveMs / 2 },
+    );
+    beat.begin().go();
+    beat.promise.then(
+      () => {},
+      ({ code }: SynodError) => {
+        if (code === "SessionStale") session.usedAtMs = clock.now();
+        else if (code === "SessionUnknown") this.#lost(session);
+      },
+    );
+  }
+}

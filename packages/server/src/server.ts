@@ -1,0 +1,184 @@
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { SynodError } from "@synod/interface";
+import {
+  closeServer,
+  Deadlines,
+  formatAddress,
+  hostClock,
+  type LeaderHint,
+  listen,
+  Notices,
+  parseAddress,
+} from "@synod/client/protocol";
+import { Connection, type ServerContext } from "./connection.js";
+import { limitsOf, noMetrics, silent } from "./options.js";
+import { Tokens } from "./tokens.js";
+import type { CloseServerOptions, ServedNode, ServeOptions, Server, ServerStatus } from "./types.js";
+
+/** Connections that have not shaken hands; more are dropped, so that a flood of them costs little. */
+const strangersMax = 256;
+const drainTimeoutMs = 5_000;
+const busyAgainMs = 1_000;
+
+export class NodeServer<Query, Answer> implements Server {
+  readonly #context: ServerContext<Query, Answer>;
+  readonly #listen: string;
+  readonly #server: NetServer = createServer();
+  readonly #connections = new Set<Connection<Query, Answer>>();
+  readonly #watching = new AbortController();
+  #state: ServerStatus["state"] = "serving";
+  #address = "";
+  #hint: LeaderHint;
+  #closing: Promise<void> | null = null;
+  #onIdle: () => void = () => {};
+
+  constructor(node: ServedNode<Query, Answer>, options: ServeOptions<Query, Answer>) {
+    const { cluster, queryCodec, answerCodec, logger = silent, metrics = noMetrics } = options;
+    const { clusterId } = node.status();
+    if (clusterId !== cluster) {
+      throw new SynodError("InvalidArgument", `the node is of cluster ${clusterId}, and is to be served as ${cluster}`);
+    }
+    this.#listen = options.listen;
+    this.#hint = hintOf(node);
+    this.#context = {
+      node,
+      cluster,
+      queryCodec,
+      answerCodec,
+      tokens: new Tokens(options.tokens ?? [], options.anonymousRole),
+      limits: limitsOf(options.limits),
+      clock: hostClock,
+      deadlines: new Deadlines(hostClock),
+      logger,
+      metrics,
+      notices: new Notices(logger),
+      leader: () => this.#hint,
+    };
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { logger } = this.#context;
+    this.#address = formatAddress(await listen(this.#server, parseAddress(this.#listen)));
+    this.#server.on("error", (error) => logger.error("the listening socket failed", { error }));
+    this.#server.on("connection", (socket) => this.#meet(socket));
+    this.#follow().catch((error: unknown) => logger.error("the events of the node ended with an error", { error }));
+  }
+
+  status(): ServerStatus {
+    const all = [...this.#connections];
+    return {
+      state: this.#state,
+      address: this.#address,
+      connections: all.filter(({ accepted }) => accepted).length,
+      requests: all.reduce((sum, { requests }) => sum + requests, 0),
+      watches: all.reduce((sum, { watches }) => sum + watches, 0),
+    };
+  }
+
+  close(options: CloseServerOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.drainTimeoutMs ?? drainTimeoutMs);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #meet(socket: Socket): void {
+    const { metrics } = this.#context;
+    const strangers = [...this.#connections].filter(({ accepted }) => !accepted).length;
+    if (strangers >= strangersMax) {
+      metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
+    const connection: Connection<Query, Answer> = new Connection({
+      context: this.#context,
+      socket,
+      refusal: () => this.#refusal(),
+      onIdle: () => this.#onIdle(),
+      onEnd: () => {
+        this.#connections.delete(connection);
+        metrics.gauge("synod_server_connections", this.#connections.size);
+        this.#onIdle();
+      },
+    });
+    this.#connections.add(connection);
+    metrics.gauge("synod_server_connections", this.#connections.size);
+  }
+
+  #refusal(): SynodError | null {
+    if (this.#state !== "serving") return goingAway();
+    const { connectionsMax } = this.#context.limits;
+    const accepted = [...this.#connections].filter((connection) => connection.accepted).length;
+    if (accepted < connectionsMax) return null;
+    const text = `The server has as many connections as it may have (${connectionsMax}).`;
+    return new SynodError("Busy", text, { details: { retryAfterMs: busyAgainMs } });
+  }
+
+  /** Tells clients whenever the leader changes. The events end with the node. */
+  async #follow(): Promise<void> {
+    const { node } = this.#context;
+    for await (const { kind } of node.events({ signal: this.#watching.signal })) {
+      if (kind === "leader" || kind === "elected" || kind === "leadershipEnded") this.#tellLeader();
+    }
+    if (this.#state !== "serving") return;
+    this.#context.logger.warn("the node stopped: its clients are sent elsewhere", {});
+    await this.close({ drainTimeoutMs: 0 });
+  }
+
+  #tellLeader(): void {
+    const hint = hintOf(this.#context.node);
+    if (hint.leader === this.#hint.leader && hint.round === this.#hint.round) return;
+    this.#hint = hint;
+    for (const connection of this.#connections) connection.tellLeader(hint);
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#state = "draining";
+    this.#watching.abort();
+    const free = closeServer(this.#server);
+    const why = goingAway();
+    for (const connection of this.#connections) connection.drain(why);
+    await this.#drained(timeoutMs);
+    const gone = new Promise<void>((resolve) => {
+      this.#onIdle = () => {
+        if (this.#connections.size === 0) resolve();
+      };
+    });
+    for (const connection of this.#connections) connection.finish();
+    this.#onIdle();
+    await gone;
+    await free;
+    this.#state = "closed";
+  }
+
+  /** Until nothing is open, at most for so long. */
+  #drained(timeoutMs: number): Promise<void> {
+    const idle = (): boolean => [...this.#connections].every(({ requests, watches }) => requests + watches === 0);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#onIdle = () => {};
+        resolve();
+      };
+      const cancel = hostClock.timer(timeoutMs, end);
+      this.#onIdle = () => {
+        if (idle()) end();
+      };
+      this.#onIdle();
+    });
+  }
+}
+
+const goingAway = (): SynodError => new SynodError("Closed", "The server is closing: ask another one.");
+
+function hintOf<Query, Answer>(node: ServedNode<Query, Answer>): LeaderHint {
+  const { leader, ballot } = node.status();
+  return { leader, round: ballot?.round ?? 0 };
+}

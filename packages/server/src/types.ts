@@ -1,0 +1,104 @@
+import type {
+  Ballot,
+  ChangeOptions,
+  Codec,
+  Configuration,
+  Logger,
+  MembershipChange,
+  Metrics,
+  NodeId,
+  Service,
+  SessionId,
+  SnapshotInfo,
+} from "@synod/interface";
+import type { Role } from "@synod/client/protocol";
+
+/** What a server needs of the node that it serves; a `SynodNode` of @synod/node has all of it. */
+export interface ServedNode<Query, Answer> {
+  readonly id: NodeId;
+  readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
+  openSession(options?: { readonly signal?: AbortSignal }): Promise<{ readonly id: SessionId; readonly limit: number }>;
+  closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  status(): {
+    readonly clusterId: string;
+    readonly state: string;
+    readonly leader: NodeId | null;
+    readonly ballot: Ballot | null;
+  };
+  events(options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly kind: string }>;
+  changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
+  transferLeadership(options?: { readonly to?: NodeId; readonly timeoutMs?: number }): Promise<NodeId>;
+  snapshot(): Promise<SnapshotInfo>;
+}
+
+/** Who may connect, and what for. */
+export interface ClientToken {
+  readonly token: string;
+  /** `read`: reads and watches. `write`: also proposals. `admin`: also changes of the members, transfers, snapshots and status. */
+  readonly role: Role;
+}
+
+/** Of one server. Each has a default. */
+export interface ServerLimits {
+  /** Connections at a time; 10,000 by default. */
+  readonly connectionsMax: number;
+  /** Longest frame from a client; 4 MiB and 64 KiB by default, which holds the largest command that a node may take. */
+  readonly frameBytesMax: number;
+  /** Open requests of one connection, without watches; 1,024 by default. */
+  readonly requestsMax: number;
+  /** Their bytes; 16 MiB by default. */
+  readonly requestBytesMax: number;
+  /** Open watches of one connection; 4,096 by default. */
+  readonly watchesMax: number;
+  /** Requests of one connection in a second, with as many at once; 100,000 by default. */
+  readonly requestsPerSecondMax: number;
+  /** Answers that one client has not taken yet; 64 MiB by default. At half of it nothing more is read from this client. */
+  readonly outputBytesMax: number;
+  /** A client that takes nothing of what waits for it for so long is disconnected; 10,000 by default. */
+  readonly outputStallMs: number;
+  /** Time for TLS and handshake; 5,000 by default. */
+  readonly handshakeTimeoutMs: number;
+  /** A connection on which no whole frame came for so long is ended; 30,000 by default. Clients send something three times as often. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface ServeOptions<Query, Answer> {
+  /** Id of the cluster, which is that of the node. */
+  readonly cluster: string;
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  /** As the clients have them. */
+  readonly queryCodec: Codec<Query>;
+  readonly answerCodec: Codec<Answer>;
+  /** Without tokens every client is let in, as `anonymousRole` says. */
+  readonly tokens?: readonly ClientToken[];
+  /** What a client without a token may do: `admin` by default if there are no tokens; if there are, it is refused. */
+  readonly anonymousRole?: Role;
+  readonly limits?: Partial<ServerLimits>;
+  readonly logger?: Logger;
+  readonly metrics?: Metrics;
+}
+
+export interface ServerStatus {
+  /** `draining`: takes no new connections and requests. */
+  readonly state: "serving" | "draining" | "closed";
+  readonly address: string;
+  readonly connections: number;
+  /** Open requests of all connections, without watches. */
+  readonly requests: number;
+  readonly watches: number;
+}
+
+export interface CloseServerOptions {
+  /** How long open requests may take to end; 5,000 by default. What is open then is given up. */
+  readonly drainTimeoutMs?: number;
+}
+
+/** Lets clients in to one node. */
+export interface Server extends AsyncDisposable {
+  /** Where it listens, `host:port` with the real port. */
+  readonly address: string;
+  status(): ServerStatus;
+  /** Tells clients to go elsewhere, lets open requests end, closes all connections. The node goes on. May be called twice. */
+  close(options?: CloseServerOptions): Promise<void>;
+}

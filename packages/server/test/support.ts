@@ -1,0 +1,151 @@
+import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
+import type { Codec, StateMachine } from "@synod/interface";
+import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
+import { memoryStorage } from "@synod/storage-memory";
+import { memoryNetwork } from "@synod/transport-memory";
+import { type Client, connect, type ConnectOptions } from "@synod/client";
+import { serve, type ServeOptions, type Server } from "../src/index.js";
+
+/** `add` counts; `set` writes a register; both leave a line in the history. */
+export type Command =
+  | { readonly op: "add"; readonly key: string; readonly by: number }
+  | { readonly op: "set"; readonly key: string; readonly value: number }
+  | { readonly op: "fill"; readonly bytes: number };
+export type Query =
+  | { readonly op: "get"; readonly key: string }
+  /** History from this line on. */
+  | { readonly op: "history"; readonly from: number }
+  | { readonly op: "large"; readonly bytes: number }
+  | { readonly op: "throw" };
+export type Result = number;
+export type Answer = number | null | readonly string[] | Uint8Array;
+
+export const commandCodec: Codec<Command> = msgpackCodec<Command>();
+export const queryCodec: Codec<Query> = msgpackCodec<Query>();
+export const resultCodec: Codec<Result> = msgpackCodec<Result>();
+export const answerCodec: Codec<Answer> = msgpackCodec<Answer>();
+const codecs = { commandCodec, queryCodec, resultCodec, answerCodec };
+
+const stateCodec = msgpackCodec<{ values: [string, number][]; history: string[] }>();
+
+export class Machine implements StateMachine<Command, Query, Result, Answer> {
+  values = new Map<string, number>();
+  history: string[] = [];
+
+  apply(command: Command): { result: number } {
+    if (command.op === "fill") return { result: command.bytes };
+    const { op, key } = command;
+    const value = op === "add" ? (this.values.get(key) ?? 0) + command.by : command.value;
+    this.values.set(key, value);
+    this.history.push(`${key}=${value}`);
+    return { result: value };
+  }
+
+  query(query: Query): Answer {
+    if (query.op === "throw") throw new Error("a bug of the state machine");
+    if (query.op === "large") return new Uint8Array(query.bytes);
+    return query.op === "get" ? (this.values.get(query.key) ?? null) : this.history.slice(query.from);
+  }
+
+  watch(query: Query): { answer: Answer; next: Query | null } | null {
+    if (query.op !== "history") throw new Error("only the history can be watched");
+    if (this.history.length <= query.from) return null;
+    return { answer: this.history.slice(query.from), next: { op: "history", from: this.history.length } };
+  }
+
+  snapshot(): Iterable<Uint8Array> {
+    return [stateCodec.encode({ values: [...this.values], history: [...this.history] })];
+  }
+
+  restore(): { write(chunk: Uint8Array): void; end(): void } {
+    return {
+      write: (chunk) => {
+        const { values, history } = stateCodec.decode(chunk);
+        this.values = new Map(values);
+        this.history = history;
+      },
+      end: () => {},
+    };
+  }
+}
+
+export type TestNode = SynodNode<Command, Query, Result, Answer>;
+export type TestClient = Client<Command, Query, Result, Answer>;
+
+const clusterId = "orders";
+
+export interface Member {
+  readonly node: TestNode;
+  readonly machine: Machine;
+  readonly server: Server;
+}
+
+export type ServeOverrides = Partial<ServeOptions<Query, Answer>>;
+
+/** Nodes in this process, each with a server on a real port. */
+export class World {
+  readonly members: Member[] = [];
+  readonly #clients: TestClient[] = [];
+
+  static async of(
+    count: number,
+    options: { serve?: ServeOverrides; limits?: Partial<NodeLimits> } = {},
+  ): Promise<World> {
+    const world = new World();
+    const network = memoryNetwork();
+    const members = Array.from({ length: count }, (_, i) => ({ id: i + 1 }));
+    await Promise.all(
+      members.map(async ({ id }) => {
+        const machine = new Machine();
+        const node = await createNode({
+          id,
+          cluster: { id: clusterId, members },
+          stateMachine: machine,
+          transport: network.transport(),
+          storage: memoryStorage(),
+          codec: messageCodec(),
+          commandCodec,
+          resultCodec,
+          bootstrap: true,
+          ...(options.limits === undefined ? {} : { limits: options.limits }),
+        });
+        const server = await world.serve(node, options.serve);
+        world.members[id - 1] = { node, machine, server };
+      }),
+    );
+    return world;
+  }
+
+  serve(node: TestNode, overrides: ServeOverrides = {}): Promise<Server> {
+    return serve(node, { cluster: clusterId, listen: "127.0.0.1:0", queryCodec, answerCodec, ...overrides });
+  }
+
+  get addresses(): string[] {
+    return this.members.map(({ server }) => server.address);
+  }
+
+  member(id: number): Member {
+    const member = this.members[id - 1];
+    if (member === undefined) throw new Error(`no node ${id}`);
+    return member;
+  }
+
+  /** The one that leads, once there is one. */
+  async leader(): Promise<Member> {
+    await Promise.any(this.members.map(({ node }) => node.read({ op: "get", key: "leader?" })));
+    const leader = this.members.find(({ node }) => node.status().role === "leader");
+    return leader ?? this.leader();
+  }
+
+  async connect(overrides: Partial<ConnectOptions<Command, Query, Result, Answer>> = {}): Promise<TestClient> {
+    const client = await connect({ cluster: clusterId, servers: this.addresses, ...codecs, ...overrides });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.all(this.members.map(({ server }) => server.close({ drainTimeoutMs: 0 })));
+    await Promise.all(this.members.map(({ node }) => node.close({ transferTimeoutMs: 0 })));
+  }
+}

@@ -1,0 +1,3 @@
+import { nodeOnly } from "../../scripts/tsup.base.ts";
+
+export default nodeOnly();
