@@ -84,7 +84,7 @@ function writeCommand(writer: Writer, command: CoordinationCommand): void {
       return writer.int(command.limit);
     case "transaction":
       writer.list(command.if, (condition) => writeCondition(writer, condition));
-      writer.list(command.then, (operation) => writeOperation(writer, operation));
+      writer.list(command.do, (operation) => writeOperation(writer, operation));
       return writer.list(command.else, (operation) => writeOperation(writer, operation));
     case "grantLease":
       writer.text(command.id);
@@ -131,7 +131,7 @@ function readCommand(reader: Reader, kind: CoordinationCommand["kind"]): Coordin
       return {
         kind,
         if: reader.list(LIST_MAX, () => readCondition(reader)),
-        then: reader.list(LIST_MAX, () => readOperation(reader)),
+        do: reader.list(LIST_MAX, () => readOperation(reader)),
         else: reader.list(LIST_MAX, () => readOperation(reader)),
       };
     case "grantLease":

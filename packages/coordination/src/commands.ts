@@ -77,7 +77,7 @@ function removeRange(state: State, { keys, limit }: Of<"deleteRange">): Coordina
 
 function transaction(state: State, command: Of<"transaction">): CoordinationResult {
   const succeeded = command.if.every((condition) => holds(state, condition));
-  const operations = succeeded ? command.then : command.else;
+  const operations = succeeded ? command.do : command.else;
   const refusal = checkPuts(state, operations);
   // All of it or nothing.
   if (refusal !== null) return refusal;

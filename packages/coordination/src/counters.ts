@@ -8,7 +8,7 @@ export interface Counter {
 }
 
 /** Requests that a counter remembers. */
-export const RECENT_MAX = 1024;
+const RECENT_MAX = 1024;
 const COUNTER_BYTES = 128;
 const REQUEST_BYTES = 96;
 

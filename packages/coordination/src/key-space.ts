@@ -6,7 +6,7 @@ import { hashRecord, type StateHash } from "./state-hash.js";
 import type { CoordinationAnswer, KeyEntry, KeyEvent, KeySelector, Revision } from "./types.js";
 
 /** What a key costs besides itself and its value, about. */
-export const RECORD_BYTES = 128;
+const RECORD_BYTES = 128;
 /** A watch without news is told how far it has come after so many revisions, so that no look goes further back. */
 const PROGRESS_REVISIONS = 256;
 const EMPTY = new Uint8Array(0);
@@ -174,13 +174,18 @@ export const entryOf = (key: string, record: Omit<KeyRecord, "hash">): KeyEntry 
 type Span = Exclude<KeySelector, { readonly key: string }>;
 
 function boundsOf(keys: Span): { readonly from: string; readonly to: string | null } {
-  if ("prefix" in keys) return { from: keys.prefix, to: prefixEnd(keys.prefix) };
+  if ("prefix" in keys) {
+    const { prefix, after } = keys;
+    // The least text above another is that with a 0 behind it.
+    const from = after === undefined || after < prefix ? prefix : `${after}\0`;
+    return { from, to: prefixEnd(prefix) };
+  }
   return { from: keys.from, to: keys.to ?? null };
 }
 
 function selects(keys: KeySelector, key: string): boolean {
   if ("key" in keys) return keys.key === key;
-  if ("prefix" in keys) return key.startsWith(keys.prefix);
+  if ("prefix" in keys) return key.startsWith(keys.prefix) && (keys.after === undefined || key > keys.after);
   return key >= keys.from && (keys.to === undefined || key < keys.to);
 }
 

@@ -18,7 +18,7 @@ export interface MachineLimits {
   readonly queueMax: number;
 }
 
-export const LIMITS_DEFAULT: MachineLimits = {
+const LIMITS_DEFAULT: MachineLimits = {
   keyBytesMax: 1024,
   valueBytesMax: 512 * 1024,
   stateBytesMax: 256 * 1024 * 1024,

@@ -143,7 +143,7 @@ export class Queues {
       if (first === undefined) return granted;
       const { limit, parties } = first;
       if (parties > 0 ? queue.waiting.size < parties : !fits(queue, limit)) return granted;
-      for (const request of [...head(queue.waiting, Math.max(1, parties))]) {
+      for (const request of head(queue.waiting, Math.max(1, parties))) {
         this.#hold(name, queue, request);
         granted++;
       }

@@ -1,10 +1,13 @@
 /** Position among all changes of the state: a positive safe integer that grows for ever, through restarts and snapshots. 0: none yet. */
 export type Revision = number;
 
-/** Which keys: one; all that begin with a text; or from one up to, but without, another (in the order of UTF-16 code units, as `<` has it). */
+/**
+ * Which keys: one; all that begin with a text (`after`: of these, those above it); or from one up to, but without, another (in the order of
+ * UTF-16 code units, as `<` has it).
+ */
 export type KeySelector =
   | { readonly key: string }
-  | { readonly prefix: string }
+  | { readonly prefix: string; readonly after?: string }
   | { readonly from: string; readonly to?: string };
 
 /** A key as it is, or was at a revision. */
@@ -26,7 +29,7 @@ export type KeyEvent<Value = Uint8Array> =
   | ({ readonly kind: "put" } & KeyEntry<Value>)
   | { readonly kind: "delete"; readonly key: string; readonly revision: Revision };
 
-/** What must hold for the `then` of a transaction. */
+/** What must hold for the `do` of a transaction. */
 export type Condition<Value = Uint8Array> =
   /** 0 stands for a key that is not there. */
   | {
@@ -66,7 +69,7 @@ export type CoordinationCommand =
   | {
       readonly kind: "transaction";
       readonly if: readonly Condition[];
-      readonly then: readonly Operation[];
+      readonly do: readonly Operation[];
       readonly else: readonly Operation[];
     }
   | { readonly kind: "grantLease"; readonly id: string; readonly ttlMs: number }

@@ -71,8 +71,9 @@ export function writeSelector(writer: Writer, keys: KeySelector): void {
     writer.byte(0);
     writer.text(keys.key);
   } else if ("prefix" in keys) {
-    writer.byte(1);
+    writer.byte(keys.after === undefined ? 1 : 4);
     writer.text(keys.prefix);
+    if (keys.after !== undefined) writer.text(keys.after);
   } else {
     writer.byte(keys.to === undefined ? 2 : 3);
     writer.text(keys.from);
@@ -86,6 +87,7 @@ export function readSelector(reader: Reader): KeySelector {
   if (kind === 1) return { prefix: reader.text() };
   if (kind === 2) return { from: reader.text() };
   if (kind === 3) return { from: reader.text(), to: reader.text() };
+  if (kind === 4) return { prefix: reader.text(), after: reader.text() };
   throw reader.malformed("there is no such kind of keys");
 }
 

@@ -9,7 +9,7 @@ import type {
   Operation,
 } from "../src/index.js";
 
-export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 const key = fc.constantFrom("a", "a/1", "a/2", "b", "b/é", "c\uffff", "");
 const id = fc.constantFrom("l1", "l2", "l3", "l4", "l5");
@@ -21,6 +21,7 @@ const lease = fc.option(id, { nil: null });
 const selector: fc.Arbitrary<KeySelector> = fc.oneof(
   fc.record({ key }),
   fc.record({ prefix: fc.constantFrom("", "a", "a/", "b", "c\uffff") }),
+  fc.record({ prefix: fc.constantFrom("", "a/"), after: key }),
   fc.record({ from: key }),
   fc.record({ from: key, to: key }),
 );
@@ -70,7 +71,7 @@ export const commands: fc.Arbitrary<CoordinationCommand> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("transaction" as const),
       if: fc.array(condition, { maxLength: 2 }),
-      then: fc.array(operation, { maxLength: 4 }),
+      do: fc.array(operation, { maxLength: 4 }),
       else: fc.array(operation, { maxLength: 3 }),
     }),
   },
@@ -162,7 +163,7 @@ export const commandSamples: Readonly<Record<string, CoordinationCommand>> = {
       { key: "d", field: "value", is: "!=", to: bytes(9) },
       { held: "lock/x", fencingToken: 77 },
     ],
-    then: [
+    do: [
       { kind: "put", key: "a", value: bytes(1), lease: null },
       { kind: "put", key: "b", value: bytes(2), lease: "l" },
       { kind: "delete", key: "c" },
@@ -228,6 +229,7 @@ export const querySamples: Readonly<Record<string, CoordinationQuery>> = Object.
     ...queries.slice(0, 4),
     { kind: "get", key: "k", revision: 5 } as const,
     { kind: "count", keys: { key: "k" } } as const,
+    { kind: "count", keys: { prefix: "k", after: "k/é" } } as const,
     { kind: "lease", id: "l" } as const,
     { kind: "counter", name: "n" } as const,
     { kind: "events", keys: { prefix: "p" }, from: 1000 } as const,

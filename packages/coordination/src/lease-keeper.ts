@@ -1,0 +1,201 @@
+import { SynodError } from "@synod/interface";
+import { type Core, Linked } from "./core.js";
+import { LIST_MAX } from "./limits.js";
+
+/** Rates of the clocks of holder and leader may differ by so much. */
+const MARGIN = 0.1;
+/** Renewed so often in its time to live. */
+const RENEWALS = 3;
+/** Nobody waits longer for an end that cannot be told: the lease expires by itself. */
+const END_WAIT_MAX_MS = 10_000;
+
+/** A lease that is kept alive until it is ended or lost. */
+export class KeptLease {
+  readonly id: string;
+  readonly ttlMs: number;
+  readonly #core: Core;
+  readonly #lost = new AbortController();
+  /** By the own clock, from when the last keep-alive that was answered was sent. */
+  #validUntilMs: number;
+  /** Next time to renew it. */
+  dueMs: number;
+  #ended = false;
+  /** Copies of requests under it may still be on their way. */
+  unknown = false;
+
+  constructor(core: Core, id: string, ttlMs: number, sentMs: number) {
+    this.#core = core;
+    this.id = id;
+    this.ttlMs = ttlMs;
+    this.#validUntilMs = sentMs + ttlMs * (1 - MARGIN);
+    this.dueMs = sentMs + ttlMs / RENEWALS;
+  }
+
+  /** Aborts with a `LeaseLost` when it is lost; not when it is ended. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  get validUntilMs(): number {
+    return this.#validUntilMs;
+  }
+
+  /** Looks at the clock: timers do not run while a process stands still, or its event loop does. */
+  get held(): boolean {
+    if (this.#ended || this.signal.aborted) return false;
+    if (this.#core.clock.now() < this.#validUntilMs) return true;
+    this.lose("no keep-alive was answered in time");
+    return false;
+  }
+
+  assertHeld(): void {
+    if (this.held) return;
+    throw this.signal.aborted ? this.signal.reason : new SynodError("LeaseLost", "It was released.");
+  }
+
+  renewed(sentMs: number): void {
+    this.#validUntilMs = Math.max(this.#validUntilMs, sentMs + this.ttlMs * (1 - MARGIN));
+  }
+
+  lose(why: string, cause?: unknown): void {
+    if (this.#ended || this.signal.aborted) return;
+    const text = `The lease was lost: ${why}. Stop what it protects, and start over with a new one.`;
+    this.#lost.abort(new SynodError("LeaseLost", text, cause === undefined ? {} : { cause }));
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get over(): boolean {
+    return this.#ended || this.signal.aborted;
+  }
+}
+
+/** Keeps leases alive, many with one command, and tells each when it is lost. */
+export class LeaseKeeper {
+  readonly #core: Core;
+  readonly #kept = new Map<string, KeptLease>();
+  #cancelTimer: (() => void) | null = null;
+  #timerMs = Infinity;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  keep(id: string, ttlMs: number, sentMs: number): KeptLease {
+    const kept = new KeptLease(this.#core, id, ttlMs, sentMs);
+    this.#kept.set(id, kept);
+    this.#wakeBy(Math.min(kept.dueMs, kept.validUntilMs));
+    return kept;
+  }
+
+  /** Gives a lease back. Settles when that is done, or it has expired by itself; never rejects. */
+  async end(kept: KeptLease): Promise<void> {
+    if (kept.ended) return;
+    this.#kept.delete(kept.id);
+    kept.end();
+    await this.endById(kept.id, kept.ttlMs, kept.unknown);
+  }
+
+  async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {
+    const { clock } = this.#core;
+    const limit = new Linked().after(clock, Math.min(ttlMs, END_WAIT_MAX_MS), () => null);
+    try {
+      await this.#core.settle("leases", { kind: "endLeases", ids: [id], remember }, limit);
+    } catch {
+      // It expires.
+    } finally {
+      limit.dispose();
+    }
+  }
+
+  /** Ends all, with as few commands as there may be. */
+  async endAll(why: string): Promise<void> {
+    const all = [...this.#kept.values()];
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerMs = Infinity;
+    this.#kept.clear();
+    for (const kept of all) kept.lose(why);
+    const limit = new Linked().after(this.#core.clock, END_WAIT_MAX_MS, () => null);
+    try {
+      for (let at = 0; at < all.length; at += LIST_MAX) {
+        const ids = all.slice(at, at + LIST_MAX).map(({ id }) => id);
+        const remember = all.some(({ unknown }) => unknown);
+        await this.#core.settle("leases", { kind: "endLeases", ids, remember }, limit);
+      }
+    } catch {
+      // They expire.
+    } finally {
+      limit.dispose();
+    }
+  }
+
+  #wakeBy(atMs: number): void {
+    if (atMs >= this.#timerMs) return;
+    this.#cancelTimer?.();
+    this.#timerMs = atMs;
+    this.#cancelTimer = this.#core.clock.timer(Math.max(0, atMs - this.#core.clock.now()), () => {
+      this.#cancelTimer = null;
+      this.#timerMs = Infinity;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const nowMs = this.#core.clock.now();
+    const due: KeptLease[] = [];
+    let nextMs = Infinity;
+    for (const [id, kept] of this.#kept) {
+      // What is lost is seen first, before anything is sent for it.
+      if (!kept.held) {
+        this.#kept.delete(id);
+        continue;
+      }
+      // A little early, so that many go together.
+      if (kept.dueMs - kept.ttlMs / 20 <= nowMs) {
+        kept.dueMs = nowMs + kept.ttlMs / RENEWALS;
+        due.push(kept);
+      }
+      nextMs = Math.min(nextMs, kept.dueMs, kept.validUntilMs);
+    }
+    for (let at = 0; at < due.length; at += LIST_MAX) this.#core.later(this.#renew(due.slice(at, at + LIST_MAX)));
+    if (nextMs < Infinity) this.#wakeBy(nextMs);
+  }
+
+  async #renew(leases: readonly KeptLease[]): Promise<void> {
+    const { clock } = this.#core;
+    const sentMs = clock.now();
+    const patienceMs = Math.min(...leases.map(({ ttlMs }) => ttlMs)) / RENEWALS;
+    const limit = new Linked(this.#core.closed).after(clock, patienceMs, () => null);
+    try {
+      const ids = leases.map(({ id }) => id);
+      const { gone } = await this.#core.propose("leases", { kind: "keepAlive", ids }, limit);
+      for (const kept of leases) {
+        if (gone.includes(kept.id)) this.#lost(kept, "it expired before a keep-alive arrived");
+        else kept.renewed(sentMs);
+      }
+    } catch (cause) {
+      const over = cause instanceof SynodError && (cause.code === "Closed" || cause.code === "Removed");
+      for (const kept of leases) {
+        if (over) this.#lost(kept, "nobody is there to keep it alive", cause);
+        else kept.dueMs = Math.min(kept.dueMs, clock.now() + Math.max(20, kept.ttlMs / 10));
+      }
+    } finally {
+      limit.dispose();
+    }
+    for (const kept of leases) {
+      if (!kept.over && this.#kept.get(kept.id) === kept) this.#wakeBy(Math.min(kept.dueMs, kept.validUntilMs));
+    }
+  }
+
+  #lost(kept: KeptLease, why: string, cause?: unknown): void {
+    this.#kept.delete(kept.id);
+    kept.lose(why, cause);
+  }
+}

@@ -1,0 +1,149 @@
+import { SynodError } from "@synod/interface";
+import { HOLDERS_MAX } from "./limits.js";
+import type { AcquireOptions, Grant, Requests } from "./requests.js";
+
+export interface SemaphoreOptions extends AcquireOptions {
+  /** At most so many hold it at a time. Where two ask with different limits, the lower one counts while it holds. */
+  readonly limit: number;
+}
+
+/** What is held. `await using` releases it. */
+export interface Lock extends AsyncDisposable {
+  readonly name: string;
+  /** The full name of its queue, for a transaction: `{ held: lock.resource, fencingToken: lock.fencingToken }`. */
+  readonly resource: string;
+  /**
+   * A position in the log: greater than that of every earlier holder of anything, for ever. Whoever is written to should remember the greatest one it
+   * has seen and refuse a lower one: see `fencedResource`.
+   */
+  readonly fencingToken: number;
+  /** Aborts with a `LeaseLost` as its reason when the lock is lost: stop at once. It is never taken again by itself. Not when it is released. */
+  readonly signal: AbortSignal;
+  /** Looks at the clock: false from when it may be somebody else's, even if this process stood still and no timer has run yet. */
+  readonly held: boolean;
+  /** @throws SynodError `LeaseLost` */
+  assertHeld(): void;
+  /** Settles when others can have it, within 10 s at most. Never rejects. */
+  release(): Promise<void>;
+}
+
+/** What work under a lock is given. */
+export interface Protected {
+  readonly signal: AbortSignal;
+  readonly fencingToken: number;
+  readonly lock: Lock;
+}
+
+export interface Locks<Options extends AcquireOptions = AcquireOptions> {
+  /**
+   * Waits for its turn, first come, first served. Whoever gives up leaves the queue.
+   * @throws SynodError `LockNotAcquired`; why is in `details.reason` ("aborted", "timeout", "closed", "expired", "refused", "failed") and `cause`.
+   */
+  acquire(name: string, ...options: OptionsOf<Options>): Promise<Lock>;
+  /** Null if it is not free. @throws SynodError `LockNotAcquired` where that could not be found out. */
+  tryAcquire(name: string, ...options: OptionsOf<Options>): Promise<Lock | null>;
+  /**
+   * Acquires, works, releases.
+   * @throws SynodError `LockNotAcquired`: nothing was done; `LeaseLost`: it was lost before the work came to its end. And what the work throws.
+   */
+  runExclusive<T>(
+    name: string,
+    work: (given: Protected) => T | PromiseLike<T>,
+    ...options: OptionsOf<Options>
+  ): Promise<T>;
+}
+
+/** Left out where nothing is mandatory. */
+type OptionsOf<Options> = Partial<Options> extends Options ? [options?: Options] : [options: Options];
+
+const EMPTY = new Uint8Array(0);
+
+/** Locks whose queues begin with a prefix. */
+export function lockFamily<Options extends AcquireOptions>(
+  requests: Requests,
+  prefix: string,
+  limitOf: (options: Options | undefined) => number,
+): Locks<Options> {
+  const requestOf = (name: string, options: Options | undefined) => {
+    const limit = limitOf(options);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > HOLDERS_MAX) {
+      throw new SynodError("InvalidArgument", `limit is an integer from 1 to ${HOLDERS_MAX}, not ${String(limit)}.`);
+    }
+    return { ...options, resource: `${prefix}/${checkName(name)}`, limit, parties: 0, value: EMPTY };
+  };
+  const family: Locks<Options> = {
+    async acquire(name, ...[options]) {
+      const request = requestOf(name, options);
+      return new HeldLock(requests, name, request.resource, await requests.take(request));
+    },
+    async tryAcquire(name, ...[options]) {
+      const request = requestOf(name, options);
+      const grant = await requests.tryTake(request);
+      return grant === null ? null : new HeldLock(requests, name, request.resource, grant);
+    },
+    async runExclusive(name, work, ...options) {
+      return runUnder(await family.acquire(name, ...options), work);
+    },
+  };
+  return family;
+}
+
+export async function runUnder<T>(lock: Lock, work: (given: Protected) => T | PromiseLike<T>): Promise<T> {
+  try {
+    const result = await work({ signal: lock.signal, fencingToken: lock.fencingToken, lock });
+    // Somebody else may have been at it meanwhile: that must not look like success.
+    lock.assertHeld();
+    return result;
+  } finally {
+    await lock.release();
+  }
+}
+
+export class HeldLock implements Lock {
+  readonly name: string;
+  readonly resource: string;
+  readonly #requests: Requests;
+  readonly #grant: Grant;
+
+  constructor(requests: Requests, name: string, resource: string, grant: Grant) {
+    this.#requests = requests;
+    this.name = name;
+    this.resource = resource;
+    this.#grant = grant;
+  }
+
+  get fencingToken(): number {
+    return this.#grant.fencingToken;
+  }
+
+  get signal(): AbortSignal {
+    return this.#grant.lease.signal;
+  }
+
+  get held(): boolean {
+    return this.#grant.lease.held;
+  }
+
+  /** Of its lease. */
+  get id(): string {
+    return this.#grant.lease.id;
+  }
+
+  assertHeld(): void {
+    this.#grant.lease.assertHeld();
+  }
+
+  release(): Promise<void> {
+    return this.#requests.release(this.#grant);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}
+
+/** @throws SynodError `InvalidArgument` */
+export function checkName(name: string): string {
+  if (typeof name === "string" && name.length > 0) return name;
+  throw new SynodError("InvalidArgument", `A name is a text that is not empty, not ${JSON.stringify(name)}.`);
+}

@@ -1,0 +1,161 @@
+import { SynodError } from "@synod/interface";
+import { type CallOptions, type Closing, type Core, Linked } from "./core.js";
+import type { KeptLease, LeaseKeeper } from "./lease-keeper.js";
+import { TTL_MAX_MS } from "./limits.js";
+
+/** How a place in a queue is asked for. */
+export interface AcquireOptions extends CallOptions {
+  /** So long it is held, in logged time, without a sign of life. Kept alive meanwhile. Default 10,000. */
+  readonly ttlMs?: number;
+  /** Gives up after so long. By default it waits until the signal aborts. */
+  readonly waitMs?: number;
+}
+
+export interface Request extends AcquireOptions {
+  readonly resource: string;
+  readonly limit: number;
+  readonly parties: number;
+  readonly value: Uint8Array;
+}
+
+/** What is held. */
+export interface Grant {
+  readonly lease: KeptLease;
+  readonly fencingToken: number;
+}
+
+type Failure = "aborted" | "timeout" | "closed" | "expired" | "refused" | "failed";
+
+const TTL_DEFAULT_MS = 10_000;
+/** Shorter than this, a lease is lost to any hiccup. */
+const TTL_MIN_MS = 50;
+/** Without waiting: so long is tried to find out whether it is free. */
+const TRY_MS = 30_000;
+
+/** Gets places in queues, and leaves none behind. */
+export class Requests {
+  readonly #core: Core;
+  readonly #keeper: LeaseKeeper;
+
+  constructor(core: Core, keeper: LeaseKeeper) {
+    this.#core = core;
+    this.#keeper = keeper;
+  }
+
+  /** @throws SynodError `LockNotAcquired`, `InvalidArgument` */
+  async take(request: Request): Promise<Grant> {
+    const grant = await this.#enter(request, true, request.waitMs);
+    return grant as Grant;
+  }
+
+  /** Null if it would have to wait. @throws SynodError `LockNotAcquired`, `InvalidArgument` */
+  tryTake(request: Request): Promise<Grant | null> {
+    return this.#enter(request, false, request.waitMs ?? TRY_MS);
+  }
+
+  release({ lease }: Grant): Promise<void> {
+    return this.#keeper.end(lease);
+  }
+
+  async #enter(request: Request, wait: boolean, waitMs: number | undefined): Promise<Grant | null> {
+    const { resource, limit, parties, value, signal } = request;
+    const { clock, closed } = this.#core;
+    const ttlMs = checkTtl(request.ttlMs ?? TTL_DEFAULT_MS);
+    if (waitMs !== undefined && !(waitMs >= 0)) throw new SynodError("InvalidArgument", "waitMs is 0 or more.");
+    const id = this.#core.newId();
+    const until = new Linked(signal, closed);
+    let timedOut = false;
+    if (waitMs !== undefined && waitMs < Infinity) {
+      until.after(clock, waitMs, () => {
+        timedOut = true;
+        return new SynodError("Busy", `It did not come to this request within ${waitMs} ms.`);
+      });
+    }
+    let lease: KeptLease | null = null;
+    let unknown = false;
+    try {
+      const { result, sentMs } = await this.#core.settle(
+        "acquired",
+        { kind: "acquire", name: resource, id, ttlMs, limit, parties, value, wait },
+        {
+          signal: until.signal,
+          unknown: () => {
+            unknown = true;
+          },
+        },
+      );
+      if (result.status === "none") {
+        // A copy that is still on its way may find it free.
+        if (unknown) this.#core.later(this.#keeper.endById(id, ttlMs, true));
+        return null;
+      }
+      lease = this.#keeper.keep(id, ttlMs, sentMs);
+      lease.unknown = unknown;
+      const token =
+        result.status === "held" ? result.fencingToken : await this.#turn(resource, lease, result.revision, until);
+      lease.assertHeld();
+      if (until.signal.aborted) throw until.signal.reason;
+      return { lease, fencingToken: token };
+    } catch (cause) {
+      if (lease === null && unknown) this.#core.later(this.#keeper.endById(id, ttlMs, true));
+      if (lease !== null) this.#core.later(this.#keeper.end(lease));
+      throw notAcquired(resource, failureOf(cause, { signal, closed, timedOut, lease }), cause);
+    } finally {
+      until.dispose();
+    }
+  }
+
+  /** Waits until it holds. @returns the token */
+  async #turn(name: string, lease: KeptLease, after: number, until: Linked): Promise<number> {
+    const wait = new Linked(until.signal, lease.signal);
+    try {
+      const answer = await this.#core.next({ kind: "request", name, id: lease.id, after }, wait.signal);
+      if (answer?.kind === "request" && answer.status === "held") return answer.fencingToken;
+      if (answer === null) throw wait.signal.reason;
+      lease.lose("it expired before a keep-alive arrived");
+      throw lease.signal.reason;
+    } finally {
+      wait.dispose();
+    }
+  }
+}
+
+export function checkTtl(ttlMs: number): number {
+  if (Number.isSafeInteger(ttlMs) && ttlMs >= TTL_MIN_MS && ttlMs <= TTL_MAX_MS) return ttlMs;
+  throw new SynodError(
+    "InvalidArgument",
+    `ttlMs is an integer from ${TTL_MIN_MS} to ${TTL_MAX_MS}, not ${String(ttlMs)}.`,
+  );
+}
+
+function failureOf(
+  cause: unknown,
+  seen: {
+    readonly signal: AbortSignal | undefined;
+    readonly closed: Closing;
+    readonly timedOut: boolean;
+    readonly lease: KeptLease | null;
+  },
+): Failure {
+  if (seen.timedOut) return "timeout";
+  if (seen.closed.aborted) return "closed";
+  if (seen.signal?.aborted === true) return "aborted";
+  if (seen.lease?.signal.aborted === true) return "expired";
+  return cause instanceof SynodError && cause.details["refused"] === true ? "refused" : "failed";
+}
+
+const WHY: Record<Failure, string> = {
+  aborted: "the signal aborted",
+  timeout: "its turn did not come in time",
+  closed: "the client was closed",
+  expired: "it waited, but no keep-alive was answered in time, and its place was lost",
+  refused: "a limit is reached",
+  failed: "the cluster could not be asked",
+};
+
+function notAcquired(resource: string, reason: Failure, cause: unknown): SynodError {
+  return new SynodError("LockNotAcquired", `${resource} was not acquired: ${WHY[reason]}.`, {
+    cause,
+    details: { resource, reason },
+  });
+}
