@@ -49,22 +49,21 @@ const step = v.union(
 
 const transaction = v.strictObject({
   if: v.optional(v.array(condition, "expected a list"), []),
-  // oxlint-disable-next-line unicorn/no-thenable -- the name that people know it by; it is a list
-  then: v.optional(v.array(step, "expected a list"), []),
+  do: v.optional(v.array(step, "expected a list"), []),
   else: v.optional(v.array(step, "expected a list"), []),
 });
 
 type Step = v.InferOutput<typeof step>;
-type TransactionStep = NonNullable<Transaction<Uint8Array>["then"]>[number];
+type TransactionStep = NonNullable<Transaction<Uint8Array>["do"]>[number];
 
 export function addTransaction(program: Command): void {
   const command = program
     .command("txn [file]")
     .summary("several changes, all or none, if conditions hold")
     .description(
-      "Executes a transaction that is written as YAML or JSON, in a file or on standard input: `if` a list of conditions, `then` what is done where all hold, `else` what is " +
-        "done otherwise. Ends with 0 where `then` was executed, with 3 where `else` was.\n\n" +
-        "  if: [{ key: stock/7, field: value, is: '=', to: '1' }]\n  then: [{ put: stock/7, value: '0' }, { delete: offer/7 }]\n  else: [{ get: stock/7 }]",
+      "Executes a transaction that is written as YAML or JSON, in a file or on standard input: `if` a list of conditions, `do` what is done where all hold, `else` what is " +
+        "done otherwise. Ends with 0 where `do` was executed, with 3 where `else` was.\n\n" +
+        "  if: [{ key: stock/7, field: value, is: '=', to: '1' }]\n  do: [{ put: stock/7, value: '0' }, { delete: offer/7 }]\n  else: [{ get: stock/7 }]",
     );
   withSettings(command, REMOTE_SETTINGS).action(async (file: string | undefined, flags: RemoteFlags) => {
     const output = makeOutput(flags);
@@ -73,7 +72,7 @@ export function addTransaction(program: Command): void {
       keysOf(remote).transaction(parsed),
     );
     output.result({ succeeded, revision, results: results.map(shownResult) }, () =>
-      [succeeded ? "then" : "else", ...results.map((result) => JSON.stringify(shownResult(result)))].join("\n"),
+      [succeeded ? "do" : "else", ...results.map((result) => JSON.stringify(shownResult(result)))].join("\n"),
     );
     if (!succeeded) process.exitCode = 3;
   });
@@ -101,9 +100,8 @@ export function parseTransaction(content: string, at: string): Transaction<Uint8
         .map((one) => `${at}: ${one}`)
         .join("\n"),
     );
-  const { if: conditions, then, else: otherwise } = parsed.output;
-  // oxlint-disable-next-line unicorn/no-thenable -- as above
-  return { if: conditions, then: then.map(operationOf), else: otherwise.map(operationOf) };
+  const { if: conditions, do: steps, else: otherwise } = parsed.output;
+  return { if: conditions, do: steps.map(operationOf), else: otherwise.map(operationOf) };
 }
 
 function operationOf(given: Step): TransactionStep {
