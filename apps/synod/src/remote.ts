@@ -29,12 +29,16 @@ export interface Remote {
 }
 
 /** Connects, works, and takes leave, whatever comes of the work. @throws SynodError of `connect`, and what the work throws */
-export async function withCluster<T>(given: Given, work: (remote: Remote) => Promise<T>): Promise<T> {
+export async function withCluster<T>(
+  given: Given,
+  work: (remote: Remote) => Promise<T>,
+  cluster: string = given.need("cluster"),
+): Promise<T> {
   const timeoutMs = given.get("timeout") ?? TIMEOUT_MS;
   const servers = given.get("servers") ?? SERVERS;
   const token = tokenOf(given);
   await using client = await connect({
-    cluster: given.need("cluster"),
+    cluster,
     servers,
     ...coordinationCodecs(),
     ...(token === undefined ? {} : { token }),

@@ -28,7 +28,8 @@ interface Row {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
+/** Each server, at the same time. */
+export async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
   return Promise.all(
     servers.map(async (server) => {
       try {
@@ -226,12 +227,14 @@ function addChange(
     const change = given.change(idOf(id), { ...flags, more });
     const settings = new Given(flags, process.env);
     const timeoutMs = settings.get("timeout") ?? CHANGE_MS;
-    const { epoch, members } = await withCluster(settings, ({ client }) =>
-      client.admin.changeMembership(change, {
+    const { epoch, members } = await withCluster(settings, async ({ client }) => {
+      await waitForAll(client, CONNECT_MS);
+      const { expectedEpoch } = flags;
+      return client.admin.changeMembership(change, {
         timeoutMs,
-        ...(flags.expectedEpoch === undefined ? {} : { expectedEpoch: flags.expectedEpoch }),
-      }),
-    );
+        ...(expectedEpoch === undefined ? {} : { expectedEpoch }),
+      });
+    });
     makeOutput(flags).result(
       { epoch, members },
       () => `Complete. The members are ${members.map((one) => `${one.id} (${one.role ?? "voter"})`).join(", ")}.`,
@@ -272,9 +275,11 @@ function addLeader(program: Command): void {
     );
   withSettings(transfer, REMOTE_SETTINGS).action(async (id: string | undefined, flags: RemoteFlags) => {
     const to = id === undefined ? undefined : idOf(id);
-    const now = await withCluster(new Given(flags, process.env), ({ client, timeoutMs }) =>
-      client.admin.transferLeadership({ timeoutMs, ...(to === undefined ? {} : { to }) }),
-    );
+    const now = await withCluster(new Given(flags, process.env), async ({ client, timeoutMs }) => {
+      // Only the leader can hand over: all that are there are connected first, and it is among them.
+      await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
+      return client.admin.transferLeadership({ timeoutMs, ...(to === undefined ? {} : { to }) });
+    });
     makeOutput(flags).result({ leader: now }, () => fields([["leader", String(now)]]));
   });
 }

@@ -29,8 +29,7 @@ export function addLock(program: Command): void {
         "SYNOD_FENCING_TOKEN, a number that grows from holder to holder: pass it on to what the lock protects. If the lock is lost the command gets SIGTERM, then SIGKILL, and this " +
         "ends with 121. If it was never got the command is not run and this ends with 120.\n\nWithout a command it holds the lock until SIGINT or SIGTERM.",
     )
-    .option("--try", "do not wait: end with 120 if it is not free")
-    .passThroughOptions();
+    .option("--try", "do not wait: end with 120 if it is not free");
   withSettings(holdFlags(lock), REMOTE_SETTINGS).action(
     (name: string, command: readonly string[], flags: HoldFlags & { readonly try?: boolean }) =>
       hold(flags, command, { variable: "SYNOD_LOCK", name }, async ({ coordination }, signal) => {
@@ -56,8 +55,7 @@ export function addElect(program: Command): void {
     )
     .option("--value <text>", "what observers are told of this candidate", "")
     .option("--observe", "print who leads, one line for each change, until SIGINT")
-    .option("--show", "print who leads now; ends with 3 if nobody does")
-    .passThroughOptions();
+    .option("--show", "print who leads now; ends with 3 if nobody does");
   withSettings(holdFlags(elect), REMOTE_SETTINGS).action(
     async (
       name: string,
