@@ -28,18 +28,26 @@ interface Row {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-/** Each server, at the same time. */
+/** Each server that is there, at the same time; of the others why they are not. */
 export async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
+  await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
   return Promise.all(
     servers.map(async (server) => {
+      const known = client.status().servers.find(({ address: at }) => at === server);
+      if (known?.connected === false && known.failure !== null)
+        return { server, node: null, error: errorOf(known.failure) };
       try {
         return { server, node: await client.admin.status(server, { timeoutMs }), error: null };
       } catch (cause) {
-        const { code, message } = cause instanceof SynodError ? cause : { code: "failed", message: String(cause) };
-        return { server, node: null, error: { code, message } };
+        return { server, node: null, error: errorOf(cause) };
       }
     }),
   );
+}
+
+function errorOf(cause: unknown): { readonly code: string; readonly message: string } {
+  const { code, message } = cause instanceof SynodError ? cause : { code: "failed", message: String(cause) };
+  return { code, message };
 }
 
 function addStatus(program: Command): void {

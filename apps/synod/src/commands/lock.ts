@@ -93,7 +93,7 @@ async function hold(
       held = await acquire(remote, asked.signal);
       await using lock = held;
       const { fencingToken } = lock;
-      if (command.length === 0) return untilEnd(lock, what.name, asked.signal, output);
+      if (command.length === 0) return await untilEnd(lock, what.name, asked.signal, output);
       asked.stop();
       const env = { [what.variable]: what.name, SYNOD_FENCING_TOKEN: String(fencingToken) };
       const ended = await runChild({ command, env, lost: lock.signal, killAfterMs: flags.killAfter });
