@@ -2,6 +2,7 @@ import { messageCodec } from "@synod/codec-msgpack";
 import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
+import { type ClientToken, type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
 import { tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
@@ -18,6 +19,9 @@ export interface DaemonOptions {
   /** For a node that is no founder: where the others reach it. */
   readonly address?: string | undefined;
   readonly listen?: string | undefined;
+  /** Where clients are let in, or off. */
+  readonly clientListen: string;
+  readonly tokens: readonly ClientToken[];
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
@@ -28,7 +32,8 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly id: number;
   readonly cluster: string;
-  /** Null if it is off. */
+  /** Null if they are off. */
+  readonly clients: string | null;
   readonly http: string | null;
   /** Settles when the node has stopped by itself; with why. */
   readonly stopped: Promise<SynodError | null>;
@@ -61,32 +66,43 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   let draining = false;
   const stopped = follow(node, logger);
+  let server: Server | null = null;
   const pages: HttpPages = {
     live: () => live(node.status()),
     ready: () => (draining ? { ok: false, reason: "it is shutting down" } : ready(node.status())),
-    status: () => ({ version: VERSION, ready: !draining && ready(node.status()).ok, draining, node: node.status() }),
+    status: () => ({
+      version: VERSION,
+      ready: !draining && ready(node.status()).ok,
+      draining,
+      node: node.status(),
+      server: server?.status() ?? null,
+    }),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
   };
   let http: HttpServer | null = null;
   try {
     http = options.httpListen === "off" ? null : await httpServer(options.httpListen, pages);
+    server = await serveClients(node, clusterId, metrics, options);
   } catch (cause) {
-    await node.close({ transferTimeoutMs: 0 });
+    await Promise.allSettled([http?.close(), node.close({ transferTimeoutMs: 0 })]);
     throw cause;
   }
-  logger.info("the node runs", { cluster: clusterId, node: nodeId, version: VERSION, http: http?.address ?? "off" });
+  const [clients, probes] = [server?.address ?? null, http?.address ?? null];
+  logger.info("the node runs", { cluster: clusterId, node: nodeId, version: VERSION, clients, http: probes });
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
     draining = true;
     // Whoever leads hands over here, once, and not again while closing.
     await handOver(node, logger);
+    await server?.close({ drainTimeoutMs: options.shutdownTimeoutMs });
     await node.close({ transferTimeoutMs: 0 });
     await http?.close();
   };
   return {
     id: nodeId,
     cluster: clusterId,
-    http: http?.address ?? null,
+    clients,
+    http: probes,
     stopped,
     close: () => (closing ??= close()),
   };
@@ -130,6 +146,23 @@ function notFormatted(cause: unknown, directory: string): unknown {
     `there is no store in ${directory}. The very first start of this node? Then format it: \`synod init\`. A node that had a store must not start ` +
     "without it: find the right directory, or replace the node: `synod member replace`";
   return new SynodError("NotFormatted", text, { cause, details: cause.details });
+}
+
+async function serveClients(
+  node: Awaited<ReturnType<typeof startNode>>,
+  cluster: string,
+  metrics: ReturnType<typeof prometheusMetrics>,
+  { clientListen, tokens, logger }: DaemonOptions,
+): Promise<Server | null> {
+  if (clientListen === "off") return null;
+  const { queryCodec, answerCodec } = coordinationCodecs();
+  const server = await serve(node, { cluster, listen: clientListen, queryCodec, answerCodec, tokens, logger, metrics });
+  if (tokens.length === 0 && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
+    logger.warn("whoever reaches the port for clients may do everything: give --tokens-file", {
+      clients: server.address,
+    });
+  }
+  return server;
 }
 
 /** A store whose `open` was called before. */

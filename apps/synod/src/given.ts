@@ -10,10 +10,10 @@ export class Given {
   readonly #env: NodeJS.ProcessEnv;
   readonly #file: ConfigFile;
 
-  constructor(flags: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv) {
-    this.#flags = flags;
+  constructor(flags: object, env: NodeJS.ProcessEnv) {
+    this.#flags = { ...flags };
     this.#env = env;
-    const named = flags["config"] ?? env["SYNOD_CONFIG"];
+    const named = this.#flags["config"] ?? env["SYNOD_CONFIG"];
     this.#file = configFileOf(typeof named === "string" && named !== "" ? named : undefined);
   }
 

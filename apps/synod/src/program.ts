@@ -4,6 +4,11 @@ import { addCompletion } from "./commands/completion.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addDump } from "./commands/dump.js";
 import { addInit } from "./commands/init.js";
+import { addKeyValue } from "./commands/kv.js";
+import { addCluster } from "./commands/cluster.js";
+import { addElect, addLock } from "./commands/lock.js";
+import { addLease } from "./commands/lease.js";
+import { addTransaction } from "./commands/txn.js";
 import { addSnapshot } from "./commands/snapshot.js";
 import { addStart } from "./commands/start.js";
 import { EXIT_CODES, exitOf } from "./exit-codes.js";
@@ -18,7 +23,13 @@ export function buildProgram(): Command {
     .showHelpAfterError("(synod --help tells more)")
     .enablePositionalOptions()
     .addHelpText("after", `\nExit codes:\n${exitCodeHelp()}`);
-  for (const add of [addInit, addStart, addDump, addDoctor, addSnapshot, addCert, addCompletion]) add(program);
+  const groups = [
+    [addInit, addStart],
+    [addKeyValue, addTransaction, addLock, addElect, addLease],
+    [addCluster, addSnapshot],
+    [addDump, addDoctor, addCert, addCompletion],
+  ];
+  for (const add of groups.flat()) add(program);
   // Set last, and on each: a command takes over what its parent had when it was added.
   for (const command of [program, ...allOf(program)]) command.exitOverride();
   return program;

@@ -1,5 +1,6 @@
 // How settings and arguments are written down: each schema takes the text of a flag or variable and the value of a file alike.
 import type { Member } from "@synod/interface";
+import { InvalidArgumentError } from "commander";
 import * as v from "valibot";
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -113,4 +114,11 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
       : `expected ${issue.expected ?? issue.message}`;
     return `${where}: ${expected}, found ${shown(issue.input)}`;
   });
+}
+
+/** For commander. */
+export function durationFlag(value: string): number {
+  const parsed = v.safeParse(duration, value);
+  if (parsed.success) return parsed.output;
+  throw new InvalidArgumentError("expected a duration such as 500ms, 10s or 2m");
 }

@@ -6,12 +6,16 @@ import { writeBackup } from "../backup.js";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
+import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { inspectBackup, restoreBackup } from "../restore.js";
 import { withSettings } from "../settings.js";
 import { holderOf, readStore } from "../store.js";
+import { askAll } from "./cluster.js";
 import { foundersOf } from "./init.js";
 
 const SKIP_REVISIONS = 1_000_000;
+/** The whole state is written. */
+const SNAPSHOT_MS = 300_000;
 const TRIES = 10;
 const TRY_AGAIN_MS = 100;
 
@@ -102,21 +106,53 @@ function addRestore(snapshot: Command): void {
 function addSave(snapshot: Command): void {
   const command = snapshot
     .command("save <file>")
-    .summary("save the newest snapshot of a node to a file")
+    .summary("save a snapshot of a node to a file")
     .description(
-      "Reads the newest snapshot of the node in --data-dir, also while the node runs, and saves it to a file that is not there yet.",
-    );
-  withSettings(command, ["dataDir"]).action(async (path: string, flags: { json?: boolean }) => {
-    const given = new Given(flags, process.env);
-    const directory = given.need("dataDir");
-    if ((await stat(path).catch(() => null)) !== null)
-      throw new CliError("usage", `${path} is there already: choose another name`);
-    const saved = await save(path, directory);
-    makeOutput(flags).result(
-      { file: path, ...saved },
-      () => `Saved ${path}: ${saved.bytes} bytes, everything up to slot ${saved.index}.`,
-    );
-  });
+      "Has the node in --data-dir take a snapshot and copies it to a file that is not there yet. Run it on the machine of the node. Of a node that does not run it takes the last snapshot.",
+    )
+    .option("--last", "take the last snapshot as it is, also of a node that runs");
+  withSettings(command, ["dataDir", ...REMOTE_SETTINGS]).action(
+    async (path: string, flags: { readonly json?: boolean; readonly last?: boolean }) => {
+      const given = new Given(flags, process.env);
+      const output = makeOutput(flags);
+      const directory = given.need("dataDir");
+      if ((await stat(path).catch(() => null)) !== null)
+        throw new CliError("usage", `${path} is there already: choose another name`);
+      if (flags.last !== true) {
+        if ((await holderOf(directory)) === null)
+          output.note("The node does not run: this is its last snapshot, without what came after it.");
+        else await freshSnapshot(given, directory);
+      }
+      const saved = await save(path, directory);
+      output.result(
+        { file: path, ...saved },
+        () => `Saved ${path}: ${saved.bytes} bytes, everything up to slot ${saved.index}.`,
+      );
+    },
+  );
+}
+
+/** Has the node take a snapshot now: found among the servers by its id. */
+async function freshSnapshot(given: Given, directory: string): Promise<void> {
+  const { clusterId, nodeId } = await identityOf(directory);
+  await withCluster(
+    given,
+    async (remote) => {
+      const server = (await askAll(remote)).find(({ node }) => node?.id === nodeId)?.server;
+      if (server === undefined) {
+        throw new CliError(
+          "unavailable",
+          `node ${nodeId} is none of the servers that answer (${remote.servers.join(", ")}): give --servers, or --last`,
+        );
+      }
+      await remote.client.admin.snapshot(server, { timeoutMs: SNAPSHOT_MS });
+    },
+    clusterId,
+  );
+}
+
+async function identityOf(directory: string): Promise<Recovered["identity"]> {
+  return (await readRunning(directory, async (_, recovered) => recovered)).identity;
 }
 
 interface Saved {
@@ -126,13 +162,19 @@ interface Saved {
   readonly bytes: number;
 }
 
+const save = (path: string, directory: string): Promise<Saved> =>
+  readRunning(directory, (storage, recovered) => copy(path, storage, recovered));
+
 /** A node that runs may replace its files meanwhile: then another look finds newer ones. */
-async function save(path: string, directory: string): Promise<Saved> {
+async function readRunning<T>(
+  directory: string,
+  read: (storage: Storage, recovered: Recovered) => Promise<T>,
+): Promise<T> {
   for (let left = TRIES; ; left--) {
     try {
       const { storage, recovered } = await readStore(directory);
       try {
-        return await copy(path, storage, recovered);
+        return await read(storage, recovered);
       } finally {
         await storage.close();
       }

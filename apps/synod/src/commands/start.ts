@@ -9,9 +9,11 @@ import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
 import { isFormatted } from "../store.js";
+import { readTokens } from "../tokens.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
 import { VERSION } from "../version.js";
 
+const CLIENT_LISTEN = "127.0.0.1:7101";
 const HTTP_LISTEN = "127.0.0.1:7102";
 const LOOK_AGAIN_MS = 500;
 
@@ -39,6 +41,8 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const directory = given.need("dataDir");
   const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
   const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
+  const tokensFile = given.get("tokensFile");
+  const tokens = tokensFile === undefined ? [] : readTokens(tokensFile);
   const ended = endSignal(logger);
   if (flags.waitForInit === true && !(await isFormatted(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
@@ -46,6 +50,8 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const daemon = await startDaemon({
     directory,
     httpListen,
+    clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
+    tokens,
     shutdownTimeoutMs,
     logger,
     cluster: given.get("cluster"),
@@ -55,10 +61,10 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     electionTimeoutMs: given.get("electionTimeout"),
     priority: given.get("priority"),
   });
-  const { id, cluster, http } = daemon;
+  const { id, cluster, clients, http } = daemon;
   output.result(
-    { event: "started", cluster, id, http, version: VERSION },
-    () => `node ${id} of cluster ${cluster} runs; HTTP at ${http ?? "off"}`,
+    { event: "started", cluster, id, clients, http, version: VERSION },
+    () => `node ${id} of cluster ${cluster} runs; clients at ${clients ?? "off"}, HTTP at ${http ?? "off"}`,
   );
   const why = await Promise.race([ended.signal, daemon.stopped]);
   // Whatever hangs then: whoever ends this process waits for it.

@@ -1,0 +1,159 @@
+import type { Lock } from "@synod/coordination";
+import { SynodError } from "@synod/interface";
+import type { Command } from "commander";
+import { runChild } from "../child.js";
+import { CliError } from "../exit-codes.js";
+import { Given } from "../given.js";
+import { makeOutput, type Output } from "../output.js";
+import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
+import { withSettings } from "../settings.js";
+import { durationFlag } from "../values.js";
+import type { RemoteFlags } from "./kv.js";
+
+const TTL_MS = 10_000;
+const KILL_AFTER_MS = 5_000;
+
+interface HoldFlags extends RemoteFlags {
+  readonly ttl: number;
+  readonly wait?: number;
+  readonly killAfter: number;
+}
+
+export function addLock(program: Command): void {
+  const lock = program
+    .command("lock <name> [command...]")
+    .usage("[options] <name> -- <command...>")
+    .summary("run a command while holding a lock")
+    .description(
+      "Waits for the lock, runs the command while holding it, and ends with the exit code of the command. The environment of the command has SYNOD_LOCK, its name, and " +
+        "SYNOD_FENCING_TOKEN, a number that grows from holder to holder: pass it on to what the lock protects. If the lock is lost the command gets SIGTERM, then SIGKILL, and this " +
+        "ends with 121. If it was never got the command is not run and this ends with 120.\n\nWithout a command it holds the lock until SIGINT or SIGTERM.",
+    )
+    .option("--try", "do not wait: end with 120 if it is not free");
+  withSettings(holdFlags(lock), REMOTE_SETTINGS).action(
+    (name: string, command: readonly string[], flags: HoldFlags & { readonly try?: boolean }) =>
+      hold(flags, command, { variable: "SYNOD_LOCK", name }, async ({ coordination }, signal) => {
+        const { ttl: ttlMs, wait: waitMs } = flags;
+        if (flags.try !== true)
+          return coordination.locks.acquire(name, { ttlMs, signal, ...(waitMs === undefined ? {} : { waitMs }) });
+        const got = await coordination.locks.tryAcquire(name, { ttlMs, signal });
+        if (got === null)
+          throw new CliError("notAcquired", `the lock ${JSON.stringify(name)} is held by somebody else`);
+        return got;
+      }),
+  );
+}
+
+export function addElect(program: Command): void {
+  const elect = program
+    .command("elect <name> [command...]")
+    .usage("[options] <name> -- <command...>")
+    .summary("run a command while elected, or see who is")
+    .description(
+      "Campaigns, runs the command while it leads, and ends with the exit code of the command; see `lock` for what it finds in its environment (SYNOD_ELECTION in place of SYNOD_LOCK) " +
+        "and for what happens when the leadership is lost. With --observe prints who leads, and every change.",
+    )
+    .option("--value <text>", "what observers are told of this candidate", "")
+    .option("--observe", "print who leads, one line for each change, until SIGINT")
+    .option("--show", "print who leads now; ends with 3 if nobody does");
+  withSettings(holdFlags(elect), REMOTE_SETTINGS).action(
+    async (
+      name: string,
+      command: readonly string[],
+      flags: HoldFlags & { readonly value: string; readonly observe?: boolean; readonly show?: boolean },
+    ) => {
+      if (flags.observe === true) return observe(name, flags);
+      if (flags.show === true) return show(name, flags);
+      const { ttl: ttlMs, wait: waitMs, value } = flags;
+      await hold(flags, command, { variable: "SYNOD_ELECTION", name }, ({ coordination }, signal) =>
+        coordination.elections.campaign(name, { ttlMs, value, signal, ...(waitMs === undefined ? {} : { waitMs }) }),
+      );
+    },
+  );
+}
+
+function holdFlags(command: Command): Command {
+  return command
+    .option("--ttl <duration>", "how long it is held without a sign of life", durationFlag, TTL_MS)
+    .option("--wait <duration>", "how long to wait for it; without it, until it comes", durationFlag)
+    .option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost", durationFlag, KILL_AFTER_MS);
+}
+
+async function hold(
+  flags: HoldFlags,
+  command: readonly string[],
+  what: { readonly variable: string; readonly name: string },
+  acquire: (remote: Remote, signal: AbortSignal) => Promise<Lock>,
+): Promise<void> {
+  const output = makeOutput(flags);
+  const asked = askedToEnd();
+  let held: Lock | undefined;
+  try {
+    const code = await withCluster(new Given(flags, process.env), async (remote) => {
+      held = await acquire(remote, asked.signal);
+      await using lock = held;
+      const { fencingToken } = lock;
+      if (command.length === 0) return await untilEnd(lock, what.name, asked.signal, output);
+      asked.stop();
+      const env = { [what.variable]: what.name, SYNOD_FENCING_TOKEN: String(fencingToken) };
+      const ended = await runChild({ command, env, lost: lock.signal, killAfterMs: flags.killAfter });
+      // Lost while it ran, even if it has ended meanwhile by itself: that must not look like success.
+      lock.assertHeld();
+      return ended;
+    });
+    process.exitCode = code;
+  } catch (cause) {
+    // Before it was held, whatever went wrong means that nothing was run.
+    if (held === undefined && cause instanceof SynodError && cause.code !== "LockNotAcquired") {
+      throw new CliError("notAcquired", `${cause.code}: ${cause.message}`, { cause });
+    }
+    throw cause;
+  } finally {
+    asked.stop();
+  }
+}
+
+/** Aborts with the first SIGINT or SIGTERM, until `stop`. */
+function askedToEnd(): { readonly signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const end = (): void => controller.abort();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, end);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, end);
+    },
+  };
+}
+
+async function untilEnd(lock: Lock, name: string, end: AbortSignal, output: Output): Promise<number> {
+  output.result({ name, fencingToken: lock.fencingToken }, () => `holds ${name}, fencing token ${lock.fencingToken}`);
+  await new Promise<void>((resolve) => {
+    for (const signal of [lock.signal, end]) {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    }
+  });
+  lock.assertHeld();
+  return 0;
+}
+
+async function observe(name: string, flags: RemoteFlags): Promise<void> {
+  const output = makeOutput(flags);
+  const asked = askedToEnd();
+  await withCluster(new Given(flags, process.env), async ({ coordination }) => {
+    for await (const leader of coordination.elections.observe(name, { signal: asked.signal })) {
+      output.result({ name, leader }, () =>
+        leader === null ? "nobody" : `${leader.value} (fencing token ${leader.fencingToken})`,
+      );
+    }
+  });
+}
+
+async function show(name: string, flags: RemoteFlags): Promise<void> {
+  const leader = await withCluster(new Given(flags, process.env), ({ coordination }) =>
+    coordination.elections.leader(name),
+  );
+  if (leader === null) throw new CliError("no", `nobody leads ${JSON.stringify(name)}`);
+  makeOutput(flags).result({ name, leader }, () => leader.value);
+}

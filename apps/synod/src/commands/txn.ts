@@ -1,0 +1,115 @@
+import { readFile } from "node:fs/promises";
+import type { OperationResult, Transaction } from "@synod/coordination";
+import type { Command } from "commander";
+import * as v from "valibot";
+import { parseYaml } from "../config-file.js";
+import { CliError } from "../exit-codes.js";
+import { Given } from "../given.js";
+import { makeOutput } from "../output.js";
+import { REMOTE_SETTINGS, withCluster } from "../remote.js";
+import { withSettings } from "../settings.js";
+import { complaints, text } from "../values.js";
+import { shownEntry } from "../values-shown.js";
+import { keysOf, type RemoteFlags } from "./kv.js";
+
+const comparison = v.picklist(["=", "!=", "<", ">"], "expected =, !=, < or >");
+const count = v.pipe(
+  v.number("expected a whole number"),
+  v.safeInteger("expected a whole number"),
+  v.minValue(0, "expected a whole number"),
+);
+const bytes = v.pipe(
+  v.string("expected a text"),
+  v.transform((value): Uint8Array => Buffer.from(value)),
+);
+
+const condition = v.union(
+  [
+    v.strictObject({
+      key: text,
+      field: v.picklist(["revision", "createRevision", "version"]),
+      is: comparison,
+      to: count,
+    }),
+    v.strictObject({ key: text, field: v.literal("value"), is: v.picklist(["=", "!="]), to: bytes }),
+    v.strictObject({ held: text, fencingToken: count }),
+  ],
+  "expected { key, field: revision|createRevision|version|value, is: =|!=|<|>, to } or { held, fencingToken }",
+);
+
+const step = v.union(
+  [
+    v.strictObject({ put: text, value: bytes }),
+    v.strictObject({ delete: text }),
+    v.strictObject({ get: text }),
+    v.strictObject({ prefix: v.string("expected a text") }),
+  ],
+  "expected { put, value }, { delete }, { get } or { prefix }",
+);
+
+const transaction = v.strictObject({
+  if: v.optional(v.array(condition, "expected a list"), []),
+  do: v.optional(v.array(step, "expected a list"), []),
+  else: v.optional(v.array(step, "expected a list"), []),
+});
+
+type Step = v.InferOutput<typeof step>;
+type TransactionStep = NonNullable<Transaction<Uint8Array>["do"]>[number];
+
+export function addTransaction(program: Command): void {
+  const command = program
+    .command("txn [file]")
+    .summary("several changes, all or none, if conditions hold")
+    .description(
+      "Executes a transaction that is written as YAML or JSON, in a file or on standard input: `if` a list of conditions, `do` what is done where all hold, `else` what is " +
+        "done otherwise. Ends with 0 where `do` was executed, with 3 where `else` was.\n\n" +
+        "  if: [{ key: stock/7, field: value, is: '=', to: '1' }]\n  do: [{ put: stock/7, value: '0' }, { delete: offer/7 }]\n  else: [{ get: stock/7 }]",
+    );
+  withSettings(command, REMOTE_SETTINGS).action(async (file: string | undefined, flags: RemoteFlags) => {
+    const output = makeOutput(flags);
+    const parsed = parseTransaction(await contentOf(file), file ?? "standard input");
+    const { succeeded, revision, results } = await withCluster(new Given(flags, process.env), (remote) =>
+      keysOf(remote).transaction(parsed),
+    );
+    output.result({ succeeded, revision, results: results.map(shownResult) }, () =>
+      [succeeded ? "do" : "else", ...results.map((result) => JSON.stringify(shownResult(result)))].join("\n"),
+    );
+    if (!succeeded) process.exitCode = 3;
+  });
+}
+
+async function contentOf(file: string | undefined): Promise<string> {
+  if (file !== undefined) {
+    return readFile(file, "utf8").catch((cause: unknown) => {
+      throw new CliError("usage", `cannot read the transaction: ${(cause as Error).message}`, { cause });
+    });
+  }
+  let content = "";
+  process.stdin.setEncoding("utf8");
+  for await (const part of process.stdin) content += part as string;
+  return content;
+}
+
+/** @throws CliError that names the place in the text */
+export function parseTransaction(content: string, at: string): Transaction<Uint8Array> {
+  const parsed = v.safeParse(transaction, parseYaml(content, at));
+  if (!parsed.success)
+    throw new CliError(
+      "usage",
+      complaints(parsed.issues, "")
+        .map((one) => `${at}: ${one}`)
+        .join("\n"),
+    );
+  const { if: conditions, do: steps, else: otherwise } = parsed.output;
+  return { if: conditions, do: steps.map(operationOf), else: otherwise.map(operationOf) };
+}
+
+function operationOf(given: Step): TransactionStep {
+  if ("put" in given) return { kind: "put", key: given.put, value: given.value };
+  if ("delete" in given) return { kind: "delete", key: given.delete };
+  return { kind: "range", keys: "get" in given ? { key: given.get } : { prefix: given.prefix } };
+}
+
+function shownResult(result: OperationResult): unknown {
+  return result.kind === "range" ? { ...result, entries: result.entries.map(shownEntry) } : result;
+}

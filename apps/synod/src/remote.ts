@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { type Client, connect } from "@synod/client";
+import {
+  type Coordination,
+  type CoordinationAnswer,
+  type CoordinationCommand,
+  type CoordinationQuery,
+  type CoordinationResult,
+  coordination,
+  coordinationCodecs,
+} from "@synod/coordination";
+import { CliError } from "./exit-codes.js";
+import type { Given } from "./given.js";
+import type { SettingName } from "./settings.js";
+
+export type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
+
+/** What every command that talks to a cluster can be given. */
+export const REMOTE_SETTINGS: readonly SettingName[] = ["cluster", "servers", "token", "tokenFile", "timeout"];
+
+const SERVERS = ["127.0.0.1:7101"];
+const TIMEOUT_MS = 10_000;
+
+export interface Remote {
+  readonly client: CoordinationClient;
+  readonly coordination: Coordination;
+  readonly servers: readonly string[];
+  readonly timeoutMs: number;
+}
+
+/** Connects, works, and takes leave, whatever comes of the work. @throws SynodError of `connect`, and what the work throws */
+export async function withCluster<T>(
+  given: Given,
+  work: (remote: Remote) => Promise<T>,
+  cluster: string = given.need("cluster"),
+): Promise<T> {
+  const timeoutMs = given.get("timeout") ?? TIMEOUT_MS;
+  const servers = given.get("servers") ?? SERVERS;
+  const token = tokenOf(given);
+  await using client = await connect({
+    cluster,
+    servers,
+    ...coordinationCodecs(),
+    ...(token === undefined ? {} : { token }),
+    name: "synod",
+    limits: { timeoutMs },
+  });
+  await using session = coordination(client);
+  return await work({ client, coordination: session, servers, timeoutMs });
+}
+
+function tokenOf(given: Given): string | undefined {
+  const file = given.get("tokenFile");
+  if (file === undefined) return given.get("token");
+  try {
+    const token = readFileSync(file, "utf8").trim();
+    if (token === "") throw new Error(`${file} is empty`);
+    return token;
+  } catch (cause) {
+    throw new CliError("usage", `tokenFile: ${(cause as Error).message}`, { cause });
+  }
+}

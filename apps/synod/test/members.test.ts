@@ -1,0 +1,245 @@
+// Members, tokens, backups and the first start, with real processes. Needs the build, as `npm test` makes it.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { endAll, json, run, temporary } from "./cli.js";
+import { makeCluster, makeNodes, ready, type TestCluster } from "./cluster.js";
+
+const place = temporary();
+afterEach(endAll);
+afterAll(() => place.remove());
+
+const slow = { timeout: 120_000 };
+
+interface Members {
+  members: { id: number; role: string; leader: boolean; heard: boolean }[];
+}
+
+describe("member", slow, () => {
+  it("adds, promotes, replaces and removes, and never takes an id twice", async () => {
+    const cluster = await makeCluster(place.path, "changing");
+    await cluster.startAll();
+    await cluster.json(["put", "kept", "yes"]);
+    const [four, five] = await makeNodes(place.path, "changing", [4, 5]);
+    if (four === undefined || five === undefined) throw new Error("no nodes");
+    cluster.nodes.push(four, five);
+    const roles = async (): Promise<Record<number, string>> => {
+      const { members } = await cluster.json<Members>(["member", "list"]);
+      return Object.fromEntries(members.map(({ id, role }) => [id, role]));
+    };
+
+    await cluster.init(4);
+    const noAddress = await run([
+      "start",
+      "--data-dir",
+      four.directory,
+      "--client-listen",
+      "off",
+      "--http-listen",
+      "off",
+    ]);
+    expect(noAddress).toMatchObject({ code: 2, err: expect.stringContaining("--address") });
+    cluster.spawn(4, "--address", four.peers);
+    await cluster.json(["member", "add", "4", four.peers, "--learner", "--name", "fourth"]);
+    expect(await roles()).toEqual({ 1: "voter", 2: "voter", 3: "voter", 4: "learner" });
+    await cluster.json(["member", "promote", "4"]);
+    expect(await roles()).toEqual({ 1: "voter", 2: "voter", 3: "voter", 4: "voter" });
+
+    // A disk is lost.
+    const leader = await cluster.leader();
+    const lost = leader === 2 ? 3 : 2;
+    await cluster.end(lost, "SIGKILL");
+    await cluster.init(5);
+    cluster.spawn(5, "--address", five.peers);
+    await cluster.json(["member", "replace", String(lost), "5", five.peers]);
+    expect(Object.keys(await roles()).map(Number)).not.toContain(lost);
+
+    const removed = cluster.running.get(4);
+    await cluster.json(["member", "remove", "4"]);
+    expect(await removed?.ended).toMatchObject({ code: 8, err: expect.stringContaining("Removed") });
+    expect(await cluster.synod(["member", "add", "4", four.peers])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("IdRetired"),
+    });
+    expect(await cluster.synod(["member", "remove", "x"])).toMatchObject({ code: 2 });
+    expect(await cluster.synod(["get", "kept"])).toMatchObject({ code: 0, out: "yes\n" });
+  });
+});
+
+describe("tokens", slow, () => {
+  it("let in by role, and refuse at connect what they do not know", async () => {
+    const tokens = join(place.path, "tokens.yaml");
+    writeFileSync(
+      tokens,
+      "- { token: r-secret, role: read }\n- { token: w-secret, role: write }\n- { token: a-secret, role: admin }\n",
+    );
+    const cluster = await makeCluster(place.path, "guarded", { ids: [1], startFlags: ["--tokens-file", tokens] });
+    await cluster.start(1);
+    const as = (token: string, ...args: string[]): ReturnType<typeof run> =>
+      cluster.synod(args, { env: token === "" ? {} : { SYNOD_TOKEN: token } });
+    expect(await as("w-secret", "put", "a", "1")).toMatchObject({ code: 0 });
+    expect(await as("r-secret", "get", "a")).toMatchObject({ code: 0, out: "1\n" });
+    expect(await as("r-secret", "put", "a", "2")).toMatchObject({ code: 6, err: expect.stringContaining("Forbidden") });
+    expect(await as("w-secret", "status")).toMatchObject({ code: 6 });
+    expect(await as("a-secret", "status")).toMatchObject({ code: 0 });
+    expect(await as("", "get", "a")).toMatchObject({ code: 6, err: expect.stringContaining("Unauthorized") });
+    writeFileSync(join(place.path, "token"), "r-secret\n");
+    expect(await as("", "get", "a", "--token-file", join(place.path, "token"))).toMatchObject({ code: 0 });
+  });
+
+  it("are checked before the node starts, without being shown", async () => {
+    const tokens = join(place.path, "wrong.yaml");
+    writeFileSync(tokens, "- { token: very-secret, role: root }\n- very-secret\n");
+    const { code, err } = await run(["start", "--data-dir", place.path, "--tokens-file", tokens]);
+    expect(code).toBe(2);
+    expect(err).toContain("wrong.yaml[0].role: expected read or write or admin");
+    expect(err).not.toContain("very-secret");
+  });
+});
+
+describe("the first start", slow, () => {
+  it("waits for init, alive and not ready, and goes on by itself", async () => {
+    const cluster = await makeCluster(place.path, "waiting", { ids: [1] });
+    const [node] = await makeNodes(place.path, "unformatted", [1]);
+    if (node === undefined) throw new Error("no node");
+    cluster.nodes[0] = node;
+    const waiting = cluster.spawn(1, "--wait-for-init");
+    await waiting.saw("is not formatted");
+    expect((await fetch(`http://${node.http}/livez`)).status).toBe(200);
+    expect((await fetch(`http://${node.http}/readyz`)).status).toBe(503);
+    await json([
+      "init",
+      "--cluster",
+      "waiting",
+      "--id",
+      "1",
+      "--members",
+      `1=${node.peers}`,
+      "--data-dir",
+      node.directory,
+    ]);
+    await ready(node.http, waiting);
+    expect(await cluster.end(1, "SIGTERM")).toMatchObject({ code: 0 });
+  });
+
+  it("ends when it is asked to while it waits", async () => {
+    const waiting = await makeNodes(place.path, "never", [1]);
+    const cluster = await makeCluster(place.path, "never-ever", { ids: [1] });
+    cluster.nodes[0] = waiting[0] as (typeof waiting)[0];
+    const started = cluster.spawn(1, "--wait-for-init");
+    await started.saw("is not formatted");
+    expect(await cluster.end(1, "SIGTERM")).toMatchObject({ code: 0 });
+  });
+});
+
+describe("snapshot", slow, () => {
+  const backup = join(place.path, "shop.backup");
+  let old: TestCluster;
+  let token = 0;
+  beforeAll(async () => {
+    old = await makeCluster(place.path, "old", { ids: [1] });
+    await old.start(1);
+    for (const key of ["a", "b", "c"]) await old.json(["put", key, key.toUpperCase()]);
+    const locked = await old.synod(["lock", "before", "--", process.execPath, "-p", "process.env.SYNOD_FENCING_TOKEN"]);
+    token = Number(locked.out);
+    await old.json(["snapshot", "save", backup, "--data-dir", old.node(1).directory]);
+    await old.end(1, "SIGTERM");
+  }, 60_000);
+
+  it("says what a backup holds, and refuses one that is damaged or cut", async () => {
+    expect(await json(["snapshot", "status", backup])).toMatchObject({
+      cluster: "old",
+      keys: 3,
+      members: [1],
+      usedIds: [1],
+    });
+    const bytes = readFileSync(backup);
+    for (const at of [3, 9, 40, bytes.length - 30, bytes.length - 1]) {
+      const spoiled = Buffer.from(bytes);
+      spoiled[at] = (spoiled[at] ?? 0) ^ 0x10;
+      writeFileSync(`${backup}.spoiled`, spoiled);
+      const { code, err } = await run(["snapshot", "status", `${backup}.spoiled`]);
+      expect([code === 1 || code === 6, err]).toEqual([true, expect.stringMatching(/Malformed|VersionUnsupported/)]);
+    }
+    writeFileSync(`${backup}.spoiled`, bytes.subarray(0, bytes.length - 10));
+    expect(await run(["snapshot", "status", `${backup}.spoiled`])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Malformed"),
+    });
+    expect(await run(["snapshot", "save", backup, "--data-dir", old.node(1).directory])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("there already"),
+    });
+  });
+
+  it("restores into a new cluster only, with all keys and higher tokens", async () => {
+    const nodes = await makeNodes(place.path, "new", [11, 12, 13]);
+    const members = nodes.map(({ id, peers }) => `${id}=${peers}`).join(",");
+    const restore = (cluster: string, id: number, list: string, directory: string): ReturnType<typeof run> =>
+      run([
+        ...["snapshot", "restore", backup, "--cluster", cluster, "--id", String(id), "--members", list],
+        ...["--data-dir", directory, "--skip-revisions", "5000", "--json"],
+      ]);
+    const [first] = nodes;
+    if (first === undefined) throw new Error("no nodes");
+    expect(await restore("old", 11, members, first.directory)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("another name"),
+    });
+    expect(await restore("new", 1, "1=127.0.0.1:1", first.directory)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("were used"),
+    });
+    for (const { id, directory } of nodes)
+      expect(await restore("new", id, members, directory)).toMatchObject({ code: 0, err: "" });
+    expect(await restore("new", 11, members, first.directory)).toMatchObject({
+      code: 7,
+      err: expect.stringContaining("AlreadyFormatted"),
+    });
+
+    const cluster = await makeCluster(place.path, "new", { ids: [] });
+    cluster.nodes.push(...nodes);
+    cluster.env["SYNOD_SERVERS"] = nodes.map(({ clients }) => clients).join(",");
+    await cluster.startAll();
+    const { entries } = await cluster.json<{ entries: { key: string; value: string }[] }>(["range"]);
+    expect(entries.map(({ key, value }) => `${key}=${value}`)).toEqual(["a=A", "b=B", "c=C"]);
+    const locked = await cluster.synod([
+      "lock",
+      "before",
+      "--",
+      process.execPath,
+      "-p",
+      "process.env.SYNOD_FENCING_TOKEN",
+    ]);
+    expect(Number(locked.out)).toBeGreaterThan(token + 5000);
+    await cluster.end(13, "SIGKILL");
+    expect(await cluster.synod(["put", "d", "D"])).toMatchObject({ code: 0 });
+  });
+
+  it("keeps nodes apart that were restored and formatted blank under one name", async () => {
+    const nodes = await makeNodes(place.path, "mixed", [21, 22]);
+    const members = nodes.map(({ id, peers }) => `${id}=${peers}`).join(",");
+    const [one, two] = nodes;
+    if (one === undefined || two === undefined) throw new Error("no nodes");
+    const common = ["--cluster", "mixed", "--members", members, "--json"];
+    await run([
+      "snapshot",
+      "restore",
+      backup,
+      ...common,
+      "--id",
+      "21",
+      "--data-dir",
+      one.directory,
+      "--skip-revisions",
+      "10",
+    ]);
+    await run(["init", ...common, "--id", "22", "--data-dir", two.directory]);
+    const cluster = await makeCluster(place.path, "mixed", { ids: [] });
+    cluster.nodes.push(...nodes);
+    const [restored] = [cluster.spawn(21), cluster.spawn(22)];
+    // Each side logs why it does not speak with the other; neither ever leads.
+    await restored.saw(/other founders|other members|another cluster|refused/);
+    expect((await fetch(`http://${one.http}/readyz`)).status).toBe(503);
+  });
+});
