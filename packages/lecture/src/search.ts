@@ -4,7 +4,7 @@ import { shapeOfRounds, waitingAfterAll } from "./judge.js";
 import { textOf } from "./plain.js";
 import { beginRun, replay, type Run } from "./play.js";
 import type { ProcessId, Protocol, Value } from "./shape.js";
-import { step } from "./step.js";
+import { nextWorld } from "./step.js";
 import { type Action, isCut, type Spending, type World } from "./world.js";
 
 /**
@@ -76,6 +76,7 @@ class BreadthFirst implements Search {
   #at = 0;
   #next: Node[] = [];
   #found: Node | null = null;
+  #depth = 0;
 
   constructor(protocol: Protocol, options: SearchOptions) {
     this.#protocol = protocol;
@@ -106,7 +107,7 @@ class BreadthFirst implements Search {
   #expand(node: Node): void {
     if (node.depth >= (this.#options.bounds.steps ?? 30)) return;
     for (const action of choices(this.#protocol, node.world, this.#options.bounds)) {
-      const { world } = step(this.#protocol, node.world, action);
+      const world = nextWorld(this.#protocol, node.world, action);
       this.#visit({ world, parent: node, action, depth: node.depth + 1 });
       if (this.#found !== null) return;
     }
@@ -117,6 +118,7 @@ class BreadthFirst implements Search {
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.#next.push(node);
+    this.#depth = Math.max(this.#depth, node.depth);
     if (this.#isGoal(node)) this.#found = node;
   }
 
@@ -129,9 +131,8 @@ class BreadthFirst implements Search {
   }
 
   #report(verdict: SearchReport["verdict"]): SearchReport {
-    const last = this.#found ?? this.#next.at(-1) ?? this.#layer.at(-1);
     const run = this.#found === null ? null : replay(this.#start, actionsTo(this.#found));
-    return { verdict, states: this.#seen.size, depth: last?.depth ?? 0, run };
+    return { verdict, states: this.#seen.size, depth: this.#depth, run };
   }
 }
 
@@ -189,7 +190,7 @@ function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
   const actions: Action[] = [];
   for (const { id, from, to, message } of world.flights) {
     if (world.servers[to]?.up !== true || isCut(world, from, to)) continue;
-    const key = `${to} ${textOf(message)}`;
+    const key = `${to} ${messageText(message)}`;
     if (seen.has(key)) continue;
     seen.add(key);
     actions.push({ do: "deliver", id });
@@ -197,6 +198,16 @@ function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
     if (left("losses")) actions.push({ do: "lose", id });
   }
   return actions;
+}
+
+const messageTexts = new WeakMap<object, string>();
+
+function messageText(message: object): string {
+  const known = messageTexts.get(message);
+  if (known !== undefined) return known;
+  const text = textOf(message);
+  messageTexts.set(message, text);
+  return text;
 }
 
 function suspicions(protocol: Protocol, world: World, bounds: Bounds, left: (what: Spending) => boolean): Action[] {
@@ -218,10 +229,13 @@ class Keys {
 
   of(world: World): string {
     const { flights, servers, asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed } = world;
-    const up = Object.values(servers).map((server) => this.#name(server));
+    let key = "";
+    for (const id in servers) key += `${this.#name(servers[id] ?? {})},`;
     const moving = flights.map(({ to, message }) => `${to}${this.#name(message)}`).sort();
-    const parts = [asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed].map((part) => this.#name(part));
-    return `${up.join()} ${moving.join()} ${parts.join()}`;
+    const parts = [asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed].map((part) =>
+      this.#name(part),
+    );
+    return `${key} ${moving.join()} ${parts.join()}`;
   }
 
   #name(part: object): number {
@@ -234,4 +248,3 @@ class Keys {
     return name;
   }
 }
-
