@@ -19,6 +19,10 @@ export interface Bounds extends Partial<Record<Spending, number>> {
   readonly timeoutsAt?: readonly ProcessId[];
   /** Who may crash; default: everybody. */
   readonly crashesAt?: readonly ProcessId[];
+  /** Nobody times out while a message of one of its own rounds is on its way. */
+  readonly patient?: boolean;
+  /** Types of messages that never arrive: what cannot matter for the goal makes a search only longer. */
+  readonly withhold?: readonly string[];
   /** Steps of one run. Default 30. */
   readonly steps?: number;
 }
@@ -166,9 +170,13 @@ export function choices(protocol: Protocol, world: World, bounds: Bounds): Actio
     allowed === undefined ? ids : ids.filter((id) => allowed.includes(id));
   return [
     ...asks(protocol, world, bounds, up),
-    ...deliveries(world, left),
+    ...deliveries(world, bounds.withhold ?? [], left),
     ...suspicions(protocol, world, bounds, left),
-    ...(left("timeouts") ? among(up, bounds.timeoutsAt).map((at): Action => ({ do: "timeout", at })) : []),
+    ...(left("timeouts")
+      ? among(up, bounds.timeoutsAt)
+          .filter((at) => mayTimeOut(world, bounds, at))
+          .map((at): Action => ({ do: "timeout", at }))
+      : []),
     ...(left("crashes") ? among(up, bounds.crashesAt).map((at): Action => ({ do: "crash", at })) : []),
     ...(left("restarts") ? down.map((at): Action => ({ do: "restart", at, disk: "kept" })) : []),
     ...(left("lostDisks") ? down.map((at): Action => ({ do: "restart", at, disk: "lost" })) : []),
@@ -185,11 +193,11 @@ function asks(protocol: Protocol, world: World, bounds: Bounds, up: readonly Pro
   });
 }
 
-function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
+function deliveries(world: World, withheld: readonly string[], left: (what: Spending) => boolean): Action[] {
   const seen = new Set<string>();
   const actions: Action[] = [];
   for (const { id, from, to, message } of world.flights) {
-    if (world.servers[to]?.up !== true || isCut(world, from, to)) continue;
+    if (world.servers[to]?.up !== true || isCut(world, from, to) || withheld.includes(message.type)) continue;
     const key = `${to} ${messageText(message)}`;
     if (seen.has(key)) continue;
     seen.add(key);
@@ -198,6 +206,15 @@ function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
     if (left("losses")) actions.push({ do: "lose", id });
   }
   return actions;
+}
+
+function mayTimeOut(world: World, { patient, withhold = [] }: Bounds, at: ProcessId): boolean {
+  if (patient !== true) return true;
+  const count = Object.keys(world.servers).length;
+  return !world.flights.some(({ message }) => {
+    const { rnd } = message as { rnd?: number };
+    return rnd !== undefined && `S${((rnd - 1) % count) + 1}` === at && !withhold.includes(message.type);
+  });
 }
 
 const messageTexts = new WeakMap<object, string>();

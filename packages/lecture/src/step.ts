@@ -130,7 +130,8 @@ class Turn {
   #take(flight: Flight): void {
     const { id, from, to, message } = flight;
     this.#at = to;
-    if (this.#tells) this.#arrow = { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: flight.row };
+    if (this.#tells)
+      this.#arrow = { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: flight.row };
     this.#world.flights = this.#world.flights.filter((one) => one.id !== id);
   }
 

@@ -1,20 +1,17 @@
 import { test } from "vitest";
-import { LADDER } from "/tmp/ws/LECTURE/packages/lecture/src/protocols/index.ts";
-import { search } from "/tmp/ws/LECTURE/packages/lecture/src/search.ts";
-import { beginRun } from "/tmp/ws/LECTURE/packages/lecture/src/play.ts";
-const m = (value: string, by: string, to?: string[]) => ({ value, by, ...(to ? { to } : {}) });
+import { synodMultipaxos } from "../src/protocols/synod-multipaxos.ts";
+import { synodPaxos } from "../src/protocols/synod-paxos.ts";
+import { search } from "../src/search.ts";
+import { judge } from "../src/judge.ts";
+import { beginRun, playScript } from "../src/play.ts";
 test("x", () => {
-  for (const p of LADDER) {
-    const b: any = { values: [m("m1", "C1"), m("m2", "C2")] };
-    const n = p.servers;
-    if (n === 2 && p.onSuspect) { b.crashes = 1; }
-    if (n > 2) { b.suspicions = 1; b.suspects = ["S2"]; b.values = [m("m1", "C1", ["S1"]), m("m2", "C2", ["S2"])]; }
-    if (n > 3) { b.suspects = ["S3"]; b.values = [m("m1", "C1", ["S1"]), m("m2", "C2", ["S3"])]; }
-    const t = Date.now();
-    const from = p.id === "all-to-all" || p.id === "commit" ? beginRun(p, 3) : undefined;
-    if (from) { b.suspects = ["S2"]; b.values = [m("m1", "C1", ["S1"]), m("m2", "C2", ["S2"])]; }
-    const r = search(p, { goal: "diverges", bounds: b, ...(from ? { from } : {}) }, 100000);
-    console.log(p.id, r.verdict, r.states, r.depth, Date.now() - t, "ms");
-
-  }
+  const show = (r: any) => { for (const row of r.rows) console.log("   ", row.row, row.text); };
+  const a = playScript(beginRun(synodPaxos), ["S1 wants foo", "settle"]); show(a); console.log(judge(a));
+  let t = Date.now();
+  const b = playScript(beginRun(synodMultipaxos), ["S1 suspects S2", "settle", "C1 asks m1 of S1", "settle", "C2 asks m2 of S1", "settle", "S2 suspects S1", "settle", "C1 asks m3 of S2", "settle"]); show(b); console.log(judge(b), Date.now() - t);
+  t = Date.now();
+  for (const p of [synodPaxos]) { const r = search(p, {goal: "diverges", bounds: {values: [{value:"foo",by:"S1"},{value:"bar",by:"S2"}], withhold: ["LRN", "REJ"]}}); console.log(r.verdict, r.states, r.depth, Date.now() - t); }
+  t = Date.now();
+  for (const p of [synodMultipaxos]) { const r = search(p, {goal: "diverges", from: b2(), bounds: {values: [{value:"m1",by:"C1", to: ["S1"]},{value:"m2",by:"C2", to: ["S2"]}], suspicions: 2, suspects: ["S2"], withhold: ["COM", "REJ"], steps: 7 }}, 2000); console.log(r.verdict, r.states, r.depth, Date.now() - t); }
 }, 300000);
+const b2 = () => playScript(beginRun(synodMultipaxos), ["S1 suspects S2", "settle"]);
