@@ -34,6 +34,8 @@ export class ReplicaLife {
   readonly #me: NodeId;
   readonly #members: readonly NodeId[];
   readonly disk: Disk = { promised: null, votes: new Map(), chosen: new Map(), chosenUpTo: 0 };
+  /** What it knows to be chosen. */
+  readonly chosen: Map<Slot, Value> = new Map();
   #replica: Replica;
   #outbox = new Outbox();
   #lives = 1;
@@ -98,6 +100,7 @@ export class ReplicaLife {
       case "restart":
         this.#lives++;
         this.#applied = 0;
+        this.chosen.clear();
         this.#outbox = new Outbox();
         this.#replica = this.#begin();
         return;
@@ -136,6 +139,7 @@ export class ReplicaLife {
       for (const { slot, value } of effects.chosen) {
         this.#applied = slot;
         this.#executed.push(decode(value));
+        this.chosen.set(slot, decode(value));
       }
       this.#leave(this.#outbox.add(effects.sends));
       if (effects.chosen.length > 0) this.#replica.appliedUpTo(this.#applied);

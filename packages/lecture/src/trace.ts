@@ -98,6 +98,7 @@ function fieldText(key: string, value: unknown): string {
   if (key === "slot") return `#${String(value)}`;
   if (value === null) return "nothing";
   if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return value.join(" ");
   if ("rnd" in value && "value" in value) return `(${String(value.rnd)}, ${String(value.value)})`;
   const entries = Object.entries(value);
   return entries.length === 0 ? "nothing" : entries.map(([slot, item]) => `#${slot} ${fieldText("", item)}`).join(" ");

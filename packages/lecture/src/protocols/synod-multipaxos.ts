@@ -1,6 +1,6 @@
 import type { Ballot } from "@synod/interface";
 import type { Message as LogMessage } from "@synod/multipaxos";
-import { decode, type Disk, type Packet, ReplicaLife, type ReplicaInput } from "../replica-life.js";
+import { decode, type Packet, ReplicaLife, type ReplicaInput } from "../replica-life.js";
 import {
   type Body,
   type Effect,
@@ -74,7 +74,7 @@ function tell(s: State, input: ReplicaInput): Effect[] {
   for (const earlier of s.told) life.tell(unpack(earlier) as ReplicaInput);
   s.told = [...s.told, pack(input)];
   const { packets, executed } = life.tell(input);
-  show(s, life.disk, life.leads);
+  show(s, life);
   const answers = executed.flatMap((value) => {
     const answer = execute(s, value);
     return s.waiting.includes(value) ? [answer] : [];
@@ -84,19 +84,14 @@ function tell(s: State, input: ReplicaInput): Effect[] {
   return [...said.map((packet) => sendOf(s, packet)), ...answers];
 }
 
-function show(s: State, disk: Disk, leads: boolean): void {
+function show(s: State, { disk, chosen, leads }: ReplicaLife): void {
   s.promised = roundOf(s, disk.promised);
   const votes = [...disk.votes.values()].map(({ slot, ballot, value }): [number, Vote] => [
     slot,
     { rnd: roundOf(s, ballot), value: decode(value) },
   ]);
   s.accepted = Object.fromEntries(votes);
-  // What is chosen was learned from a peer, or is the own vote.
-  const known = [...disk.chosen.values()].map(({ slot, value }): [number, Value] => [slot, decode(value)]);
-  const own = votes
-    .filter(([slot]) => slot <= disk.chosenUpTo)
-    .map(([slot, vote]): [number, Value] => [slot, vote.value]);
-  s.learned = Object.fromEntries([...own, ...known]);
+  s.learned = Object.fromEntries(chosen);
   s.leads = leads;
 }
 
@@ -133,13 +128,9 @@ function shown(s: State, message: LogMessage): Body {
       return { type: "ACC", rnd: roundOf(s, message.ballot), slot: message.firstSlot, value: decode(value), ...many };
     }
     case "accepted":
-      return {
-        type: "LRN",
-        rnd: roundOf(s, message.ballot),
-        slots: message.slots.map(([first, last]) => `${first}-${last}`),
-      };
+      return { type: "LRN", rnd: roundOf(s, message.ballot), slot: message.slots.map(rangeText).join("+") };
     case "commit":
-      return { type: "COM", rnd: roundOf(s, message.ballot), upTo: message.chosenUpTo };
+      return { type: "COM", rnd: roundOf(s, message.ballot), slot: `1-${message.chosenUpTo}` };
     case "reject":
       return { type: "REJ", rnd: roundOf(s, message.ballot) };
     case "learn":
@@ -150,6 +141,10 @@ function shown(s: State, message: LogMessage): Body {
     default:
       return { type: message.kind.toUpperCase() };
   }
+}
+
+function rangeText([first, last]: readonly [number, number]): string {
+  return first === last ? `${first}` : `${first}-${last}`;
 }
 
 /** Bytes in messages as plain arrays with a name, so that worlds stay plain data. */
