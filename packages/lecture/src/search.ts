@@ -14,7 +14,7 @@ import { type Action, isCut, type Spending, type World } from "./world.js";
 export interface Bounds extends Partial<Record<Spending, number>> {
   /** The commands, who asks for them, and which servers may be asked (default: as the protocol says). */
   readonly values: readonly { readonly value: Value; readonly by: ProcessId; readonly to?: readonly ProcessId[] }[];
-  /** Who may suspect whom wrongly, and who may time out; default: everybody. */
+  /** Who may suspect others, rightly or wrongly, and who may time out; default: everybody. */
   readonly suspects?: readonly ProcessId[];
   readonly timeoutsAt?: readonly ProcessId[];
   /** Who may crash; default: everybody. */
@@ -231,9 +231,9 @@ function suspicions(protocol: Protocol, world: World, bounds: Bounds, left: (wha
   if (protocol.onSuspect === undefined) return [];
   const servers = Object.entries(world.servers);
   return servers.flatMap(([at, server]) => {
-    if (!server.up) return [];
+    if (!server.up || !(bounds.suspects ?? [at]).includes(at)) return [];
     const peers = servers.filter(([of]) => of !== at);
-    const mayErr = left("suspicions") && (bounds.suspects ?? [at]).includes(at);
+    const mayErr = left("suspicions");
     const isOpen = (of: ProcessId, isUp: boolean): boolean => (isUp ? mayErr : !world.noticed.includes(`${at} ${of}`));
     return peers.filter(([of, peer]) => isOpen(of, peer.up)).map(([of]): Action => ({ do: "suspect", at, of }));
   });

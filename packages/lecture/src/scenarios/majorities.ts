@@ -38,8 +38,8 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     title: "The network is cut, and only the majority goes on",
     protocol: threeServers,
     question: "What does a third server change in a partition?",
-    script: ["cut S1 | S2 S3", "S2 suspects S1", "C1 asks m1 of S1", "C2 asks m2 of S2", "settle"],
-    sees: "S2 takes over and answers C2 with the help of S3. S1 finds nobody, and answers nobody.",
+    script: ["cut S1 C1 | S2 S3", "S2 suspects S1", "C1 asks m1 of S1", "C2 asks m2 of S2", "settle"],
+    sees: "S2 takes over and answers C2 with the help of S3. C1, on the side of S1, waits.",
     verdict: "blocks",
   },
   {
@@ -65,7 +65,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     title: "A crash and a partition, outcome 1: m1 was executed",
     protocol: threeServers,
     question: "S3 crashed. It may have executed m1 or m2, and answered. Can S1 and S2 find out?",
-    script: [...crashAndPartition, "S2 suspects S1", "C2 asks m2 of S2", "heal", "S2 > S1 ACC m2"],
+    script: [...crashAndPartition, "S2 suspects S1", "C2 asks m2 of S2", "heal", "S2 timeout", "S2 > S1 ACC m2"],
     sees: "S3 had executed m1. S1 and S2 cannot know it and execute m2.",
     verdict: "diverges",
     searches: [{ goal: "diverges", bounds: rivals, expect: "found" }],
@@ -136,7 +136,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     searches: [
       {
         goal: "diverges",
-        bounds: { values: [{ value: "m2", by: "C2", to: ["S2"] }], suspicions: 1, suspects: ["S1"] },
+        bounds: { values: [{ value: "m2", by: "C2", to: ["S2"] }], suspicions: 2, suspects: ["S1"] },
         from: ["C1 asks m1 of S1", "S2 suspects S1", "S2 > S1 S3 LEAD"],
         expect: "found",
       },
@@ -221,20 +221,20 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
   {
     id: "as-if-executed",
     title: "Going on as if it had been executed",
-    protocol: reports,
-    question: "m2 was accepted by one server only and may not be chosen. May the new leader drop it?",
+    protocol: resend,
+    question: "m2 was accepted by one server only and is not chosen. May the new leader drop it?",
     script: [
       "S2 suspects S1",
       "S2 > S3 PREP",
       "S3 > S2 PROM",
       "C2 asks m2 of S2",
-      "S2 > S3 ACC",
-      "S2 crashes",
+      "S2 x S1 S3 ACC",
       "S3 suspects S2",
-      "S3 > S1 PREP",
+      "S3 > S2 PREP",
+      "S2 > S3 PROM",
       "settle",
     ],
-    sees: "It cannot tell, so it acts as if m2 had been executed.",
+    sees: "It cannot tell whether somebody else has it too, so it acts as if m2 had been executed.",
     verdict: "safe",
   },
   {
@@ -242,8 +242,8 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     title: "The Learn is lost and S3 crashes",
     protocol: reports,
     question: "S1 cannot execute m1: its only Learn was lost. Who helps?",
-    script: ["cut S1 | S2", "C1 asks m1 of S1", "S1 > S3 ACC", "S3 x S1 LRN", "S3 crashes"],
-    sees: "Nobody, while S1 is cut off: it must wait.",
+    script: ["cut S1 C2 | S2", "C1 asks m1 of S1", "S1 > S3 ACC", "S3 x S1 LRN", "S3 crashes", "C2 asks m2 of S1"],
+    sees: "Nobody, while S1 is cut off: it must wait, and so must m2.",
     verdict: "blocks",
   },
   {
@@ -357,7 +357,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S1 > S3 ACC", "settle"],
     sees: "S2 waits until it counts three that have m1 in the same round.",
     verdict: "safe",
-    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 11 }, expect: "none" }],
+    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" }],
   },
   {
     id: "two-crashes-of-five",
@@ -383,7 +383,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     protocol: commit,
     question: "Two servers are connected to each other, three are not to be seen. May the two go on?",
     script: [
-      "cut S1 S2 | S3 S4 S5",
+      "cut S1 S2 C1 | S3 S4 S5",
       "C1 asks m1 of S1",
       "settle",
       "S3 suspects S1",
@@ -402,6 +402,6 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "settle"],
     sees: "Learns go to the leader alone; its Commit tells the others.",
     verdict: "safe",
-    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 11 }, expect: "none" }],
+    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" }],
   },
 ];

@@ -27,7 +27,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
     sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
     verdict: "safe",
-    searches: [{ goal: "diverges", bounds: { ...rivals, steps: 11 }, expect: "none" }],
+    searches: [{ goal: "diverges", bounds: { ...rivals, steps: 10 }, expect: "none" }],
   },
   {
     id: "no-op-fills-gap",

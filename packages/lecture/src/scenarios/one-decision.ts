@@ -25,6 +25,7 @@ const outbid = (first: string, second: string): string[] => [
   `${first} timeout`,
   `${first} > ${second} S3 PREP`,
   `${second} > ${first} S3 ACC`,
+  `${second} > ${first} S3 LRN`,
   `S3 > ${first} PROM`,
   `${second} > ${first} PROM`,
 ];
@@ -224,6 +225,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       "S2 wants bar",
       "S2 > S1 S3 PREP",
       "S1 > S2 S3 ACC",
+      "S1 > S2 S3 LRN",
       "S3 > S2 PROM",
       "S1 > S2 PROM",
       ...turn,
@@ -233,7 +235,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
     verdict: "livelocks",
     searches: [
       { goal: "livelocks", servers: 2, bounds: { ...two, timeouts: 4, patient: true }, expect: "found" },
-      { goal: "diverges", servers: 2, bounds: { ...two, timeouts: 3 }, expect: "none" },
+      { goal: "diverges", servers: 2, bounds: { ...two, timeouts: 1 }, expect: "none" },
     ],
   },
   {
@@ -269,7 +271,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       { goal: "diverges", bounds: { ...two, crashes: 1, lostDisks: 1, crashesAt: ["S3"] }, expect: "found" },
       {
         goal: "diverges",
-        bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"], steps: 12 },
+        bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"], steps: 11 },
         expect: "none",
       },
     ],

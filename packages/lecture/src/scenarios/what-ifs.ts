@@ -100,6 +100,7 @@ const STORIES: Readonly<Record<string, Story>> = {
       "S2 > S1 PREP 5",
       "S1 > S2 PROM",
       "S2 > S1 ACC 5",
+      "S1 > S2 LRN 5",
     ],
     search: {
       from: [
@@ -110,8 +111,10 @@ const STORIES: Readonly<Record<string, Story>> = {
         "S3 wants baz",
         "S3 > S1 PREP 3",
         "S1 > S3 PROM 3",
+        "S1 > S3 LRN",
+        "S2 timeout",
       ],
-      bounds: { values: [], timeouts: 1, timeoutsAt: ["S2"] },
+      bounds: { values: [] },
     },
   },
   "what-if-forgets-promise": {
