@@ -17,14 +17,15 @@ const rules: [pattern: RegExp, mayImport: string[]][] = [
   [/^server$/, ["client", "interface"]],
   [/^coordination$/, ["interface", "rsm"]],
   [/^simulator$/, ["multipaxos", "rsm", "node", "linearizability", "conformance", "interface"]],
+  [/^lecture$/, ["paxos", "multipaxos", "interface"]],
   [/^explorer$/, ["paxos", "multipaxos", "interface"]],
 ];
 
 /** No clock, no chance, no promise, no timer, no I/O; and nothing that differs between machines. */
-const pure = /^(paxos|multipaxos|rsm|linearizability)$/;
+const pure = /^(paxos|multipaxos|rsm|linearizability|lecture)$/;
 /** Run unchanged in a browser. */
 const browserSafe =
-  /^(interface|paxos|multipaxos|rsm|linearizability|codec-msgpack|.+-memory|simulator|explorer|conformance|coordination)$/;
+  /^(interface|paxos|multipaxos|rsm|linearizability|lecture|codec-msgpack|.+-memory|simulator|explorer|conformance|coordination)$/;
 
 const nodeGlobals = ["process", "Buffer", "require", "__dirname", "__filename", "setImmediate", "clearImmediate"];
 const impureGlobals = `

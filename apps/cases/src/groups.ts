@@ -2,6 +2,7 @@ import type { Driver } from "./driver.js";
 import { acceptor } from "./drivers/acceptor.js";
 import { apply } from "./drivers/apply.js";
 import { ballots } from "./drivers/ballots.js";
+import { failures, leaders } from "./drivers/detectors.js";
 import { durability } from "./drivers/durability.js";
 import { election } from "./drivers/election.js";
 import { learner } from "./drivers/learner.js";
@@ -12,10 +13,13 @@ import { proposer } from "./drivers/proposer.js";
 import { quorums } from "./drivers/quorums.js";
 import { reconfiguration } from "./drivers/reconfiguration.js";
 import { sessions } from "./drivers/sessions.js";
+import { twoServers } from "./drivers/two-servers.js";
 import { type Case, NotationError } from "./notation.js";
 
-/** Who answers a case: all of these, alike; or nobody yet. */
-export type Group = { readonly drivers: readonly Driver[] } | { readonly notBuilt: string };
+/** Who answers a case: all of these, alike. */
+export interface Group {
+  readonly drivers: readonly Driver[];
+}
 
 /** By the letters of the ID. */
 const GROUPS = new Map<string, (one: Case) => Group>([
@@ -32,9 +36,9 @@ const GROUPS = new Map<string, (one: Case) => Group>([
   ["SES", () => ({ drivers: [sessions] })],
   ["LSE", () => ({ drivers: [leases] })],
   ["CFG", () => ({ drivers: [reconfiguration] })],
-  ["FD", () => ({ notBuilt: "failure detectors are not built yet" })],
-  ["LD", () => ({ notBuilt: "leader detectors are not built yet" })],
-  ["TWO", () => ({ notBuilt: "the two-server protocols are not built yet" })],
+  ["FD", () => ({ drivers: [failures] })],
+  ["LD", () => ({ drivers: [leaders] })],
+  ["TWO", () => ({ drivers: [twoServers] })],
 ]);
 
 /** By an input that only one group has; the first that fits. */

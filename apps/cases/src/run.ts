@@ -8,7 +8,6 @@ export interface Report {
   readonly lines: readonly string[];
   readonly passed: number;
   readonly failed: number;
-  readonly skipped: number;
 }
 
 /** A file: its name for messages, and how to read it. */
@@ -30,18 +29,18 @@ export function runSources(sources: readonly Source[]): Report {
     }
   });
   const count = (word: string): number => lines.filter((line) => line.startsWith(`${word} `)).length;
-  return { lines, passed: count("ok"), failed: count("FAIL"), skipped: count("skip") };
+  return { lines, passed: count("ok"), failed: count("FAIL") };
 }
 
-export function countingLine({ passed, failed, skipped }: Report): string {
-  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+export function countingLine({ passed, failed }: Report): string {
+  // Everything that the notation names is built; the third number stays for those who read this line.
+  return `${passed} passed, ${failed} failed, 0 skipped`;
 }
 
-/** Runs one case and says how it went: `ok`, `FAIL` or `skip`, its ID, and why. */
+/** Runs one case and says how it went: `ok` or `FAIL`, its ID, and why. */
 export function runCase(one: Case): string {
   try {
     const group = groupOf(one);
-    if ("notBuilt" in group) return `skip ${one.id} (${group.notBuilt})`;
     for (const driver of group.drivers) {
       const failure = play(one, driver);
       if (failure === null) continue;

@@ -22,6 +22,8 @@ test("every group that is built has its file", () => {
     "ballots.cases",
     "durability.cases",
     "election.cases",
+    "failure-detector.cases",
+    "leader-detector.cases",
     "learner.cases",
     "leases.cases",
     "proposer-many-slots.cases",
@@ -29,6 +31,7 @@ test("every group that is built has its file", () => {
     "quorum-systems.cases",
     "reconfiguration.cases",
     "sessions.cases",
+    "two-servers.cases",
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { SynodError } from "@synod/interface";
 import type { Protocol, ServerState, Value } from "./shape.js";
 import { listOf } from "./trace.js";
-import type { World } from "./world.js";
+import { quorumOf, type World } from "./world.js";
 
 /** Two things that cannot both be true of one service. */
 export interface Violation {
@@ -105,9 +105,12 @@ const TITLES: Readonly<Record<Invariant["id"], string>> = {
 
 /** The invariants of the derivation of Paxos, for a protocol with rounds and votes. */
 export function invariantsOf(protocol: Protocol, world: World): Invariant[] {
-  const { quorum } = protocol;
+  const quorum = quorumOf(protocol, world);
   if (quorum === undefined) {
-    throw new SynodError("InvalidArgument", `${protocol.title} chooses nothing, so that the invariants say nothing of it.`);
+    throw new SynodError(
+      "InvalidArgument",
+      `${protocol.title} chooses nothing, so that the invariants say nothing of it.`,
+    );
   }
   const broken: Record<Invariant["id"], string> = {
     P1a: brokenP1a(world),

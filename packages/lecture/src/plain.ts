@@ -3,17 +3,22 @@ export function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copy) as T;
   if (typeof value !== "object" || value === null) return value;
   const result: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) result[key] = copy(item);
+  for (const key in value) result[key] = copy(value[key]);
   return result as T;
 }
 
 /** Text that is the same for equal plain data, whatever the order in which its fields were set. */
 export function textOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const fields = Object.entries(value).filter(([, item]) => item !== undefined);
-  fields.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([key, item]) => `${key}:${textOf(item)}`).join()}}`;
+  if (typeof value === "string") return `"${value}"`;
+  if (typeof value !== "object" || value === null) return String(value);
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${textOf(item)},`;
+    return `[${text}]`;
+  }
+  const fields = value as Record<string, unknown>;
+  for (const key of Object.keys(fields).sort()) text += `${key}:${textOf(fields[key])},`;
+  return `{${text}}`;
 }
 
 const ROUND_FIELDS = new Set(["rnd", "vrnd", "promised"]);

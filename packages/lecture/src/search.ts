@@ -4,7 +4,7 @@ import { shapeOfRounds, waitingAfterAll } from "./judge.js";
 import { textOf } from "./plain.js";
 import { beginRun, replay, type Run } from "./play.js";
 import type { ProcessId, Protocol, Value } from "./shape.js";
-import { step } from "./step.js";
+import { nextWorld } from "./step.js";
 import { type Action, isCut, type Spending, type World } from "./world.js";
 
 /**
@@ -14,11 +14,15 @@ import { type Action, isCut, type Spending, type World } from "./world.js";
 export interface Bounds extends Partial<Record<Spending, number>> {
   /** The commands, who asks for them, and which servers may be asked (default: as the protocol says). */
   readonly values: readonly { readonly value: Value; readonly by: ProcessId; readonly to?: readonly ProcessId[] }[];
-  /** Who may suspect whom wrongly, and who may time out; default: everybody. */
+  /** Who may suspect others, rightly or wrongly, and who may time out; default: everybody. */
   readonly suspects?: readonly ProcessId[];
   readonly timeoutsAt?: readonly ProcessId[];
   /** Who may crash; default: everybody. */
   readonly crashesAt?: readonly ProcessId[];
+  /** Nobody times out while a message of one of its own rounds is on its way. */
+  readonly patient?: boolean;
+  /** Types of messages that never arrive: what cannot matter for the goal makes a search only longer. */
+  readonly withhold?: readonly string[];
   /** Steps of one run. Default 30. */
   readonly steps?: number;
 }
@@ -76,6 +80,7 @@ class BreadthFirst implements Search {
   #at = 0;
   #next: Node[] = [];
   #found: Node | null = null;
+  #depth = 0;
 
   constructor(protocol: Protocol, options: SearchOptions) {
     this.#protocol = protocol;
@@ -106,7 +111,7 @@ class BreadthFirst implements Search {
   #expand(node: Node): void {
     if (node.depth >= (this.#options.bounds.steps ?? 30)) return;
     for (const action of choices(this.#protocol, node.world, this.#options.bounds)) {
-      const { world } = step(this.#protocol, node.world, action);
+      const world = nextWorld(this.#protocol, node.world, action);
       this.#visit({ world, parent: node, action, depth: node.depth + 1 });
       if (this.#found !== null) return;
     }
@@ -117,6 +122,7 @@ class BreadthFirst implements Search {
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.#next.push(node);
+    this.#depth = Math.max(this.#depth, node.depth);
     if (this.#isGoal(node)) this.#found = node;
   }
 
@@ -129,9 +135,8 @@ class BreadthFirst implements Search {
   }
 
   #report(verdict: SearchReport["verdict"]): SearchReport {
-    const last = this.#found ?? this.#next.at(-1) ?? this.#layer.at(-1);
     const run = this.#found === null ? null : replay(this.#start, actionsTo(this.#found));
-    return { verdict, states: this.#seen.size, depth: last?.depth ?? 0, run };
+    return { verdict, states: this.#seen.size, depth: this.#depth, run };
   }
 }
 
@@ -165,9 +170,13 @@ export function choices(protocol: Protocol, world: World, bounds: Bounds): Actio
     allowed === undefined ? ids : ids.filter((id) => allowed.includes(id));
   return [
     ...asks(protocol, world, bounds, up),
-    ...deliveries(world, left),
+    ...deliveries(world, bounds.withhold ?? [], left),
     ...suspicions(protocol, world, bounds, left),
-    ...(left("timeouts") ? among(up, bounds.timeoutsAt).map((at): Action => ({ do: "timeout", at })) : []),
+    ...(left("timeouts")
+      ? among(up, bounds.timeoutsAt)
+          .filter((at) => mayTimeOut(world, bounds, at))
+          .map((at): Action => ({ do: "timeout", at }))
+      : []),
     ...(left("crashes") ? among(up, bounds.crashesAt).map((at): Action => ({ do: "crash", at })) : []),
     ...(left("restarts") ? down.map((at): Action => ({ do: "restart", at, disk: "kept" })) : []),
     ...(left("lostDisks") ? down.map((at): Action => ({ do: "restart", at, disk: "lost" })) : []),
@@ -184,12 +193,12 @@ function asks(protocol: Protocol, world: World, bounds: Bounds, up: readonly Pro
   });
 }
 
-function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
+function deliveries(world: World, withheld: readonly string[], left: (what: Spending) => boolean): Action[] {
   const seen = new Set<string>();
   const actions: Action[] = [];
   for (const { id, from, to, message } of world.flights) {
-    if (world.servers[to]?.up !== true || isCut(world, from, to)) continue;
-    const key = `${to} ${textOf(message)}`;
+    if (world.servers[to]?.up !== true || isCut(world, from, to) || withheld.includes(message.type)) continue;
+    const key = `${to} ${messageText(message)}`;
     if (seen.has(key)) continue;
     seen.add(key);
     actions.push({ do: "deliver", id });
@@ -199,13 +208,32 @@ function deliveries(world: World, left: (what: Spending) => boolean): Action[] {
   return actions;
 }
 
+function mayTimeOut(world: World, { patient, withhold = [] }: Bounds, at: ProcessId): boolean {
+  if (patient !== true) return true;
+  const count = Object.keys(world.servers).length;
+  return !world.flights.some(({ message }) => {
+    const { rnd } = message as { rnd?: number };
+    return rnd !== undefined && `S${((rnd - 1) % count) + 1}` === at && !withhold.includes(message.type);
+  });
+}
+
+const messageTexts = new WeakMap<object, string>();
+
+function messageText(message: object): string {
+  const known = messageTexts.get(message);
+  if (known !== undefined) return known;
+  const text = textOf(message);
+  messageTexts.set(message, text);
+  return text;
+}
+
 function suspicions(protocol: Protocol, world: World, bounds: Bounds, left: (what: Spending) => boolean): Action[] {
   if (protocol.onSuspect === undefined) return [];
   const servers = Object.entries(world.servers);
   return servers.flatMap(([at, server]) => {
-    if (!server.up) return [];
+    if (!server.up || !(bounds.suspects ?? [at]).includes(at)) return [];
     const peers = servers.filter(([of]) => of !== at);
-    const mayErr = left("suspicions") && (bounds.suspects ?? [at]).includes(at);
+    const mayErr = left("suspicions");
     const isOpen = (of: ProcessId, isUp: boolean): boolean => (isUp ? mayErr : !world.noticed.includes(`${at} ${of}`));
     return peers.filter(([of, peer]) => isOpen(of, peer.up)).map(([of]): Action => ({ do: "suspect", at, of }));
   });
@@ -218,10 +246,13 @@ class Keys {
 
   of(world: World): string {
     const { flights, servers, asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed } = world;
-    const up = Object.values(servers).map((server) => this.#name(server));
+    let key = "";
+    for (const id in servers) key += `${this.#name(servers[id] ?? {})},`;
     const moving = flights.map(({ to, message }) => `${to}${this.#name(message)}`).sort();
-    const parts = [asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed].map((part) => this.#name(part));
-    return `${up.join()} ${moving.join()} ${parts.join()}`;
+    const parts = [asked, answers, accepted, issued, forgotten, cuts, spent, tooLate, noticed].map((part) =>
+      this.#name(part),
+    );
+    return `${key} ${moving.join()} ${parts.join()}`;
   }
 
   #name(part: object): number {
@@ -234,4 +265,3 @@ class Keys {
     return name;
   }
 }
-

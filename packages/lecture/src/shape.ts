@@ -72,7 +72,7 @@ export interface Protocol<S extends ServerState = ServerState, M extends Message
   /** Whom a client asks: every server, the server that leads at first, any one server; or `none`: servers have wishes of their own. */
   readonly asks: "all" | "leader" | "any" | "none";
   /** How many servers must accept the same value in the same round for it to be chosen; left out where nothing is ever chosen. */
-  readonly quorum?: number;
+  readonly quorum?: number | "majority";
   start(me: ProcessId, servers: readonly ProcessId[]): S;
   onMessage(s: S, m: M): readonly Effect[];
   /** Nothing has happened here for a while. */

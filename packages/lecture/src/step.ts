@@ -12,9 +12,17 @@ import {
   type Issued,
   linkOf,
   linksBetween,
+  quorumOf,
   type Spending,
   type World,
 } from "./world.js";
+
+/** The next world alone: for those who look at very many. */
+export function nextWorld(protocol: Protocol, world: World, action: Action): World {
+  const turn = new Turn(protocol, world, action, false);
+  turn.run();
+  return turn.world;
+}
 
 type Draft = { -readonly [K in keyof World]: World[K] };
 type Sent = Row["sends"][number];
@@ -31,13 +39,16 @@ class Turn {
   readonly #before: World;
   readonly #action: Action;
   readonly #world: Draft;
+  /** Whether anybody reads the row. */
+  readonly #tells: boolean;
   readonly #marks: Mark[] = [];
   readonly #sends: Sent[] = [];
   #at: ProcessId | null = null;
   #arrow: Row["arrow"] = null;
   #outcome: Row["outcome"] = "none";
 
-  constructor(protocol: Protocol, world: World, action: Action) {
+  constructor(protocol: Protocol, world: World, action: Action, tells: boolean = true) {
+    this.#tells = tells;
     this.#protocol = protocol;
     this.#before = world;
     this.#action = action;
@@ -87,6 +98,10 @@ class Turn {
     }
   }
 
+  get world(): World {
+    return this.#world;
+  }
+
   end(): { world: World; row: Row } {
     const told = {
       row: this.#world.row,
@@ -115,7 +130,8 @@ class Turn {
   #take(flight: Flight): void {
     const { id, from, to, message } = flight;
     this.#at = to;
-    this.#arrow = { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: flight.row };
+    if (this.#tells)
+      this.#arrow = { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: flight.row };
     this.#world.flights = this.#world.flights.filter((one) => one.id !== id);
   }
 
@@ -198,16 +214,16 @@ class Turn {
   }
 
   #send(from: ProcessId, to: readonly ProcessId[], message: Body): void {
-    const plain = { ...message, from };
-    if (message.type === "ACC") this.#issue(from, plain as unknown as Partial<Decision>);
+    // Copied: what messages and states share could be changed in one and seen in the other.
+    const plain: Message = copy({ ...message, from });
+    const label = this.#tells ? labelOf(plain) : "";
+    const { row } = this.#world;
+    if (message.type === "ACC") this.#issue(from, plain as Partial<Decision>);
     for (const peer of to) {
       const id = this.#world.nextId++;
       const lost = isCut(this.#world, from, peer);
-      this.#sends.push({ id, from, to: peer, label: labelOf(plain), phase: phaseOf(plain), lost });
-      if (lost) continue;
-      // What is shared between messages and states could be changed in one and seen in the other.
-      const flight: Flight = { id, from, to: peer, message: copy(plain), row: this.#world.row };
-      this.#world.flights = [...this.#world.flights, flight];
+      if (this.#tells) this.#sends.push({ id, from, to: peer, label, phase: phaseOf(plain), lost });
+      if (!lost) this.#world.flights = [...this.#world.flights, { id, from, to: peer, message: plain, row }];
     }
   }
 
@@ -261,7 +277,7 @@ class Turn {
     const by = [...new Set([...(old?.by ?? []), at])].sort();
     const ballots: Ballots = { slot, rnd, value, by };
     this.#world.accepted = [...this.#world.accepted.filter((one) => one !== old), ballots];
-    const { quorum } = this.#protocol;
+    const quorum = quorumOf(this.#protocol, this.#world);
     if (quorum === undefined || by.length < quorum || this.#world.chosen.some(isSame)) return;
     this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
     this.#marks.push({ mark: "chosen", slot, rnd, value });

@@ -78,11 +78,13 @@ export function phaseOf(message: Pick<Message, "type">): Phase {
   return PHASES[message.type] ?? "other";
 }
 
+/** The package's own form of a message, whose content the other fields show. */
+const HIDDEN = new Set(["type", "from", "inner"]);
 const FIRST = ["leader", "rnd", "slot"];
 
 /** The short form of a message, such as `ACC 4 #1 m1`: its round, its slot, the rest. */
 export function labelOf(message: Readonly<{ type: string }>): string {
-  const fields = Object.entries(message).filter(([key]) => key !== "type" && key !== "from");
+  const fields = Object.entries(message).filter(([key]) => !HIDDEN.has(key));
   fields.sort(([a], [b]) => rank(a) - rank(b));
   return [message.type, ...fields.map(([key, value]) => fieldText(key, value))].filter((text) => text !== "").join(" ");
 }
@@ -96,6 +98,7 @@ function fieldText(key: string, value: unknown): string {
   if (key === "slot") return `#${String(value)}`;
   if (value === null) return "nothing";
   if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return value.join(" ");
   if ("rnd" in value && "value" in value) return `(${String(value.rnd)}, ${String(value.value)})`;
   const entries = Object.entries(value);
   return entries.length === 0 ? "nothing" : entries.map(([slot, item]) => `#${slot} ${fieldText("", item)}`).join(" ");

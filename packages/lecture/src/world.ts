@@ -58,7 +58,12 @@ export interface World {
   readonly chosen: readonly Decision[];
   readonly issued: readonly Issued[];
   /** Accepted although a higher round had been promised. */
-  readonly tooLate: readonly { readonly by: ProcessId; readonly promised: number; readonly rnd: number; readonly value: Value }[];
+  readonly tooLate: readonly {
+    readonly by: ProcessId;
+    readonly promised: number;
+    readonly rnd: number;
+    readonly value: Value;
+  }[];
   /** What servers that lost their disk had executed and learned. */
   readonly forgotten: readonly Pick<ServerState, "me" | "executed" | "learned">[];
   /** Who has noticed that whom is down, such as `S2 S1`. */
@@ -109,6 +114,11 @@ export function createWorld(protocol: Protocol, servers: number = protocol.serve
     row: 0,
     nextId: 1,
   };
+}
+
+/** How many votes choose a value; undefined where nothing is ever chosen. */
+export function quorumOf({ quorum }: Protocol, world: World): number | undefined {
+  return quorum === "majority" ? Math.floor(Object.keys(world.servers).length / 2) + 1 : quorum;
 }
 
 export function linkOf(a: ProcessId, b: ProcessId): string {

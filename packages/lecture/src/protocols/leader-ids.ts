@@ -74,7 +74,9 @@ export const leaderIds: Protocol<State, Request | Lead | Accept | Learn> = {
         // The sender has it and this server has it: a majority.
         const answer = m.slot === s.executed.length + 1 ? [execute(s, m.value)] : [];
         const value = s.executed[m.slot - 1];
-        return value === undefined ? [] : [...answer, send(m.from, { type: "LRN", leader: m.leader, slot: m.slot, value })];
+        return value === undefined
+          ? []
+          : [...answer, send(m.from, { type: "LRN", leader: m.leader, slot: m.slot, value })];
       }
       case "LRN":
         if (!s.leads || m.slot !== s.executed.length + 1 || m.value !== s.open) return [];

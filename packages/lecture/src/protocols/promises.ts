@@ -63,7 +63,7 @@ export const promises: Protocol<State, Request | Prepare | Promise1 | Accept | L
   source: "protocols/promises.ts",
   servers: 3,
   asks: "any",
-  quorum: 2,
+  quorum: "majority",
 
   start: (me, servers) => {
     const leads = me === "S1";
@@ -79,7 +79,7 @@ export const promises: Protocol<State, Request | Prepare | Promise1 | Accept | L
         if (m.value !== s.open && !s.queue.includes(m.value)) s.queue.push(m.value);
         return next(s);
       case "PREP":
-        if (m.rnd <= s.promised) return [refuse(`it has promised ${s.promised}`)];
+        if (m.rnd < s.promised) return [refuse(`it has promised ${s.promised}`)];
         enter(s, m.rnd);
         return [send(m.from, { type: "PROM", rnd: m.rnd })];
       case "PROM":
@@ -104,6 +104,7 @@ export const promises: Protocol<State, Request | Prepare | Promise1 | Accept | L
   },
 
   onTimeout(s) {
+    if (s.promises !== null) return [broadcast(s, { type: "PREP", rnd: s.promised })];
     return s.leads && s.open !== null ? [accept(s, s.open)] : [];
   },
 
@@ -136,7 +137,7 @@ function enter(s: State, rnd: number): void {
 
 function next(s: State): Effect[] {
   const [value] = s.queue;
-  if (s.open !== null || value === undefined) return [];
+  if (!s.leads || s.open !== null || value === undefined) return [];
   s.queue.shift();
   s.open = value;
   s.learns = [];

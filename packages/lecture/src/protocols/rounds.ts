@@ -51,7 +51,7 @@ export const rounds: Protocol<State, Request | Accept | Learn> = {
   source: "protocols/rounds.ts",
   servers: 3,
   asks: "any",
-  quorum: 2,
+  quorum: "majority",
 
   start: (me, servers) => {
     const leads = me === "S1";
@@ -109,7 +109,7 @@ function enter(s: State, rnd: number): void {
 
 function next(s: State): Effect[] {
   const [value] = s.queue;
-  if (s.open !== null || value === undefined) return [];
+  if (!s.leads || s.open !== null || value === undefined) return [];
   s.queue.shift();
   s.open = value;
   s.learns = [];

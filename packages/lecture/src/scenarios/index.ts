@@ -1,0 +1,15 @@
+import type { Scenario } from "../scenario.js";
+import { MAJORITY_SCENARIOS } from "./majorities.js";
+import { MANY_DECISION_SCENARIOS } from "./many-decisions.js";
+import { ONE_DECISION_SCENARIOS } from "./one-decision.js";
+import { TWO_SERVER_SCENARIOS } from "./two-servers.js";
+import { WHAT_IF_SCENARIOS } from "./what-ifs.js";
+
+/** Every scenario, in the order in which they are best read. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...TWO_SERVER_SCENARIOS,
+  ...MAJORITY_SCENARIOS,
+  ...MANY_DECISION_SCENARIOS,
+  ...ONE_DECISION_SCENARIOS,
+  ...WHAT_IF_SCENARIOS,
+];

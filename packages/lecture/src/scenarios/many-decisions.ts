@@ -1,0 +1,154 @@
+import { multiPaxos } from "../protocols/multi-paxos.js";
+import { synodMultipaxos } from "../protocols/synod-multipaxos.js";
+import type { Scenario } from "../scenario.js";
+import type { Bounds } from "../search.js";
+
+const rivals: Bounds = {
+  values: [
+    { value: "m1", by: "C1", to: ["S1"] },
+    { value: "m2", by: "C2", to: ["S2"] },
+  ],
+  suspicions: 1,
+  suspects: ["S2"],
+};
+
+/** S1 leads, before anybody has asked for anything. */
+const s1Leads = ["S1 suspects S2", "settle"];
+/** m1 reaches S1 only, m2 reaches S2 too: number 2 is chosen, number 1 is not. */
+const gap = ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 x S2 S3 ACC m1", "S1 > S2 ACC m2"];
+
+/** Many decisions: a log, with the lecture's own Multi-Paxos and with the shipped one. */
+export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
+  {
+    id: "multi-paxos",
+    title: "Multi-Paxos: one round, many numbers",
+    protocol: multiPaxos,
+    question: "Must the leader ask for promises again for every command?",
+    script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
+    sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
+    verdict: "safe",
+    searches: [{ goal: "diverges", bounds: { ...rivals, steps: 10 }, expect: "none" }],
+  },
+  {
+    id: "no-op-fills-gap",
+    title: "A no-op fills the gap",
+    protocol: multiPaxos,
+    question: "Number 2 is chosen, number 1 is not, and the leader is gone. What becomes of number 1?",
+    script: [...gap, "S1 crashes", "S2 suspects S1", "settle", "C1 asks m1 of S2", "settle"],
+    sees: "S2 finds m2 and nothing for number 1. It proposes a no-op there; C1 asks again and gets number 3.",
+    verdict: "safe",
+  },
+  {
+    id: "gap-found",
+    title: "The gap is not empty after all",
+    protocol: multiPaxos,
+    question: "The same, but the old leader answers. What becomes of number 1?",
+    script: [...gap, "S2 suspects S1", "S2 > S1 PREP", "S1 > S2 PROM", "settle"],
+    sees: "S1 reports m1 for number 1: it is carried on, and no no-op is needed.",
+    verdict: "safe",
+  },
+  {
+    id: "commands-and-proposals",
+    title: "Commands times proposals",
+    protocol: multiPaxos,
+    question: "One promise covers every number. What does the matrix look like after two rounds?",
+    script: [
+      "C1 asks m1 of S1",
+      "C2 asks m2 of S1",
+      "C3 asks m3 of S1",
+      "S1 > S2 ACC m1",
+      "S1 > S3 ACC m3",
+      "S1 crashes",
+      "S2 suspects S1",
+      "settle",
+      "C4 asks m4 of S2",
+      "settle",
+    ],
+    sees: "A row for each round, a column for each number: round 1 left gaps, round 2 fills every column and goes on.",
+    verdict: "safe",
+  },
+  {
+    id: "loser-gets-next-number",
+    title: "The loser gets the next number",
+    protocol: multiPaxos,
+    question: "m2 was not chosen for number 1. Is it lost?",
+    script: [
+      "C1 asks m1 of S1",
+      "S1 > S3 ACC m1",
+      "S2 suspects S1",
+      "C2 asks m2 of S2",
+      "settle",
+      "C2 asks m2 of S2",
+      "settle",
+    ],
+    sees: "Number 1 is about one value, not about whose. m2 becomes number 2.",
+    verdict: "safe",
+  },
+  {
+    id: "synod-multipaxos",
+    title: "@synod/multipaxos with clients",
+    protocol: synodMultipaxos,
+    question: "Is the shipped log the protocol of this page?",
+    script: [...s1Leads, "C1 asks m1 of S1", "settle", "C2 asks m2 of S1", "settle"],
+    sees: "Prepare once, then Accept, votes and Commit for each command.",
+    verdict: "safe",
+    searches: [
+      {
+        goal: "diverges",
+        from: s1Leads,
+        bounds: { ...rivals, suspicions: 2, withhold: ["COM", "REJ"], steps: 6 },
+        expect: "none",
+      },
+    ],
+  },
+  {
+    id: "synod-takeover",
+    title: "@synod/multipaxos: a slow leader is deposed",
+    protocol: synodMultipaxos,
+    question: "S1 is slow, S2 takes over, S1 goes on sending. What does it learn?",
+    script: [
+      ...s1Leads,
+      "C1 asks m1 of S1",
+      "S1 > S3 ACC m1",
+      "S2 suspects S1",
+      "S2 > S3 PREP",
+      "S3 > S2 PROM",
+      "C3 asks m3 of S1",
+      "S1 > S3 ACC m3",
+      "settle",
+      "C2 asks m2 of S2",
+      "settle",
+      "C3 asks m3 of S2",
+      "settle",
+    ],
+    sees: "S3 refuses its Accept and says why; S1 steps down; m1 is carried on, and there is one history.",
+    verdict: "safe",
+  },
+  {
+    id: "synod-gap",
+    title: "@synod/multipaxos: a no-op in the gap",
+    protocol: synodMultipaxos,
+    question: "Number 2 is chosen and number 1 is not. What does the shipped code do?",
+    script: [...s1Leads, ...gap, "S1 crashes", "S2 suspects S1", "settle", "C1 asks m1 of S2", "settle"],
+    sees: "The same as the lecture's Multi-Paxos: a no-op for number 1.",
+    verdict: "safe",
+  },
+  {
+    id: "synod-restart",
+    title: "@synod/multipaxos: everybody restarts",
+    protocol: synodMultipaxos,
+    question: "All servers crash and come back with their disks. What is left?",
+    script: [
+      ...s1Leads,
+      "C1 asks m1 of S1",
+      "settle",
+      ...["S1 crashes", "S2 crashes", "S3 crashes", "S1 restarts", "S2 restarts", "S3 restarts"],
+      "S3 suspects S1",
+      "settle",
+      "C2 asks m2 of S3",
+      "settle",
+    ],
+    sees: "Everything that was answered.",
+    verdict: "safe",
+  },
+];
