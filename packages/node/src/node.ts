@@ -18,6 +18,7 @@ import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { checkTicket, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
+import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
 import { Driver } from "./driver.js";
 import { Gauges } from "./gauges.js";
@@ -66,6 +67,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   readonly #gauges: Gauges;
   readonly #damage: LogDamage | undefined;
   readonly #stale: StaleReads<Query, Answer>;
+  readonly #confirmed: ConfirmedReads<Query, Answer>;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
   #closing: Promise<void> | null = null;
@@ -136,6 +138,12 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       machine,
       readTimeoutMs: limits.readTimeoutMs,
       installing: () => this.#driver.snapshots.installing,
+    });
+    this.#confirmed = new ConfirmedReads({
+      driver: this.#driver,
+      machine,
+      readTimeoutMs: limits.readTimeoutMs,
+      confirmed: (startedMs) => this.#stale.confirmed(startedMs),
     });
   }
 
@@ -218,38 +226,12 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     });
   }
 
-  read(query: Query, { signal, via = "leader" }: ReadOptions = {}): Promise<Answer> {
+  read(query: Query, options: ReadOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      const { reads } = this.#driver;
-      const aborted = (cause: unknown): SynodError =>
-        new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
-      if (signal?.aborted === true) throw aborted(signal.reason);
-      if (via !== "leader" && via !== "quorum") {
-        throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
-      }
-      if (reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
-      const startedMs = this.#driver.nowMs;
-      withSignal<Answer>(signal, { resolve, reject }, (settle) => {
-        const token = reads.add({
-          deadlineMs: startedMs + this.#limits.readTimeoutMs,
-          answer: (untilMs) => {
-            const outcome = outcomeOf(() => this.#machine.query(query));
-            // Only now: the process may have stood still since the lease was looked at.
-            if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";
-            this.#stale.confirmed(startedMs);
-            if ("answer" in outcome) settle.resolve(outcome.answer);
-            else settle.reject(outcome.cause);
-            return null;
-          },
-          reject: settle.reject,
-        });
-        this.#driver.askIndex(token, via);
-        return (cause) => {
-          this.#driver.cancelRead(token);
-          reads.fail(token, aborted(cause));
-        };
-      });
+      if (this.#driver.reads.count >= READS_MAX)
+        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#confirmed.read(query, options, { resolve, reject });
     });
   }
 
@@ -406,13 +388,5 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-}
-
-function outcomeOf<T>(query: () => T): { readonly answer: T } | { readonly cause: unknown } {
-  try {
-    return { answer: query() };
-  } catch (cause) {
-    return { cause };
   }
 }
