@@ -16,6 +16,18 @@ export interface ReadOptions {
   readonly via?: "leader" | "quorum";
 }
 
+/** One answer of a watch. */
+export interface Watched<Query, Answer> {
+  readonly answer: Answer;
+  /** What to watch next to go on behind this answer without gap or repetition, at any replica; null: the watch ends with it. */
+  readonly next: Query | null;
+}
+
+export interface WatchOptions {
+  /** Ends the watch: its iteration is done, without an error. */
+  readonly signal?: AbortSignal;
+}
+
 /** What an application talks to, embedded (`@synod/node`) or from another process. */
 export interface Service<Command, Query, Result, Answer = Result> {
   /**
@@ -28,4 +40,11 @@ export interface Service<Command, Query, Result, Answer = Result> {
    * @throws SynodError `NoLeader`, `Busy`, `Closed`.
    */
   read(query: Query, options?: ReadOptions): Promise<Answer>;
+  /**
+   * Asks `query` of a replica's state now and after every change, and gives each answer that `StateMachine.watch` has for it, then
+   * goes on with its `next`. Nothing is buffered: a consumer that is slow is answered with what there is when it comes back, which
+   * for a state machine that forgets its history may be that it came too late. In order, but not linearizable: a replica may lag.
+   * @throws SynodError out of the iteration: `Busy`, `Closed`, `Removed`, `InvalidArgument` where the state machine has no watches.
+   */
+  watch(query: Query, options?: WatchOptions): AsyncIterable<Watched<Query, Answer>>;
 }

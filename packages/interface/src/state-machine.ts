@@ -1,4 +1,5 @@
 import type { SessionId, Slot } from "./ids.js";
+import type { Watched } from "./service.js";
 
 /** What `apply` may know besides the command. The same on every replica. */
 export interface ApplyContext {
@@ -40,6 +41,11 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
   apply(command: Command, context: ApplyContext): Applied<Result>;
   /** Reads without changing anything. */
   query(query: Query): Answer;
+  /**
+   * What there is to tell who watches `query`, or null if nothing has happened yet. Changes nothing; asked of every watch again after
+   * commands were executed, so cheap where nothing happened. Without this method there are no watches.
+   */
+  watch?(query: Query): Watched<Query, Answer> | null;
   /** The state as of the call, in chunks that are pulled later while `apply` goes on. */
   snapshot(): Iterable<Uint8Array>;
   /**

@@ -14,6 +14,7 @@ import type {
 import type { Envelope, Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Buggify, NodeLimits } from "./types.js";
+import type { Watches } from "./watches.js";
 
 /** What comes in between two turns. */
 export type Input =
@@ -28,7 +29,7 @@ export interface DriverOptions {
   /** Where members listen that the log says nothing of. */
   readonly addresses: readonly Member[];
   readonly replica: Replica;
-  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
   readonly transport: Transport;
   readonly storage: Storage;
   readonly codec: Codec<Envelope>;
@@ -44,6 +45,7 @@ export interface DriverOptions {
   readonly onFailure: (error: SynodError) => void;
   /** Gives the metrics what goes up and down. */
   readonly publish: () => void;
+  readonly watches: Pick<Watches<never, unknown>, "count" | "serve" | "failAll">;
   /** The node is no member any more, and may stop. Called once. */
   readonly onRemoved: (epoch: number) => void;
 }

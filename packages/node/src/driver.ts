@@ -37,6 +37,7 @@ export class Driver {
   readonly #loop: Loop;
   readonly proposals: Proposals;
   readonly reads: Reads = new Reads();
+  readonly watches: DriverOptions["watches"];
   readonly changes: Changes;
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();
@@ -58,6 +59,7 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#o = options;
+    this.watches = options.watches;
     const { limits, random, replica, self, buggify, machine, logger, metrics } = options;
     const now = (): number => this.nowMs;
     // The election needs a tick for each of its rounds, eight per timeout.
@@ -186,7 +188,7 @@ export class Driver {
   }
 
   /** The error for a call that found no room. */
-  busy(what: "commands" | "reads" | "calls", details: { readonly retryAfterMs: number }): SynodError {
+  busy(what: "commands" | "reads" | "calls" | "watches", details: { readonly retryAfterMs: number }): SynodError {
     this.#o.metrics.count("synod_busy_total", 1, { what });
     const text = `too many ${what} wait at this node: try again in about ${details.retryAfterMs} ms`;
     return new SynodError("Busy", text, { details });
@@ -264,6 +266,7 @@ export class Driver {
         if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
         this.askIndex(token, via);
       }
+      if (this.watches.serve()) this.wake();
       this.snapshots.consider();
     }
     if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();

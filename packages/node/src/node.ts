@@ -10,9 +10,12 @@ import {
   type ProposeOptions,
   type ReadOptions,
   type Recovered,
+  type Service,
   type Slot,
   type SnapshotInfo,
   SynodError,
+  type Watched,
+  type WatchOptions,
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
@@ -28,6 +31,7 @@ import { openSession } from "./session.js";
 import { withSignal } from "./signals.js";
 import { StaleReads } from "./stale-reads.js";
 import { statusOf } from "./status.js";
+import { Watches } from "./watches.js";
 import type {
   ChangeOptions,
   CloseOptions,
@@ -47,11 +51,14 @@ import type {
 const CHANGE_TIMEOUT_MS = 60_000;
 /** Reads that may wait at one node. */
 const READS_MAX = 100_000;
+/** Watches that may be open at one node. */
+const WATCHES_MAX = 100_000;
 const TRANSFER_MS = 5_000;
 
 /** One replica with its ports and its callers. */
 export class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
   readonly id: NodeId;
+  readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
   readonly #options: NodeOptions<Command, Query, Result, Answer>;
   readonly #limits: NodeLimits;
   readonly #storeId: string;
@@ -68,6 +75,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   readonly #damage: LogDamage | undefined;
   readonly #stale: StaleReads<Query, Answer>;
   readonly #confirmed: ConfirmedReads<Query, Answer>;
+  readonly #watches: Watches<Query, Answer>;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
   #closing: Promise<void> | null = null;
@@ -112,12 +120,22 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
         snapshotChunkBytes: limits.snapshotChunkBytes,
       },
     });
+    this.#watches = new Watches({
+      now: () => this.#driver.nowMs,
+      applied: () => machine.applied,
+      ask: (query) => {
+        const answer = machine.watch(query);
+        if (answer !== undefined) return answer;
+        throw new SynodError("InvalidArgument", "the state machine offers no watches: it has no method `watch`");
+      },
+    });
     this.#gauges = new Gauges(this.#metrics);
     this.#driver = new Driver({
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
       addresses: this.#addresses,
       replica: this.#replica,
       machine,
+      watches: this.#watches,
       transport: options.transport,
       storage: options.storage,
       codec: options.codec,
@@ -132,6 +150,11 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       onRemoved: (epoch) => this.#leave(epoch),
       publish: () => this.#gauges.publish(this.status()),
     });
+    this.encoded = {
+      propose: (body, given = {}) => this.#proposeBytes(body, given),
+      read: (query, given) => this.read(query, given),
+      watch: (query, given) => this.watch(query, given),
+    };
     this.#stale = new StaleReads({
       driver: this.#driver,
       replica: this.#replica,
@@ -235,6 +258,30 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     });
   }
 
+  async *watch(query: Query, { signal }: WatchOptions = {}): AsyncGenerator<Watched<Query, Answer>> {
+    for (let next: Query | null = query; next !== null; ) {
+      const answer = await this.#nextOf(next, signal);
+      if (answer === null) return;
+      yield answer;
+      next = answer.next;
+    }
+  }
+
+  /** Null: the signal ends the watch. */
+  #nextOf(query: Query, signal: AbortSignal | undefined): Promise<Watched<Query, Answer> | null> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return resolve(null);
+      this.#checkRunning();
+      if (this.#watches.count >= WATCHES_MAX) {
+        throw this.#driver.busy("watches", { retryAfterMs: this.#limits.electionTimeoutMs });
+      }
+      withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) =>
+        this.#watches.add({ query, ...settle }),
+      );
+      this.#driver.wake();
+    });
+  }
+
   get applied(): Slot {
     return this.#machine.applied;
   }
@@ -334,6 +381,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       this.#driver.proposals.giveUpAll(why, cause);
       this.#driver.reads.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
       this.#driver.changes.failAll(why, cause);
+      this.#watches.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
       this.#driver.events.close();
       this.#lastGauges();
       const closing = [transport, storage].map(async (port) => port.close());

@@ -17,7 +17,7 @@ import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
 export interface SnapshotsOptions {
   readonly replica: Replica;
-  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query">;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -18,7 +18,7 @@ export interface StatusParts {
   readonly damage: LogDamage | undefined;
   readonly replica: Replica;
   readonly driver: Driver;
-  readonly machine: ReplicatedMachine<never, unknown>;
+  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
 }
 
 type ReplicaView = ReturnType<Replica["status"]>;

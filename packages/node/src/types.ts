@@ -178,6 +178,8 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   extends Service<Command, Query, Result, Answer>,
     AsyncDisposable {
   readonly id: NodeId;
+  /** This node for who has commands and wants results as the bytes of their codecs, such as a server: they go untouched to the log. */
+  readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
   /** Everything up to this slot is executed here. */
   readonly applied: Slot;
   /**

@@ -9,6 +9,7 @@ import {
   type StateMachine,
   SynodError,
   type Versions,
+  type Watched,
 } from "@synod/interface";
 import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
 import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
@@ -74,6 +75,8 @@ export interface ReplicatedMachine<Query, Answer> {
   apply(slot: Slot, value: Uint8Array): readonly Outcome[];
   /** Asks the state machine. Errors are its own. */
   query(query: Query): Answer;
+  /** What the state machine has for who watches `query`; undefined if it offers no watches. Errors are its own. */
+  watch(query: Query): Watched<Query, Answer> | null | undefined;
   /**
    * Short text that is equal where sessions, logged time, limits, versions and the state machine's own digest are equal, whatever
    * led there. Takes time in proportion to the stored replies.
@@ -182,6 +185,11 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   query(query: Query): Answer {
     this.#checkUsable();
     return this.#machine.query(query);
+  }
+
+  watch(query: Query): Watched<Query, Answer> | null | undefined {
+    this.#checkUsable();
+    return this.#machine.watch?.(query);
   }
 
   digest(): string {

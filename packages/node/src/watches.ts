@@ -1,0 +1,80 @@
+import type { Slot, Watched } from "@synod/interface";
+
+/** How long one turn may go on asking watches. */
+const SLICE_MS = 2;
+
+interface Waiting<Query, Answer> {
+  readonly query: Query;
+  readonly resolve: (answer: Watched<Query, Answer> | null) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+export interface WatchesOptions<Query, Answer> {
+  readonly now: () => number;
+  readonly applied: () => Slot;
+  /** What there is for a query; null if nothing yet. What it throws goes to who watches. */
+  readonly ask: (query: Query) => Watched<Query, Answer> | null;
+}
+
+/** Watches that wait for something to happen, asked again after commands were executed: a slice of them a turn, the longest unasked first. */
+export class Watches<Query, Answer> {
+  readonly #o: WatchesOptions<Query, Answer>;
+  readonly #fresh = new Set<Waiting<Query, Answer>>();
+  /** With the slot at which each was asked last, in this order. */
+  readonly #asked = new Map<Waiting<Query, Answer>, Slot>();
+
+  constructor(options: WatchesOptions<Query, Answer>) {
+    this.#o = options;
+  }
+
+  get count(): number {
+    return this.#fresh.size + this.#asked.size;
+  }
+
+  /** @returns what ends the wait with null */
+  add(waiting: Waiting<Query, Answer>): () => void {
+    this.#fresh.add(waiting);
+    return () => {
+      const fresh = this.#fresh.delete(waiting);
+      if (this.#asked.delete(waiting) || fresh) waiting.resolve(null);
+    };
+  }
+
+  /** Asks those that were not asked since something was executed last. @returns whether some are left for another turn */
+  serve(): boolean {
+    const applied = this.#o.applied();
+    const untilMs = this.#o.now() + SLICE_MS;
+    for (const waiting of this.#due(applied)) {
+      this.#fresh.delete(waiting);
+      this.#asked.delete(waiting);
+      this.#ask(waiting, applied);
+      if (this.#o.now() >= untilMs) return true;
+    }
+    return false;
+  }
+
+  failAll(cause: unknown): void {
+    for (const waiting of [...this.#fresh, ...this.#asked.keys()]) waiting.reject(cause);
+    this.#fresh.clear();
+    this.#asked.clear();
+  }
+
+  *#due(applied: Slot): Generator<Waiting<Query, Answer>> {
+    yield* this.#fresh;
+    for (const [waiting, asked] of this.#asked) {
+      // What is asked goes to the end of the map: the rest is up to date.
+      if (asked === applied) return;
+      yield waiting;
+    }
+  }
+
+  #ask(waiting: Waiting<Query, Answer>, applied: Slot): void {
+    try {
+      const answer = this.#o.ask(waiting.query);
+      if (answer === null) this.#asked.set(waiting, applied);
+      else waiting.resolve(answer);
+    } catch (cause) {
+      waiting.reject(cause);
+    }
+  }
+}
