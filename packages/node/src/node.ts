@@ -19,7 +19,8 @@ import {
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
-import { checkTicket, wireName } from "./checks.js";
+import { beginChange, beginProposal } from "./calls.js";
+import { wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
@@ -47,8 +48,6 @@ import type {
   TransferOptions,
 } from "./types.js";
 
-/** A change may have to wait until a new member has fetched everything. */
-const CHANGE_TIMEOUT_MS = 60_000;
 /** Reads that may wait at one node. */
 const READS_MAX = 100_000;
 /** Watches that may be open at one node. */
@@ -199,20 +198,9 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   }
 
   changeMembership(change: MembershipChange, options: ChangeOptions = {}): Promise<Configuration> {
-    const { signal, expectedEpoch, timeoutMs = CHANGE_TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (signal?.aborted === true) {
-        throw new SynodError("NotProposed", "the signal was aborted before the change was asked for", {
-          cause: signal.reason,
-        });
-      }
-      withSignal<Configuration>(signal, { resolve, reject }, (settle) => {
-        const deadlineMs = this.#driver.nowMs + timeoutMs;
-        const asked = this.#driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
-        return (cause) => asked.giveUp("the signal was aborted", cause);
-      });
-      this.#driver.wake();
+      beginChange(this.#driver, { change, ...options }, { resolve, reject });
     });
   }
 
@@ -222,30 +210,10 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     return this.#resultCodec.decode(reply);
   }
 
-  #proposeBytes(body: Uint8Array, { signal, session }: ProposeOptions): Promise<Uint8Array> {
+  #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (body.length > this.#limits.commandBytesMax) {
-        throw new SynodError(
-          "TooLarge",
-          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
-        );
-      }
-      if (signal?.aborted === true) {
-        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", {
-          cause: signal.reason,
-        });
-      }
-      const { proposals } = this.#driver;
-      if (session !== undefined) checkTicket(session, body);
-      const refusal = proposals.refusal(session?.session ?? null, body.length);
-      if (refusal !== null) throw this.#driver.busy("commands", refusal);
-      withSignal<Uint8Array>(signal, { resolve, reject }, (settle) => {
-        const deadlineMs = this.#driver.nowMs + this.#limits.proposeTimeoutMs;
-        const proposal = proposals.add({ body, ticket: session, deadlineMs, ...settle });
-        return (cause) => proposal.giveUp("the signal was aborted", { cause });
-      });
-      this.#driver.wake();
+      beginProposal(this.#driver, this.#limits, { body, ...options }, { resolve, reject });
     });
   }
 
