@@ -165,6 +165,9 @@ export function tellRemoved(core: Core, to: NodeId): void {
 
 /** A node asks the leader for a change. */
 export function onChange(core: Core, from: NodeId, message: Change): void {
+  // Its first copy may have been refused for good: what its caller was told must stay true.
+  const { bootId, sequence } = message;
+  if (!core.membership.asked.firstSeen(from, bootId, sequence)) return core.ignore(from, "copy of a change asked for");
   const refused = changeConfiguration(core, message.value);
   core.send(from, { kind: "changeReply", bootId: message.bootId, sequence: message.sequence, refused }, "control");
 }

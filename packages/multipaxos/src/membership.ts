@@ -2,6 +2,7 @@ import type { QuorumSystem } from "@synod/paxos";
 import type { NodeId, Slot } from "@synod/interface";
 import type { ConfigurationHistory, Governing } from "./configuration-history.js";
 import { fullVotersOf, isWitness } from "./configuration-value.js";
+import { ForwardFilter } from "./forwards.js";
 
 /** All that several configurations ask for: a set is a quorum if it is one of each. */
 function jointly(all: readonly Governing[]): QuorumSystem {
@@ -25,6 +26,8 @@ interface Report {
 /** Who takes part now: seen from the own log, and from what the members report of their disks. */
 export class Membership {
   readonly history: ConfigurationHistory;
+  /** Changes that nodes asked for. */
+  readonly asked: ForwardFilter = new ForwardFilter();
   readonly #me: NodeId;
   readonly #reports = new Map<NodeId, Report>();
   /** Every change up to this epoch is known to be complete. */

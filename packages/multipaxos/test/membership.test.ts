@@ -71,6 +71,25 @@ describe("a change of the members", () => {
     expect(said(links, 1).at(-1)).toBe("proposed");
   });
 
+  test("a late copy of a frame whose change was refused is not proposed: its caller was told so", () => {
+    const links = cluster(3, 3);
+    ask(links, 1, { alpha: 9 });
+    links.run(100, () => links.replica(1).membership().last.epoch === 2);
+    expect(links.replica(1).membership().complete).toBe(false);
+    const configuration = { ...links.replica(1).membership().last.configuration, epoch: 3, alpha: 10 };
+    const value = encodeConfigurationValue({ stamp: 2, changeId: "late", configuration });
+    const frame = { kind: "change", bootId: "b", sequence: 1, value } as const;
+    links.replica(1).receive(2, frame);
+    links.run(400, () => links.replica(1).membership().complete);
+    links.replica(1).receive(2, frame);
+    links.run(200);
+    expect(links.replica(1).membership().last.epoch).toBe(2);
+    // Asked for anew it is another matter.
+    links.replica(1).receive(2, { ...frame, sequence: 2 });
+    links.run(400, () => links.replica(1).membership().last.epoch === 3);
+    expect(links.replica(1).membership().last.epoch).toBe(3);
+  });
+
   test("a copy of a change that was proposed gets the same answer and is not proposed again", () => {
     const links = cluster(3, 3);
     ask(links, 1, { alpha: 9 });

@@ -1,73 +1,25 @@
-import {
-  type Clock,
-  type Codec,
-  type Configuration,
-  type Incarnation,
-  type Logger,
-  type Member,
-  type Metrics,
-  type NodeId,
-  type Random,
-  type Storage,
-  SynodError,
-  type Transport,
-} from "@synod/interface";
-import { type Effects, type Envelope, Outbox, type ReadVia, type Replica, type Send } from "@synod/multipaxos";
-import type { ReplicatedMachine } from "@synod/rsm";
+import { type Configuration, type NodeId, SynodError } from "@synod/interface";
+import { type Effects, Outbox, type ReadVia, type Send } from "@synod/multipaxos";
 import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
+import type { DriverOptions, Input } from "./driver-options.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Loop } from "./loop.js";
 import { addressBook, isGone, membersOf } from "./membership.js";
 import { Notices } from "./notices.js";
 import { Peers } from "./peers.js";
-import { Proposals, type Route } from "./proposals.js";
+import { Proposals } from "./proposals.js";
+import type { Route } from "./proposals-options.js";
 import { Reads } from "./reads.js";
 import { type Sight, sightOf } from "./sight.js";
 import { Snapshots } from "./snapshots.js";
 import { StateCheck } from "./state-check.js";
 import { Transfers } from "./transfers.js";
-import type { Buggify, NodeLimits, NodeQueues } from "./types.js";
-import type { Watches } from "./watches.js";
+import type { NodeQueues } from "./types.js";
 import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 import { Writing } from "./writing.js";
-
-type Input =
-  | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
-  | { readonly kind: "peerUp"; readonly peer: Incarnation }
-  | { readonly kind: "peerDown"; readonly id: NodeId }
-  | { readonly kind: "written"; readonly id: number }
-  | { readonly kind: "task"; readonly run: () => void };
-
-export interface DriverOptions {
-  /** It only votes: it has no state to be held against that of others. */
-  readonly witness: boolean;
-  readonly self: Incarnation;
-  /** Where members listen that the log says nothing of. */
-  readonly addresses: readonly Member[];
-  readonly replica: Replica;
-  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
-  readonly transport: Transport;
-  readonly storage: Storage;
-  readonly codec: Codec<Envelope>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly limits: NodeLimits;
-  readonly buggify: Buggify;
-  /** Versions are raised only after `upgrade.allow()`. */
-  readonly manualUpgrade: boolean;
-  /** The node cannot go on. Called once. */
-  readonly onFailure: (error: SynodError) => void;
-  /** Gives the metrics what goes up and down. */
-  readonly publish: () => void;
-  readonly watches: Pick<Watches<never, unknown>, "count" | "serve" | "failAll">;
-  /** The node is no member any more, and may stop. Called once. */
-  readonly onRemoved: (epoch: number) => void;
-}
 
 /** Rounds of the election clock between two looks at what goes up and down. */
 const PUBLISH_ROUNDS = 8;
@@ -85,7 +37,7 @@ export class Driver {
   readonly #loop: Loop;
   readonly proposals: Proposals;
   readonly reads: Reads = new Reads();
-  readonly watches: Pick<Watches<never, unknown>, "count" | "serve" | "failAll">;
+  readonly watches: DriverOptions["watches"];
   readonly changes: Changes;
   readonly events: EventHub = new EventHub();
   readonly peers: Peers = new Peers();

@@ -20,8 +20,10 @@ import {
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
-import { checkTicket, wireName } from "./checks.js";
+import { beginChange, beginProposal } from "./calls.js";
+import { wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
+import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
 import { Driver } from "./driver.js";
 import { Gauges } from "./gauges.js";
@@ -47,8 +49,6 @@ import type {
   TransferOptions,
 } from "./types.js";
 
-/** A change may have to wait until a new member has fetched everything. */
-const CHANGE_TIMEOUT_MS = 60_000;
 /** Reads that may wait at one node. */
 const READS_MAX = 100_000;
 /** Watches that may be open at one node. */
@@ -74,6 +74,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   readonly #gauges: Gauges;
   readonly #damage: LogDamage | undefined;
   readonly #stale: StaleReads<Query, Answer>;
+  readonly #confirmed: ConfirmedReads<Query, Answer>;
   readonly #watches: Watches<Query, Answer>;
   #state: NodeStatus["state"] = "starting";
   #failure: SynodError | null = null;
@@ -166,6 +167,12 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       readTimeoutMs: limits.readTimeoutMs,
       installing: () => this.#driver.snapshots.installing,
     });
+    this.#confirmed = new ConfirmedReads({
+      driver: this.#driver,
+      machine,
+      readTimeoutMs: limits.readTimeoutMs,
+      confirmed: (startedMs) => this.#stale.confirmed(startedMs),
+    });
   }
 
   async start(): Promise<void> {
@@ -197,20 +204,9 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   }
 
   changeMembership(change: MembershipChange, options: ChangeOptions = {}): Promise<Configuration> {
-    const { signal, expectedEpoch, timeoutMs = CHANGE_TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (signal?.aborted === true) {
-        throw new SynodError("NotProposed", "the signal was aborted before the change was asked for", {
-          cause: signal.reason,
-        });
-      }
-      withSignal<Configuration>(signal, { resolve, reject }, (settle) => {
-        const deadlineMs = this.#driver.nowMs + timeoutMs;
-        const asked = this.#driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
-        return (cause) => asked.giveUp("the signal was aborted", cause);
-      });
-      this.#driver.wake();
+      beginChange(this.#driver, { change, ...options }, { resolve, reject });
     });
   }
 
@@ -220,65 +216,19 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     return this.#resultCodec.decode(reply);
   }
 
-  #proposeBytes(body: Uint8Array, { signal, session }: ProposeOptions): Promise<Uint8Array> {
+  #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (body.length > this.#limits.commandBytesMax) {
-        throw new SynodError(
-          "TooLarge",
-          `the command has ${body.length} bytes; limits.commandBytesMax is ${this.#limits.commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
-        );
-      }
-      if (signal?.aborted === true) {
-        throw new SynodError("NotProposed", "the signal was aborted before the command was proposed", {
-          cause: signal.reason,
-        });
-      }
-      const { proposals } = this.#driver;
-      if (session !== undefined) checkTicket(session, body);
-      const refusal = proposals.refusal(session?.session ?? null, body.length);
-      if (refusal !== null) throw this.#driver.busy("commands", refusal);
-      withSignal<Uint8Array>(signal, { resolve, reject }, (settle) => {
-        const deadlineMs = this.#driver.nowMs + this.#limits.proposeTimeoutMs;
-        const proposal = proposals.add({ body, ticket: session, deadlineMs, ...settle });
-        return (cause) => proposal.giveUp("the signal was aborted", { cause });
-      });
-      this.#driver.wake();
+      beginProposal(this.#driver, this.#limits, { body, ...options }, { resolve, reject });
     });
   }
 
-  read(query: Query, { signal, via = "leader" }: ReadOptions = {}): Promise<Answer> {
+  read(query: Query, options: ReadOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      const { reads } = this.#driver;
-      const aborted = (cause: unknown): SynodError =>
-        new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
-      if (signal?.aborted === true) throw aborted(signal.reason);
-      if (via !== "leader" && via !== "quorum") {
-        throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
-      }
-      if (reads.count >= READS_MAX) throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
-      const startedMs = this.#driver.nowMs;
-      withSignal<Answer>(signal, { resolve, reject }, (settle) => {
-        const token = reads.add({
-          deadlineMs: startedMs + this.#limits.readTimeoutMs,
-          answer: (untilMs) => {
-            const outcome = outcomeOf(() => this.#machine.query(query));
-            // Only now: the process may have stood still since the lease was looked at.
-            if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";
-            this.#stale.confirmed(startedMs);
-            if ("answer" in outcome) settle.resolve(outcome.answer);
-            else settle.reject(outcome.cause);
-            return null;
-          },
-          reject: settle.reject,
-        });
-        this.#driver.askIndex(token, via);
-        return (cause) => {
-          this.#driver.cancelRead(token);
-          reads.fail(token, aborted(cause));
-        };
-      });
+      if (this.#driver.reads.count >= READS_MAX)
+        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#confirmed.read(query, options, { resolve, reject });
     });
   }
 
@@ -465,13 +415,5 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-}
-
-function outcomeOf<T>(query: () => T): { readonly answer: T } | { readonly cause: unknown } {
-  try {
-    return { answer: query() };
-  } catch (cause) {
-    return { cause };
   }
 }

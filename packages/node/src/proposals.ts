@@ -1,52 +1,16 @@
-import { SynodError, type Ballot, type Random, type SessionId, type SessionTicket } from "@synod/interface";
+import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@synod/interface";
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
 import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
 import { Proposal } from "./proposal.js";
+import { ownSessionExpired, staleError, unknownSession } from "./proposal-errors.js";
+import { clientOf, keyOf, sameBallot, sessionKey, sessionOf } from "./proposal-keys.js";
+import type { ProposalsOptions, Route } from "./proposals-options.js";
 import { SequenceBook } from "./sequences.js";
 import type { Sight } from "./sight.js";
-import type { Buggify } from "./types.js";
-
-/** Where proposals go now. */
-export interface Route {
-  readonly leads: boolean;
-  readonly leaderBallot: Ballot | null;
-  /** Puts it into the queue of this leader. */
-  lead(proposal: Proposal, entry: BatchEntry): void;
-  /** Sends a batch of entries to the leader; its number, or null if there is no leader to send to. */
-  forward(body: Uint8Array): number | null;
-}
-
-export interface ProposalsOptions {
-  readonly random: Random;
-  readonly batchBytesMax: number;
-  /** Calls under way, with what each costs besides its bytes. */
-  readonly queueBytesMax: number;
-  /** How long a call may have to wait. */
-  readonly queueWaitMs: number;
-  /** Requests that one session may have open. */
-  readonly sessionLimit: number;
-  /** A forwarded command that the leader did not acknowledge is sent again after this. */
-  readonly resendMs: number;
-  /** An own session unused for this long is not trusted to be still there. */
-  readonly sessionIdleMs: number;
-  readonly buggify: Buggify;
-}
-
-const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
-  a === b || (a !== null && b !== null && a.round === b.round && a.node === b.node);
 
 /** Pause before a session is asked for again when there were too many. */
 const OPEN_AGAIN_MS = 1_000;
-
-const sessionKey = ({ slot, index }: SessionId): string => `${slot}.${index}`;
-const clientOf = (session: SessionId | null): string => (session === null ? "" : sessionKey(session));
-/** Null for what belongs to no session of a caller. */
-function sessionOf({ source }: Proposal): SessionId | null {
-  if (source.kind === "given") return source.ticket.session;
-  return source.kind === "close" ? source.session : null;
-}
-const keyOf = ({ session, sequence }: SessionTicket): string => `${session.slot}.${session.index}.${sequence}`;
 
 /**
  * Everything that callers of this node proposed and that has not ended. Commands travel in sessions, so sending one again after a
@@ -279,32 +243,14 @@ export class Proposals {
         );
         return;
       case "stale":
-        proposal.reject(
-          new SynodError(
-            "SessionStale",
-            "the reply to this ticket was given up by done() or a later floor: the command took effect before or never will; " +
-              "keep a ticket open until its outcome is known",
-            { details: { ticket: outcome.ticket } },
-          ),
-        );
+        proposal.reject(staleError(outcome.ticket));
         return;
       case "unknownSession":
         if (proposal.source.kind === "own") {
           // An answer to a ticket of an earlier session says nothing of the present one.
           if (this.#isOfOwnSession(proposal)) this.#own = null;
-          const text =
-            "this node's session expired meanwhile; the command may or may not have taken effect: look at the state " +
-            "before you try again, or use a session of your own";
-          proposal.reject(new SynodError("OutcomeUnknown", text));
-        } else
-          proposal.reject(
-            new SynodError(
-              "SessionUnknown",
-              "no such session: it was never opened, was closed, or expired unused. This copy was not executed; whether an " +
-                "earlier one was is forgotten: look at the state, then go on in a new session",
-              { details: { session: outcome.ticket.session } },
-            ),
-          );
+          proposal.reject(ownSessionExpired());
+        } else proposal.reject(unknownSession(outcome.ticket));
         return;
       case "beyondLimit":
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.

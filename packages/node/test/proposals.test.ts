@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { Leading } from "../src/leading.js";
 import { nodeLimits } from "../src/limits.js";
 import { quietLogger, quietMetrics } from "../src/quiet.js";
-import { Proposals, type Route } from "../src/proposals.js";
+import { Proposals } from "../src/proposals.js";
+import type { Route } from "../src/proposals-options.js";
 import { Held } from "./memory.js";
 import { seeded } from "./world.js";
 

@@ -13,10 +13,12 @@ import {
 } from "@synod/interface";
 import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
 import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
+import { second, started } from "./iterables.js";
 import type { Outcome } from "./outcome.js";
+import { Restoring } from "./restoring.js";
 import { writeSections } from "./sections.js";
 import { type Reply, type Session, type SessionLimits, Sessions, storeReply } from "./sessions.js";
-import { checkLimits, hashState, type Header, SnapshotReader, snapshotSections } from "./snapshot.js";
+import { checkLimits, hashState, type Header, snapshotSections } from "./snapshot.js";
 import {
   checkSupported,
   checkVersions,
@@ -375,64 +377,6 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   }
 }
 
-interface RestoringParts {
-  header(header: Header): void;
-  /** The state machine's part begins. */
-  stateMachine(): SnapshotSink;
-  failed(cause: unknown): void;
-  done(header: Header, sessions: readonly Session[]): void;
-}
-
-/** A restore under way. Nothing has changed until the state machine's part begins. */
-class Restoring implements SnapshotSink {
-  readonly #parts: RestoringParts;
-  readonly #reader: SnapshotReader;
-  #header: Header | null = null;
-  #sessions: readonly Session[] = [];
-  #inner: SnapshotSink | null = null;
-  #failed = false;
-
-  constructor(parts: RestoringParts) {
-    this.#parts = parts;
-    this.#reader = new SnapshotReader({
-      header: (header) => {
-        parts.header(header);
-        this.#header = header;
-      },
-      sessions: (sessions) => {
-        this.#sessions = sessions;
-        // The log may have gone on since the header came.
-        if (this.#header !== null) parts.header(this.#header);
-        this.#inner = parts.stateMachine();
-      },
-      machine: (chunk) => this.#inner?.write(chunk),
-    });
-  }
-
-  write(chunk: Uint8Array): void {
-    this.#guarded(() => this.#reader.write(chunk));
-  }
-
-  end(): void {
-    this.#guarded(() => {
-      this.#reader.end();
-      this.#inner?.end();
-      if (this.#header !== null) this.#parts.done(this.#header, this.#sessions);
-    });
-  }
-
-  #guarded(call: () => void): void {
-    if (this.#failed) throw new SynodError("InvariantViolated", "This restore has failed: begin a new one.");
-    try {
-      call();
-    } catch (cause) {
-      this.#failed = true;
-      this.#parts.failed(cause);
-      throw cause;
-    }
-  }
-}
-
 const isThenable = (value: unknown): boolean =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
@@ -462,22 +406,6 @@ function answer(
 /** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
 function owned(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
-}
-
-/** An iterable whose first element has been pulled already, and that can be given up at any time. */
-function started<T>(source: Iterable<T>): Iterable<T> & { return(): void } {
-  const iterator = source[Symbol.iterator]();
-  let first: IteratorResult<T> | null = iterator.next();
-  const next = (): IteratorResult<T> => {
-    const result = first ?? iterator.next();
-    first = null;
-    return result;
-  };
-  return { [Symbol.iterator]: () => ({ next }), return: () => void iterator.return?.() };
-}
-
-function* second<T>(pairs: Iterable<readonly [unknown, T]>): Generator<T> {
-  for (const [, value] of pairs) yield value;
 }
 
 function positive(name: string, value: number): number {

@@ -8,7 +8,7 @@ import {
   type Storage,
   SynodError,
 } from "@synod/interface";
-import type { Envelope, Message } from "@synod/multipaxos";
+import type { Envelope } from "@synod/multipaxos";
 import { createNode, type SynodNode } from "@synod/node";
 import type { Config } from "./config.js";
 import { type Deploy, releaseCodec } from "./deploy.js";
@@ -16,16 +16,16 @@ import { Disk } from "./disk.js";
 import { SimulatedFileSystem } from "./file-system.js";
 import type { Judge } from "./judge.js";
 import type { Ledger } from "./ledger.js";
-import { messageText } from "./messages.js";
 import { SimulatedNetwork } from "./network.js";
-import { ballotText, type Oracle } from "./oracle.js";
+import { Observer } from "./observer.js";
+import type { Oracle } from "./oracle.js";
 import { FATAL_CALLS, faultyPorts, type Ports } from "./ports.js";
 import { type Life, Process } from "./process.js";
 import type { SeededRandom } from "./random.js";
-import { Sight } from "./sight.js";
 import { type Tagged, taggedCodec, watchedMachine } from "./tags.js";
 import type { Timeline } from "./timeline.js";
-import { type TraceEvent, TraceHash } from "./trace.js";
+import { type Note, type TraceEvent, TraceHash } from "./trace.js";
+import { Traffic } from "./traffic.js";
 import { watchedStorage } from "./watched-storage.js";
 import type { StorageFactory, Workload } from "./workload.js";
 
@@ -57,10 +57,6 @@ const DIRECTORY = "/store";
 const SNAPSHOTS = "synod_snapshots";
 /** First words of the last line of a node that was removed. */
 const STOPS = "the node stops";
-/** At least one turn in so many is looked at. */
-const GLANCES = 4;
-/** What every transport takes. */
-const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
@@ -83,34 +79,21 @@ export class Cluster {
   readonly #processes = new Map<NodeId, Process>();
   /** Nodes whose store has been opened once. */
   readonly #formatted = new Set<NodeId>();
-  readonly #messages = new WeakMap<Uint8Array, Message>();
-  readonly #sight: Sight;
-  readonly #roles = new Map<NodeId, string>();
-  /** The last slot that each life was seen to have executed. */
-  readonly #applied = new WeakMap<Life, number>();
-  framesSent = 0;
+  readonly #traffic: Traffic;
+  readonly #observer: Observer;
 
   constructor(parts: ClusterParts) {
     this.#p = parts;
-    this.#sight = new Sight(parts);
+    this.#observer = new Observer(parts, this);
     const { timeline, random, config } = parts;
     this.ids = parts.configuration.members.map((member) => member.id);
+    const trace = (make: () => Note): void => this.#trace(make);
+    this.#traffic = new Traffic({ ...parts, hash: this.hash, trace });
     this.network = new SimulatedNetwork({
       timeline,
       random: random.fork(),
       options: config.network,
-      watch: {
-        sent: (from, to, frame, delivery) => this.#onSent(from, to, frame, delivery),
-        delivered: (from, to, frame, delivery) => {
-          this.hash.add(delivery);
-          const message = this.#messages.get(frame);
-          if (message?.kind === "learn" && message.values.length > 0) parts.judge.sometimes("catch-up by fetch");
-          this.#trace(() => ({ kind: "deliver", from, to, message: this.#text(frame), delivery }));
-        },
-        dropped: (from, to, frame, why) =>
-          this.#trace(() => ({ kind: "drop", from, to, message: this.#text(frame), why })),
-        sentLate: (from) => parts.judge.fail("nothing after close", `node ${from} sends after closing its transport`),
-      },
+      watch: this.#traffic,
     });
     for (const id of this.ids) this.#place(id);
   }
@@ -126,7 +109,7 @@ export class Cluster {
       this.note(id, `a bug behind ${call}`);
       timeline.after(0, () => {
         const { life } = this.process(id);
-        if (life !== null) this.#observe(id, life);
+        if (life !== null) this.#observer.observe(id, life);
       });
     };
     this.#processes.set(id, new Process(id, { disk, timeline, random: random.fork(), onPortFault }));
@@ -166,6 +149,14 @@ export class Cluster {
     return !this.ids.includes(id) || this.disk(id).state === "lost";
   }
 
+  get framesSent(): number {
+    return this.#traffic.framesSent;
+  }
+
+  compareDigest(id: NodeId): void {
+    this.#observer.compareDigest(id);
+  }
+
   process(id: NodeId): Process {
     return this.#processes.get(id) as Process;
   }
@@ -202,7 +193,7 @@ export class Cluster {
     if (process.life !== null || !this.ids.includes(id)) return;
     const life = process.begin();
     this.note(id, `starts, life ${life.number}`);
-    this.#open(id, life, !this.#formatted.has(id)).then(
+    this.#create(id, life, !this.#formatted.has(id)).then(
       (node) => life.alive && this.#onRunning(id, life, node),
       (error: unknown) => life.alive && this.#onBootFailed(id, life, error),
     );
@@ -217,7 +208,7 @@ export class Cluster {
     }
     process.crash();
     this.running.delete(id);
-    this.#roles.delete(id);
+    this.#observer.gone(id);
     if (how === "kill") process.disk.processEnded();
     else process.disk.powerCut((what) => this.#p.judge.sometimes(what));
   }
@@ -280,7 +271,7 @@ export class Cluster {
     const { life, node } = running;
     this.note(id, "is closed");
     this.running.delete(id);
-    this.#roles.delete(id);
+    this.#observer.gone(id);
     const ended = (): void => {
       if (!life.alive) return;
       this.process(id).end(life);
@@ -292,16 +283,6 @@ export class Cluster {
         this.#p.judge.fail("no node stops itself", `closing node ${id} failed: ${String(error)}`);
       });
     });
-  }
-
-  async #open(id: NodeId, life: Life, bootstrap: boolean): Promise<AnyNode> {
-    try {
-      return await this.#create(id, life, bootstrap);
-    } catch (error) {
-      // An earlier attempt may have formatted the store and ended before it could say so.
-      if (!(bootstrap && error instanceof SynodError && error.code === "AlreadyFormatted")) throw error;
-      return this.#create(id, life, false);
-    }
   }
 
   #create(id: NodeId, life: Life, bootstrap: boolean): Promise<AnyNode> {
@@ -329,13 +310,13 @@ export class Cluster {
     const ports: Ports = {
       transport: this.network.transport(id, life),
       storage: this.#watchStorage(id, life, storage(place)),
-      codec: this.#watchCodec(release === null ? codec : releaseCodec(codec, release)),
+      codec: this.#traffic.watchCodec(release === null ? codec : releaseCodec(codec, release)),
       clock: {
         ...clock,
         soon: (callback) =>
           clock.soon(() => {
             callback();
-            this.#glance(id, life);
+            this.#observer.glance(id, life);
           }),
       },
       random: random.fork(),
@@ -349,7 +330,7 @@ export class Cluster {
         ...UNCOUNTED,
         count: (name, _by, labels) => {
           if (name.startsWith(SNAPSHOTS)) judge.sometimes(textOf(name));
-          this.#counted(name, labels);
+          this.#observer.counted(name, labels);
         },
       },
     };
@@ -392,7 +373,7 @@ export class Cluster {
     const code = error instanceof SynodError ? error.code : String(error);
     this.note(id, `does not start: ${code}`);
     // At its start a node may refuse any port that does not work.
-    const excused = this.process(id).ports.struck !== null || this.#excused(id, code);
+    const excused = this.process(id).ports.struck !== null || this.excuses(id, code);
     this.#p.judge.check(excused, "stores open again", () => `node ${id}: ${String(error)}`);
     this.#p.deploy.onStopped(id, code);
     if (code === "StoreDamaged") this.#p.judge.sometimes("damage refused");
@@ -402,7 +383,7 @@ export class Cluster {
   }
 
   /** Whether something that was done to the node explains why it stopped with this code. */
-  #excused(id: NodeId, code: string): boolean {
+  excuses(id: NodeId, code: string): boolean {
     const { disk, ports } = this.process(id);
     if (this.#p.deploy.explains(id, code)) return true;
     if (code === "StateDiverged") return (this.process(id).life?.flipped ?? null) !== null;
@@ -414,100 +395,6 @@ export class Cluster {
     return (disk.state === "rotten" || disk.misread) && refusals.includes(code);
   }
 
-  // ---- what is seen of a node
-
-  /** After each turn. A status costs as much as a turn, so that where little happened only one in some turns is looked at. */
-  #glance(id: NodeId, life: Life): void {
-    const applied = this.running.get(id)?.node.applied;
-    const due = applied !== this.#applied.get(life) || life.ending || ++life.glances % GLANCES === 0;
-    if (due || this.#p.config.lease !== null) this.#observe(id, life);
-  }
-
-  #observe(id: NodeId, life: Life): void {
-    const running = this.running.get(id);
-    if (running === undefined || running.life !== life) return;
-    const status = running.node.status();
-    const { judge } = this.#p;
-    if (status.state === "failed") {
-      this.running.delete(id);
-      const { failure } = status;
-      judge.check(
-        this.#excused(id, failure?.code ?? ""),
-        "no node stops itself",
-        () => `node ${id}: ${failure?.code} ${failureText(failure)}`,
-      );
-      if (this.disk(id).faulty) judge.sometimes("stopped by a failing disk");
-      this.#p.deploy.onStopped(id, failure?.code ?? "");
-      if (failure?.code === "StateDiverged") judge.sometimes("diverged state found");
-      this.note(id, `stops by itself: ${failure?.code}`);
-      this.#p.timeline.after(1, () => life.alive && this.crash(id, "kill"));
-      return;
-    }
-    if (status.state === "removed") {
-      this.running.delete(id);
-      this.note(id, "stops: it was removed");
-      this.onRemoved?.(id);
-      this.#p.timeline.after(1, () => this.throwAway(id));
-      return;
-    }
-    const { applied, role, ballot } = status;
-    if (status.voting) this.#votes(id);
-    else judge.sometimes("a damaged node learns");
-    if ((status.leaseLeftMs ?? 0) > 0) this.#onlyLease(id);
-    judge.check(
-      applied >= (this.#applied.get(life) ?? 0),
-      "in-order apply",
-      () => `node ${id} goes back from slot ${this.#applied.get(life)} to ${applied}`,
-    );
-    this.#applied.set(life, applied);
-    this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
-    const shared = this.#sight.check(id, status);
-    if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
-    if (applied % 4 === 0 && shared) this.compareDigest(id);
-  }
-
-  /** A node that votes has, or has had chosen, everything that its disk ever lost: the disk may rot anew. */
-  #votes(id: NodeId): void {
-    if (this.disk(id).state !== "rotten") return;
-    this.disk(id).state = "whole";
-    this.note(id, "votes on a disk that had rotted");
-    this.#p.judge.sometimes("rotten disk, and the node votes");
-  }
-  /** A node holds a lease by its clock: no other one does by its own, not even one that stands still. */
-  #onlyLease(id: NodeId): void {
-    for (const [other, { node }] of this.running) {
-      if (other === id || !this.#roles.has(other)) continue;
-      this.#p.judge.check(
-        (node.status().leaseLeftMs ?? 0) <= 0,
-        "one lease at a time",
-        () => `nodes ${id} and ${other} hold a lease`,
-      );
-    }
-  }
-
-  /** Ways of reading that are worth a word in the report. */
-  #counted(name: string, labels: Readonly<Record<string, string>> = {}): void {
-    const { judge } = this.#p;
-    if (name === "synod_reads_total" && labels["via"] !== "leader") judge.sometimes(`${labels["via"]} read`);
-    if (name === "synod_lease_reads_refused_total") judge.sometimes("lease refused after a pause");
-    if (name === "synod_quorum_reads_fell_back_total") judge.sometimes("quorum read fell back");
-    if (name === "synod_leases_dropped_total") judge.sometimes(`lease dropped: ${labels["reason"]}`);
-  }
-
-  compareDigest(id: NodeId): void {
-    const { life, node } = this.running.get(id) ?? {};
-    if (node !== undefined && life?.flipped === null && !node.status().snapshot.installing)
-      this.#sight.compare(id, node.digest());
-  }
-
-  #roleChanged(id: NodeId, role: string): void {
-    const before = this.#roles.get(id) ?? "";
-    if (before === role) return;
-    this.#roles.set(id, role);
-    this.note(id, role === "" ? "no longer leads" : role);
-    this.#p.judge.sometimes(role === "" ? "leader deposed" : "leader elected");
-  }
-
   #watchStorage(id: NodeId, life: Life, inner: Storage): Storage {
     const { oracle, timeline, judge } = this.#p;
     return watchedStorage(inner, {
@@ -516,43 +403,12 @@ export class Cluster {
       oracle,
       note: (text) => this.note(id, text),
       opened: () => this.#formatted.add(id),
-      failed: () => timeline.after(0, () => this.#observe(id, life)),
+      failed: () => timeline.after(0, () => this.#observer.observe(id, life)),
       writtenLate: () => judge.fail("nothing after close", `node ${id} writes to its store after closing it`),
     });
   }
 
-  #watchCodec(inner: Codec<Envelope>): Codec<Envelope> {
-    return {
-      encode: (envelope) => {
-        const frame = inner.encode(envelope);
-        const size = frame.length;
-        this.#p.judge.check(size <= FRAME_BYTES_MAX, "bounds", () => `a frame of ${size} bytes`);
-        this.#messages.set(frame, envelope.message);
-        return frame;
-      },
-      decode: (frame) => inner.decode(frame),
-    };
-  }
-
-  // ---- the network
-
-  #onSent(from: NodeId, to: NodeId, frame: Uint8Array, delivery: number): void {
-    this.framesSent++;
-    this.hash.add(from * 256 + to);
-    this.hash.add(Math.floor(this.#p.timeline.nowMs * 1000));
-    this.hash.addBytes(frame);
-    const message = this.#messages.get(frame);
-    if (message !== undefined) this.#p.oracle.onSend(from, message);
-    if (message?.kind === "reject") this.#p.judge.sometimes("rejected by a higher promise");
-    this.#trace(() => ({ kind: "send", from, to, message: this.#text(frame), delivery }));
-  }
-
-  #text(frame: Uint8Array): string {
-    const message = this.#messages.get(frame);
-    return message === undefined ? "?" : messageText(message);
-  }
-
-  #trace(make: () => WithoutTime<TraceEvent>): void {
+  #trace(make: () => Note): void {
     this.#p.trace?.({ atMs: this.#p.timeline.nowMs, ...make() });
   }
 }
@@ -560,11 +416,3 @@ export class Cluster {
 /** As in "snapshots taken". */
 const textOf = (name: string): string =>
   name.slice(SNAPSHOTS.length - "snapshots".length, -"_total".length).replace("_", " ");
-
-type WithoutTime<T> = T extends unknown ? Omit<T, "atMs"> : never;
-
-function failureText(failure: SynodError | null): string {
-  if (failure === null) return "";
-  const cause = failure.cause instanceof Error ? ` (${failure.cause.message})` : "";
-  return `${failure.message}${cause} ${JSON.stringify(failure.details)}`;
-}

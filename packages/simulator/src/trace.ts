@@ -32,6 +32,10 @@ export type TraceEvent =
   /** Something about the whole cluster: a partition, the healing, the failure. */
   | { readonly atMs: number; readonly kind: "world"; readonly text: string };
 
+type WithoutTime<T> = T extends unknown ? Omit<T, "atMs"> : never;
+/** An event whose time is now. */
+export type Note = WithoutTime<TraceEvent>;
+
 /** A hash of all that happened, in order: equal for equal runs. 64 bits, by two multiplicative hashes. */
 export class TraceHash {
   #a = 0x811c9dc5;

@@ -7,7 +7,11 @@ const leases = inFile("leases");
 const handlers = inFile("lease-handlers");
 const acceptor = inFile("acceptor-handlers");
 const quorumReads = inFile("quorum-reads");
-const node = (find: string, replace: string): Patch => ({ file: "packages/node/src/node.ts", find, replace });
+const node = (find: string, replace: string): Patch => ({
+  file: "packages/node/src/confirmed-reads.ts",
+  find,
+  replace,
+});
 
 const unit = (name: string, test: string): UnitFinder => ({
   kind: "unit",
@@ -148,10 +152,7 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [53],
     title: "The node answers a lease read without looking at the clock again",
     patches: [
-      node(
-        `if (untilMs < Infinity && this.#driver.nowMs >= untilMs) return "round";`,
-        `if (untilMs < 0) return "round";`,
-      ),
+      node(`if (untilMs < Infinity && driver.nowMs >= untilMs) return "round";`, `if (untilMs < 0) return "round";`),
     ],
     finder: {
       kind: "unit",

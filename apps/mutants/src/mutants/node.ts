@@ -98,7 +98,11 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [28],
     title: "Outcomes are matched to calls by their sequence alone",
     patches: [
-      proposals("`${session.slot}.${session.index}.${sequence}`;", "`${Math.min(session.slot, 0)}.${sequence}`;"),
+      {
+        file: "packages/node/src/proposal-keys.ts",
+        find: "`${session.slot}.${session.index}.${sequence}`;",
+        replace: "`${Math.min(session.slot, 0)}.${sequence}`;",
+      },
     ],
     finder: { kind: "sim", profile: "calm", seeds: 40 },
   },

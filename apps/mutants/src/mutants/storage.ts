@@ -127,13 +127,22 @@ export const storageMutants: readonly Mutant[] = [
         find: `...(options.bootstrap === true ? { create:`,
         replace: `...(options.bootstrap !== undefined ? { create:`,
       },
-      store(`options.create === undefined ? listing : { ...listing, temporaries: [] }`, `listing`),
-      store(
-        `if (!blank) throw alreadyFormatted(directory);`,
-        `if (!blank) return readIdentity(fileSystem, directory);`,
-      ),
+      store(`if (options.create !== undefined && !isUnused(read, snapshot)) throw alreadyFormatted(directory);`, ``),
     ],
     finder: { kind: "sim", profile: "disk", seeds: 150 },
+  },
+  {
+    id: "used-store-bootstrapped-again",
+    faults: [31, 70],
+    title: "A second bootstrap opens a store that has been written to",
+    patches: [
+      store(`if (options.create !== undefined && !isUnused(read, snapshot)) throw alreadyFormatted(directory);`, ``),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/contract.test.ts",
+      test: "a store that nothing was written to may be formatted again in the same way, which changes nothing",
+    },
   },
   {
     id: "formatted-over",

@@ -1,0 +1,59 @@
+import { type Configuration, type ProposeOptions, SynodError } from "@synod/interface";
+import { checkTicket } from "./checks.js";
+import type { Driver } from "./driver.js";
+import { type Settle, withSignal } from "./signals.js";
+import type { ChangeOptions, MembershipChange, NodeLimits } from "./types.js";
+
+/** A change may have to wait until a new member has fetched everything. */
+const CHANGE_TIMEOUT_MS = 60_000;
+
+function refuseAborted(signal: AbortSignal | undefined, before: string): void {
+  if (signal?.aborted !== true) return;
+  throw new SynodError("NotProposed", `the signal was aborted before ${before}`, { cause: signal.reason });
+}
+
+/** Takes a command in. @throws SynodError what stands against it already here */
+export function beginProposal(
+  driver: Driver,
+  { commandBytesMax, proposeTimeoutMs }: NodeLimits,
+  { body, signal, session }: { readonly body: Uint8Array } & ProposeOptions,
+  caller: Settle<Uint8Array>,
+): void {
+  if (body.length > commandBytesMax) {
+    throw new SynodError(
+      "TooLarge",
+      `the command has ${body.length} bytes; limits.commandBytesMax is ${commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
+    );
+  }
+  refuseAborted(signal, "the command was proposed");
+  const { proposals } = driver;
+  if (session !== undefined) checkTicket(session, body);
+  const refusal = proposals.refusal(session?.session ?? null, body.length);
+  if (refusal !== null) throw driver.busy("commands", refusal);
+  withSignal(signal, caller, (settle) => {
+    const deadlineMs = driver.nowMs + proposeTimeoutMs;
+    const proposal = proposals.add({ body, ticket: session, deadlineMs, ...settle });
+    return (cause) => proposal.giveUp("the signal was aborted", { cause });
+  });
+  driver.wake();
+}
+
+/** Takes a change of the members in. @throws SynodError what stands against it already here */
+export function beginChange(
+  driver: Driver,
+  {
+    change,
+    signal,
+    expectedEpoch,
+    timeoutMs = CHANGE_TIMEOUT_MS,
+  }: { readonly change: MembershipChange } & ChangeOptions,
+  caller: Settle<Configuration>,
+): void {
+  refuseAborted(signal, "the change was asked for");
+  withSignal(signal, caller, (settle) => {
+    const deadlineMs = driver.nowMs + timeoutMs;
+    const asked = driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
+    return (cause) => asked.giveUp("the signal was aborted", cause);
+  });
+  driver.wake();
+}
