@@ -125,7 +125,7 @@ function promoteJoining(core: Core): void {
   // With quorums that name their members, or sizes that no longer meet, the operator promotes together with new quorums.
   changeConfiguration(
     core,
-    encodeConfigurationValue({ stamp: epoch, changeId: `promote ${ready.id}`, configuration: next }),
+    encodeConfigurationValue({ stamp: epoch, changeId: `promote ${ready.id} of ${epoch}`, configuration: next }),
   );
 }
 

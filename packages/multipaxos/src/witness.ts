@@ -4,7 +4,7 @@ import type { Core } from "./core.js";
 
 /**
  * Up to where others have what this witness holds, on disk and marked as chosen. `all`: full members that are a phase-2 quorum, so that
- * as many disks may be lost as without witnesses. `one`: at least one full member; while that one is down the group waits.
+ * as many disks may be lost as without witnesses. `one`: at least one full member that answers now; should it go down the group waits for it.
  */
 function heldByOthers(core: Core): { readonly all: Slot; readonly one: Slot } {
   const { configuration, quorums } = core.history.last;
@@ -18,7 +18,9 @@ function heldByOthers(core: Core): { readonly all: Slot; readonly one: Slot } {
     all = mark;
     break;
   }
-  return { all, one: marks[0]?.[1] ?? 0 };
+  const heard = core.election.heard(core.nowMs);
+  const one = Math.max(0, ...marks.filter(([id]) => heard.includes(id)).map(([, mark]) => mark));
+  return { all, one };
 }
 
 /** What may be forgotten now, if it is worth it. */

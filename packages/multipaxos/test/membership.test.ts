@@ -143,6 +143,21 @@ describe("a change of the members", () => {
     expect(lag).toBeLessThanOrEqual(4);
   });
 
+  test("a member that was taken back is promoted once more", () => {
+    const links = cluster(3, 3);
+    for (const [changeId, epoch] of [
+      ["first", 3],
+      ["second", 5],
+    ] as const) {
+      ask(links, 1, { members: members(1, 2, { id: 3, role: "joining" }) }, changeId);
+      links.run(
+        1_000,
+        () => links.replica(1).membership().last.epoch === epoch && links.replica(1).membership().complete,
+      );
+      expect(links.replica(1).membership().last.quorums.members).toEqual([1, 2, 3]);
+    }
+  });
+
   test("a learner never campaigns and never counts", () => {
     const links = cluster(1, 2, 4);
     ask(links, 1, { members: members(1, { id: 2, role: "learner" }) });

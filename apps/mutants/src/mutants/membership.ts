@@ -22,8 +22,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "Votes are counted by the newest configuration known, not by the one that governs the slot",
     patches: [
       proposer(
-        `    const { quorums } = this.#options.configurations.at(slot);`,
-        `    const { quorums } = this.#options.configurations.last;`,
+        `    const governing = this.#options.configurations.at(slot);`,
+        `    const governing = this.#options.configurations.last;`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 400 },
@@ -95,10 +95,7 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [69, 90],
     title: "A quorum of the old configuration is asked whether a change is complete",
     patches: [
-      membership(
-        `if (!last.quorums.phase2(durable)) return false;`,
-        `if (!this.history.previous?.quorums.phase2(durable)) return false;`,
-      ),
+      membership(`if (!last.quorums.phase2(durable) ||`, `if (!this.history.previous?.quorums.phase2(durable) ||`),
     ],
     finder: { ...MEMBERS, schedules: 400 },
   },
@@ -223,8 +220,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "A node that is no voter in its window campaigns",
     patches: [
       core(
-        `const eligible = this.removed === null && quorums.members.includes(this.me);`,
-        `const eligible = this.nowMs >= 0;`,
+        `const eligible = isFull && this.removed === null && quorums.members.includes(this.me);`,
+        `const eligible = isFull && this.nowMs >= 0;`,
       ),
     ],
     finder: { ...UNIT, test: "a learner that hears a quorum of voters without a leader" },

@@ -284,7 +284,7 @@ function drawOptions(profile: CoreProfile, config: CoreConfig, random: SeededRan
   const varied = profile === "flexible" || profile === "swarm" || profile === "members";
   const thrifty = varied && random.chance(0.4);
   // Where no snapshots are taken a witness forgets all the same.
-  const retainedBytesMax = config.settings.retainedBytesMax ?? random.pick([1, 300, 2_000]);
+  const retainedBytesMax = config.settings.retainedBytesMax ?? random.pick([1, 300, 2_000, 1_000_000]);
   return { ...config, configuration, settings: { ...config.settings, thrifty, retainedBytesMax } };
 }
 

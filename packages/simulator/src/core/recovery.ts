@@ -11,6 +11,8 @@ const STEP_MS = 10;
 const STATES = ["down", "cut off", "deaf", "mute", "stalled", "lagging", "whole"] as const;
 /** Longer than any bound. */
 const FOR_EVER_MS = 1e9;
+/** A witness that may keep so much forgets nothing in a run. */
+const KEEPS_ALL = 1_000_000;
 
 /** A quorum is healed, the rest stays broken: everything must come to its end, in time. */
 export class CoreRecovery {
@@ -91,10 +93,13 @@ export class CoreRecovery {
     const ids = nodes.filter(({ disk }) => !disk.forgot).map(({ id }) => id);
     const core = new Set<NodeId>();
     const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core)) && holdsAll(core);
-    // What a witness forgot only a full member has, and while that is down the group waits.
-    const forgotten = Math.max(0, ...nodes.map((node) => (node.witness ? (node.disk.snapshot?.index ?? 0) : 0)));
-    const holdsAll = (ids: ReadonlySet<NodeId>): boolean =>
-      forgotten === 0 || nodes.some((node) => ids.has(node.id) && !node.witness && node.marked >= forgotten);
+    // What a witness forgets, now or on account of what it heard before, one full member has: while that is down the group waits.
+    const watched = nodes.some(({ witness }) => witness) && (this.#config.settings.retainedBytesMax ?? 0) < KEEPS_ALL;
+    const mostOf = (some: readonly CoreNode[]): number =>
+      Math.max(0, ...some.map((node) => (node.witness ? 0 : node.marked)));
+    const most = mostOf(nodes);
+    const holdsAll = (chosen: ReadonlySet<NodeId>): boolean =>
+      !watched || mostOf(nodes.filter(({ id }) => chosen.has(id))) >= most;
     for (const id of this.#random.shuffle(ids)) if (!areEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
   }

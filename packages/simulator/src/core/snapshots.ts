@@ -196,6 +196,7 @@ export class CoreSnapshots {
       "a witness only votes",
       () => `witness ${this.#host.id} forgets slots up to ${index}, which no full member holds as chosen`,
     );
+    world.note(this.#host.id, () => `forgets up to slot ${index}`);
     this.#host.onDisk(life, () => {
       const facts = { index, hash: `${index}`, bytes: 1 };
       this.#save({ ...facts, head });
