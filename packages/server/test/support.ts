@@ -20,15 +20,15 @@ export type Query =
 export type Result = number;
 export type Answer = number | null | readonly string[] | Uint8Array;
 
-export const commandCodec: Codec<Command> = msgpackCodec<Command>();
+const commandCodec: Codec<Command> = msgpackCodec<Command>();
 export const queryCodec: Codec<Query> = msgpackCodec<Query>();
-export const resultCodec: Codec<Result> = msgpackCodec<Result>();
-export const answerCodec: Codec<Answer> = msgpackCodec<Answer>();
+const resultCodec: Codec<Result> = msgpackCodec<Result>();
+const answerCodec: Codec<Answer> = msgpackCodec<Answer>();
 const codecs = { commandCodec, queryCodec, resultCodec, answerCodec };
 
 const stateCodec = msgpackCodec<{ values: [string, number][]; history: string[] }>();
 
-export class Machine implements StateMachine<Command, Query, Result, Answer> {
+class Machine implements StateMachine<Command, Query, Result, Answer> {
   values = new Map<string, number>();
   history: string[] = [];
 
