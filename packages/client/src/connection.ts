@@ -152,7 +152,13 @@ export class Connection {
     }
     const hello = encodeHello({ cluster, token, name, frameBytesMax: limits.frameBytesMax });
     // What is sent is bounded by what may be open.
-    this.#writer = new FrameWriter(this.#socket, { queueBytesMax: Number.MAX_SAFE_INTEGER });
+    this.#writer = new FrameWriter(this.#socket, {
+      queueBytesMax: Number.MAX_SAFE_INTEGER,
+      // While much is sent, the server has nothing to answer; but it takes it.
+      onWritten: () => {
+        this.#heard = true;
+      },
+    });
     this.#writer.send(encodeFrame(requestKinds.hello, hello));
   }
 
