@@ -89,7 +89,7 @@ export class World {
 
   static async of(
     count: number,
-    options: { serve?: ServeOverrides; limits?: Partial<NodeLimits> } = {},
+    options: { serve?: ServeOverrides | ((id: number) => ServeOverrides); limits?: Partial<NodeLimits> } = {},
   ): Promise<World> {
     const world = new World();
     const network = memoryNetwork();
@@ -109,7 +109,8 @@ export class World {
           bootstrap: true,
           ...(options.limits === undefined ? {} : { limits: options.limits }),
         });
-        const server = await world.serve(node, options.serve);
+        const { serve: overrides } = options;
+        const server = await world.serve(node, typeof overrides === "function" ? overrides(id) : overrides);
         world.members[id - 1] = { node, machine, server };
       }),
     );
