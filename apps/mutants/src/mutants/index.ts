@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
 import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
@@ -38,4 +39,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...wireMutants,
   ...versionMutants,
   ...membershipMutants,
+  ...clientMutants,
 ];
