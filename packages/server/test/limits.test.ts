@@ -27,12 +27,15 @@ describe("the server", () => {
   });
 
   test("Busy goes to the caller where the deadline comes before the time to try again", async () => {
-    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 2 } } });
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 1 }, metrics: counts } });
     const client = await world.connect();
+    // The session first, and then the command as soon as the server said.
     await client.propose(add);
     const busy = { code: "Busy", details: { retryAfterMs: expect.any(Number) as number } };
     await expect(client.propose(add, { timeoutMs: 200 })).rejects.toMatchObject(busy);
     await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 200 })).rejects.toMatchObject(busy);
+    expect(counts.of("synod_server_busy_total")[""]).toBeLessThanOrEqual(3);
   });
 
   test("a client keeps within the limits of open requests by itself", async () => {
