@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { Counts, type TestClient, World } from "./support.js";
+import { Proxy } from "./proxy.js";
 import { Wire } from "./wire.js";
 import { queryCodec } from "./support.js";
 
@@ -26,12 +27,15 @@ describe("the server", () => {
   });
 
   test("Busy goes to the caller where the deadline comes before the time to try again", async () => {
-    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 2 } } });
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 1 }, metrics: counts } });
     const client = await world.connect();
+    // The session first, and then the command as soon as the server said.
     await client.propose(add);
     const busy = { code: "Busy", details: { retryAfterMs: expect.any(Number) as number } };
     await expect(client.propose(add, { timeoutMs: 200 })).rejects.toMatchObject(busy);
     await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 200 })).rejects.toMatchObject(busy);
+    expect(counts.of("synod_server_busy_total")[""]).toBeLessThanOrEqual(3);
   });
 
   test("a client keeps within the limits of open requests by itself", async () => {
@@ -84,12 +88,27 @@ describe("the server", () => {
     const wire = await Wire.accepted(world.addresses[0] ?? "");
     wire.socket.pause();
     const query = queryCodec.encode({ op: "large", bytes: 500_000 });
-    for (let id = 1; id <= 100; id++) wire.ask({ kind: "read", id, deadlineMs: 10_000, via: "leader", query });
     const server = world.member(1).server;
-    await until(() => server.status().connections === 0);
+    let id = 0;
+    // More than the system has room for.
+    await until(() => {
+      if (wire.socket.writableLength < 100_000)
+        wire.ask({ kind: "read", id: ++id, deadlineMs: 10_000, via: "leader", query });
+      return server.status().connections === 0;
+    });
     expect(counts.of("synod_server_refusals_total")).toEqual({ Slow: 1 });
     expect(server.status()).toMatchObject({ requests: 0, watches: 0 });
     wire.socket.destroy();
+  });
+
+  test("a client that asks for more than may wait gets all of it, little by little", async () => {
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { outputBytesMax: 2_000_000 }, metrics: counts } });
+    const client = await world.connect();
+    const reads = Array.from({ length: 60 }, () => client.read({ op: "large", bytes: 400_000 }, { timeoutMs: 15_000 }));
+    const answers = await Promise.all(reads);
+    expect(answers.every((answer) => (answer as Uint8Array).length === 400_000)).toBe(true);
+    expect(counts.of("synod_server_refusals_total")).toEqual({});
   });
 
   test("who says nothing, before or after the handshake, is not kept", async () => {
@@ -111,15 +130,28 @@ describe("the server", () => {
   });
 
   test("a client that is gone leaves nothing running", async () => {
-    world = await World.of(1);
-    const client = await world.connect();
-    const { server } = world.member(1);
-    const watching = client.watch({ op: "history", from: 9 }).next();
-    await until(() => server.status().watches === 1);
+    world = await World.of(3, { limits: { proposeTimeoutMs: 600_000, readTimeoutMs: 600_000 } });
+    const { node, server } = world.member(1);
+    const proxy = new Proxy(server.address);
+    await proxy.listen();
+    const client = await world.connect({ servers: [proxy.address] });
+    await client.propose(add);
+    // Nothing can be decided from here on.
+    await Promise.all([2, 3].map((id) => world.member(id).node.close({ transferTimeoutMs: 0 })));
+    const calls = [
+      client.propose(add, { timeoutMs: 600_000 }),
+      client.read({ op: "get", key: "a" }, { timeoutMs: 600_000 }),
+      client.watch({ op: "history", from: 9 }).next(),
+    ].map((call) => call.catch((error: { code: string }) => error.code));
+    const status = (): readonly number[] => {
+      const { queuedCommands, readsWaiting } = node.status();
+      return [queuedCommands, readsWaiting, server.status().watches];
+    };
+    await until(() => status().every((count) => count === 1));
+    await proxy.kill();
+    await until(() => status().every((count) => count === 0));
     await client.close();
-    await until(() => server.status().connections === 0);
-    expect(server.status()).toMatchObject({ watches: 0, requests: 0 });
-    await expect(watching).rejects.toMatchObject({ code: "Closed" });
+    expect(await Promise.all(calls)).toEqual(["OutcomeUnknown", "Closed", "Closed"]);
   });
 
   test("closing lets open requests end, and sends clients elsewhere", async () => {
@@ -226,8 +258,26 @@ describe("the client", () => {
 
   test("leaves no listener, timer or socket behind after 1,000 calls", async () => {
     world = await World.of(1);
-    const client = await world.connect();
+    const timers = new Set<object>();
+    const clock = {
+      now: () => performance.now(),
+      timer: (delayMs: number, callback: () => void) => {
+        const timer = {};
+        const cancel = (): void => {
+          timers.delete(timer);
+          clearTimeout(handle);
+        };
+        const handle = setTimeout(() => {
+          timers.delete(timer);
+          callback();
+        }, delayMs);
+        timers.add(timer);
+        return cancel;
+      },
+    };
+    const client = await world.connect({ clock });
     await client.propose(add);
+    const idle = timers.size;
     const { signal } = new AbortController();
     for (let i = 0; i < 10; i++) {
       const reads = Array.from({ length: 50 }, () => client.read({ op: "get", key: "a" }, { signal }));
@@ -236,7 +286,9 @@ describe("the client", () => {
     }
     expect(getEventListeners(signal, "abort")).toEqual([]);
     expect(client.status()).toMatchObject({ calls: 0, callBytes: 0 });
+    expect(timers.size).toBe(idle);
     await client.close();
+    expect(timers.size).toBe(0);
     await world.close();
     await until(() =>
       process.getActiveResourcesInfo().every((kind) => kind !== "TCPSocketWrap" && kind !== "TCPServerWrap"),

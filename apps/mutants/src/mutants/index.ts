@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
 import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
@@ -44,4 +45,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...membershipMutants,
   ...witnessMutants,
   ...membershipOfNodesMutants,
+  ...clientMutants,
 ];
