@@ -126,6 +126,12 @@ export class World {
     await Promise.all(running.map((clock) => clock.fire()));
   }
 
+  /** Logged time alone. */
+  pass(forMs: number): void {
+    this.nowMs += forMs;
+    this.#tick();
+  }
+
   /** What was late arrives. */
   deliver(): void {
     for (const run of this.late.splice(0)) run();
