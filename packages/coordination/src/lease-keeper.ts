@@ -99,7 +99,9 @@ export class LeaseKeeper {
     if (kept.ended) return;
     this.#forget(kept);
     kept.end();
-    await this.endById(kept.id, kept.ttlMs, kept.unknown);
+    const ending = this.endById(kept.id, kept.ttlMs, kept.unknown);
+    this.#core.later(ending);
+    await ending;
   }
 
   async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {

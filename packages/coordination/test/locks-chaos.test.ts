@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fencedResource, type Lock } from "../src/index.js";
+import { type FencedResource, fencedResource, type Lock } from "../src/index.js";
 import { type Fate, quiet, type VirtualClock, World } from "./world.js";
 
 const STEP_MS = 10;
@@ -14,7 +14,7 @@ interface Actor {
   /** Stands still until then. */
   pausedUntilMs: number;
   lock: Lock | null;
-  /** Believes to hold it and has already been refused by the resource. */
+  /** Waits for its turn. */
   asking: boolean;
   held: number;
 }
@@ -50,7 +50,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 });
 
 /** Takes the lock, works for a while, releases it, and asks again. */
-function act(actor: Actor, resource: ReturnType<typeof fencedResource>): void {
+function act(actor: Actor, resource: FencedResource): void {
   const { lock } = actor;
   if (lock !== null) {
     if (!lock.held) actor.lock = null;
