@@ -44,13 +44,19 @@ export class Requests {
 
   /** @throws SynodError `LockNotAcquired`, `InvalidArgument` */
   async take(request: Request): Promise<Grant> {
-    const grant = await this.#enter(request, true, request.waitMs);
-    return grant as Grant;
+    return (await this.#entered(request, true, request.waitMs)) as Grant;
   }
 
   /** Null if it would have to wait. @throws SynodError `LockNotAcquired`, `InvalidArgument` */
   tryTake(request: Request): Promise<Grant | null> {
-    return this.#enter(request, false, request.waitMs ?? TRY_MS);
+    return this.#entered(request, false, request.waitMs ?? TRY_MS);
+  }
+
+  /** `close` waits for what is under way, so that nothing is given to a client that is closed. */
+  #entered(request: Request, wait: boolean, waitMs: number | undefined): Promise<Grant | null> {
+    const entering = this.#enter(request, wait, waitMs);
+    this.#core.later(entering);
+    return entering;
   }
 
   release({ lease }: Grant): Promise<void> {
@@ -99,7 +105,8 @@ export class Requests {
     } catch (cause) {
       if (lease === null && unknown) this.#core.later(this.#keeper.endById(id, ttlMs, true));
       if (lease !== null) this.#core.later(this.#keeper.end(lease));
-      throw notAcquired(resource, failureOf(cause, { signal, closed, timedOut, lease }), cause);
+      const why = until.signal.aborted ? until.signal.reason : cause;
+      throw notAcquired(resource, failureOf(why, { signal, closed, timedOut, lease }), why);
     } finally {
       until.dispose();
     }

@@ -5,6 +5,8 @@ import { outcomeOf, quiet, settled, World } from "./world.js";
 
 const code = (error: unknown): unknown => (error instanceof SynodError ? error.code : error);
 
+const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+
 test("a lock is free, then held, then free again; tokens grow", async () => {
   const world = new World();
   const { client: a } = world.process();
@@ -107,6 +109,23 @@ test("a cut-off holder is told when its time is over, and is never given the loc
   world.fate = () => "answered";
   await world.run(2000);
   expect(lock.held).toBe(false);
+});
+
+test.each([
+  [1150, true],
+  [1250, false],
+])("an answer that comes after %i ms counts from when the keep-alive was sent", async (atMs, held) => {
+  const world = new World();
+  const { client, clock } = world.process();
+  const lock = await client.locks.acquire("x", { ttlMs: 1000 });
+  world.fate = () => "answeredLater";
+  await world.run(400);
+  // Sent at 333 ms and executed at once: the lease goes on until 1,333 ms. Then the process stands still.
+  await world.run(atMs - 400, clock);
+  clock.nowMs = world.nowMs;
+  world.answer();
+  await quiet();
+  expect(lock.held).toBe(held);
 });
 
 test("work whose lock was lost does not end as if nothing had been", async () => {
@@ -237,6 +256,35 @@ test("readers share, writers do not, and neither overtakes", async () => {
   expect(await outcomeOf(late)).toBe("pending");
   await writing.release();
   expect((await late).held).toBe(true);
+});
+
+test("whoever lost its lock hears of it at once, although the cluster is out of reach", async () => {
+  const world = new World();
+  const { client } = world.process();
+  let ended: number | null = null;
+  const working = client.locks.runExclusive(
+    "x",
+    ({ signal }) =>
+      new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      }),
+    { ttlMs: 1000 },
+  );
+  const error = caught(working).then((cause) => {
+    ended = world.nowMs;
+    return cause;
+  });
+  await world.run(100);
+  world.fate = () => "hangs";
+  await world.run(20_000);
+  expect(code(await error)).toBe("LeaseLost");
+  expect(ended).toBeLessThan(1000);
+});
+
+test("a signal that has aborted before is the cause", async () => {
+  const { client } = new World().process();
+  const error = (await caught(client.locks.acquire("x", { signal: AbortSignal.abort("no") }))) as SynodError;
+  expect([error.code, error.details["reason"], error.cause]).toEqual(["LockNotAcquired", "aborted", "no"]);
 });
 
 test("closing gives back what is held and ends what waits", async () => {

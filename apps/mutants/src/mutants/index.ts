@@ -2,6 +2,7 @@ import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
+import { coordinationMutants } from "./coordination.js";
 import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
@@ -42,6 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...damageMutants,
   ...wireMutants,
   ...versionMutants,
+  ...coordinationMutants,
   ...membershipMutants,
   ...witnessMutants,
   ...membershipOfNodesMutants,
