@@ -176,10 +176,15 @@ describe("snapshot", slow, () => {
     const nodes = await makeNodes(place.path, "new", [11, 12, 13]);
     const members = nodes.map(({ id, peers }) => `${id}=${peers}`).join(",");
     const restore = (cluster: string, id: number, list: string, directory: string): ReturnType<typeof run> =>
-      run([
-        ...["snapshot", "restore", backup, "--cluster", cluster, "--id", String(id), "--members", list],
-        ...["--data-dir", directory, "--skip-revisions", "5000", "--json"],
-      ]);
+      run(
+        ["snapshot", "restore", backup, "--cluster", cluster, "--id", String(id), "--members", list].concat([
+          "--data-dir",
+          directory,
+          "--skip-revisions",
+          "5000",
+          "--json",
+        ]),
+      );
     const [first] = nodes;
     if (first === undefined) throw new Error("no nodes");
     expect(await restore("old", 11, members, first.directory)).toMatchObject({
