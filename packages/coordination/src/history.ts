@@ -1,4 +1,5 @@
 import { SortedKeys } from "./sorted-keys.js";
+import { hashRecord, type StateHash } from "./state-hash.js";
 import type { Revision } from "./types.js";
 
 /** A key as the state holds it; never changed in place. */
@@ -30,9 +31,12 @@ const CHANGE_BYTES = 96;
 
 const bytesOf = ({ key, before }: Change): number => CHANGE_BYTES + key.length + (before?.value.length ?? 0);
 
+const hashOf = ({ revision, key, before }: Change): number => hashRecord(7, key, [revision, before?.hash ?? 0]);
+
 /** What keys were before, as far back as its bytes go. */
 export class History {
   readonly #bytesMax: number;
+  readonly #hash: StateHash;
   #changes: Change[] = [];
   #head = 0;
   readonly #chains = new Map<string, Chain>();
@@ -42,8 +46,9 @@ export class History {
   /** Every change up to this revision is forgotten. */
   compacted: Revision = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, hash: StateHash) {
     this.#bytesMax = bytesMax;
+    this.#hash = hash;
   }
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
@@ -59,6 +64,7 @@ export class History {
     chain.changes.push(change);
     this.#changes.push(change);
     this.bytes += bytesOf(change);
+    this.#hash.add(hashOf(change));
   }
 
   /** To be called when all changes of a revision are in: a revision is kept as a whole, or forgotten. */
@@ -68,6 +74,7 @@ export class History {
       if (this.bytes <= this.#bytesMax && first.revision !== this.compacted) break;
       this.compacted = first.revision;
       this.bytes -= bytesOf(first);
+      this.#hash.remove(hashOf(first));
       this.#head++;
       this.#forget(first.key);
     }

@@ -30,7 +30,7 @@ export class KeySpace {
 
   constructor(limits: MachineLimits, hash: StateHash) {
     this.#hash = hash;
-    this.history = new History(limits.historyBytesMax);
+    this.history = new History(limits.historyBytesMax, hash);
   }
 
   get(key: string): KeyRecord | null {
