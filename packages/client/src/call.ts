@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { SynodError } from "@synod/interface";
 import { backoffMs } from "@synod/transport-tcp/framing";
 import type { Answer, Connection } from "./connection.js";
@@ -120,7 +121,11 @@ export class Call<T> implements Sendable, Timed {
   begin(): this {
     if (this.#signal?.aborted === true) this.#onAbort();
     else {
-      this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+      if (this.#signal !== undefined) {
+        // Many calls with one signal are no leak.
+        setMaxListeners(0, this.#signal);
+        this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+      }
       this.#shared.deadlines.add(this);
       this.#shared.calls.add(this);
     }
@@ -202,10 +207,10 @@ export class Call<T> implements Sendable, Timed {
     if (notProposed) this.#open--;
     this.#last = error;
     this.#release = () => {};
-    if (forAll) return this.#fail(error);
-    const maybe = this.#open > 0;
     const final = this.#plan.final?.(failure) ?? null;
     if (final !== null) return this.#fail(final);
+    if (forAll) return this.#fail(error);
+    const maybe = this.#open > 0;
     if (!retry || (maybe && !this.#plan.repeatable)) return this.#stopWith(error);
     this.#again(failure);
   }

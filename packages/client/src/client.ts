@@ -33,6 +33,7 @@ export interface Client<Command, Query, Result, Answer = Result>
     AsyncDisposable {
   propose(command: Command, options?: ProposeOptions & Timeout): Promise<Result>;
   read(query: Query, options?: ReadOptions & Timeout): Promise<Answer>;
+  watch(query: Query, options?: WatchOptions): AsyncIterableIterator<Watched<Query, Answer>>;
   readonly admin: ClientAdmin;
   status(): ClientStatus;
   /** Changes of connections, leader and session, from now on. A consumer that falls 1,024 events behind loses the oldest. */

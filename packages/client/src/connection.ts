@@ -1,12 +1,14 @@
-import { connect as dial, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { SynodError } from "@synod/interface";
 import {
   type Address,
+  dialSocket,
   encodeFrame,
   type Frame,
   type FrameDecoder,
   frameDecoder,
   FrameWriter,
+  proofOf,
 } from "@synod/transport-tcp/framing";
 import type { Context } from "./context.js";
 import { decodeGoodbye, decodeWelcome, encodeHello, type Goodbye, type Welcome } from "./protocol/handshake.js";
@@ -65,7 +67,7 @@ export class Connection {
     this.#options = options;
     const { context, address } = options;
     this.#context = context;
-    const socket = dial({ host: address.host, port: address.port, noDelay: true });
+    const socket = dialSocket(address, context.tls, () => this.#greet());
     this.#socket = socket;
     let failure: Error | null = null;
     socket.on("error", (error) => (failure = error));
@@ -74,7 +76,6 @@ export class Connection {
     this.#cancelTimer = context.clock.timer(context.limits.handshakeTimeoutMs, () => {
       this.#end(new SynodError("NoServer", "the server did not answer in time"));
     });
-    socket.once("connect", () => this.#greet());
   }
 
   /** Null before the handshake is done. */
@@ -143,6 +144,12 @@ export class Connection {
 
   #greet(): void {
     const { cluster, token, name, limits } = this.#context;
+    const proof = proofOf(this.#socket);
+    // Before the token is told to anybody.
+    if (proof !== null && !(proof.refused === null && proof.isAnyNode(cluster))) {
+      const why = proof.refused ?? `it names no node of cluster ${cluster}`;
+      return this.#end(new SynodError("CertificateRefused", `the certificate of the server is not accepted: ${why}`));
+    }
     const hello = encodeHello({ cluster, token, name, frameBytesMax: limits.frameBytesMax });
     // What is sent is bounded by what may be open.
     this.#writer = new FrameWriter(this.#socket, { queueBytesMax: Number.MAX_SAFE_INTEGER });
@@ -166,7 +173,7 @@ export class Connection {
 
   /** No frame of ours begins like a record of TLS: it would be longer than any may be. */
   #checkPlain(chunk: Uint8Array): void {
-    if (this.#welcome !== null || (chunk[0] !== 0x15 && chunk[0] !== 0x16)) return;
+    if (this.#welcome !== null || this.#context.tls !== undefined || (chunk[0] !== 0x15 && chunk[0] !== 0x16)) return;
     throw new SynodError("CertificateRefused", "the server speaks TLS: give the client the option `tls`");
   }
 
@@ -187,6 +194,10 @@ export class Connection {
   }
 
   #welcomed(welcome: Welcome): void {
+    if (proofOf(this.#socket)?.isNode(this.#context.cluster, welcome.nodeId) === false) {
+      const text = `the server says that it is node ${welcome.nodeId}, and its certificate does not`;
+      throw new SynodError("CertificateRefused", text);
+    }
     this.#welcome = welcome;
     this.#decoder.frameBytesMax = this.#context.limits.frameBytesMax;
     this.#heard = false;
@@ -229,8 +240,10 @@ export class Connection {
       return this.#end(new SynodError("NoServer", text));
     }
     // With several addresses behind one name Node.js gives an error without a text.
-    const text = failure.message || ((failure as NodeJS.ErrnoException).code ?? failure.name);
-    this.#end(new SynodError("NoServer", text, { cause: failure }));
+    const code = (failure as NodeJS.ErrnoException).code ?? failure.name;
+    const isTls = code === "EPROTO" || code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS");
+    const text = isTls ? `TLS failed: ${failure.message}` : failure.message || code;
+    this.#end(new SynodError(isTls ? "CertificateRefused" : "NoServer", text, { cause: failure }));
   }
 
   #end(error: SynodError): void {

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Metrics, Random } from "@synod/interface";
-import type { Notices } from "@synod/transport-tcp/framing";
+import type { Notices, Tls } from "@synod/transport-tcp/framing";
 
 /** Times in milliseconds and limits in force, defaults filled in. */
 export interface ClientLimits {
@@ -27,6 +27,7 @@ export interface Context {
   readonly cluster: string;
   readonly token: string | null;
   readonly name: string | null;
+  readonly tls: Tls | undefined;
   readonly limits: ClientLimits;
   readonly clock: Pick<Clock, "now" | "timer">;
   readonly random: Random;

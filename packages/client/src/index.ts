@@ -5,7 +5,7 @@ export type { AdminOptions, ClientAdmin } from "./admin.js";
 export type { Client, Timeout } from "./client.js";
 export type { ClientLimits } from "./context.js";
 export type { ClientEvent } from "./events.js";
-export type { ConnectOptions } from "./options.js";
+export type { ClientTlsMaterial, ConnectOptions } from "./options.js";
 export type { RemoteNodeStatus } from "./protocol/admin.js";
 export type { Role } from "./protocol/handshake.js";
 export type { ClientStatus, ServerStatus } from "./status.js";

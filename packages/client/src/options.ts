@@ -1,6 +1,10 @@
 import { type Clock, type Codec, type Logger, type Metrics, type Random, SynodError } from "@synod/interface";
-import { type Address, Notices, parseAddress } from "@synod/transport-tcp/framing";
+import { type Address, Notices, parseAddress, type Tls, type TlsMaterial } from "@synod/transport-tcp/framing";
 import type { ClientLimits, Context } from "./context.js";
+
+export interface ClientTlsMaterial extends TlsMaterial {
+  readonly ca: string | Uint8Array;
+}
 
 export interface ConnectOptions<Command, Query, Result, Answer = Result> {
   /** Id of the cluster: servers of another one are refused. */
@@ -14,6 +18,11 @@ export interface ConnectOptions<Command, Query, Result, Answer = Result> {
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
   readonly token?: string;
+  /**
+   * TLS: only servers whose certificate names a node of the cluster, signed by `ca`, are trusted. `key` and `cert` are shown to servers that
+   * want certificates of clients. A function is asked for every new connection.
+   */
+  readonly tls?: Tls<ClientTlsMaterial>;
   /** For the logs of the servers. */
   readonly name?: string;
   readonly limits?: Partial<ClientLimits>;
@@ -75,6 +84,7 @@ export function contextOf(
     cluster,
     token,
     name,
+    tls: options.tls,
     limits: limitsOf(options.limits),
     clock: options.clock ?? hostClock,
     random: options.random ?? hostRandom,

@@ -24,8 +24,13 @@ const notProposed: ReadonlySet<SynodErrorCode> = new Set([
   "Forbidden",
   "Malformed",
 ]);
-/** The outcome of the command itself. */
-const forAll: ReadonlySet<SynodErrorCode> = new Set(["InvalidCommand", "InvalidResult"]);
+/** What the log says of the command or its ticket, whichever attempt it was. */
+const forAll: ReadonlySet<SynodErrorCode> = new Set([
+  "InvalidCommand",
+  "InvalidResult",
+  "SessionStale",
+  "SessionUnknown",
+]);
 /** Another server, or the same one later, may do better. */
 const passing: ReadonlySet<SynodErrorCode> = new Set([
   "NotProposed",

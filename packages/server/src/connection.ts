@@ -15,6 +15,7 @@ import {
   handshakeFrameBytesMax,
   type LeaderHint,
   type Notices,
+  proofOf,
   type Reply,
   replyKinds,
   requestKinds,
@@ -32,6 +33,8 @@ export interface ServerContext<Query, Answer> {
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
   readonly tokens: Tokens;
+  /** Clients prove by a certificate that the cluster knows them. */
+  readonly wantsCertificates: boolean;
   readonly limits: ServerLimits;
   readonly clock: Pick<Clock, "now" | "timer">;
   readonly deadlines: Deadlines;
@@ -158,6 +161,10 @@ export class Connection<Query, Answer> {
     const { context } = this.#options;
     const { limits, cluster, node } = context;
     const hello = decodeHello(payload);
+    const refused = context.wantsCertificates ? (proofOf(this.#socket)?.refused ?? null) : null;
+    if (refused !== null) {
+      throw new SynodError("CertificateRefused", `The server wants a certificate of the client: ${refused}.`);
+    }
     if (hello.cluster !== cluster) {
       const text = `The client is of cluster ${JSON.stringify(hello.cluster)}, the server of cluster ${JSON.stringify(cluster)}.`;
       throw new SynodError("WrongCluster", text);

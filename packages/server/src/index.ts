@@ -9,6 +9,7 @@ export type {
   Server,
   ServerLimits,
   ServerStatus,
+  ServerTlsMaterial,
 } from "./types.js";
 
 /**

@@ -1,12 +1,18 @@
-import { createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
 import { SynodError } from "@synod/interface";
 import {
+  acceptor,
   closeServer,
+  encodeFrame,
+  encodeGoodbye,
+  type Goodbye,
+  replyKinds,
   Deadlines,
   formatAddress,
   hostClock,
   type LeaderHint,
   listen,
+  materialOf,
   Notices,
   parseAddress,
 } from "@synod/client/protocol";
@@ -23,7 +29,8 @@ const busyAgainMs = 1_000;
 export class NodeServer<Query, Answer> implements Server {
   readonly #context: ServerContext<Query, Answer>;
   readonly #listen: string;
-  readonly #server: NetServer = createServer();
+  readonly #server: NetServer;
+  readonly #closeSockets: () => void;
   readonly #connections = new Set<Connection<Query, Answer>>();
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
@@ -46,6 +53,7 @@ export class NodeServer<Query, Answer> implements Server {
       queryCodec,
       answerCodec,
       tokens: new Tokens(options.tokens ?? [], options.anonymousRole),
+      wantsCertificates: options.tls !== undefined && materialOf(options.tls).ca !== undefined,
       limits: limitsOf(options.limits),
       clock: hostClock,
       deadlines: new Deadlines(hostClock),
@@ -54,6 +62,19 @@ export class NodeServer<Query, Answer> implements Server {
       notices: new Notices(logger),
       leader: () => this.#hint,
     };
+    const { server, closeSockets } = acceptor({
+      tls: options.tls,
+      handshakeTimeoutMs: this.#context.limits.handshakeTimeoutMs,
+      logger,
+      plainRefusal: encodeFrame(replyKinds.goodbye, encodeGoodbye(tlsWanted)),
+      onSocket: (socket) => this.#meet(socket),
+      onTlsError: (remote, error) => {
+        metrics.count("synod_server_refusals_total", 1, { code: "CertificateRefused" });
+        this.#context.notices.warn(remote, "the TLS handshake with a client failed", { remote, reason: error.message });
+      },
+    });
+    this.#server = server;
+    this.#closeSockets = closeSockets;
   }
 
   get address(): string {
@@ -64,7 +85,6 @@ export class NodeServer<Query, Answer> implements Server {
     const { logger } = this.#context;
     this.#address = formatAddress(await listen(this.#server, parseAddress(this.#listen)));
     this.#server.on("error", (error) => logger.error("the listening socket failed", { error }));
-    this.#server.on("connection", (socket) => this.#meet(socket));
     this.#follow().catch((error: unknown) => logger.error("the events of the node ended with an error", { error }));
   }
 
@@ -145,6 +165,7 @@ export class NodeServer<Query, Answer> implements Server {
     const free = closeServer(this.#server);
     const why = goingAway();
     for (const connection of this.#connections) connection.drain(why);
+    this.#closeSockets();
     await this.#drained(timeoutMs);
     const gone = new Promise<void>((resolve) => {
       this.#onIdle = () => {
@@ -175,6 +196,12 @@ export class NodeServer<Query, Answer> implements Server {
     });
   }
 }
+
+const tlsWanted: Goodbye = {
+  code: "CertificateRefused",
+  message: "The server speaks TLS: give the client the option `tls`.",
+  retryAfterMs: 0,
+};
 
 const goingAway = (): SynodError => new SynodError("Closed", "The server is closing: ask another one.");
 

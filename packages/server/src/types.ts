@@ -11,7 +11,7 @@ import type {
   SessionId,
   SnapshotInfo,
 } from "@synod/interface";
-import type { Role } from "@synod/client/protocol";
+import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 
 /** What a server needs of the node that it serves; a `SynodNode` of @synod/node has all of it. */
 export interface ServedNode<Query, Answer> {
@@ -62,6 +62,11 @@ export interface ServerLimits {
   readonly idleTimeoutMs: number;
 }
 
+export interface ServerTlsMaterial extends TlsMaterial {
+  readonly key: string | Uint8Array;
+  readonly cert: string | Uint8Array;
+}
+
 export interface ServeOptions<Query, Answer> {
   /** Id of the cluster, which is that of the node. */
   readonly cluster: string;
@@ -74,6 +79,11 @@ export interface ServeOptions<Query, Answer> {
   readonly tokens?: readonly ClientToken[];
   /** What a client without a token may do: `admin` by default if there are no tokens; if there are, it is refused. */
   readonly anonymousRole?: Role;
+  /**
+   * TLS: the certificate names this node, as `nodeUri(cluster, id)` says. With `ca` clients must show a certificate that it signed. A function
+   * is asked for every new connection.
+   */
+  readonly tls?: Tls<ServerTlsMaterial>;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;

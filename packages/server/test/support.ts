@@ -1,5 +1,5 @@
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
-import type { Codec, StateMachine } from "@synod/interface";
+import type { Codec, Logger, Metrics, StateMachine } from "@synod/interface";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
@@ -147,5 +147,42 @@ export class World {
     await Promise.all(this.#clients.map((client) => client.close()));
     await Promise.all(this.members.map(({ server }) => server.close({ drainTimeoutMs: 0 })));
     await Promise.all(this.members.map(({ node }) => node.close({ transferTimeoutMs: 0 })));
+  }
+}
+
+/** Counters by name and label. */
+export class Counts implements Metrics {
+  readonly #totals = new Map<string, Record<string, number>>();
+
+  count(name: string, delta = 1, labels: Readonly<Record<string, string>> = {}): void {
+    const totals = this.#totals.get(name) ?? {};
+    const label = Object.values(labels).join(" ");
+    totals[label] = (totals[label] ?? 0) + delta;
+    this.#totals.set(name, totals);
+  }
+
+  of(name: string): Readonly<Record<string, number>> {
+    return this.#totals.get(name) ?? {};
+  }
+
+  gauge(): void {}
+
+  observe(): void {}
+}
+
+/** Log lines. */
+export class Lines implements Logger {
+  readonly warnings: string[] = [];
+
+  warn(message: string): void {
+    this.warnings.push(message);
+  }
+
+  debug(): void {}
+
+  info(): void {}
+
+  error(message: string): void {
+    this.warnings.push(message);
   }
 }

@@ -3,6 +3,7 @@ import type { Incarnation, Lane, Logger, Metrics, NodeId, Random } from "@synod/
 import type { ForeignHello, Hello, Refusal } from "./hello.js";
 import type { Notices } from "./notices.js";
 import type { TransportClock } from "./ports.js";
+import type { PeerProof, Tls } from "./tls.js";
 
 /** Limits and times in force, defaults filled in. */
 export interface Settings {
@@ -18,6 +19,7 @@ export interface Settings {
 export interface Context {
   readonly settings: Settings;
   readonly self: Incarnation;
+  readonly tls: Tls | undefined;
   readonly clock: TransportClock;
   readonly random: Random;
   readonly logger: Logger;
@@ -26,7 +28,7 @@ export interface Context {
   /** Registers a socket, to be destroyed by `close` and waited for. */
   track(socket: Socket): void;
   /** The hello if the other side may stay. `expected` is whom this side dialed, null where it was dialed. */
-  judge(hello: Hello | ForeignHello, expected: NodeId | null): Hello | Refusal;
+  judge(hello: Hello | ForeignHello, expected: NodeId | null, proof: PeerProof | null): Hello | Refusal;
   /** An accepted handshake: ends what belongs to earlier incarnations. */
   met(peer: Incarnation): void;
 }

@@ -7,3 +7,4 @@ export * from "./frames.js";
 export * from "./listen.js";
 export * from "./notices.js";
 export * from "./ports.js";
+export * from "./tls.js";

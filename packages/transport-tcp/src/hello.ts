@@ -27,7 +27,7 @@ const magic = 0x53594e44; // "SYND"
 const fixedBytes = 48;
 const lanes: readonly Lane[] = ["control", "bulk"];
 
-const refusalReasons = ["version", "cluster", "self", "misdirected", "unknown", "stale"] as const;
+const refusalReasons = ["version", "cluster", "self", "misdirected", "unknown", "stale", "certificate"] as const;
 
 /** Why a handshake is refused. */
 export type RefusalReason = (typeof refusalReasons)[number];

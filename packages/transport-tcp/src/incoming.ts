@@ -13,6 +13,7 @@ import {
   type Hello,
   type Refusal,
 } from "./hello.js";
+import { proofOf } from "./tls.js";
 import { endSoon, writeFrame } from "./wire.js";
 
 /** While bytes come in without pings between them, the dialer is told so this often. */
@@ -122,7 +123,7 @@ export class IncomingLink {
   #greet(payload: Uint8Array): void {
     const context = this.#context;
     const hello = decodeHello(payload);
-    const verdict = context.judge(hello, null);
+    const verdict = context.judge(hello, null, proofOf(this.#socket));
     if ("reason" in verdict) return this.#refuse(hello, verdict);
     const { from, lane } = verdict;
     this.#cancelTimer();

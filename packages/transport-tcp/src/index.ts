@@ -2,6 +2,7 @@ import { settingsOf, type TcpTransport, type TcpTransportOptions } from "./optio
 import { SocketTransport } from "./transport.js";
 
 export type { TcpTransport, TcpTransportOptions } from "./options.js";
+export { type MutualTlsMaterial, nodeUri, type Tls, tlsFiles, type TlsMaterial } from "./tls.js";
 export type { TransportClock } from "./ports.js";
 
 /**

@@ -1,4 +1,5 @@
 import type { Incarnation, NodeId } from "@synod/interface";
+import { nodeUri, type PeerProof } from "./tls.js";
 import { type ForeignHello, type Hello, protocolVersion, type Refusal } from "./hello.js";
 
 /** What a node knows when a hello comes in. */
@@ -6,6 +7,8 @@ export interface Acquaintance {
   readonly self: Incarnation;
   /** Whom this side dialed; null where it was dialed. */
   readonly expected: NodeId | null;
+  /** Of the other side; null where there is no TLS. */
+  readonly proof: PeerProof | null;
   readonly isMember: (id: NodeId) => boolean;
   /** Latest incarnation of the peer seen by this process. */
   readonly known: (id: NodeId) => Incarnation | undefined;
@@ -13,13 +16,17 @@ export interface Acquaintance {
 
 /** The hello itself, or the first reason to refuse it, in the order in which they make sense to the one who is refused. */
 export function judgeHello(hello: Hello | ForeignHello, acquaintance: Acquaintance): Hello | Refusal {
-  const { self, expected, isMember, known } = acquaintance;
+  const { self, expected, proof, isMember, known } = acquaintance;
   if ("version" in hello) {
     return { reason: "version", text: `Protocol version ${hello.version} meets ${protocolVersion}: run one release.` };
   }
   const { from, to } = hello;
   if (from.clusterId !== self.clusterId) {
     return { reason: "cluster", text: `Cluster ${quote(from.clusterId)} meets cluster ${quote(self.clusterId)}.` };
+  }
+  if (proof !== null && !(proof.refused === null && proof.isNode(self.clusterId, from.nodeId))) {
+    const why = proof.refused ?? `it does not name ${nodeUri(self.clusterId, from.nodeId)}`;
+    return { reason: "certificate", text: `The certificate does not prove that this is node ${from.nodeId}: ${why}.` };
   }
   if (from.nodeId === self.nodeId) {
     return { reason: "self", text: `Both sides are node ${self.nodeId}: an address or an id is given to two nodes.` };

@@ -3,10 +3,16 @@ import type { Settings } from "./context.js";
 import { frameOverheadBytes } from "./send-queue.js";
 import { frameHeaderBytes } from "./frames.js";
 import type { TransportClock } from "./ports.js";
+import type { MutualTlsMaterial, Tls } from "./tls.js";
 
 export interface TcpTransportOptions {
   /** Where to listen, `host:port`, if that differs from the address of the own member (`0.0.0.0:7000` in a container). */
   readonly listen?: string;
+  /**
+   * Mutual TLS between the members. The certificate of each names its node, as `nodeUri` says, so that no other member, and nobody else whom
+   * the same authority knows, can speak for it. A function is asked for every new connection. The same on all members: with or without.
+   */
+  readonly tls?: Tls<MutualTlsMaterial>;
   /** Longest frame, both ways. The same on all members. Default 16 MiB. */
   readonly frameBytesMax?: number;
   /** Limit of what waits for one peer in the bulk lane, 128 bytes per frame included. Default 64 MiB. */

@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { type Incarnation, type Lane, type NodeId, SynodError } from "@synod/interface";
 import type { Address } from "./address.js";
 import { backoffMs } from "./backoff.js";
@@ -14,6 +14,7 @@ import {
   handshakeFrameBytesMax,
   type Refusal,
 } from "./hello.js";
+import { dialSocket, proofOf } from "./tls.js";
 import { endSoon, writeFrame } from "./wire.js";
 
 /** A connection is given up after this many heartbeats in a row without a byte from the peer. */
@@ -63,9 +64,9 @@ export class OutgoingLink {
 
   dial(): void {
     if (this.#closed || this.#socket) return;
-    const { context, peer, lane, address } = this.#options;
+    const { context, lane, address } = this.#options;
     this.#cancelTimer();
-    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    const socket = dialSocket(address, context.tls, () => this.#greet(socket));
     this.#socket = socket;
     this.#writer = new FrameWriter(socket, {
       queueBytesMax: context.settings.queueBytesMax[lane],
@@ -83,6 +84,11 @@ export class OutgoingLink {
       if (this.#socket === socket) this.#read(socket, decoder.push(chunk));
     });
     this.#cancelTimer = context.clock.timer(context.settings.handshakeTimeoutMs, () => this.#drop("no answer in time"));
+  }
+
+  #greet(socket: Socket): void {
+    if (this.#socket !== socket) return;
+    const { context, lane, peer } = this.#options;
     writeFrame(socket, encodeFrame(frameKinds.hello, encodeHello({ lane, from: context.self, to: peer })));
   }
 
@@ -141,7 +147,7 @@ export class OutgoingLink {
       return;
     }
     if (kind !== frameKinds.hello) throw new SynodError("Malformed", `A frame of kind ${kind} in place of a hello.`);
-    const verdict = this.#context.judge(decodeHello(payload), this.#options.peer);
+    const verdict = this.#context.judge(decodeHello(payload), this.#options.peer, proofOf(socket));
     if ("reason" in verdict) return this.#refuse(socket, verdict);
     this.#connected(verdict.from);
   }

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import {
   type Incarnation,
   type Lane,
@@ -11,7 +11,7 @@ import {
 import { type Address, formatAddress, parseAddress } from "./address.js";
 import type { Context, Settings } from "./context.js";
 import { type EncodedFrame, encodeFrame } from "./frames.js";
-import { checkIncarnation, frameKinds } from "./hello.js";
+import { checkIncarnation, encodeRefusal, frameKinds } from "./hello.js";
 import { IncomingLink } from "./incoming.js";
 import { compareIncarnations, judgeHello } from "./judge.js";
 import { closeServer, listen } from "./listen.js";
@@ -19,6 +19,7 @@ import { Notices } from "./notices.js";
 import type { TcpTransport, TcpTransportOptions } from "./options.js";
 import { Peer } from "./peer.js";
 import { hostClock, hostRandom } from "./ports.js";
+import { acceptor } from "./tls.js";
 
 /** Connections that have not said who they are; more are dropped, so that a flood of them costs little. */
 const strangersMax = 128;
@@ -35,6 +36,7 @@ export class SocketTransport implements TcpTransport {
   #context: Context | null = null;
   #handlers: TransportHandlers | null = null;
   #server: Server | null = null;
+  #closeSockets: () => void = () => {};
   #started: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   #address: string | null = null;
@@ -108,8 +110,22 @@ export class SocketTransport implements TcpTransport {
         `Node ${self.nodeId} does not know where to listen: give its own member an address, or the transport \`listen\`.`,
       );
     }
-    const server = createServer();
+    const { server, closeSockets } = acceptor({
+      tls: this.#options.tls,
+      handshakeTimeoutMs: this.#settings.handshakeTimeoutMs,
+      logger,
+      plainRefusal: encodeFrame(
+        frameKinds.refusal,
+        encodeRefusal({ reason: "certificate", text: "TLS is wanted here." }),
+      ),
+      onSocket: (socket) => this.#accept(this.#context, socket),
+      onTlsError: (remote, error) => {
+        metrics.count("synod_transport_refusals_total", 1, { reason: "certificate", by: "us" });
+        this.#context?.notices.warn(remote, `the TLS handshake with ${remote} failed: ${error.message}`, { remote });
+      },
+    });
     this.#server = server;
+    this.#closeSockets = closeSockets;
     const bound = await listen(server, parseAddress(listenText));
     if (this.#closing) throw new SynodError("Closed", "The transport was closed while it started.");
     this.#address = formatAddress(bound);
@@ -117,16 +133,18 @@ export class SocketTransport implements TcpTransport {
     const context: Context = {
       settings: this.#settings,
       self,
+      tls: this.#options.tls,
       clock: this.#options.clock ?? hostClock,
       random: this.#options.random ?? hostRandom,
       logger,
       metrics,
       notices: new Notices(logger),
       track: (socket) => this.#track(socket),
-      judge: (hello, expected) =>
+      judge: (hello, expected, proof) =>
         judgeHello(hello, {
           self,
           expected,
+          proof,
           isMember: (id) => this.#members.has(id),
           known: (id) => this.#known.get(id),
         }),
@@ -134,11 +152,14 @@ export class SocketTransport implements TcpTransport {
     };
     this.#context = context;
     server.on("error", (error) => logger.error("the listening socket failed", { error }));
-    server.on("connection", (socket) => this.#accept(context, socket));
     this.#applyMembers(context, members);
   }
 
-  #accept(context: Context, socket: Socket): void {
+  #accept(context: Context | null, socket: Socket): void {
+    if (context === null) {
+      socket.destroy();
+      return;
+    }
     const strangers = [...this.#incoming].filter(({ peer }) => peer === null).length;
     if (this.#closing || strangers >= strangersMax) {
       context.metrics.count("synod_transport_refusals_total", 1, { reason: "flood", by: "us" });
@@ -250,6 +271,7 @@ export class SocketTransport implements TcpTransport {
     for (const link of this.#incoming) link.close();
     const gone = [...this.#sockets].map((socket) => new Promise<void>((done) => socket.once("close", () => done())));
     for (const socket of this.#sockets) socket.destroy();
+    this.#closeSockets();
     await started;
     await Promise.all([...gone, this.#server && closeServer(this.#server)]);
     this.#address = null;

@@ -99,7 +99,7 @@ describe("refusal", () => {
 });
 
 describe("judgement", () => {
-  const knowing = { self, expected: null, isMember: (id: number) => id <= 3, known: () => undefined };
+  const knowing = { self, expected: null, proof: null, isMember: (id: number) => id <= 3, known: () => undefined };
 
   test("a member that is as expected may stay", () => {
     for (const expected of [null, 2]) expect(judgeHello(hello, { ...knowing, expected })).toBe(hello);
@@ -112,6 +112,8 @@ describe("judgement", () => {
     ["misdirected", { ...hello, to: 3 }, {}],
     ["misdirected", hello, { expected: 3 }],
     ["unknown", { ...hello, from: { ...peer, nodeId: 4 } }, {}],
+    ["certificate", hello, { proof: { refused: null, isNode: () => false, isAnyNode: () => true } }],
+    ["certificate", hello, { proof: { refused: "expired", isNode: () => true, isAnyNode: () => true } }],
     ["stale", hello, { known: () => ({ ...peer, bootCount: 8 }) }],
     ["stale", hello, { known: () => ({ ...peer, bootId: "0".repeat(32) }) }],
   ])("%s", (reason, said, knowledge) => {

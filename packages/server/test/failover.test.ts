@@ -1,0 +1,134 @@
+import { checkLinearizability, type Operation, register } from "@synod/linearizability";
+import { SynodError } from "@synod/interface";
+import { afterEach, describe, expect, test } from "vitest";
+import { chanceOf, Proxy } from "./proxy.js";
+import { type TestClient, World } from "./support.js";
+
+let world: World;
+let proxies: Proxy[] = [];
+afterEach(async () => {
+  await Promise.all(proxies.map((proxy) => proxy.kill()));
+  await world.close();
+  proxies = [];
+});
+
+/** A proxy before each server. */
+async function behindProxies(framesUntilCut?: () => number): Promise<string[]> {
+  proxies = world.addresses.map((address) => new Proxy(address, framesUntilCut));
+  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  return proxies.map(({ address }) => address);
+}
+
+/** Ends the machine of a node: its clients see nothing but closed connections, its peers nothing at all. */
+async function crash(id: number): Promise<void> {
+  await proxies[id - 1]?.kill();
+  await world.member(id).server.close({ drainTimeoutMs: 0 });
+  await world.member(id).node.close({ transferTimeoutMs: 0 });
+}
+
+type Input = { type: "read" } | { type: "write"; value: number };
+
+/** Calls one after the other, and notes when each began and ended. */
+async function work(
+  client: TestClient,
+  name: number,
+  count: number,
+  history: Operation<Input, number>[],
+): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const value = name * 1_000_000 + i;
+    const input: Input = i % 3 === 2 ? { type: "read" } : { type: "write", value };
+    const call = performance.now();
+    try {
+      if (input.type === "write") {
+        await client.propose({ op: "set", key: "register", value });
+        history.push({ client: name, call, return: performance.now(), input });
+      } else {
+        const answer = await client.read({ op: "get", key: "register" });
+        history.push({ client: name, call, return: performance.now(), input, output: answer as number });
+      }
+    } catch (error) {
+      if (!(error instanceof SynodError)) throw error;
+      if (error.code === "OutcomeUnknown") history.push({ client: name, call, return: null, input });
+    }
+  }
+}
+
+describe("failover", () => {
+  test("three clients go on over the loss of the leader, and what they saw is linearizable", async () => {
+    world = await World.of(3);
+    const servers = await behindProxies();
+    const clients = await Promise.all([1, 2, 3].map(() => world.connect({ servers })));
+    const first = clients[0] as TestClient;
+    await first.propose({ op: "set", key: "register", value: 0 });
+    const leader = await world.leader();
+    const history: Operation<Input, number>[] = [
+      { client: 0, call: -2, return: -1, input: { type: "write", value: 0 } },
+    ];
+    const working = clients.map((client, i) => work(client, i + 1, 120, history));
+    // Somewhere in the middle of it.
+    while (history.length < 100) await first.read({ op: "get", key: "register" });
+    await crash(leader.node.id);
+    await Promise.all(working);
+    const unknown = history.filter((operation) => operation.return === null);
+    expect(history.length - unknown.length).toBe(361);
+    expect(checkLinearizability(register<number>(), history)).toMatchObject({ ok: true });
+    expect(first.status().leader).not.toBe(leader.node.id);
+  });
+
+  test("a call whose server is killed under it is answered by another one, once", async () => {
+    world = await World.of(3);
+    const servers = await behindProxies();
+    const client = await world.connect({ servers });
+    await client.propose({ op: "add", key: "a", by: 1 });
+    const leader = await world.leader();
+    const calls = Array.from({ length: 50 }, () => client.propose({ op: "add", key: "a", by: 1 }));
+    await crash(leader.node.id);
+    const results = await Promise.all(calls);
+    expect(new Set(results).size).toBe(50);
+    expect(await client.read({ op: "get", key: "a" })).toBe(51);
+  });
+
+  test.each([1, 2, 3, 4])(
+    "every addition counts once over connections that are cut between frames (seed %i)",
+    async (seed) => {
+      world = await World.of(3);
+      const chance = chanceOf(seed);
+      // The handshake is two frames; then a few more.
+      const servers = await behindProxies(() => 2 + Math.floor(chance() * 40));
+      const client = await world.connect({
+        servers,
+        limits: { reconnectMinMs: 1, reconnectMaxMs: 5 },
+        random: { uint32: () => Math.floor(chance() * 2 ** 32) },
+      });
+      const results: number[] = [];
+      for (let round = 0; round < 20; round++) {
+        const calls = Array.from({ length: 10 }, () => client.propose({ op: "add", key: "sum", by: 1 }));
+        results.push(...(await Promise.all(calls)));
+      }
+      // Each result is the sum after that addition: twice the same, or a gap, would be an addition lost or doubled.
+      expect(results.sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+      expect(proxies.reduce((sum, { cuts }) => sum + cuts, 0)).toBeGreaterThan(10);
+    },
+  );
+
+  test("a watch goes on at another server without gap or repetition", async () => {
+    world = await World.of(3);
+    const servers = await behindProxies();
+    const client = await world.connect({ servers, limits: { reconnectMinMs: 1, reconnectMaxMs: 20 } });
+    const writer = await world.connect();
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const { answer } of client.watch({ op: "history", from: 0 })) {
+        seen.push(...(answer as string[]));
+        if (seen.length >= 60) return;
+      }
+    })();
+    for (let i = 1; i <= 60; i++) {
+      if (i % 6 === 0) proxies[i % 3]?.cutAll();
+      await writer.propose({ op: "add", key: "n", by: 1 });
+    }
+    await watching;
+    expect(seen).toEqual(Array.from({ length: 60 }, (_, i) => `n=${i + 1}`));
+  });
+});

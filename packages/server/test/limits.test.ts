@@ -1,0 +1,303 @@
+import { getEventListeners } from "node:events";
+import { afterEach, describe, expect, test } from "vitest";
+import { Counts, type TestClient, World } from "./support.js";
+import { Wire } from "./wire.js";
+import { queryCodec } from "./support.js";
+
+let world: World;
+afterEach(() => world.close());
+
+const add = { op: "add", key: "a", by: 1 } as const;
+const count = (client: TestClient): Promise<unknown> => client.read({ op: "get", key: "a" });
+
+/** Until it holds; what it stands on changes with some event that the test cannot see. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("the server", () => {
+  test("takes only so many requests a second; the client waits as it is told, and all are answered", async () => {
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 40 }, metrics: counts } });
+    const client = await world.connect();
+    const results = await Promise.all(Array.from({ length: 60 }, () => client.propose(add)));
+    expect(new Set(results).size).toBe(60);
+    expect(counts.of("synod_server_busy_total")[""]).toBeGreaterThan(0);
+  });
+
+  test("Busy goes to the caller where the deadline comes before the time to try again", async () => {
+    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 2 } } });
+    const client = await world.connect();
+    await client.propose(add);
+    const busy = { code: "Busy", details: { retryAfterMs: expect.any(Number) as number } };
+    await expect(client.propose(add, { timeoutMs: 200 })).rejects.toMatchObject(busy);
+    await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 200 })).rejects.toMatchObject(busy);
+  });
+
+  test("a client keeps within the limits of open requests by itself", async () => {
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { requestsMax: 2, requestBytesMax: 100 }, metrics: counts } });
+    const client = await world.connect();
+    const results = await Promise.all(Array.from({ length: 50 }, () => client.propose(add)));
+    expect(new Set(results).size).toBe(50);
+    expect(counts.of("synod_server_busy_total")).toEqual({});
+  });
+
+  test("refuses what goes beyond, request by request", async () => {
+    world = await World.of(1, { serve: { limits: { requestsMax: 1, watchesMax: 1 } } });
+    const wire = await Wire.accepted(world.addresses[0] ?? "");
+    const query = queryCodec.encode({ op: "history", from: 5 });
+    for (const id of [1, 2]) wire.ask({ kind: "watch", id, query });
+    expect(await wire.reply(2)).toMatchObject({ kind: "failure", code: "Busy", retryAfterMs: 1_000 });
+    wire.ask(...[3, 4].map((id) => ({ kind: "openSession", id, deadlineMs: 5_000 }) as const));
+    expect(await wire.reply(4)).toMatchObject({ kind: "failure", code: "Busy" });
+    expect(await wire.reply(3)).toMatchObject({ kind: "opened" });
+    wire.ask({ kind: "cancel", id: 1 });
+    expect(await wire.reply(1)).toMatchObject({ kind: "failure", code: "NotProposed" });
+    wire.ask(...[7, 7].map((id) => ({ kind: "watch", id, query }) as const));
+    expect(await wire.goodbye()).toMatchObject({ code: "Malformed" });
+  });
+
+  test("a frame above the limit ends the connection; a client does not send it", async () => {
+    world = await World.of(1, { serve: { limits: { frameBytesMax: 2_000 } } });
+    const client = await world.connect();
+    const large = { op: "add", key: "k".repeat(3_000), by: 1 } as const;
+    await expect(client.propose(large)).rejects.toMatchObject({ code: "TooLarge", details: { limit: 2_000 } });
+    const wire = await Wire.accepted(world.addresses[0] ?? "");
+    wire.ask({ kind: "read", id: 1, deadlineMs: 1_000, via: "leader", query: new Uint8Array(3_000) });
+    expect(await wire.goodbye()).toMatchObject({ code: "TooLarge" });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("an answer that is too large for the client is TooLarge, and the connection goes on", async () => {
+    world = await World.of(1);
+    const client = await world.connect({ limits: { frameBytesMax: 10_000 } });
+    await expect(client.read({ op: "large", bytes: 20_000 })).rejects.toMatchObject({ code: "TooLarge" });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("a client that does not read what it asked for is disconnected, and what waits for it is bounded", async () => {
+    const counts = new Counts();
+    world = await World.of(1, {
+      serve: { limits: { outputBytesMax: 2_000_000, outputStallMs: 100 }, metrics: counts },
+    });
+    const wire = await Wire.accepted(world.addresses[0] ?? "");
+    wire.socket.pause();
+    const query = queryCodec.encode({ op: "large", bytes: 500_000 });
+    for (let id = 1; id <= 100; id++) wire.ask({ kind: "read", id, deadlineMs: 10_000, via: "leader", query });
+    const server = world.member(1).server;
+    await until(() => server.status().connections === 0);
+    expect(counts.of("synod_server_refusals_total")).toEqual({ Slow: 1 });
+    expect(server.status()).toMatchObject({ requests: 0, watches: 0 });
+    wire.socket.destroy();
+  });
+
+  test("who says nothing, before or after the handshake, is not kept", async () => {
+    world = await World.of(1, { serve: { limits: { handshakeTimeoutMs: 50, idleTimeoutMs: 100 } } });
+    const address = world.addresses[0] ?? "";
+    expect(await new Wire(address).goodbye()).toMatchObject({ code: "Malformed" });
+    const drop = new Wire(address);
+    drop.socket.write(Uint8Array.of(0, 0));
+    expect(await drop.goodbye()).toMatchObject({ code: "Malformed" });
+    expect(await (await Wire.accepted(address)).goodbye()).toMatchObject({ code: "Closed" });
+  });
+
+  test("a query that throws is the caller's error, and a bug in the log", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    await expect(client.read({ op: "throw" })).rejects.toMatchObject({ code: "InvalidArgument" });
+    await expect(client.watch({ op: "get", key: "a" }).next()).rejects.toMatchObject({ code: "InvalidArgument" });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("a client that is gone leaves nothing running", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const { server } = world.member(1);
+    const watching = client.watch({ op: "history", from: 9 }).next();
+    await until(() => server.status().watches === 1);
+    await client.close();
+    await until(() => server.status().connections === 0);
+    expect(server.status()).toMatchObject({ watches: 0, requests: 0 });
+    await expect(watching).rejects.toMatchObject({ code: "Closed" });
+  });
+
+  test("closing lets open requests end, and sends clients elsewhere", async () => {
+    world = await World.of(3);
+    const client = await world.connect();
+    await client.propose(add);
+    const watch = client.watch({ op: "history", from: 1 });
+    const next = watch.next();
+    const calls = Array.from({ length: 20 }, () => client.propose(add));
+    await Promise.all([world.member(1).server.close(), world.member(2).server.close()]);
+    expect(new Set(await Promise.all(calls)).size).toBe(20);
+    expect((await next).value).toMatchObject({ answer: expect.arrayContaining(["a=2"]) as string[] });
+    expect(client.status().servers.filter(({ connected }) => connected)).toHaveLength(1);
+    expect(await count(client)).toBe(21);
+  });
+
+  test("a node that stops sends its clients elsewhere", async () => {
+    world = await World.of(3);
+    const client = await world.connect();
+    const leader = await world.leader();
+    await leader.node.close();
+    await until(() => leader.server.status().state === "closed");
+    expect(await client.propose(add)).toBe(1);
+  });
+});
+
+describe("every call ends by its deadline", () => {
+  test("with no server left", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    await client.propose(add);
+    await world.member(1).server.close();
+    await until(() => client.status().state === "connecting");
+    await expect(client.propose(add, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: "NotProposed",
+      cause: expect.objectContaining({ code: "NoServer" }) as Error,
+    });
+    await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 50 })).rejects.toMatchObject({ code: "NoServer" });
+    await expect(client.admin.status(undefined, { timeoutMs: 50 })).rejects.toMatchObject({ code: "NoServer" });
+    const watch = client.watch({ op: "history", from: 5 }, { signal: AbortSignal.timeout(50) });
+    expect(await watch.next()).toMatchObject({ done: true });
+  });
+
+  test("with servers whose cluster has no quorum", async () => {
+    world = await World.of(3);
+    const client = await world.connect();
+    await client.propose(add);
+    await Promise.all([2, 3].map((id) => world.member(id).node.close({ transferTimeoutMs: 0 })));
+    const proposing = client.propose(add, { timeoutMs: 300 });
+    await expect(proposing).rejects.toMatchObject({
+      code: expect.stringMatching(/^(NotProposed|OutcomeUnknown)$/) as string,
+    });
+    await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 300 })).rejects.toMatchObject({ code: "NoLeader" });
+    await until(() => world.member(1).server.status().requests === 0);
+  });
+
+  test("or by its signal", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    await expect(client.propose(add, { signal: AbortSignal.abort("x") })).rejects.toMatchObject({
+      code: "NotProposed",
+      cause: "x",
+    });
+    await client.propose(add);
+    await world.member(1).node.close();
+    const aborter = new AbortController();
+    const reading = client.read({ op: "get", key: "a" }, { signal: aborter.signal });
+    aborter.abort("enough");
+    await expect(reading).rejects.toMatchObject({ cause: "enough" });
+  });
+
+  test("or by closing the client", async () => {
+    world = await World.of(3);
+    const client = await world.connect();
+    await client.propose(add);
+    await Promise.all([2, 3].map((id) => world.member(id).node.close({ transferTimeoutMs: 0 })));
+    const calls = [client.propose(add), client.read({ op: "get", key: "a" })].map((call) =>
+      call.then(
+        () => "settled",
+        (error: { code: string }) => error.code,
+      ),
+    );
+    await client.close();
+    const [proposed, read] = await Promise.all(calls);
+    expect(proposed).toMatch(/^(NotProposed|OutcomeUnknown)$/);
+    expect(read).toBe("Closed");
+    await expect(client.propose(add)).rejects.toMatchObject({ code: "Closed" });
+    expect(client.status().state).toBe("closed");
+  });
+});
+
+describe("the client", () => {
+  test("has limits of its own", async () => {
+    world = await World.of(1);
+    const client = await world.connect({ limits: { callsMax: 2 } });
+    const calls = [client.propose(add), client.propose(add)];
+    await expect(client.propose(add)).rejects.toMatchObject({ code: "Busy" });
+    await Promise.all(calls);
+    expect(await client.propose(add)).toBe(3);
+    for (const limits of [{ timeoutMs: 0 }, { frobs: 1 }, { reconnectMinMs: 9_000 }]) {
+      await expect(world.connect({ limits })).rejects.toMatchObject({ code: "InvalidArgument" });
+    }
+  });
+
+  test("leaves no listener, timer or socket behind after 1,000 calls", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    await client.propose(add);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 10; i++) {
+      const reads = Array.from({ length: 50 }, () => client.read({ op: "get", key: "a" }, { signal }));
+      const writes = Array.from({ length: 50 }, () => client.propose(add, { signal }));
+      await Promise.all([...reads, ...writes]);
+    }
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    expect(client.status()).toMatchObject({ calls: 0, callBytes: 0 });
+    await client.close();
+    await world.close();
+    await until(() =>
+      process.getActiveResourcesInfo().every((kind) => kind !== "TCPSocketWrap" && kind !== "TCPServerWrap"),
+    );
+  });
+
+  test("a session that the cluster forgot ends its calls as unknown, and the next one has a new session", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const events = client.events();
+    await client.propose(add);
+    const { session } = client.status();
+    if (session === null) throw new Error("no session");
+    await world.member(1).node.closeSession(session);
+    await expect(client.propose(add)).rejects.toMatchObject({
+      code: "OutcomeUnknown",
+      cause: expect.objectContaining({ code: "SessionUnknown" }) as Error,
+    });
+    expect(await client.propose(add)).toBe(2);
+    expect(client.status().session).not.toEqual(session);
+    for await (const event of events) {
+      if (event.kind !== "sessionLost") continue;
+      expect(event.session).toEqual(session);
+      break;
+    }
+  });
+
+  test("keeps an idle session alive, and so learns that it is gone", async () => {
+    world = await World.of(1);
+    const client = await world.connect({ limits: { keepAliveMs: 40 } });
+    const events = client.events();
+    await client.propose(add);
+    const { session } = client.status();
+    const applied = world.member(1).node.applied;
+    await until(() => world.member(1).node.applied > applied + 1);
+    expect(client.status().session).toEqual(session);
+    if (session === null) throw new Error("no session");
+    await world.member(1).node.closeSession(session);
+    for await (const { kind } of events) if (kind === "sessionLost") break;
+    expect(await count(client)).toBe(1);
+    expect(await client.propose(add)).toBe(2);
+  });
+
+  test("gives its session back when it closes", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    await client.propose(add);
+    const { node } = world.member(1);
+    const sessions = node.status().sessions;
+    await client.close();
+    expect(node.status().sessions).toBe(sessions - 1);
+  });
+
+  test("takes tickets of a session that somebody else keeps", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const session = await world.member(1).node.openSession();
+    const ticket = session.ticket();
+    expect(await client.propose(add, { session: ticket })).toBe(1);
+    expect(await client.propose(add, { session: ticket })).toBe(1);
+    await session.close();
+    await expect(client.propose(add, { session: ticket })).rejects.toMatchObject({ code: "SessionUnknown" });
+  });
+});

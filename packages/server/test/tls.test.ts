@@ -1,0 +1,95 @@
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Authority } from "../../transport-tcp/test/certificates.js";
+import { Counts, World } from "./support.js";
+
+const cluster = "orders";
+const add = { op: "add", key: "a", by: 1 } as const;
+let authority: Authority;
+let other: Authority;
+let world: World;
+
+beforeAll(async () => {
+  [authority, other] = await Promise.all([Authority.named("ours"), Authority.named("others")]);
+});
+afterEach(() => world.close());
+
+const refused = { code: "CertificateRefused" };
+
+describe("TLS between clients and servers", () => {
+  test("mutual", async () => {
+    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1) } });
+    const client = await world.connect({ tls: await authority.sign(["synod://orders/client/shop"]) });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("with certificates of servers only", async () => {
+    const { key, cert } = await authority.node(cluster, 1);
+    world = await World.of(1, { serve: { tls: { key, cert } } });
+    const client = await world.connect({ tls: { ca: authority.pem } });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("the server wants a certificate that its authority signed", async () => {
+    const counts = new Counts();
+    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1), metrics: counts } });
+    await expect(world.connect({ tls: { ca: authority.pem } })).rejects.toMatchObject(refused);
+    const foreign = { ...(await other.sign([])), ca: authority.pem };
+    await expect(world.connect({ tls: foreign })).rejects.toMatchObject(refused);
+    expect(counts.of("synod_server_refusals_total")).toEqual({ CertificateRefused: 2 });
+  });
+
+  test.each([
+    ["another authority", () => other.node(cluster, 1)],
+    ["another cluster", () => authority.node("other", 1)],
+    ["another node", () => authority.node(cluster, 2)],
+    ["no node at all", () => authority.sign(["https://example.com"])],
+    ["yesterday", () => authority.sign([`synod://${cluster}/node/1`], { notAfter: new Date(Date.now() - 60_000) })],
+  ])("a server with a certificate of %s is not trusted, and not told the token", async (name, make) => {
+    const counts = new Counts();
+    const { key, cert } = await make();
+    world = await World.of(1, {
+      serve: { tls: { key, cert }, tokens: [{ token: "t", role: "write" }], metrics: counts },
+    });
+    await expect(world.connect({ tls: { ca: authority.pem }, token: "t" })).rejects.toMatchObject(refused);
+    // It says which node it is only after the token; but then it is a node of this cluster.
+    if (name !== "another node") expect(counts.of("synod_server_requests_total")).toEqual({});
+  });
+
+  test("only one side with TLS: a clear error", async () => {
+    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1) } });
+    await expect(world.connect()).rejects.toMatchObject(refused);
+  });
+
+  test("the other way round", async () => {
+    world = await World.of(1);
+    await expect(world.connect({ tls: { ca: authority.pem } })).rejects.toMatchObject(refused);
+  });
+
+  test("certificates are replaced without a restart", async () => {
+    let material = await other.node(cluster, 1);
+    world = await World.of(1, { serve: { tls: () => material } });
+    const tls = { ...(await authority.sign([])), ca: authority.pem };
+    await expect(world.connect({ tls })).rejects.toMatchObject(refused);
+    material = await authority.node(cluster, 1);
+    const client = await world.connect({ tls });
+    expect(await client.propose(add)).toBe(1);
+  });
+
+  test("failover works as without", async () => {
+    world = await World.of(3);
+    const servers = await Promise.all(
+      world.members.map(async ({ node }) => world.serve(node, { tls: await authority.node(cluster, node.id) })),
+    );
+    const client = await world.connect({
+      servers: servers.map(({ address }) => address),
+      tls: await authority.sign([]),
+    });
+    await client.propose(add);
+    const calls = Array.from({ length: 30 }, () => client.propose(add));
+    await servers[0]?.close({ drainTimeoutMs: 0 });
+    await servers[1]?.close({ drainTimeoutMs: 0 });
+    expect(new Set(await Promise.all(calls)).size).toBe(30);
+    await client.close();
+    await servers[2]?.close();
+  });
+});
