@@ -4,7 +4,7 @@ import { prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
 import { type ClientToken, type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
-import { tcpTransport } from "@synod/transport-tcp";
+import { type MutualTlsMaterial, tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
 import type { HttpPages, HttpServer, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
@@ -22,6 +22,8 @@ export interface DaemonOptions {
   /** Where clients are let in, or off. */
   readonly clientListen: string;
   readonly tokens: readonly ClientToken[];
+  /** For the other nodes and for clients alike: both prove who they are. */
+  readonly tls?: (() => MutualTlsMaterial) | undefined;
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
@@ -130,7 +132,10 @@ function startNode(
     stateMachine: coordinationMachine(),
     ...coordinationCodecs(),
     codec: messageCodec(),
-    transport: tcpTransport(options.listen === undefined ? {} : { listen: options.listen }),
+    transport: tcpTransport({
+      ...(options.listen === undefined ? {} : { listen: options.listen }),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+    }),
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
     ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
@@ -152,13 +157,22 @@ async function serveClients(
   node: Awaited<ReturnType<typeof startNode>>,
   cluster: string,
   metrics: ReturnType<typeof prometheusMetrics>,
-  { clientListen, tokens, logger }: DaemonOptions,
+  { clientListen, tokens, tls, logger }: DaemonOptions,
 ): Promise<Server | null> {
   if (clientListen === "off") return null;
   const { queryCodec, answerCodec } = coordinationCodecs();
-  const server = await serve(node, { cluster, listen: clientListen, queryCodec, answerCodec, tokens, logger, metrics });
-  if (tokens.length === 0 && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
-    logger.warn("whoever reaches the port for clients may do everything: give --tokens-file", {
+  const server = await serve(node, {
+    cluster,
+    listen: clientListen,
+    queryCodec,
+    answerCodec,
+    tokens,
+    logger,
+    metrics,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  if (tokens.length === 0 && tls === undefined && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
+    logger.warn("whoever reaches the port for clients may do everything: give --tokens-file, or certificates", {
       clients: server.address,
     });
   }
