@@ -14,7 +14,7 @@ import type { Given } from "./given.js";
 import type { SettingName } from "./settings.js";
 import { clientTls } from "./tls.js";
 
-export type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
+type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
 
 /** What every command that talks to a cluster can be given. */
 export const REMOTE_SETTINGS: readonly SettingName[] = [
