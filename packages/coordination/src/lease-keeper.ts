@@ -97,9 +97,11 @@ export class LeaseKeeper {
   /** Gives a lease back. Settles when that is done, or it has expired by itself; never rejects. */
   async end(kept: KeptLease): Promise<void> {
     if (kept.ended) return;
-    this.#kept.delete(kept.id);
+    this.#forget(kept);
     kept.end();
-    await this.endById(kept.id, kept.ttlMs, kept.unknown);
+    const ending = this.endById(kept.id, kept.ttlMs, kept.unknown);
+    this.#core.later(ending);
+    await ending;
   }
 
   async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {
@@ -117,11 +119,10 @@ export class LeaseKeeper {
   /** Ends all, with as few commands as there may be. */
   async endAll(why: string): Promise<void> {
     const all = [...this.#kept.values()];
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    this.#timerMs = Infinity;
-    this.#kept.clear();
-    for (const kept of all) kept.lose(why);
+    for (const kept of all) {
+      this.#forget(kept);
+      kept.lose(why);
+    }
     const limit = new Linked().after(this.#core.clock, END_WAIT_MAX_MS, () => null);
     try {
       for (let at = 0; at < all.length; at += LIST_MAX) {
@@ -195,7 +196,16 @@ export class LeaseKeeper {
   }
 
   #lost(kept: KeptLease, why: string, cause?: unknown): void {
-    this.#kept.delete(kept.id);
+    this.#forget(kept);
     kept.lose(why, cause);
+  }
+
+  #forget(kept: KeptLease): void {
+    this.#kept.delete(kept.id);
+    if (this.#kept.size > 0) return;
+    // Nothing is left to wake up for: a process must not be kept alive by it.
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerMs = Infinity;
   }
 }

@@ -44,13 +44,19 @@ export class Requests {
 
   /** @throws SynodError `LockNotAcquired`, `InvalidArgument` */
   async take(request: Request): Promise<Grant> {
-    const grant = await this.#enter(request, true, request.waitMs);
-    return grant as Grant;
+    return (await this.#entered(request, true, request.waitMs)) as Grant;
   }
 
   /** Null if it would have to wait. @throws SynodError `LockNotAcquired`, `InvalidArgument` */
   tryTake(request: Request): Promise<Grant | null> {
-    return this.#enter(request, false, request.waitMs ?? TRY_MS);
+    return this.#entered(request, false, request.waitMs ?? TRY_MS);
+  }
+
+  /** `close` waits for what is under way, so that nothing is given to a client that is closed. */
+  #entered(request: Request, wait: boolean, waitMs: number | undefined): Promise<Grant | null> {
+    const entering = this.#enter(request, wait, waitMs);
+    this.#core.later(entering);
+    return entering;
   }
 
   release({ lease }: Grant): Promise<void> {

@@ -109,6 +109,23 @@ test("a cut-off holder is told when its time is over, and is never given the loc
   expect(lock.held).toBe(false);
 });
 
+test.each([
+  [1150, true],
+  [1250, false],
+])("an answer that comes after %i ms counts from when the keep-alive was sent", async (atMs, held) => {
+  const world = new World();
+  const { client, clock } = world.process();
+  const lock = await client.locks.acquire("x", { ttlMs: 1000 });
+  world.fate = () => "answeredLater";
+  await world.run(400);
+  // Sent at 333 ms and executed at once: the lease goes on until 1,333 ms. Then the process stands still.
+  await world.run(atMs - 400, clock);
+  clock.nowMs = world.nowMs;
+  world.answer();
+  await quiet();
+  expect(lock.held).toBe(held);
+});
+
 test("work whose lock was lost does not end as if nothing had been", async () => {
   const world = new World();
   const { client: a, clock } = world.process();

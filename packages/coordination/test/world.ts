@@ -1,7 +1,8 @@
-import { type Clock, type ProposeOptions, type Random, SynodError, type Watched } from "@synod/interface";
+import { type Clock, type Codec, type ProposeOptions, type Random, SynodError, type Watched } from "@synod/interface";
 import {
   type Coordination,
   coordination,
+  coordinationCodecs,
   type CoordinationAnswer,
   type CoordinationCommand,
   type CoordinationMachine,
@@ -11,6 +12,10 @@ import {
   type CoordinationResult,
   type CoordinationService,
 } from "../src/index.js";
+
+const codecs = coordinationCodecs();
+/** As it comes over the wire. */
+const wired = <T>(codec: Codec<T>, value: T): T => codec.decode(codec.encode(value));
 
 /** Promises that can settle have settled. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -76,7 +81,9 @@ export type Fate =
   /** Never executed, but nobody knows. */
   | "lost"
   /** No answer until the caller gives up. */
-  | "hangs";
+  | "hangs"
+  /** Executed, and answered when `answer` is called. */
+  | "answeredLater";
 
 /** One machine behind a service, in virtual time; what becomes of a call is up to the test. */
 export class World {
@@ -86,6 +93,7 @@ export class World {
   #slot = 0;
   readonly #watches = new Set<() => void>();
   readonly late: (() => void)[] = [];
+  readonly #unanswered: (() => void)[] = [];
   readonly commands: CoordinationCommand[] = [];
   /** Decides on each command in turn. */
   fate: (command: CoordinationCommand) => Fate = () => "answered";
@@ -99,7 +107,7 @@ export class World {
     const context = { slot: ++this.#slot, index: 0, timeMs: this.#tick(), session: { slot: 1, index: 0 } };
     const { result } = this.machine.apply(command, { ...context, machineVersion: 1 });
     this.#look();
-    return result;
+    return wired(codecs.resultCodec, result);
   }
 
   /** A process of its own: with its own clock, which may stand still. */
@@ -124,6 +132,12 @@ export class World {
       if (this.nowMs >= endMs && !due.some((atMs) => atMs <= endMs)) break;
     }
     await Promise.all(running.map((clock) => clock.fire()));
+  }
+
+  /** Logged time alone. */
+  pass(forMs: number): void {
+    this.nowMs += forMs;
+    this.#tick();
   }
 
   /** What was late arrives. */
@@ -152,13 +166,14 @@ export class World {
       read: async (query, { signal } = {}) => {
         await settled();
         if (signal?.aborted === true) throw new SynodError("NoLeader", "gave up", { cause: signal.reason });
-        return this.machine.query(query);
+        return wired(codecs.answerCodec, this.machine.query(wired(codecs.queryCodec, query)));
       },
       watch: (query, options) => this.#watch(query, options?.signal),
     };
   }
 
-  async #propose(command: CoordinationCommand, { signal }: ProposeOptions = {}): Promise<CoordinationResult> {
+  async #propose(given: CoordinationCommand, { signal }: ProposeOptions = {}): Promise<CoordinationResult> {
+    const command = wired(codecs.commandCodec, given);
     this.commands.push(command);
     if (signal?.aborted === true) throw new SynodError("NotProposed", "gave up before", { cause: signal.reason });
     const fate = this.fate(command);
@@ -176,6 +191,10 @@ export class World {
         throw new SynodError("OutcomeUnknown", "on its way");
       case "lost":
         throw new SynodError("OutcomeUnknown", "lost");
+      case "answeredLater": {
+        const result = this.execute(command);
+        return new Promise((resolve) => this.#unanswered.push(() => resolve(result)));
+      }
       case "hangs":
         return new Promise((_, reject) => {
           const give = (): void => reject(new SynodError("OutcomeUnknown", "gave up", { cause: signal?.reason }));
@@ -190,7 +209,7 @@ export class World {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Watched<CoordinationQuery, CoordinationAnswer>> {
     for (let next: CoordinationQuery | null = query; next !== null; ) {
-      const at: CoordinationQuery = next;
+      const at: CoordinationQuery = wired(codecs.queryCodec, next);
       const watched = await new Promise<Watched<CoordinationQuery, CoordinationAnswer> | null>((resolve) => {
         const done = (answer: Watched<CoordinationQuery, CoordinationAnswer> | null): void => {
           this.#watches.delete(look);
@@ -211,6 +230,11 @@ export class World {
       yield watched;
       next = watched.next;
     }
+  }
+
+  /** Answers what waits for it. */
+  answer(): void {
+    for (const answer of this.#unanswered.splice(0)) answer();
   }
 
   get watching(): number {

@@ -1,6 +1,7 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { flowMutants } from "./flow.js";
+import { coordinationMutants } from "./coordination.js";
 import { damageMutants } from "./damage.js";
 import { electionMutants } from "./election.js";
 import { exploredMutants } from "./explored.js";
@@ -37,5 +38,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...damageMutants,
   ...wireMutants,
   ...versionMutants,
+  ...coordinationMutants,
   ...membershipMutants,
 ];
