@@ -60,6 +60,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   readonly #firstLook: ((link: Link) => void)[] = [];
   #callBytes = 0;
   #calls = 0;
+  #closed = false;
   #closing: Promise<void> | null = null;
 
   constructor(options: ConnectOptions<Command, Query, Result, Answer>) {
@@ -136,7 +137,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   status(): ClientStatus {
     return {
       cluster: this.#context.cluster,
-      state: this.#closing !== null ? "closed" : this.#pool.readyCount > 0 ? "connected" : "connecting",
+      state: this.#closed ? "closed" : this.#pool.readyCount > 0 ? "connected" : "connecting",
       leader: this.#pool.leader,
       session: this.#sessions.id,
       calls: this.#calls,
@@ -165,6 +166,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   }
 
   async #close(): Promise<void> {
+    this.#closed = true;
     const closed = new SynodError("Closed", "the client was closed");
     // First, so that the place of a call that ends is not given to one that waits.
     const session = this.#sessions.close();
@@ -205,7 +207,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   }
 
   #checkOpen(): void {
-    if (this.#closing !== null) throw new SynodError("Closed", "the client was closed");
+    if (this.#closed) throw new SynodError("Closed", "the client was closed");
   }
 
   #busy(text: string): SynodError {
@@ -235,7 +237,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
 
   #down(link: Link, error: SynodError, wasReady: boolean): void {
     const { notices, metrics } = this.#context;
-    if (this.#closing !== null) return;
+    if (this.#closed) return;
     metrics.count("synod_client_lost_connections_total", 1, { code: error.code });
     notices.warn(link.address, wasReady ? "the connection to a server ended" : "a server is not connected", {
       server: link.address,

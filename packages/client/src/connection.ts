@@ -152,7 +152,14 @@ export class Connection {
     }
     const hello = encodeHello({ cluster, token, name, frameBytesMax: limits.frameBytesMax });
     // What is sent is bounded by what may be open.
-    this.#writer = new FrameWriter(this.#socket, { queueBytesMax: Number.MAX_SAFE_INTEGER });
+    const writer = new FrameWriter(this.#socket, {
+      queueBytesMax: Number.MAX_SAFE_INTEGER,
+      // In the middle of something long the server has nothing to answer; but it takes it. The system alone takes what is short.
+      onWritten: () => {
+        if (writer.heldBytes > 0) this.#heard = true;
+      },
+    });
+    this.#writer = writer;
     this.#writer.send(encodeFrame(requestKinds.hello, hello));
   }
 

@@ -51,7 +51,7 @@ const defaults: ClientLimits = {
 const timerMaxMs = 2 ** 31 - 1;
 
 /** @throws SynodError `InvalidArgument`. */
-export function limitsOf(given: Partial<ClientLimits> = {}): ClientLimits {
+function limitsOf(given: Partial<ClientLimits> = {}): ClientLimits {
   const limits = { ...defaults, ...given };
   for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
     const most = name.endsWith("Ms") ? timerMaxMs : Number.MAX_SAFE_INTEGER;

@@ -97,10 +97,11 @@ export class Pool {
   }
 
   #learn(hint: LeaderHint): void {
-    // A server that is cut off goes on believing in a leader of old; a leader that ended has the round that it had.
+    // A server that is cut off goes on believing in a leader of old.
     if (hint.round < this.#hint.round) return;
     const changed = hint.leader !== this.#hint.leader;
-    this.#hint = hint;
+    // One that stands for election in vain has a high round, which must not hide the leader that the others follow.
+    this.#hint = hint.leader === null ? { leader: null, round: this.#hint.round } : hint;
     if (changed) this.#events.leader(hint.leader);
   }
 

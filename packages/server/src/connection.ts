@@ -49,10 +49,16 @@ export interface ConnectionOptions<Query, Answer> {
   readonly socket: Socket;
   /** Why no client is let in now; null: it may come in. */
   readonly refusal: () => SynodError | null;
+  /** The handshake is done. */
+  readonly onAccepted: () => void;
   /** A request was answered. */
   readonly onIdle: () => void;
   readonly onEnd: () => void;
 }
+
+const smallBytesMax = 1_024;
+/** A client with answers in plenty asks again after this. */
+const fullAgainMs = 100;
 
 const pongFrame = encodeFrame(...encodeReply({ kind: "pong" }));
 
@@ -85,7 +91,8 @@ export class Connection<Query, Answer> {
     this.#lastFrameMs = clock.now();
     this.#rate = new Rate(limits.requestsPerSecondMax, clock.now());
     this.#writer = new FrameWriter(socket, {
-      queueBytesMax: limits.outputBytesMax,
+      // Reads are refused at the limit; the results of commands that were executed have as much again.
+      queueBytesMax: 2 * limits.outputBytesMax,
       onWritten: () => this.#written(),
     });
     socket.setNoDelay(true);
@@ -186,6 +193,8 @@ export class Connection<Query, Answer> {
   #accept(role: Role, answerBytesMax: number): void {
     const { node, queryCodec, answerCodec, limits, clock, deadlines, logger } = this.#context;
     this.#cancelTimer();
+    this.#options.onAccepted();
+    this.#context.notices.forget(this.#remote);
     this.#decoder.frameBytesMax = limits.frameBytesMax;
     this.#answerBytesMax = answerBytesMax;
     this.#requests = new Requests({
@@ -232,8 +241,19 @@ export class Connection<Query, Answer> {
       // A command that was executed has an outcome, even where nobody can be told its result.
       const code = question === "propose" ? "InvalidResult" : "TooLarge";
       this.#send(failureOf(reply.id, new SynodError(code, text)));
+    } else if (question !== "propose" && "id" in reply && this.#isFull(payload.length)) {
+      const details = { retryAfterMs: fullAgainMs };
+      this.#send(
+        failureOf(reply.id, new SynodError("Busy", "more answers wait for this client than may", { details })),
+      );
     } else this.#sendFrame(encodeFrame(kind, payload));
     this.#options.onIdle();
+  }
+
+  /** Many small answers are let through: an open request has room for one. */
+  #isFull(payloadBytes: number): boolean {
+    const { outputBytesMax } = this.#context.limits;
+    return payloadBytes > smallBytesMax && this.#writer.heldBytes + payloadBytes > outputBytesMax;
   }
 
   #send(reply: Reply): void {

@@ -80,7 +80,7 @@ export class Requests<Query, Answer> {
     deadlines.add(open);
     this.#work(question, abort.signal).then(
       (reply) => this.#end(question, open, reply),
-      (error: unknown) => this.#end(question, open, this.#failure(question.id, error)),
+      (error: unknown) => this.#end(question, open, this.#failure(question, error)),
     );
   }
 
@@ -116,12 +116,12 @@ export class Requests<Query, Answer> {
     this.#options.answer(reply, kind);
   }
 
-  #failure(id: number, error: unknown): Reply {
-    if (!(error instanceof SynodError)) {
-      this.#options.onBug(error);
-      return failureOf(id, new SynodError("InvalidArgument", `the query failed: ${String(error)}`));
-    }
-    return failureOf(id, error);
+  #failure({ id, kind }: Question, error: unknown): Reply {
+    if (error instanceof SynodError) return failureOf(id, error);
+    this.#options.onBug(error);
+    // What asks has no effect; of what does, nobody knows how far it came.
+    const code = kind === "read" || kind === "watch" ? "InvalidArgument" : "OutcomeUnknown";
+    return failureOf(id, new SynodError(code, `the request failed: ${String(error)}`));
   }
 
   async #work(question: Question, signal: AbortSignal): Promise<Reply> {

@@ -32,6 +32,8 @@ export class NodeServer<Query, Answer> implements Server {
   readonly #server: NetServer;
   readonly #closeSockets: () => void;
   readonly #connections = new Set<Connection<Query, Answer>>();
+  /** Connections that have not shaken hands yet. */
+  readonly #strangers = new Set<Connection<Query, Answer>>();
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
   #address = "";
@@ -110,8 +112,7 @@ export class NodeServer<Query, Answer> implements Server {
 
   #meet(socket: Socket): void {
     const { metrics } = this.#context;
-    const strangers = [...this.#connections].filter(({ accepted }) => !accepted).length;
-    if (strangers >= strangersMax) {
+    if (this.#strangers.size >= strangersMax) {
       metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
       socket.on("error", () => {});
       socket.destroy();
@@ -121,22 +122,24 @@ export class NodeServer<Query, Answer> implements Server {
       context: this.#context,
       socket,
       refusal: () => this.#refusal(),
+      onAccepted: () => this.#strangers.delete(connection),
       onIdle: () => this.#onIdle(),
       onEnd: () => {
         this.#connections.delete(connection);
+        this.#strangers.delete(connection);
         metrics.gauge("synod_server_connections", this.#connections.size);
         this.#onIdle();
       },
     });
     this.#connections.add(connection);
+    this.#strangers.add(connection);
     metrics.gauge("synod_server_connections", this.#connections.size);
   }
 
   #refusal(): SynodError | null {
     if (this.#state !== "serving") return goingAway();
     const { connectionsMax } = this.#context.limits;
-    const accepted = [...this.#connections].filter((connection) => connection.accepted).length;
-    if (accepted < connectionsMax) return null;
+    if (this.#connections.size - this.#strangers.size < connectionsMax) return null;
     const text = `The server has as many connections as it may have (${connectionsMax}).`;
     return new SynodError("Busy", text, { details: { retryAfterMs: busyAgainMs } });
   }

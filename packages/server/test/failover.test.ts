@@ -112,6 +112,24 @@ describe("failover", () => {
     },
   );
 
+  test("a server that falls silent is given up, and its calls are answered elsewhere, once", async () => {
+    world = await World.of(3);
+    const servers = await behindProxies();
+    const client = await world.connect({ servers, limits: { idleTimeoutMs: 200, handshakeTimeoutMs: 200 } });
+    await client.propose({ op: "add", key: "a", by: 1 });
+    const leader = await world.leader();
+    const proxy = proxies[leader.node.id - 1];
+    if (proxy === undefined) throw new Error("no proxy");
+    proxy.silent = true;
+    const calls = Array.from({ length: 20 }, () => client.propose({ op: "add", key: "a", by: 1 }));
+    const reads = Array.from({ length: 20 }, () => client.read({ op: "get", key: "a" }));
+    expect(new Set(await Promise.all(calls)).size).toBe(20);
+    await Promise.all(reads);
+    expect(await client.read({ op: "get", key: "a" })).toBe(21);
+    proxy.silent = false;
+    while (client.status().servers.some(({ connected }) => !connected)) await new Promise((next) => setImmediate(next));
+  });
+
   test("a watch goes on at another server without gap or repetition", async () => {
     world = await World.of(3);
     const servers = await behindProxies();

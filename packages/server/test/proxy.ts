@@ -19,6 +19,8 @@ export class Proxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   cuts = 0;
+  /** Connections stay, and nothing comes through. */
+  silent = false;
   /** Connections so far. */
   met = 0;
 
@@ -69,6 +71,7 @@ export class Proxy {
         end();
       });
       from.on("data", (chunk) => {
+        if (this.silent) return;
         for (const { kind, payload } of decoder.push(chunk)) {
           if (left-- > 0) to.write(Buffer.concat(encodeFrame(kind, payload)));
           else {

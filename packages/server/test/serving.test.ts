@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { World } from "./support.js";
+import fc from "fast-check";
+import { requestKinds } from "@synod/client/protocol";
+import { Counts, World } from "./support.js";
+import { Wire } from "./wire.js";
 
 let world: World;
 afterEach(() => world.close());
@@ -35,5 +38,58 @@ describe("a client of three nodes", () => {
       quorum: { kind: "sizes", phase1: 2, phase2: 2 },
     });
     expect(changed.quorum).toEqual({ kind: "sizes", phase1: 2, phase2: 2 });
+  });
+
+  test("writes go to the server of the leader, reads to all", async () => {
+    const counts = [new Counts(), new Counts(), new Counts()];
+    world = await World.of(3, { serve: (id) => ({ metrics: counts[id - 1] ?? new Counts() }) });
+    const leader = await world.leader();
+    const client = await world.connect();
+    while (client.status().servers.some(({ connected }) => !connected)) await new Promise((next) => setImmediate(next));
+    expect(client.status().leader).toBe(leader.node.id);
+    for (let i = 0; i < 30; i++) {
+      await client.propose({ op: "add", key: "a", by: 1 });
+      await client.read({ op: "get", key: "a" });
+    }
+    const asked = counts.map((each) => each.of("synod_server_requests_total"));
+    expect(asked.map((kinds) => kinds["propose"] ?? 0)).toEqual(
+      [1, 2, 3].map((id) => (id === leader.node.id ? 30 : 0)),
+    );
+    expect(asked.map((kinds) => kinds["read"])).toEqual([10, 10, 10]);
+  });
+
+  test("a slow consumer of a watch gets what there is when it comes back, and nothing waits for it meanwhile", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const watch = client.watch({ op: "history", from: 0 });
+    await client.propose({ op: "add", key: "n", by: 1 });
+    expect((await watch.next()).value).toMatchObject({ answer: ["n=1"] });
+    for (let i = 0; i < 40; i++) await client.propose({ op: "add", key: "n", by: 1 });
+    expect(world.member(1).server.status().watches).toBe(0);
+    const { value } = await watch.next();
+    expect(value).toMatchObject({ answer: Array.from({ length: 40 }, (_, i) => `n=${i + 2}`), next: { from: 41 } });
+    const waiting = watch.next();
+    await watch.return?.();
+    expect(await waiting).toMatchObject({ done: true });
+    expect(await watch.next()).toMatchObject({ done: true });
+  });
+
+  test("whatever frames come, the server answers or says why it ends, and goes on", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const address = world.addresses[0] ?? "";
+    const frame = fc.tuple(fc.constantFrom(...Object.values(requestKinds), 0, 0xff), fc.uint8Array({ maxLength: 60 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 8 }), async (frames) => {
+        const wire = await Wire.accepted(address);
+        for (const [kind, payload] of frames) wire.write(kind, payload);
+        wire.write(0xff, new Uint8Array(0));
+        expect((await wire.goodbye())?.code).toMatch(/^(Malformed|WrongCluster|VersionUnsupported)$/);
+      }),
+      { numRuns: 60 },
+    );
+    expect(await client.propose({ op: "add", key: "a", by: 1 })).toBe(1);
+    while (world.member(1).server.status().connections > 1) await new Promise((next) => setImmediate(next));
+    expect(world.member(1).server.status()).toMatchObject({ requests: 0, watches: 0 });
   });
 });

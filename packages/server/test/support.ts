@@ -20,15 +20,15 @@ export type Query =
 export type Result = number;
 export type Answer = number | null | readonly string[] | Uint8Array;
 
-export const commandCodec: Codec<Command> = msgpackCodec<Command>();
+const commandCodec: Codec<Command> = msgpackCodec<Command>();
 export const queryCodec: Codec<Query> = msgpackCodec<Query>();
-export const resultCodec: Codec<Result> = msgpackCodec<Result>();
-export const answerCodec: Codec<Answer> = msgpackCodec<Answer>();
+const resultCodec: Codec<Result> = msgpackCodec<Result>();
+const answerCodec: Codec<Answer> = msgpackCodec<Answer>();
 const codecs = { commandCodec, queryCodec, resultCodec, answerCodec };
 
 const stateCodec = msgpackCodec<{ values: [string, number][]; history: string[] }>();
 
-export class Machine implements StateMachine<Command, Query, Result, Answer> {
+class Machine implements StateMachine<Command, Query, Result, Answer> {
   values = new Map<string, number>();
   history: string[] = [];
 
@@ -89,7 +89,7 @@ export class World {
 
   static async of(
     count: number,
-    options: { serve?: ServeOverrides; limits?: Partial<NodeLimits> } = {},
+    options: { serve?: ServeOverrides | ((id: number) => ServeOverrides); limits?: Partial<NodeLimits> } = {},
   ): Promise<World> {
     const world = new World();
     const network = memoryNetwork();
@@ -109,7 +109,8 @@ export class World {
           bootstrap: true,
           ...(options.limits === undefined ? {} : { limits: options.limits }),
         });
-        const server = await world.serve(node, options.serve);
+        const { serve: overrides } = options;
+        const server = await world.serve(node, typeof overrides === "function" ? overrides(id) : overrides);
         world.members[id - 1] = { node, machine, server };
       }),
     );

@@ -50,9 +50,11 @@ describe("TLS between clients and servers", () => {
     world = await World.of(1, {
       serve: { tls: { key, cert }, tokens: [{ token: "t", role: "write" }], metrics: counts },
     });
-    await expect(world.connect({ tls: { ca: authority.pem }, token: "t" })).rejects.toMatchObject(refused);
-    // It says which node it is only after the token; but then it is a node of this cluster.
-    if (name !== "another node") expect(counts.of("synod_server_requests_total")).toEqual({});
+    await expect(world.connect({ tls: { ca: authority.pem }, token: "wrong" })).rejects.toMatchObject(
+      name === "another node" ? { code: "Unauthorized" } : refused,
+    );
+    // A server that had been told the token would have refused it. One of this cluster is told: it is a member.
+    expect(counts.of("synod_server_refusals_total")["Unauthorized"] ?? 0).toBe(name === "another node" ? 1 : 0);
   });
 
   test("only one side with TLS: a clear error", async () => {
