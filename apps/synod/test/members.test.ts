@@ -56,7 +56,7 @@ describe("member", slow, () => {
 
     const removed = cluster.running.get(4);
     await cluster.json(["member", "remove", "4"]);
-    expect(await removed?.ended).toMatchObject({ code: 8, err: expect.stringContaining("Removed") });
+    expect(await removed?.ended).toMatchObject({ code: 7, err: expect.stringContaining("Removed") });
     expect(await cluster.synod(["member", "add", "4", four.peers])).toMatchObject({
       code: 2,
       err: expect.stringContaining("IdRetired"),
