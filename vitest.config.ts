@@ -22,6 +22,7 @@ export default defineConfig({
       ...folders
         .filter((folder) => existsSync(`${folder}/package.json`))
         .map((folder) => project(folder.replace(/^.*\//, ""), folder, ["test/**/*.test.ts"])),
+      project("examples", "examples", ["*.test.ts", "*/*.test.ts"]),
       project("workspace", "tests", ["*.test.ts", "system/*.test.ts"]),
     ],
   },

@@ -28,7 +28,9 @@ export async function runChild({ command, env, lost, killAfterMs }: ChildOptions
     killTimer = setTimeout(() => end("SIGKILL"), killAfterMs);
   };
   const passed = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const pass = Object.fromEntries(passed.map((name) => [name, () => end(name)])) as Record<
+  // A terminal has told its whole foreground group of Ctrl-C already.
+  const told = (name: NodeJS.Signals): boolean => name === "SIGINT" && !detached;
+  const pass = Object.fromEntries(passed.map((name) => [name, () => (told(name) ? undefined : end(name))])) as Record<
     (typeof passed)[number],
     () => void
   >;

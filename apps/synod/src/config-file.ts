@@ -29,7 +29,7 @@ export function configFileOf(named: string | undefined): ConfigFile {
   return { path, values: parseConfig(content, path) };
 }
 
-export function parseConfig(content: string, path: string): Partial<Settings> {
+function parseConfig(content: string, path: string): Partial<Settings> {
   const value = parseYaml(content, path) ?? {};
   const parsed = v.safeParse(fileSchema, value);
   if (parsed.success) return parsed.output;

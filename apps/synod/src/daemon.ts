@@ -1,12 +1,12 @@
 import { messageCodec } from "@synod/codec-msgpack";
 import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
-import { prometheusMetrics } from "@synod/metrics-prometheus";
+import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
 import { type ClientToken, type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
-import { tcpTransport } from "@synod/transport-tcp";
+import { type MutualTlsMaterial, tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
-import type { HttpPages, HttpServer, Probe } from "./http-server.js";
+import type { HttpPages, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
 import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
 import { VERSION } from "./version.js";
@@ -22,6 +22,8 @@ export interface DaemonOptions {
   /** Where clients are let in, or off. */
   readonly clientListen: string;
   readonly tokens: readonly ClientToken[];
+  /** For the other nodes and for clients alike: both prove who they are. */
+  readonly tls?: (() => MutualTlsMaterial) | undefined;
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
@@ -41,12 +43,80 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
+type RunningNode = Awaited<ReturnType<typeof startNode>>;
+
+/** What runs once the store is read, which may take minutes. */
+interface Running {
+  readonly node: RunningNode;
+  readonly server: Server | null;
+  readonly metrics: PrometheusMetrics;
+}
+
 /**
- * Opens the store and starts the node that it belongs to, with all that stands around it.
+ * Opens the store and starts the node that it belongs to, with all that stands around it. Probes are answered from the beginning.
  * @throws SynodError of storage, transport and node; CliError
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { directory, logger } = options;
+  const { logger, httpListen, shutdownTimeoutMs } = options;
+  let running: Running | null = null;
+  let draining = false;
+  const pages = pagesOf(
+    () => running,
+    () => draining,
+  );
+  const http = httpListen === "off" ? null : await httpServer(httpListen, pages);
+  let started: Running;
+  try {
+    started = await open(options);
+  } catch (cause) {
+    await http?.close();
+    throw cause;
+  }
+  running = started;
+  const { node, server } = started;
+  const cluster = node.status().clusterId;
+  const [clients, probes] = [server?.address ?? null, http?.address ?? null];
+  logger.info("the node runs", { cluster, node: node.id, version: VERSION, clients, http: probes });
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    draining = true;
+    // Whoever leads hands over here, once, and not again while closing.
+    await handOver(node, logger);
+    await server?.close({ drainTimeoutMs: shutdownTimeoutMs });
+    await node.close({ transferTimeoutMs: 0 });
+    await http?.close();
+  };
+  const stopped = follow(node, logger);
+  return { id: node.id, cluster, clients, http: probes, stopped, close: () => (closing ??= close()) };
+}
+
+function pagesOf(running: () => Running | null, draining: () => boolean): HttpPages {
+  const isReady = (): Probe => {
+    const now = running();
+    if (draining()) return { ok: false, reason: "it is shutting down" };
+    return now === null ? { ok: false, reason: "the store is being read" } : ready(now.node.status());
+  };
+  return {
+    live: () => {
+      const now = running();
+      return now === null ? { ok: true, reason: "the store is being read" } : live(now.node.status());
+    },
+    ready: isReady,
+    status: () => {
+      const now = running();
+      const parts = { node: now?.node.status() ?? null, server: now?.server?.status() ?? null };
+      return { version: VERSION, ready: isReady().ok, draining: draining(), ...parts };
+    },
+    metrics: async () => {
+      const metrics = running()?.metrics;
+      if (metrics === undefined) return { contentType: "text/plain", text: "" };
+      return { contentType: metrics.contentType, text: await metrics.text() };
+    },
+  };
+}
+
+async function open(options: DaemonOptions): Promise<Running> {
+  const { directory } = options;
   const storage = fileStorage({ directory });
   const expect = {
     ...(options.cluster === undefined ? {} : { clusterId: options.cluster }),
@@ -57,63 +127,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const { clusterId, nodeId } = recovered.identity;
   const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
-  let node: Awaited<ReturnType<typeof startNode>>;
+  let node: RunningNode;
   try {
     node = await startNode(options, recovered, storage, metrics);
   } catch (cause) {
     await storage.close();
     throw cause;
   }
-  let draining = false;
-  const stopped = follow(node, logger);
-  let server: Server | null = null;
-  const pages: HttpPages = {
-    live: () => live(node.status()),
-    ready: () => (draining ? { ok: false, reason: "it is shutting down" } : ready(node.status())),
-    status: () => ({
-      version: VERSION,
-      ready: !draining && ready(node.status()).ok,
-      draining,
-      node: node.status(),
-      server: server?.status() ?? null,
-    }),
-    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
-  };
-  let http: HttpServer | null = null;
   try {
-    http = options.httpListen === "off" ? null : await httpServer(options.httpListen, pages);
-    server = await serveClients(node, clusterId, metrics, options);
+    return { node, metrics, server: await serveClients(node, clusterId, metrics, options) };
   } catch (cause) {
-    await Promise.allSettled([http?.close(), node.close({ transferTimeoutMs: 0 })]);
+    await node.close({ transferTimeoutMs: 0 });
     throw cause;
   }
-  const [clients, probes] = [server?.address ?? null, http?.address ?? null];
-  logger.info("the node runs", { cluster: clusterId, node: nodeId, version: VERSION, clients, http: probes });
-  let closing: Promise<void> | null = null;
-  const close = async (): Promise<void> => {
-    draining = true;
-    // Whoever leads hands over here, once, and not again while closing.
-    await handOver(node, logger);
-    await server?.close({ drainTimeoutMs: options.shutdownTimeoutMs });
-    await node.close({ transferTimeoutMs: 0 });
-    await http?.close();
-  };
-  return {
-    id: nodeId,
-    cluster: clusterId,
-    clients,
-    http: probes,
-    stopped,
-    close: () => (closing ??= close()),
-  };
 }
 
-function startNode(
-  options: DaemonOptions,
-  recovered: Recovered,
-  storage: Storage,
-  metrics: ReturnType<typeof prometheusMetrics>,
-) {
+function startNode(options: DaemonOptions, recovered: Recovered, storage: Storage, metrics: PrometheusMetrics) {
   const { clusterId, nodeId, founders } = recovered.identity;
   const isFounder = founders.members.some(({ id }) => id === nodeId);
   if (!isFounder && options.address === undefined) {
@@ -130,7 +159,10 @@ function startNode(
     stateMachine: coordinationMachine(),
     ...coordinationCodecs(),
     codec: messageCodec(),
-    transport: tcpTransport(options.listen === undefined ? {} : { listen: options.listen }),
+    transport: tcpTransport({
+      ...(options.listen === undefined ? {} : { listen: options.listen }),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+    }),
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
     ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
@@ -149,16 +181,25 @@ function notFormatted(cause: unknown, directory: string): unknown {
 }
 
 async function serveClients(
-  node: Awaited<ReturnType<typeof startNode>>,
+  node: RunningNode,
   cluster: string,
-  metrics: ReturnType<typeof prometheusMetrics>,
-  { clientListen, tokens, logger }: DaemonOptions,
+  metrics: PrometheusMetrics,
+  { clientListen, tokens, tls, logger }: DaemonOptions,
 ): Promise<Server | null> {
   if (clientListen === "off") return null;
   const { queryCodec, answerCodec } = coordinationCodecs();
-  const server = await serve(node, { cluster, listen: clientListen, queryCodec, answerCodec, tokens, logger, metrics });
-  if (tokens.length === 0 && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
-    logger.warn("whoever reaches the port for clients may do everything: give --tokens-file", {
+  const server = await serve(node, {
+    cluster,
+    listen: clientListen,
+    queryCodec,
+    answerCodec,
+    tokens,
+    logger,
+    metrics,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  if (tokens.length === 0 && tls === undefined && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
+    logger.warn("whoever reaches the port for clients may do everything: give --tokens-file, or certificates", {
       clients: server.address,
     });
   }

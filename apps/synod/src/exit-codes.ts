@@ -35,7 +35,8 @@ const BY_ERROR: Readonly<Record<SynodErrorCode, ExitName>> = {
   ChangeUnderWay: "no",
   IdRetired: "usage",
   LearnerBehind: "no",
-  Removed: "stopped",
+  // Its disk is of no use any more: starting it again helps nobody.
+  Removed: "store",
   InvalidArgument: "usage",
   InvalidConfiguration: "usage",
   Malformed: "failed",

@@ -51,7 +51,7 @@ export function fields(pairs: readonly (readonly [name: string, value: string])[
 }
 
 /** An error as programs read it. */
-export interface Failure {
+interface Failure {
   readonly error: {
     readonly code: string;
     readonly message: string;
@@ -60,7 +60,7 @@ export interface Failure {
   };
 }
 
-export function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   const exit = exitOf(error);
   const exitCode = EXIT_CODES[exit].code;

@@ -12,11 +12,15 @@ import {
 import { CliError } from "./exit-codes.js";
 import type { Given } from "./given.js";
 import type { SettingName } from "./settings.js";
+import { clientTls } from "./tls.js";
 
-export type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
+type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
 
 /** What every command that talks to a cluster can be given. */
-export const REMOTE_SETTINGS: readonly SettingName[] = ["cluster", "servers", "token", "tokenFile", "timeout"];
+export const REMOTE_SETTINGS: readonly SettingName[] = [
+  ...(["cluster", "servers", "token", "tokenFile", "timeout"] as const),
+  ...(["tlsCa", "tlsCert", "tlsKey"] as const),
+];
 
 const SERVERS = ["127.0.0.1:7101"];
 const TIMEOUT_MS = 10_000;
@@ -37,11 +41,13 @@ export async function withCluster<T>(
   const timeoutMs = given.get("timeout") ?? TIMEOUT_MS;
   const servers = given.get("servers") ?? SERVERS;
   const token = tokenOf(given);
+  const tls = clientTls(given);
   await using client = await connect({
     cluster,
     servers,
     ...coordinationCodecs(),
     ...(token === undefined ? {} : { token }),
+    ...(tls === undefined ? {} : { tls }),
     name: "synod",
     limits: { timeoutMs },
   });

@@ -5,7 +5,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** A value in JSON: as text where it is one. */
 export type ShownValue = { readonly value: string } | { readonly valueBase64: string };
 
-export function shownValue(bytes: Uint8Array): ShownValue {
+function shownValue(bytes: Uint8Array): ShownValue {
   try {
     return { value: decoder.decode(bytes) };
   } catch {

@@ -94,7 +94,7 @@ export const oneOf = <const T extends readonly string[]>(...options: T): v.Gener
   v.picklist(options, `expected ${options.join(" or ")}`);
 
 /** What was found, short enough for a line. Never the whole of a long text: it may be a secret in the wrong place. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   const json = JSON.stringify(value) ?? typeof value;
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
@@ -107,12 +107,13 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
       .map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
       .join("");
     const where = `${at}${path}`.replace(/^\./, "");
-    if (issue.type === "strict_object" && issue.expected === "never") return `${where}: there is no such key`;
-    if (issue.type === "strict_object" && issue.received === "undefined") return `${where}: it is missing`;
+    const place = where === "" ? "" : `${where}: `;
+    if (issue.type === "strict_object" && issue.expected === "never") return `${place}there is no such key`;
+    if (issue.type === "strict_object" && issue.received === "undefined") return `${place}it is missing`;
     const expected = issue.message.startsWith("expected")
       ? issue.message
       : `expected ${issue.expected ?? issue.message}`;
-    return `${where}: ${expected}, found ${shown(issue.input)}`;
+    return `${place}${expected}, found ${shown(issue.input)}`;
   });
 }
 

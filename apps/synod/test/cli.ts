@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const MAIN: string = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const MAIN: string = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

@@ -11,7 +11,7 @@ export interface TestNode {
   readonly http: string;
 }
 
-export interface NodeStatusRow {
+interface NodeStatusRow {
   readonly server: string;
   readonly node: { readonly id: number; readonly role: string; readonly leader: number | null } | null;
   readonly error: { readonly code: string; readonly message: string } | null;

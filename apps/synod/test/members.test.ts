@@ -56,7 +56,7 @@ describe("member", slow, () => {
 
     const removed = cluster.running.get(4);
     await cluster.json(["member", "remove", "4"]);
-    expect(await removed?.ended).toMatchObject({ code: 8, err: expect.stringContaining("Removed") });
+    expect(await removed?.ended).toMatchObject({ code: 7, err: expect.stringContaining("Removed") });
     expect(await cluster.synod(["member", "add", "4", four.peers])).toMatchObject({
       code: 2,
       err: expect.stringContaining("IdRetired"),
@@ -94,6 +94,35 @@ describe("tokens", slow, () => {
     expect(code).toBe(2);
     expect(err).toContain("wrong.yaml[0].role: expected read or write or admin");
     expect(err).not.toContain("very-secret");
+  });
+});
+
+describe("certificates", slow, () => {
+  it("let nodes and clients in that the authority signed, each node under its own id only", async () => {
+    const certs = join(place.path, "certs");
+    await json(["cert", "ca", "--out", certs]);
+    await json(["cert", "client", "web", "--out", certs]);
+    const files = (name: string): string[] =>
+      Object.entries({ ca: "ca.pem", cert: `${name}.pem`, key: `${name}-key.pem` }).flatMap(([what, file]) => [
+        `--tls-${what}`,
+        join(certs, file),
+      ]);
+    const cluster = await makeCluster(place.path, "secret");
+    for (const id of [1, 2, 3]) await json(["cert", "node", "--cluster", "secret", "--id", String(id), "--out", certs]);
+    await Promise.all([1, 2].map((id) => cluster.start(id, ...files(`node-${id}`))));
+    const as = (...flags: string[]): ReturnType<typeof run> =>
+      cluster.synod(["put", "a", "1", "--json", "--servers", cluster.node(1).clients, ...flags]);
+    expect(await as(...files("web"))).toMatchObject({ code: 0 });
+    expect(await as()).toMatchObject({ code: 6, err: expect.stringContaining("CertificateRefused") });
+    expect(await as("--tls-ca", join(certs, "ca.pem"))).toMatchObject({ code: 6 });
+    expect(await as("--tls-cert", join(certs, "web.pem"))).toMatchObject({ code: 2 });
+    // The third with the certificate of the second is nobody's peer.
+    const wrong = cluster.spawn(3, ...files("node-2"));
+    await wrong.saw(/certificate/i);
+    expect((await fetch(`http://${cluster.node(3).http}/readyz`).catch(() => null))?.status ?? 503).toBe(503);
+    await cluster.end(3, "SIGKILL");
+    await cluster.start(3, ...files("node-3"));
+    expect(await cluster.synod(["health", ...files("web")])).toMatchObject({ code: 0 });
   });
 });
 
@@ -176,10 +205,15 @@ describe("snapshot", slow, () => {
     const nodes = await makeNodes(place.path, "new", [11, 12, 13]);
     const members = nodes.map(({ id, peers }) => `${id}=${peers}`).join(",");
     const restore = (cluster: string, id: number, list: string, directory: string): ReturnType<typeof run> =>
-      run([
-        ...["snapshot", "restore", backup, "--cluster", cluster, "--id", String(id), "--members", list],
-        ...["--data-dir", directory, "--skip-revisions", "5000", "--json"],
-      ]);
+      run(
+        ["snapshot", "restore", backup, "--cluster", cluster, "--id", String(id), "--members", list].concat([
+          "--data-dir",
+          directory,
+          "--skip-revisions",
+          "5000",
+          "--json",
+        ]),
+      );
     const [first] = nodes;
     if (first === undefined) throw new Error("no nodes");
     expect(await restore("old", 11, members, first.directory)).toMatchObject({

@@ -218,8 +218,8 @@ describe("doctor", () => {
 
   it("sees an expired pair, a wrong key and a foreign authority", async () => {
     for (const name of ["a", "b"]) await run(["cert", "ca", "--out", at(name)]);
-    await run(["cert", "node", "--id", "1", "--out", at("a")]);
-    await run(["cert", "node", "--id", "1", "--out", at("b")]);
+    await run(["cert", "node", "--cluster", "shop", "--id", "1", "--out", at("a")]);
+    await run(["cert", "node", "--cluster", "shop", "--id", "1", "--out", at("b")]);
     const check = async (ca: string, key: string): Promise<string> => {
       const tls = [
         "--tls-ca",
@@ -245,6 +245,8 @@ describe("cert", () => {
     const made = await json<{ certificate: string; key: string }>([
       "cert",
       "node",
+      "--cluster",
+      "shop",
       "--id",
       "7",
       "--host",
@@ -260,8 +262,11 @@ describe("cert", () => {
     expect(node.checkHost("db.example")).toBe("db.example");
     expect(node.checkIP("10.0.0.7")).toBe("10.0.0.7");
     expect(node.subject).toBe("CN=node-7");
+    expect(node.subjectAltName).toContain("URI:synod://shop/node/7");
     expect(statSync(made.key).mode & 0o077).toBe(0);
-    expect(await run(["cert", "node", "--id", "7", "--out", at("certs")])).toMatchObject({ code: 3 });
+    expect(await run(["cert", "node", "--cluster", "shop", "--id", "7", "--out", at("certs")])).toMatchObject({
+      code: 3,
+    });
     expect(await run(["cert", "client", "web", "--out", at("none")])).toMatchObject({
       code: 2,
       err: expect.stringContaining("synod cert ca"),

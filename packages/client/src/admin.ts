@@ -53,6 +53,8 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
           if (answer.kind === "result") return decodeAdminResult<T>(answer.body);
           throw new SynodError("Malformed", "the server answered something else than was asked");
         },
+        // What the node answered is how it ended, such as that an id is used up; only what may go better elsewhere or later is not.
+        final: ({ error, retry }) => (retry ? null : error),
         conclude: ({ text, cause, maybe, nobody, closed }) => {
           const code = maybe ? "OutcomeUnknown" : closed ? "Closed" : nobody ? "NoServer" : "NotProposed";
           return new SynodError(code, text, { cause });

@@ -5,6 +5,7 @@ import { webcrypto } from "node:crypto";
 import type * as X509Module from "@peculiar/x509";
 import type { X509Certificate } from "@peculiar/x509";
 import { type Command, InvalidArgumentError } from "commander";
+import { nodeUri } from "@synod/transport-tcp";
 import { CliError } from "../exit-codes.js";
 import { makeOutput } from "../output.js";
 
@@ -23,7 +24,6 @@ interface CertFlags {
   readonly out: string;
   readonly days: number;
   readonly host: string[];
-  readonly id?: number;
 }
 
 const days = (value: string): number => {
@@ -55,11 +55,19 @@ export function addCert(program: Command): void {
     .command("node")
     .description("make the certificate of a node, signed by the authority: node-<id>.pem and node-<id>-key.pem")
     .requiredOption("--id <number>", "id of the node, which the certificate is bound to", nodeNumber)
+    .option("--cluster <name>", "name of the cluster, which it is bound to as well (SYNOD_CLUSTER)")
     .option("--host <name>", "name or address under which it is reached; may be repeated", collect, [])
     .option("--out <directory>", "where the authority is, and where to write", ".")
     .option("--days <count>", "how long it holds", days, 90)
     .option("--json", "print JSON, for programs")
-    .action((flags: CertFlags) => makeSigned(flags, `node-${flags.id}`, flags.host));
+    .action((flags: CertFlags & { readonly id: number; readonly cluster?: string }) => {
+      const cluster = flags.cluster ?? process.env["SYNOD_CLUSTER"] ?? "";
+      if (cluster === "") throw new CliError("usage", "cluster is missing: give --cluster or SYNOD_CLUSTER");
+      return makeSigned(flags, `node-${flags.id}`, [
+        ...flags.host.map(nameOf),
+        { type: "url", value: nodeUri(cluster, flags.id) },
+      ]);
+    });
   cert
     .command("client <name>")
     .description("make the certificate of a client, signed by the authority: <name>.pem and <name>-key.pem")
@@ -102,15 +110,18 @@ async function makeAuthority(flags: CertFlags): Promise<void> {
   await save(flags, "ca", certificate, keys.privateKey);
 }
 
-async function makeSigned(flags: CertFlags, name: string, hosts: readonly string[]): Promise<void> {
+interface Name {
+  readonly type: "dns" | "ip" | "url";
+  readonly value: string;
+}
+
+const nameOf = (value: string): Name => ({ type: isIP(value) === 0 ? "dns" : "ip", value });
+
+async function makeSigned(flags: CertFlags, name: string, more: readonly Name[]): Promise<void> {
   const x509 = await loadX509();
   const authority = await readAuthority(x509, flags.out);
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const now = Date.now();
-  const names = [name, ...hosts].map((value) => ({
-    type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
-    value,
-  }));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(),
     subject: `CN=${name}`,
@@ -124,7 +135,7 @@ async function makeSigned(flags: CertFlags, name: string, hosts: readonly string
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
-      new x509.SubjectAlternativeNameExtension(names),
+      new x509.SubjectAlternativeNameExtension([nameOf(name), ...more]),
       await x509.AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
     ],
   });

@@ -14,7 +14,7 @@ import { holderOf, isFormatted, readStore } from "../store.js";
 import { splitAddress } from "../values.js";
 
 /** What a check found. */
-export interface Finding {
+interface Finding {
   readonly check: string;
   readonly verdict: "ok" | "warn" | "fail";
   readonly found: string;

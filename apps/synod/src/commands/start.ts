@@ -10,6 +10,7 @@ import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
 import { isFormatted } from "../store.js";
 import { readTokens } from "../tokens.js";
+import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
 import { VERSION } from "../version.js";
 
@@ -52,6 +53,7 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     httpListen,
     clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
     tokens,
+    tls: nodeTls(given),
     shutdownTimeoutMs,
     logger,
     cluster: given.get("cluster"),

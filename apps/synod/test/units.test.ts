@@ -1,0 +1,81 @@
+import { SynodError } from "@synod/interface";
+import { describe, expect, it } from "vitest";
+import { judgeSyncs } from "../src/commands/doctor.js";
+import { parseTransaction } from "../src/commands/txn.js";
+import { live, ready } from "../src/daemon.js";
+import { CliError, exitOf } from "../src/exit-codes.js";
+import { lineOf, shownEntry } from "../src/values-shown.js";
+
+describe("probes", () => {
+  const status = { state: "running", content: true, leader: 2, failure: null, snapshot: { installing: false } };
+  const probe = (change: object): [boolean, boolean] => {
+    const changed = { ...status, ...change } as unknown as Parameters<typeof ready>[0] & Parameters<typeof live>[0];
+    return [live(changed).ok, ready(changed).ok];
+  };
+
+  it("say alive unless the node has stopped by itself, and ready only with a leader in sight", () => {
+    expect(probe({})).toEqual([true, true]);
+    expect(probe({ content: false })).toEqual([true, false]);
+    expect(probe({ leader: null })).toEqual([true, false]);
+    expect(probe({ state: "starting" })).toEqual([true, false]);
+    expect(probe({ snapshot: { installing: true } })).toEqual([true, false]);
+    expect(probe({ state: "failed", failure: new SynodError("StoreFull", "the disk is full") })).toEqual([
+      false,
+      false,
+    ]);
+  });
+});
+
+describe("disk syncs", () => {
+  const verdict = (times: readonly number[]): string => judgeSyncs(times).verdict;
+  it("are well on an SSD, suspicious if they cost nothing, too slow on a network disk, and stall", () => {
+    expect(verdict([0.2, 0.3, 1])).toBe("ok");
+    expect(verdict([0.001, 0.002, 0.001])).toBe("warn");
+    expect(verdict([60, 70, 80])).toBe("fail");
+    expect(verdict([0.2, 0.2, 0.2, 400])).toBe("warn");
+  });
+});
+
+describe("transactions", () => {
+  it("are read from YAML and JSON", () => {
+    const wanted = {
+      if: [{ key: "a", field: "version", is: ">", to: 0 }],
+      do: [
+        { kind: "put", key: "a", value: Buffer.from("1") },
+        { kind: "delete", key: "b" },
+      ],
+      else: [{ kind: "range", keys: { prefix: "" } }],
+    };
+    const yaml =
+      "if: [{ key: a, field: version, is: '>', to: 0 }]\ndo:\n  - { put: a, value: '1' }\n  - { delete: b }\nelse: [{ prefix: '' }]";
+    expect(parseTransaction(yaml, "t")).toEqual(wanted);
+    const json =
+      '{"if":[{"key":"a","field":"version","is":">","to":0}],"do":[{"put":"a","value":"1"},{"delete":"b"}],"else":[{"prefix":""}]}';
+    expect(parseTransaction(json, "t")).toEqual(wanted);
+    expect(() => parseTransaction("", "t")).toThrow("t: expected Object, found null");
+  });
+
+  it.each([
+    ["do: [{ put: a }]", "t: do[0]: expected { put, value }"],
+    ["then: []", "t: then: there is no such key"],
+    ["do: 7", "t: do: expected a list, found 7"],
+  ])("%j is refused with its place", (content, text) => {
+    expect(() => parseTransaction(content, "t")).toThrow(text);
+  });
+});
+
+it("values are shown as text where they are one, and never break a line", () => {
+  const entry = { key: "k", revision: 1, createRevision: 1, version: 1, lease: null };
+  expect(shownEntry({ ...entry, value: Buffer.from("é\n") })).toMatchObject({ value: "é\n" });
+  expect(shownEntry({ ...entry, value: Uint8Array.of(0xff, 0) })).toMatchObject({ valueBase64: "/wA=" });
+  expect(lineOf(Buffer.from("a\nb"))).toBe('"a\\nb"');
+  expect(lineOf(Uint8Array.of(0xff, 0))).toBe("<2 bytes>");
+  expect(lineOf(Buffer.from("x".repeat(200)))).toHaveLength(80);
+});
+
+it("errors end the program by what they mean", () => {
+  expect(exitOf(new SynodError("NoLeader", ""))).toBe("unavailable");
+  expect(exitOf(new SynodError("OutcomeUnknown", ""))).toBe("unknown");
+  expect(exitOf(new CliError("no", ""))).toBe("no");
+  expect(exitOf(new TypeError(""))).toBe("failed");
+});
