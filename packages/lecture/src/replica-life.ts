@@ -168,7 +168,7 @@ export class ReplicaLife {
   }
 }
 
-export function encode(value: Value): Uint8Array {
+function encode(value: Value): Uint8Array {
   return value === NOOP ? NOOP_BYTES : Uint8Array.of(VALUE_BATCH, ...new TextEncoder().encode(value));
 }
 
