@@ -134,6 +134,25 @@ describe("the checker", () => {
   });
 });
 
+describe("votes", () => {
+  it("of different rounds do not add up", () => {
+    const run = play(
+      "all-to-all",
+      ...["C1 asks m1 of S1", "S1 > S3 ACC", "S2 suspects S1", "S2 > S4 S5 PREP", "S4 > S2 PROM", "S5 > S2 PROM"],
+      ...["C2 asks m2 of S2", "S2 > S3 ACC m2"],
+    );
+    // S1 and S3 in round 1, S2 and S3 in round 2: three servers, and no majority.
+    expect(lastWorld(run).servers["S3"]?.state.executed).toEqual([]);
+    expect(lastWorld(playScript(run, ["S2 > S4 ACC m2", "S4 > S3 LRN"])).servers["S3"]?.state.executed).toEqual(["m2"]);
+  });
+
+  it.each(["commit", "multi-paxos"])("decide among five only where three agree: %s", (id) => {
+    const run = playScript(beginRun(protocol(id), 5), ["C1 asks m1 of S1", "S1 > S2 S3 ACC", "S2 > S1 LRN"]);
+    expect(lastWorld(run).servers["S1"]?.state.executed).toEqual([]);
+    expect(lastWorld(playScript(run, ["S3 > S1 LRN"])).servers["S1"]?.state.executed).toEqual(["m1"]);
+  });
+});
+
 describe("searching", () => {
   const values = [
     { value: "m1", by: "C1" },
