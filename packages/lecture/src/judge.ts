@@ -1,7 +1,7 @@
 import { violationOf } from "./check.js";
 import { eachRound, mapRounds, textOf } from "./plain.js";
 import { extend, lastWorld, type Run, settle } from "./play.js";
-import { labelOf, listOf } from "./trace.js";
+import { listOf } from "./trace.js";
 import { isCut, type World } from "./world.js";
 
 /** What the checker says of a run. */
@@ -158,9 +158,4 @@ function withoutDecision(world: World): string[] {
   const waiting = up.map(({ state }) => state.me).filter((id) => !knows.includes(id));
   const stuck = waiting.filter((id) => knows.length === 0 || knows.some((other) => !isCut(world, id, other)));
   return stuck.length === 0 ? [] : [`${listOf(stuck)} ${stuck.length === 1 ? "learns" : "learn"} no decision`];
-}
-
-/** What is on its way, for a reader who looks for the reason. */
-export function inFlight(world: World): string[] {
-  return world.flights.map(({ from, to, message }) => `${from} to ${to}: ${labelOf(message)}`);
 }

@@ -168,11 +168,10 @@ export class ReplicaLife {
   }
 }
 
-export function encode(value: Value): Uint8Array {
-  if (value === NOOP) return NOOP_BYTES;
-  return Uint8Array.of(VALUE_BATCH, ...[...value].map((char) => char.charCodeAt(0)));
+function encode(value: Value): Uint8Array {
+  return value === NOOP ? NOOP_BYTES : Uint8Array.of(VALUE_BATCH, ...new TextEncoder().encode(value));
 }
 
 export function decode(bytes: Uint8Array): Value {
-  return bytes[0] === VALUE_BATCH ? String.fromCharCode(...bytes.subarray(1)) : NOOP;
+  return bytes[0] === VALUE_BATCH ? new TextDecoder().decode(bytes.subarray(1)) : NOOP;
 }

@@ -1,12 +1,12 @@
 import type { Run } from "./play.js";
 import { beginRun, playScript } from "./play.js";
-import { type Bounds, type Goal, search, type SearchReport } from "./search.js";
+import { type Bounds, search, type SearchReport } from "./search.js";
 import type { Protocol } from "./shape.js";
 import type { Verdict } from "./judge.js";
 
 /** A search that belongs to a scenario, and how it must end. */
 export interface ScenarioSearch {
-  readonly goal: Exclude<Goal, (...args: never[]) => unknown>;
+  readonly goal: "diverges" | "blocks" | "livelocks";
   readonly bounds: Bounds;
   /** Other than the protocol's own number: the smallest story. */
   readonly servers?: number;

@@ -142,7 +142,9 @@ class BreadthFirst implements Search {
 
 function actionsTo(node: Node): Action[] {
   const actions: Action[] = [];
-  for (let at: Node | null = node; at?.action != null; at = at.parent) actions.unshift(at.action);
+  for (let at: Node | null = node; at !== null; at = at.parent) {
+    if (at.action !== null) actions.unshift(at.action);
+  }
   return actions;
 }
 

@@ -97,7 +97,8 @@ function rank(key: string): number {
 function fieldText(key: string, value: unknown): string {
   if (key === "slot") return `#${String(value)}`;
   if (value === null) return "nothing";
-  if (typeof value !== "object") return String(value);
+  if (typeof value === "string" || typeof value === "number") return `${value}`;
+  if (typeof value !== "object") return JSON.stringify(value) ?? "";
   if (Array.isArray(value)) return value.join(" ");
   if ("rnd" in value && "value" in value) return `(${String(value.rnd)}, ${String(value.value)})`;
   const entries = Object.entries(value);

@@ -91,7 +91,7 @@ export type Action =
   | { readonly do: "cut"; readonly sides: readonly (readonly ProcessId[])[] }
   | { readonly do: "heal" };
 
-export function serverIds(count: number): ProcessId[] {
+function serverIds(count: number): ProcessId[] {
   return Array.from({ length: count }, (_, index) => `S${index + 1}`);
 }
 

@@ -28,6 +28,18 @@ const fromS3: Bounds = {
   suspects: ["S3"],
 };
 
+/** m1 of round 1 is with S1 alone, m2 of round 2 with S2 and S3, and S1 may take over again. */
+export const TWO_REPORTS: readonly string[] = [
+  "C1 asks m1 of S1",
+  "S2 suspects S1",
+  "S2 > S3 PREP",
+  "S3 > S2 PROM",
+  "C2 asks m2 of S2",
+  "S2 > S3 ACC",
+  "S2 > S1 PREP",
+];
+export const S1_AGAIN: Bounds = { values: [], suspicions: 2, suspects: ["S1"], steps: 16 };
+
 /** S1 has sent m1 to S3 alone; then S1 is cut off, and S3 crashes. */
 const crashAndPartition = ["C1 asks m1 of S1", "S1 > S3 ACC m1", "cut S1 | S2 S3", "S3 crashes"];
 
@@ -263,7 +275,10 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     ],
     sees: "The Accept goes out again, S2 answers, and m1 is executed.",
     verdict: "safe",
-    searches: [{ goal: "diverges", bounds: { ...rivals, withhold: ["LRN"] }, expect: "none" }],
+    searches: [
+      { goal: "diverges", bounds: { ...rivals, withhold: ["LRN"] }, expect: "none" },
+      { goal: "diverges", from: TWO_REPORTS, bounds: S1_AGAIN, expect: "none" },
+    ],
   },
   {
     id: "missed-for-ever",
@@ -357,7 +372,16 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S1 > S3 ACC", "settle"],
     sees: "S2 waits until it counts three that have m1 in the same round.",
     verdict: "safe",
-    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" }],
+    searches: [
+      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" },
+      {
+        goal: "diverges",
+        servers: 3,
+        from: TWO_REPORTS,
+        bounds: { ...S1_AGAIN, withhold: ["LRN", "COM"] },
+        expect: "none",
+      },
+    ],
   },
   {
     id: "two-crashes-of-five",
@@ -402,6 +426,15 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "settle"],
     sees: "Learns go to the leader alone; its Commit tells the others.",
     verdict: "safe",
-    searches: [{ goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" }],
+    searches: [
+      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" },
+      {
+        goal: "diverges",
+        servers: 3,
+        from: TWO_REPORTS,
+        bounds: { ...S1_AGAIN, withhold: ["LRN", "COM"] },
+        expect: "none",
+      },
+    ],
   },
 ];

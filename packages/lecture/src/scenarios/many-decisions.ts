@@ -2,6 +2,7 @@ import { multiPaxos } from "../protocols/multi-paxos.js";
 import { synodMultipaxos } from "../protocols/synod-multipaxos.js";
 import type { Scenario } from "../scenario.js";
 import type { Bounds } from "../search.js";
+import { S1_AGAIN, TWO_REPORTS } from "./majorities.js";
 
 const rivals: Bounds = {
   values: [
@@ -27,7 +28,10 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
     sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
     verdict: "safe",
-    searches: [{ goal: "diverges", bounds: { ...rivals, steps: 10 }, expect: "none" }],
+    searches: [
+      { goal: "diverges", bounds: { ...rivals, steps: 10 }, expect: "none" },
+      { goal: "diverges", from: TWO_REPORTS, bounds: { ...S1_AGAIN, withhold: ["LRN", "COM"] }, expect: "none" },
+    ],
   },
   {
     id: "no-op-fills-gap",
@@ -142,7 +146,12 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       ...s1Leads,
       "C1 asks m1 of S1",
       "settle",
-      ...["S1 crashes", "S2 crashes", "S3 crashes", "S1 restarts", "S2 restarts", "S3 restarts"],
+      "S1 crashes",
+      "S2 crashes",
+      "S3 crashes",
+      "S1 restarts",
+      "S2 restarts",
+      "S3 restarts",
       "S3 suspects S1",
       "settle",
       "C2 asks m2 of S3",
