@@ -217,7 +217,7 @@ describe("anything else", () => {
     [
       "a slot above the safe integers",
       requestKinds.closeSession,
-      bytes(0, 0, 0, 1, 0, 0, 0, 1, 255, ...new Array<number>(15).fill(0)),
+      bytes(0, 0, 0, 1, 0, 0, 0, 1, 255, ...new Uint8Array(15)),
     ],
   ])("%s is refused", (_, kind, payload) => {
     expect(() => decodeRequest(kind, payload)).toThrow(expect.objectContaining({ code: "Malformed" }));

@@ -88,6 +88,6 @@ export class Wire {
   }
 
   #notify(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting.slice()) look();
   }
 }

@@ -184,7 +184,7 @@ const tlsHandshakeByte = 0x16;
 export interface Acceptor {
   readonly server: Server;
   /** Drops the connections that are not given out yet. */
-  closeSockets(): void;
+  readonly closeSockets: () => void;
 }
 
 /** A server that gives out connections, with or without TLS. */

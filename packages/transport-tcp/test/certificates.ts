@@ -1,7 +1,7 @@
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import {
-  Extension,
+  type Extension,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
   BasicConstraintsExtension,
@@ -14,7 +14,7 @@ type Keys = webcrypto.CryptoKeyPair;
 const dayMs = 24 * 60 * 60 * 1_000;
 let serial = 0;
 
-const newKeys = (): Promise<Keys> => subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<Keys>;
+const newKeys = (): Promise<Keys> => subtle.generateKey(algorithm, true, ["sign", "verify"]);
 
 async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await subtle.exportKey("pkcs8", key)).toString("base64");

@@ -150,9 +150,13 @@ function memberOf(value: unknown): NewMember {
   } satisfies Pick<Member, "id">;
 }
 
-function roleOf(value: unknown): "voter" | "learner" {
-  if (value === "voter" || value === "learner") return value;
-  throw malformed("A new member is a voter or a learner.");
+type NewRole = NonNullable<Extract<MembershipChange, { kind: "add" }>["as"]>;
+const newRoles: readonly NewRole[] = ["voter", "learner"];
+
+function roleOf(value: unknown): NewRole {
+  const role = newRoles.find((known) => known === value);
+  if (role !== undefined) return role;
+  throw malformed(`A new member is added as one of ${newRoles.join(", ")}.`);
 }
 
 function quorumOf(value: unknown): QuorumSpec {
