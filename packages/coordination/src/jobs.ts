@@ -57,7 +57,8 @@ export class JobsClient implements Jobs {
     options: RunOnceOptions = {},
   ): Promise<RunOnceResult<T>> {
     const which = occurrence instanceof Date ? occurrence.toISOString() : String(occurrence);
-    const key = `synod/jobs/${checkName(name)}/${which}`;
+    // No name and occurrence read like another pair of them.
+    const key = `synod/jobs/${JSON.stringify([checkName(name), which])}`;
     if (await this.#isDone(key, options)) return { ran: false };
     return this.#locks.runExclusive(
       name,

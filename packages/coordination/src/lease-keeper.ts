@@ -107,7 +107,9 @@ export class LeaseKeeper {
 
   async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {
     const { clock } = this.#core;
-    const limit = new Linked().after(clock, Math.min(ttlMs, END_WAIT_MAX_MS), () => null);
+    // Requests that are on their way may arrive after its time, and would make it anew.
+    const patienceMs = remember ? END_WAIT_MAX_MS : Math.min(ttlMs, END_WAIT_MAX_MS);
+    const limit = new Linked().after(clock, patienceMs, () => null);
     try {
       await this.#core.settle("leases", { kind: "endLeases", ids: [id], remember }, limit);
     } catch {

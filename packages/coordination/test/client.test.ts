@@ -211,6 +211,8 @@ test("a job runs once for each occurrence; after a failure another process runs 
   const all = processes.map(({ client }) => client.jobs.runOnce("backup", new Date(0), () => ++runs));
   expect((await Promise.all(all)).filter(({ ran }) => ran)).toEqual([{ ran: true, value: 1 }]);
   const [a, b] = processes.map(({ client }) => client);
+  expect(await a?.jobs.runOnce("x/y", "z", () => 1)).toMatchObject({ ran: true });
+  expect(await a?.jobs.runOnce("x", "y/z", () => 2)).toMatchObject({ ran: true });
   const failing = a?.jobs.runOnce("backup", 2, () => {
     throw new Error("disk full");
   });

@@ -272,9 +272,10 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
 
   #tick(slot: Slot): void {
     const machine = this.#machine;
-    const deadline = machine.nextDeadline?.() ?? null;
-    if (machine.tick === undefined || deadline === null || deadline > this.#timeMs) return;
+    if (machine.tick === undefined) return;
     try {
+      const deadline = machine.nextDeadline?.() ?? null;
+      if (deadline === null || deadline > this.#timeMs) return;
       machine.tick({ slot, timeMs: this.#timeMs, machineVersion: this.#versions.machine });
     } catch (cause) {
       throw this.#applyFailed("when its deadline came", { slot }, cause);

@@ -38,6 +38,9 @@ interface Key {
 interface Keys {
   readonly revision: number;
   readonly keys: Readonly<Record<string, Key>>;
+  readonly counter: number;
+  /** Who holds the lock: its lease goes on for ever. */
+  readonly holder: { readonly id: string; readonly token: number } | null;
 }
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -53,7 +56,7 @@ function put(state: Keys, key: string, value: string, revision: number): Keys {
     version: (before?.version ?? 0) + 1,
     value,
   };
-  return { revision, keys: { ...state.keys, [key]: changed } };
+  return { ...state, revision, keys: { ...state.keys, [key]: changed } };
 }
 
 const entries = ({ keys }: Keys) =>
@@ -67,6 +70,22 @@ const entries = ({ keys }: Keys) =>
       version: one.version,
       lease: null,
     }));
+
+/** A place in the queue is one revision, and to be let in another. */
+function acquire(state: Keys, id: string): { after: Keys; output: unknown } {
+  const { holder, revision } = state;
+  const free = holder === null;
+  const after = free ? { ...state, revision: revision + 2, holder: { id, token: revision + 2 } } : state;
+  const own = after.holder?.id === id;
+  const output = {
+    kind: "acquired",
+    status: own ? "held" : "none",
+    fencingToken: own ? (after.holder?.token ?? 0) : 0,
+    waiting: 0,
+    revision: after.revision,
+  };
+  return { after, output };
+}
 
 function stepOf(state: Keys, input: CoordinationCommand | CoordinationQuery): { after: Keys; output: unknown } {
   const { revision } = state;
@@ -88,7 +107,20 @@ function stepOf(state: Keys, input: CoordinationCommand | CoordinationQuery): { 
       return { after, output: { kind: "written", done, revision: next, keyRevision: next } };
     }
     const { [input.key]: _, ...keys } = state.keys;
-    return { after: { revision: next, keys }, output: { kind: "written", done, revision: next, keyRevision: 0 } };
+    return {
+      after: { ...state, revision: next, keys },
+      output: { kind: "written", done, revision: next, keyRevision: 0 },
+    };
+  }
+  if (input.kind === "add") {
+    const value = state.counter + input.by;
+    return { after: { ...state, counter: value }, output: { kind: "added", value, repeated: false } };
+  }
+  if (input.kind === "acquire") return acquire(state, input.id);
+  if (input.kind === "endLeases") {
+    const held = state.holder !== null && input.ids[0] === state.holder.id;
+    const after = held ? { ...state, revision: next, holder: null } : state;
+    return { after, output: { kind: "leases", gone: held ? [] : input.ids, revision: after.revision } };
   }
   if (input.kind !== "transaction") throw new Error(`${input.kind} is not asked for`);
   // Moves a key: see `next` below.
@@ -99,7 +131,7 @@ function stepOf(state: Keys, input: CoordinationCommand | CoordinationQuery): { 
     return { after, output: { kind: "transaction", succeeded: false, revision: next, results } };
   }
   const { a: _, ...rest } = state.keys;
-  const after = put({ revision, keys: rest }, "b", "moved", next);
+  const after = put({ ...state, keys: rest }, "b", "moved", next);
   const results = [
     { kind: "delete", deleted: true },
     { kind: "put", revision: next },
@@ -109,7 +141,7 @@ function stepOf(state: Keys, input: CoordinationCommand | CoordinationQuery): { 
 }
 
 const keysModel: Model<Keys, CoordinationCommand | CoordinationQuery, CoordinationResult | CoordinationAnswer> = {
-  init: () => ({ revision: 0, keys: {} }),
+  init: () => ({ revision: 0, keys: {}, counter: 0, holder: null }),
   step: (state, input, output) => {
     const { after, output: expected } = stepOf(state, input);
     return output === anyOutput || shown(output) === shown(expected) ? { ok: true, state: after } : { ok: false };
@@ -128,7 +160,18 @@ const keysWorkload: CoordinationWorkload = {
   model: keysModel,
   next({ unique, random }) {
     const key = random.pick(["a", "b", "c"]);
-    const kind = random.pick(["put", "cas", "delete", "transaction", "get", "get", "range"] as const);
+    const kind = random.pick([
+      "put",
+      "cas",
+      "delete",
+      "transaction",
+      "get",
+      "get",
+      "range",
+      "add",
+      "acquire",
+      "end",
+    ] as const);
     const expected = kind === "cas" ? random.pick([0, random.int(1, 30), unique]) : null;
     switch (kind) {
       case "put":
@@ -153,6 +196,14 @@ const keysWorkload: CoordinationWorkload = {
             else: [{ kind: "put", key: "a", value: bytesOf("new"), lease: null }],
           },
         };
+      case "add":
+        return { kind: "command", command: { kind: "add", name: "n", by: 1, request: null } };
+      case "acquire": {
+        const whole = { ttlMs: 30 * 24 * 3_600_000, limit: 1, parties: 0, value: NOTHING, wait: false };
+        return { kind: "command", command: { kind: "acquire", name: "l", id: `h${unique % 3}`, ...whole } };
+      }
+      case "end":
+        return { kind: "command", command: { kind: "endLeases", ids: [`h${unique % 3}`], remember: false } };
       case "get":
         return { kind: "query", query: { kind: "get", key, revision: null } };
       case "range": {
@@ -164,7 +215,7 @@ const keysWorkload: CoordinationWorkload = {
 };
 
 test.each<Profile>(["calm", "network", "swarm"])(
-  `keys, %s: ${SEEDS} seeds`,
+  `keys, numbers and a lock, %s: ${SEEDS} seeds`,
   { timeout: 20_000 + SEEDS * 2_000 },
   async (profile) => {
     let answered = 0;

@@ -11,7 +11,7 @@ const MACHINE = "packages/coordination/test/machine.test.ts";
 export const coordinationMutants: readonly Mutant[] = [
   {
     id: "token-of-the-lock",
-    faults: [],
+    faults: [3],
     title: "Fencing tokens are counted for each lock, and begin anew with it",
     patches: [
       inFile("queues")(
@@ -62,7 +62,7 @@ export const coordinationMutants: readonly Mutant[] = [
   },
   {
     id: "ghost-in-the-queue",
-    faults: [],
+    faults: [87],
     title: "A request that comes after its caller gave up takes a place in the queue",
     patches: [
       inFile("requests")(

@@ -223,11 +223,11 @@ export const serviceMutants: readonly Mutant[] = [
     title: "The machine goes on after the state machine threw half-way",
     patches: [
       machine(
-        `      this.#broken = { cause };
-      throw new SynodError(
-        "ApplyFailed"`,
-        `      throw new SynodError(
-        "ApplyFailed"`,
+        `    this.#broken = { cause };
+    return new SynodError(
+      "ApplyFailed"`,
+        `    return new SynodError(
+      "ApplyFailed"`,
       ),
     ],
     finder: {
