@@ -81,7 +81,9 @@ function versionOf(machine: { readonly version?: number }): number {
 }
 
 function applyAt<C, Q, R, A>(machine: StateMachine<C, Q, R, A>, command: C, at: number): string {
-  const applied: unknown = machine.apply(command, contextOf(at, versionOf(machine)));
+  const context = contextOf(at, versionOf(machine));
+  tickAt(machine, context);
+  const applied: unknown = machine.apply(command, context);
   const isApplied = typeof applied === "object" && applied !== null && "result" in applied;
   check(isApplied, `apply() returns { result }, at once; command ${at} gave ${show(applied)}`);
   const { result, events } = applied as { result: unknown; events?: unknown };
@@ -89,6 +91,17 @@ function applyAt<C, Q, R, A>(machine: StateMachine<C, Q, R, A>, command: C, at: 
   check(events === undefined || Array.isArray(events), `events are an array; command ${at} gave ${show(events)}`);
   // As text, so that a result that the machine goes on changing is no way out.
   return fullText([result, events ?? []]);
+}
+
+/** As the node does: before the first command of a slot whose time has reached the deadline. */
+function tickAt(
+  machine: Pick<StateMachine<never, never, never>, "nextDeadline" | "tick">,
+  context: ApplyContext,
+): void {
+  const deadline = machine.nextDeadline?.() ?? null;
+  if (machine.tick === undefined || context.index > 0 || deadline === null || deadline > context.timeMs) return;
+  const { slot, timeMs, machineVersion } = context;
+  machine.tick({ slot, timeMs, machineVersion });
 }
 
 function applyAll<C, Q, R, A>(machine: StateMachine<C, Q, R, A>, commands: readonly C[], from = 0): string[] {

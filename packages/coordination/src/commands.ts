@@ -1,4 +1,4 @@
-import { HOLDERS_MAX, REQUEST_VALUE_BYTES_MAX } from "./limits.js";
+import { ANSWER_BYTES_MAX, HOLDERS_MAX, REQUEST_VALUE_BYTES_MAX } from "./limits.js";
 import type { State } from "./state.js";
 import type {
   Condition,
@@ -83,6 +83,7 @@ function transaction(state: State, command: Of<"transaction">): CoordinationResu
   if (refusal !== null) return refusal;
   const revision = state.revision + 1;
   let changes = 0;
+  let bytesLeft = ANSWER_BYTES_MAX;
   const results = operations.map((operation): OperationResult => {
     switch (operation.kind) {
       case "put":
@@ -95,7 +96,10 @@ function transaction(state: State, command: Of<"transaction">): CoordinationResu
         return { kind: "delete", deleted };
       }
       case "range": {
-        const found = state.keys.range({ ...operation, revision: null, reverse: false, keysOnly: false });
+        // The result is kept until its caller has it: all ranges of it have the size of one.
+        const rest = { revision: null, reverse: false, keysOnly: false, bytesMax: bytesLeft };
+        const found = state.keys.range({ ...operation, ...rest });
+        bytesLeft -= found?.bytes ?? 0;
         return { kind: "range", entries: found?.entries ?? [], more: found?.more ?? false };
       }
     }

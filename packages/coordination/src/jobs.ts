@@ -1,6 +1,6 @@
 import { SynodError } from "@synod/interface";
 import { type CallOptions, type Core, Linked } from "./core.js";
-import { checkName, type Locks, type Protected } from "./locks.js";
+import { checkName, type Lock, type Locks, type Protected } from "./locks.js";
 import type { AcquireOptions } from "./requests.js";
 
 export interface RunOnceOptions extends AcquireOptions {
@@ -86,6 +86,17 @@ export class JobsClient implements Jobs {
 
   async #done(key: string, { lock, signal }: Protected, keepMs: number): Promise<void> {
     lock.assertHeld();
+    try {
+      if (await this.#markDone(key, lock, keepMs, signal)) return;
+    } catch (cause) {
+      lock.assertHeld();
+      throw cause;
+    }
+    throw new SynodError("LeaseLost", "The lock of the job was lost before it was marked as done.");
+  }
+
+  /** @returns false if the lock is somebody else's by now */
+  async #markDone(key: string, lock: Lock, keepMs: number, signal: AbortSignal): Promise<boolean> {
     const lease = this.#core.newId();
     await this.#core.settle("leases", { kind: "grantLease", id: lease, ttlMs: keepMs }, { signal });
     const { result } = await this.#core.settle(
@@ -98,8 +109,7 @@ export class JobsClient implements Jobs {
       },
       { signal },
     );
-    if (!result.succeeded)
-      throw new SynodError("LeaseLost", "The lock of the job was lost before it was marked as done.");
+    return result.succeeded;
   }
 
   /** Whoever puts the key first has it. */

@@ -18,6 +18,14 @@ export interface RangeRequest {
   readonly revision: Revision | null;
   readonly reverse: boolean;
   readonly keysOnly: boolean;
+  /** Ends after the entry that reaches it. Default 512 KiB. */
+  readonly bytesMax?: number;
+}
+
+export interface FoundRange {
+  readonly entries: readonly KeyEntry[];
+  readonly more: boolean;
+  readonly bytes: number;
 }
 
 /** The keys, and what they were. */
@@ -87,8 +95,8 @@ export class KeySpace {
   }
 
   /** @returns null if the revision is forgotten */
-  range(request: RangeRequest): { readonly entries: readonly KeyEntry[]; readonly more: boolean } | null {
-    const { limit, revision, keysOnly } = request;
+  range(request: RangeRequest): FoundRange | null {
+    const { limit, revision, keysOnly, bytesMax = ANSWER_BYTES_MAX } = request;
     if (revision !== null && revision < this.history.compacted) return null;
     const entries: KeyEntry[] = [];
     let bytes = 0;
@@ -96,11 +104,11 @@ export class KeySpace {
       const current = this.get(key);
       const record = revision === null ? current : this.history.at(key, revision, current);
       if (record === null) continue;
-      if (entries.length >= limit || bytes >= ANSWER_BYTES_MAX) return { entries, more: true };
+      if (entries.length >= limit || bytes >= bytesMax) return { entries, more: true, bytes };
       entries.push(entryOf(key, keysOnly ? { ...record, value: EMPTY } : record));
       bytes += key.length + RECORD_BYTES + (keysOnly ? 0 : record.value.length);
     }
-    return { entries, more: false };
+    return { entries, more: false, bytes };
   }
 
   /** Keys in order, for as many as are asked for: what is deleted meanwhile must be read before. */

@@ -94,14 +94,15 @@ export class LeaseKeeper {
     return kept;
   }
 
-  /** Gives a lease back. Settles when that is done, or it has expired by itself; never rejects. */
+  /** Gives a lease back. Settles when that is done, or it has expired by itself; at once if it was lost. Never rejects. */
   async end(kept: KeptLease): Promise<void> {
     if (kept.ended) return;
     this.#forget(kept);
     kept.end();
     const ending = this.endById(kept.id, kept.ttlMs, kept.unknown);
     this.#core.later(ending);
-    await ending;
+    // Whoever lost it must not wait for a cluster that may be out of reach.
+    if (!kept.signal.aborted) await ending;
   }
 
   async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {

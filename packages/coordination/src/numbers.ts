@@ -28,7 +28,8 @@ export interface Sequences {
 }
 
 export interface IdAllocator {
-  next(options?: CallOptions): Promise<number>;
+  /** Fetches a block where none is left, for all that ask meanwhile: 30 s at most. */
+  next(): Promise<number>;
 }
 
 const PATIENCE_MS = 30_000;
@@ -79,11 +80,11 @@ export class SequencesClient implements Sequences {
   }
 
   allocator(name: string, { blockSize }: { readonly blockSize: number }): IdAllocator {
-    return new Allocator((options) => this.block(name, blockSize, options));
+    return new Allocator(() => this.block(name, blockSize));
   }
 }
 
-type More = (options: CallOptions) => Promise<{ readonly first: number; readonly last: number }>;
+type More = () => Promise<{ readonly first: number; readonly last: number }>;
 
 class Allocator implements IdAllocator {
   readonly #more: More;
@@ -95,18 +96,18 @@ class Allocator implements IdAllocator {
     this.#more = more;
   }
 
-  async next(options: CallOptions = {}): Promise<number> {
+  async next(): Promise<number> {
     while (this.#next > this.#last) {
       // One block at a time, for all who wait.
-      this.#fetching ??= this.#fetch(options);
+      this.#fetching ??= this.#fetch();
       await this.#fetching;
     }
     return this.#next++;
   }
 
-  async #fetch(options: CallOptions): Promise<void> {
+  async #fetch(): Promise<void> {
     try {
-      const { first, last } = await this.#more(options);
+      const { first, last } = await this.#more();
       this.#next = first;
       this.#last = last;
     } finally {

@@ -74,7 +74,8 @@ function get({ keys, revision }: State, query: Of<"get">): CoordinationAnswer {
 function range({ keys, revision }: State, query: Of<"range">): CoordinationAnswer {
   const found = keys.range(query);
   if (found === null) return { kind: "compacted", compacted: keys.history.compacted, revision };
-  return { kind: "range", ...found, revision: Math.min(revision, query.revision ?? revision) };
+  const { entries, more } = found;
+  return { kind: "range", entries, more, revision: Math.min(revision, query.revision ?? revision) };
 }
 
 function status({ revision, timeMs, keys, leases, queues, counters, bytes }: State): CoordinationAnswer {

@@ -105,7 +105,8 @@ export class Requests {
     } catch (cause) {
       if (lease === null && unknown) this.#core.later(this.#keeper.endById(id, ttlMs, true));
       if (lease !== null) this.#core.later(this.#keeper.end(lease));
-      throw notAcquired(resource, failureOf(cause, { signal, closed, timedOut, lease }), cause);
+      const why = until.signal.aborted ? until.signal.reason : cause;
+      throw notAcquired(resource, failureOf(why, { signal, closed, timedOut, lease }), why);
     } finally {
       until.dispose();
     }

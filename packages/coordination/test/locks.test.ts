@@ -5,6 +5,8 @@ import { outcomeOf, quiet, settled, World } from "./world.js";
 
 const code = (error: unknown): unknown => (error instanceof SynodError ? error.code : error);
 
+const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+
 test("a lock is free, then held, then free again; tokens grow", async () => {
   const world = new World();
   const { client: a } = world.process();
@@ -254,6 +256,35 @@ test("readers share, writers do not, and neither overtakes", async () => {
   expect(await outcomeOf(late)).toBe("pending");
   await writing.release();
   expect((await late).held).toBe(true);
+});
+
+test("whoever lost its lock hears of it at once, although the cluster is out of reach", async () => {
+  const world = new World();
+  const { client } = world.process();
+  let ended: number | null = null;
+  const working = client.locks.runExclusive(
+    "x",
+    ({ signal }) =>
+      new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      }),
+    { ttlMs: 1000 },
+  );
+  const error = caught(working).then((cause) => {
+    ended = world.nowMs;
+    return cause;
+  });
+  await world.run(100);
+  world.fate = () => "hangs";
+  await world.run(20_000);
+  expect(code(await error)).toBe("LeaseLost");
+  expect(ended).toBeLessThan(1000);
+});
+
+test("a signal that has aborted before is the cause", async () => {
+  const { client } = new World().process();
+  const error = (await caught(client.locks.acquire("x", { signal: AbortSignal.abort("no") }))) as SynodError;
+  expect([error.code, error.details["reason"], error.cause]).toEqual(["LockNotAcquired", "aborted", "no"]);
 });
 
 test("closing gives back what is held and ends what waits", async () => {

@@ -117,6 +117,19 @@ test("a transaction is one revision, sees what it did, and is refused as a whole
   expect(bench.machine.digest?.()).toBe(before);
 });
 
+test("the ranges of a transaction have the size of one answer together", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 4; i++) bench.put(`k${i}`, "x".repeat(200_000));
+  const range = { kind: "range", keys: { prefix: "k" }, limit: 100 } as const;
+  const result = bench.do({ kind: "transaction", if: [], do: [range, range], else: [] });
+  expect(result).toMatchObject({
+    results: [
+      { entries: [{ key: "k0" }, { key: "k1" }, { key: "k2" }], more: true },
+      { entries: [], more: true },
+    ],
+  });
+});
+
 test("the past can be read as far back as the history goes, and then it says so", () => {
   const bench = new Bench({ historyBytesMax: 600 });
   bench.put("a", "1");

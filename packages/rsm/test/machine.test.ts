@@ -1,4 +1,4 @@
-import { type StateMachine, SynodError } from "@synod/interface";
+import { type StateMachine, SynodError, type TickContext } from "@synod/interface";
 import { describe, expect, test } from "vitest";
 import { encodeBatch, replicatedMachine } from "../src/index.js";
 import {
@@ -80,6 +80,41 @@ describe("apply", () => {
   test("opened tells the nonce and the session", () => {
     const machine = numbersMachine();
     expect(applyNext(machine, 0, open())).toEqual([{ kind: "opened", index: 0, nonce: NONCE, session: A }]);
+  });
+
+  test("the state machine is called when logged time reaches its deadline, before the commands, and also without any", () => {
+    const calls: string[] = [];
+    class Alarmed extends Numbers {
+      deadlineMs: number | null = 10;
+      override apply(...args: Parameters<Numbers["apply"]>): ReturnType<Numbers["apply"]> {
+        calls.push("apply");
+        return super.apply(...args);
+      }
+      nextDeadline(): number | null {
+        return this.deadlineMs;
+      }
+      tick({ slot, timeMs, machineVersion }: TickContext): void {
+        calls.push(`tick ${slot} ${timeMs} ${machineVersion}`);
+        this.deadlineMs = timeMs < 30 ? 30 : null;
+      }
+    }
+    const stateMachine = new Alarmed();
+    const machine = numbersMachine({ stateMachine });
+    applyNext(machine, 9, open());
+    expect(calls).toEqual([]);
+    applyNext(machine, 10, command(A, 1, "add x 1"), command(A, 2, "add x 1"));
+    expect(calls.splice(0)).toEqual(["tick 2 10 1", "apply", "apply"]);
+    applyNext(machine, 29);
+    applyNext(machine, 35);
+    applyNext(machine, 99);
+    expect(calls).toEqual(["tick 4 35 1"]);
+    const cause = new Error("a bug");
+    stateMachine.deadlineMs = 100;
+    stateMachine.tick = () => {
+      throw cause;
+    };
+    expect(thrown(() => applyNext(machine, 100))).toMatchObject({ code: "ApplyFailed", cause, details: { slot: 6 } });
+    expect(codeOf(() => machine.query("x"))).toBe("InvariantViolated");
   });
 
   test("an exception of apply stops the machine for good", () => {
