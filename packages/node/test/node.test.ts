@@ -137,6 +137,24 @@ describe("sessions", () => {
     await world.close();
   });
 
+  it("gives up a session by its id at any node, also one that is gone", async () => {
+    const world = await World.of(3);
+    const session = await world.settle(world.node(1).openSession());
+    const mine = { session: session.id, sequence: 1, floor: 0 };
+    expect(session.ticket()).toEqual(mine);
+    expect(await world.settle(world.node(2).propose({ add: 1 }, { session: mine }))).toBe(1);
+    await world.settle(world.node(3).closeSession(session.id));
+    await expect(world.settle(world.node(1).propose({ add: 1 }, { session: mine }))).rejects.toMatchObject({
+      code: "SessionUnknown",
+    });
+    await world.settle(world.node(2).closeSession(session.id));
+    await expect(world.node(2).closeSession({ slot: -1, index: 0 })).rejects.toMatchObject({ code: "InvalidArgument" });
+    const signal = AbortSignal.abort("no");
+    await expect(world.node(2).closeSession(session.id, { signal })).rejects.toMatchObject({ code: "NotProposed" });
+    await world.close();
+    await expect(world.node(2).closeSession(session.id)).rejects.toMatchObject({ code: "Closed" });
+  });
+
   it("gives out no more tickets than may be open", async () => {
     const world = await World.of(1, 1, { inFlightCommandsMax: 2 });
     const session = await world.settle(world.node(1).openSession());

@@ -112,6 +112,41 @@ describe("failover", () => {
     },
   );
 
+  test.each([1, 2, 3])("what is said of calls that end early is true (seed %i)", async (seed) => {
+    world = await World.of(3);
+    const chance = chanceOf(seed);
+    const servers = await behindProxies(() => 2 + Math.floor(chance() * 30));
+    const client = await world.connect({ servers, limits: { reconnectMinMs: 1, reconnectMaxMs: 5 } });
+    await client.propose({ op: "add", key: "first", by: 1 });
+    const outcomes = new Map<string, string>();
+    const one = async (key: string): Promise<void> => {
+      const aborter = new AbortController();
+      const timeoutMs = 1 + Math.floor(chance() * 25);
+      const calling = client.propose({ op: "add", key, by: 1 }, { timeoutMs, signal: aborter.signal });
+      if (chance() < 0.2) setImmediate(() => aborter.abort());
+      try {
+        await calling;
+        outcomes.set(key, "done");
+      } catch (error) {
+        outcomes.set(key, (error as SynodError).code);
+      }
+    };
+    for (let round = 0; round < 25; round++) {
+      await Promise.all(Array.from({ length: 12 }, (_, i) => one(`k${round}-${i}`)));
+    }
+    // Behind these everything that is still on its way has arrived, or is refused for its ticket.
+    for (let i = 0; i < 20; i++) await client.propose({ op: "add", key: "last", by: 1 });
+    const history = (await client.read({ op: "history", from: 0 })) as string[];
+    const times = (key: string): number => history.filter((line) => line.startsWith(`${key}=`)).length;
+    const wrong = [...outcomes].filter(([key, outcome]) => {
+      if (outcome === "done") return times(key) !== 1;
+      return outcome === "NotProposed" ? times(key) !== 0 : times(key) > 1;
+    });
+    expect(wrong).toEqual([]);
+    // One in five is aborted before its answer can be there.
+    expect([...outcomes.values()].filter((outcome) => outcome === "OutcomeUnknown").length).toBeGreaterThan(20);
+  });
+
   test("a server that falls silent is given up, and its calls are answered elsewhere, once", async () => {
     world = await World.of(3);
     const servers = await behindProxies();

@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { Counts, type TestClient, World } from "./support.js";
+import { Proxy } from "./proxy.js";
 import { Wire } from "./wire.js";
 import { queryCodec } from "./support.js";
 
@@ -26,12 +27,15 @@ describe("the server", () => {
   });
 
   test("Busy goes to the caller where the deadline comes before the time to try again", async () => {
-    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 2 } } });
+    const counts = new Counts();
+    world = await World.of(1, { serve: { limits: { requestsPerSecondMax: 1 }, metrics: counts } });
     const client = await world.connect();
+    // The session first, and then the command as soon as the server said.
     await client.propose(add);
     const busy = { code: "Busy", details: { retryAfterMs: expect.any(Number) as number } };
     await expect(client.propose(add, { timeoutMs: 200 })).rejects.toMatchObject(busy);
     await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 200 })).rejects.toMatchObject(busy);
+    expect(counts.of("synod_server_busy_total")[""]).toBeLessThanOrEqual(3);
   });
 
   test("a client keeps within the limits of open requests by itself", async () => {
@@ -126,15 +130,28 @@ describe("the server", () => {
   });
 
   test("a client that is gone leaves nothing running", async () => {
-    world = await World.of(1);
-    const client = await world.connect();
-    const { server } = world.member(1);
-    const watching = client.watch({ op: "history", from: 9 }).next();
-    await until(() => server.status().watches === 1);
+    world = await World.of(3, { limits: { proposeTimeoutMs: 600_000, readTimeoutMs: 600_000 } });
+    const { node, server } = world.member(1);
+    const proxy = new Proxy(server.address);
+    await proxy.listen();
+    const client = await world.connect({ servers: [proxy.address] });
+    await client.propose(add);
+    // Nothing can be decided from here on.
+    await Promise.all([2, 3].map((id) => world.member(id).node.close({ transferTimeoutMs: 0 })));
+    const calls = [
+      client.propose(add, { timeoutMs: 600_000 }),
+      client.read({ op: "get", key: "a" }, { timeoutMs: 600_000 }),
+      client.watch({ op: "history", from: 9 }).next(),
+    ].map((call) => call.catch((error: { code: string }) => error.code));
+    const status = (): readonly number[] => {
+      const { queuedCommands, readsWaiting } = node.status();
+      return [queuedCommands, readsWaiting, server.status().watches];
+    };
+    await until(() => status().every((count) => count === 1));
+    await proxy.kill();
+    await until(() => status().every((count) => count === 0));
     await client.close();
-    await until(() => server.status().connections === 0);
-    expect(server.status()).toMatchObject({ watches: 0, requests: 0 });
-    await expect(watching).rejects.toMatchObject({ code: "Closed" });
+    expect(await Promise.all(calls)).toEqual(["OutcomeUnknown", "Closed", "Closed"]);
   });
 
   test("closing lets open requests end, and sends clients elsewhere", async () => {

@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
 import { coordinationMutants } from "./coordination.js";
 import { damageMutants } from "./damage.js";
@@ -40,4 +41,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...versionMutants,
   ...coordinationMutants,
   ...membershipMutants,
+  ...clientMutants,
 ];

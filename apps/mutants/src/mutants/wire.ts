@@ -3,11 +3,11 @@ import type { Mutant, Patch } from "../mutant.js";
 const inFile =
   (path: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/${path}.ts`, find, replace });
-const framing = inFile("transport-tcp/src/framing");
+const framing = inFile("transport-tcp/src/frames");
 const outgoing = inFile("transport-tcp/src/outgoing");
 
 const NETWORK = "packages/transport-tcp/test/network.test.ts";
-const FRAMING = "packages/transport-tcp/test/framing.test.ts";
+const FRAMING = "packages/transport-tcp/test/frames.test.ts";
 
 /** What travels between machines: frames, connections, messages as bytes, ballots of others, and quorums. */
 export const wireMutants: readonly Mutant[] = [
