@@ -290,7 +290,10 @@ describe("operation", slow, () => {
     expect(await (await fetch(`${base}/readyz`)).text()).toMatch(/^ok: node \d leads\n$/);
     const metrics = await fetch(`${base}/metrics`);
     expect(metrics.headers.get("content-type")).toContain("text/plain");
-    expect(await metrics.text()).toMatch(/^synod_is_leader\{cluster="shop",node="1"\} [01]$/m);
+    // Gauges are told every election timeout: right after the start there is none yet.
+    await expect
+      .poll(async () => (await fetch(`${base}/metrics`)).text(), { timeout: 20_000 })
+      .toMatch(/^synod_is_leader\{cluster="shop",node="1"\} [01]$/m);
     expect(await (await fetch(`${base}/status`)).json()).toMatchObject({
       ready: true,
       draining: false,
