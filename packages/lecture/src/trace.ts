@@ -96,6 +96,7 @@ function rank(key: string): number {
 
 function fieldText(key: string, value: unknown): string {
   if (key === "slot") return `#${String(value)}`;
+  if (key === "upTo") return `up to #${String(value)}`;
   if (value === null) return "nothing";
   if (typeof value === "string" || typeof value === "number") return `${value}`;
   if (typeof value !== "object") return JSON.stringify(value) ?? "";

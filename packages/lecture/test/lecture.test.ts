@@ -138,8 +138,14 @@ describe("votes", () => {
   it("of different rounds do not add up", () => {
     const run = play(
       "all-to-all",
-      ...["C1 asks m1 of S1", "S1 > S3 ACC", "S2 suspects S1", "S2 > S4 S5 PREP", "S4 > S2 PROM", "S5 > S2 PROM"],
-      ...["C2 asks m2 of S2", "S2 > S3 ACC m2"],
+      "C1 asks m1 of S1",
+      "S1 > S3 ACC",
+      "S2 suspects S1",
+      "S2 > S4 S5 PREP",
+      "S4 > S2 PROM",
+      "S5 > S2 PROM",
+      "C2 asks m2 of S2",
+      "S2 > S3 ACC m2",
     );
     // S1 and S3 in round 1, S2 and S3 in round 2: three servers, and no majority.
     expect(lastWorld(run).servers["S3"]?.state.executed).toEqual([]);

@@ -373,7 +373,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     sees: "S2 waits until it counts three that have m1 in the same round.",
     verdict: "safe",
     searches: [
-      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" },
+      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 9 }, expect: "none" },
       {
         goal: "diverges",
         servers: 3,
@@ -427,7 +427,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     sees: "Learns go to the leader alone; its Commit tells the others.",
     verdict: "safe",
     searches: [
-      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 10 }, expect: "none" },
+      { goal: "diverges", servers: 3, bounds: { ...rivals, steps: 9 }, expect: "none" },
       {
         goal: "diverges",
         servers: 3,
