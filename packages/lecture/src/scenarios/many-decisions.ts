@@ -1,17 +1,7 @@
 import { multiPaxos } from "../protocols/multi-paxos.js";
 import { synodMultipaxos } from "../protocols/synod-multipaxos.js";
 import type { Scenario } from "../scenario.js";
-import type { Bounds } from "../search.js";
-import { S1_AGAIN, TWO_REPORTS } from "./majorities.js";
-
-const rivals: Bounds = {
-  values: [
-    { value: "m1", by: "C1", to: ["S1"] },
-    { value: "m2", by: "C2", to: ["S2"] },
-  ],
-  suspicions: 1,
-  suspects: ["S2"],
-};
+import { RIVALS, S1_AGAIN, TWO_REPORTS } from "./promises.js";
 
 /** S1 leads, before anybody has asked for anything. */
 const s1Leads = ["S1 suspects S2", "settle"];
@@ -31,7 +21,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
     verdict: "safe",
     searches: [
-      { goal: "diverges", bounds: { ...rivals, steps: 9 }, expect: "none" },
+      { goal: "diverges", bounds: { ...RIVALS, steps: 9 }, expect: "none" },
       { goal: "diverges", from: TWO_REPORTS, bounds: { ...S1_AGAIN, withhold: ["LRN", "COM"] }, expect: "none" },
     ],
   },
@@ -103,7 +93,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       {
         goal: "diverges",
         from: s1Leads,
-        bounds: { ...rivals, suspicions: 2, withhold: ["COM", "REJ"], steps: 6 },
+        bounds: { ...RIVALS, suspicions: 2, withhold: ["COM", "REJ"], steps: 6 },
         expect: "none",
       },
     ],
