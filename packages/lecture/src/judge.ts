@@ -47,8 +47,24 @@ function summaryOf(world: World): string {
   return `All agree on one order: ${longest.join(" ")}.${answers}`;
 }
 
+interface Shape {
+  readonly shape: string;
+  readonly top: number;
+}
+
+/** A page judges after every step, and a search looks at the same worlds again and again. */
+const shapes = new WeakMap<World, Shape>();
+
 /** The same for worlds that differ only in how high the rounds are; and how high. */
-export function shapeOfRounds(world: World): { readonly shape: string; readonly top: number } {
+export function shapeOfRounds(world: World): Shape {
+  const known = shapes.get(world);
+  if (known !== undefined) return known;
+  const shape = makeShape(world);
+  shapes.set(world, shape);
+  return shape;
+}
+
+function makeShape(world: World): Shape {
   const { servers, cuts } = world;
   const flights = world.flights.map(({ from, to, message }) => ({ from, to, message }));
   const answers = world.answers.map(({ value }) => value);
@@ -63,7 +79,7 @@ export function shapeOfRounds(world: World): { readonly shape: string; readonly 
 
 /** Two rows between which it went in a circle: nothing lost or broken, everything that was on its way arrived. */
 export function circleOf(run: Run): readonly [number, number] | null {
-  const seen: { shape: string; top: number }[] = run.worlds.map(shapeOfRounds);
+  const seen: Shape[] = run.worlds.map(shapeOfRounds);
   for (let end = 1; end < run.worlds.length; end++) {
     for (let start = end - 1; start >= 0; start--) {
       if (isDisturbed(run, start)) break;

@@ -56,6 +56,8 @@ function markText(mark: Mark): string {
       return `${mark.at} does nothing with it: ${mark.because}.`;
     case "crashed":
       return `${mark.at} crashes.`;
+    case "stopped":
+      return `${mark.at} stops itself. ${mark.because}`;
     case "restarted":
       return `${mark.at} restarts, its disk ${mark.disk}.`;
     case "cut":

@@ -195,10 +195,23 @@ class Turn {
     this.#at = at;
     const before = this.#up(at);
     const state = copy(before);
-    const effects = run(state);
+    const effects = this.#attempt(before, () => run(state));
+    if (effects === null) return;
     this.#set(at, true, state);
     this.#changes(before, state);
     for (const effect of effects) this.#effect(at, effect);
+  }
+
+  /** Shipped code that finds a rule of its own broken stops its server: null. */
+  #attempt(before: ServerState, run: () => readonly Effect[]): readonly Effect[] | null {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof SynodError) || error.code !== "InvariantViolated") throw error;
+      this.#set(before.me, false, before);
+      this.#marks.push({ mark: "stopped", at: before.me, because: error.message });
+      return null;
+    }
   }
 
   #effect(at: ProcessId, effect: Effect): void {

@@ -43,6 +43,8 @@ export type Mark =
   | { readonly mark: "suspects"; readonly at: ProcessId; readonly of: ProcessId; readonly wrongly: boolean }
   | { readonly mark: "refused"; readonly at: ProcessId; readonly because: string }
   | { readonly mark: "crashed"; readonly at: ProcessId }
+  /** It found a rule broken that nobody may break, and goes down. Only shipped code does that. */
+  | { readonly mark: "stopped"; readonly at: ProcessId; readonly because: string }
   | { readonly mark: "restarted"; readonly at: ProcessId; readonly disk: "kept" | "lost" }
   | { readonly mark: "cut"; readonly links: readonly string[] }
   | { readonly mark: "healed" };
@@ -96,6 +98,7 @@ function rank(key: string): number {
 
 function fieldText(key: string, value: unknown): string {
   if (key === "slot") return `#${String(value)}`;
+  if (key === "upTo") return `up to #${String(value)}`;
   if (value === null) return "nothing";
   if (typeof value === "string" || typeof value === "number") return `${value}`;
   if (typeof value !== "object") return JSON.stringify(value) ?? "";

@@ -1,3 +1,4 @@
+import { SynodError } from "@synod/interface";
 import type { Message, ProcessId, Protocol, ServerState, Value } from "./shape.js";
 
 /** A message on its way. It stays so until it is delivered or lost, however long that takes. */
@@ -95,8 +96,13 @@ function serverIds(count: number): ProcessId[] {
   return Array.from({ length: count }, (_, index) => `S${index + 1}`);
 }
 
+const SERVERS_MAX = 7;
+
 /** The beginning: all servers are up, nothing was sent. `servers`: other than the protocol's own number. */
 export function createWorld(protocol: Protocol, servers: number = protocol.servers): World {
+  if (!Number.isSafeInteger(servers) || servers < 1 || servers > SERVERS_MAX) {
+    throw new SynodError("InvalidArgument", `servers must be an integer from 1 to ${SERVERS_MAX}, not ${servers}.`);
+  }
   const ids = serverIds(servers);
   return {
     servers: Object.fromEntries(ids.map((id) => [id, { up: true, state: protocol.start(id, [...ids]) }])),

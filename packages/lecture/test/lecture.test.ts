@@ -3,6 +3,7 @@ import {
   beginRun,
   choices,
   createSearch,
+  createWorld,
   extend,
   invariantsOf,
   judge,
@@ -60,6 +61,22 @@ describe("playing", () => {
     expect(lastWorld(copies).servers["S2"]?.state.executed).toEqual(["m1", "m1"]);
     const down = play("leader", "C1 asks m1 of S1", "S2 crashes", "S1 > S2 ACC");
     expect(down.rows.at(-1)).toMatchObject({ outcome: "lost", text: "ACC m1 from S1 finds S2 down." });
+  });
+
+  it("stops a server of the shipped code that finds agreement broken", () => {
+    const lost = SCENARIOS.find((one) => one.id === "disk-lost")!;
+    const run = playScript(beginRun(protocol("synod-paxos")), [...lost.script, "settle"]);
+    expect(judge(run).kind).toBe("diverges");
+    const stop = run.rows.flatMap((row) => row.marks).find((mark) => mark.mark === "stopped");
+    expect(stop).toMatchObject({ because: expect.stringContaining("Agreement is broken") });
+    expect(Object.values(lastWorld(run).servers).some((server) => !server.up)).toBe(true);
+  });
+
+  it("takes one to seven servers", () => {
+    expect(Object.keys(createWorld(protocol("multi-paxos"), 7).servers)).toHaveLength(7);
+    for (const count of [0, 8, 2.5, Number.NaN]) {
+      expect(() => beginRun(protocol("multi-paxos"), count)).toThrowError(/from 1 to 7/);
+    }
   });
 
   it("says which line of a script is wrong, and what is on its way", () => {
@@ -138,8 +155,14 @@ describe("votes", () => {
   it("of different rounds do not add up", () => {
     const run = play(
       "all-to-all",
-      ...["C1 asks m1 of S1", "S1 > S3 ACC", "S2 suspects S1", "S2 > S4 S5 PREP", "S4 > S2 PROM", "S5 > S2 PROM"],
-      ...["C2 asks m2 of S2", "S2 > S3 ACC m2"],
+      "C1 asks m1 of S1",
+      "S1 > S3 ACC",
+      "S2 suspects S1",
+      "S2 > S4 S5 PREP",
+      "S4 > S2 PROM",
+      "S5 > S2 PROM",
+      "C2 asks m2 of S2",
+      "S2 > S3 ACC m2",
     );
     // S1 and S3 in round 1, S2 and S3 in round 2: three servers, and no majority.
     expect(lastWorld(run).servers["S3"]?.state.executed).toEqual([]);

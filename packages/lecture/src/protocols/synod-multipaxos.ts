@@ -130,7 +130,7 @@ function shown(s: State, message: LogMessage): Body {
     case "accepted":
       return { type: "LRN", rnd: roundOf(s, message.ballot), slot: message.slots.map(rangeText).join("+") };
     case "commit":
-      return { type: "COM", rnd: roundOf(s, message.ballot), slot: `1-${message.chosenUpTo}` };
+      return { type: "COM", rnd: roundOf(s, message.ballot), upTo: message.chosenUpTo };
     case "reject":
       return { type: "REJ", rnd: roundOf(s, message.ballot) };
     case "learn":

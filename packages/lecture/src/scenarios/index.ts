@@ -2,6 +2,7 @@ import type { Scenario } from "../scenario.js";
 import { MAJORITY_SCENARIOS } from "./majorities.js";
 import { MANY_DECISION_SCENARIOS } from "./many-decisions.js";
 import { ONE_DECISION_SCENARIOS } from "./one-decision.js";
+import { PROMISE_SCENARIOS } from "./promises.js";
 import { TWO_SERVER_SCENARIOS } from "./two-servers.js";
 import { WHAT_IF_SCENARIOS } from "./what-ifs.js";
 
@@ -9,6 +10,7 @@ import { WHAT_IF_SCENARIOS } from "./what-ifs.js";
 export const SCENARIOS: readonly Scenario[] = [
   ...TWO_SERVER_SCENARIOS,
   ...MAJORITY_SCENARIOS,
+  ...PROMISE_SCENARIOS,
   ...MANY_DECISION_SCENARIOS,
   ...ONE_DECISION_SCENARIOS,
   ...WHAT_IF_SCENARIOS,

@@ -1,20 +1,12 @@
 import { multiPaxos } from "../protocols/multi-paxos.js";
 import { synodMultipaxos } from "../protocols/synod-multipaxos.js";
 import type { Scenario } from "../scenario.js";
-import type { Bounds } from "../search.js";
-import { S1_AGAIN, TWO_REPORTS } from "./majorities.js";
-
-const rivals: Bounds = {
-  values: [
-    { value: "m1", by: "C1", to: ["S1"] },
-    { value: "m2", by: "C2", to: ["S2"] },
-  ],
-  suspicions: 1,
-  suspects: ["S2"],
-};
+import { RIVALS, S1_AGAIN, TWO_REPORTS } from "./promises.js";
 
 /** S1 leads, before anybody has asked for anything. */
 const s1Leads = ["S1 suspects S2", "settle"];
+/** One election round: everybody asks everybody. */
+const round = ["S1 timeout", "settle", "S2 timeout", "settle", "S3 timeout", "settle"];
 /** m1 reaches S1 only, m2 reaches S2 too: number 2 is chosen, number 1 is not. */
 const gap = ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 x S2 S3 ACC m1", "S1 > S2 ACC m2"];
 
@@ -29,7 +21,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
     verdict: "safe",
     searches: [
-      { goal: "diverges", bounds: { ...rivals, steps: 10 }, expect: "none" },
+      { goal: "diverges", bounds: { ...RIVALS, steps: 9 }, expect: "none" },
       { goal: "diverges", from: TWO_REPORTS, bounds: { ...S1_AGAIN, withhold: ["LRN", "COM"] }, expect: "none" },
     ],
   },
@@ -62,13 +54,14 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "C3 asks m3 of S1",
       "S1 > S2 ACC m1",
       "S1 > S3 ACC m3",
+      "S1 x S2 S3 ACC m2",
       "S1 crashes",
       "S2 suspects S1",
       "settle",
       "C4 asks m4 of S2",
       "settle",
     ],
-    sees: "A row for each round, a column for each number: round 1 left gaps, round 2 fills every column and goes on.",
+    sees: "A row for each round, a column for each number. Round 1 has a gap at number 2, round 2 fills it with a no-op and goes on.",
     verdict: "safe",
   },
   {
@@ -100,10 +93,19 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       {
         goal: "diverges",
         from: s1Leads,
-        bounds: { ...rivals, suspicions: 2, withhold: ["COM", "REJ"], steps: 6 },
+        bounds: { ...RIVALS, suspicions: 2, withhold: ["COM", "REJ"], steps: 6 },
         expect: "none",
       },
     ],
+  },
+  {
+    id: "synod-election",
+    title: "@synod/multipaxos: how a leader comes about",
+    protocol: synodMultipaxos,
+    question: "Nobody leads, and nobody is told to. Who begins?",
+    script: [...round, ...round, "C1 asks m1 of S1", "settle"],
+    sees: "Each asks the others whether they have a leader. S1 hears a majority say no, and begins round 1.",
+    verdict: "safe",
   },
   {
     id: "synod-takeover",

@@ -271,7 +271,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       { goal: "diverges", bounds: { ...two, crashes: 1, lostDisks: 1, crashesAt: ["S3"] }, expect: "found" },
       {
         goal: "diverges",
-        bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"], steps: 11 },
+        bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"], steps: 10 },
         expect: "none",
       },
     ],
@@ -303,6 +303,6 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
     script: ["S1 wants foo", "S1 > S3 PREP", "S3 > S1 PROM", "S1 > S3 ACC", "S1 crashes", "S2 wants bar", "settle"],
     sees: "The same promises, the same adoption of foo; ballots are rounds with the owner's name.",
     verdict: "safe",
-    searches: [{ goal: "diverges", bounds: { ...two, withhold: ["LRN", "REJ"] }, expect: "none" }],
+    searches: [{ goal: "diverges", bounds: { ...two, withhold: ["LRN", "REJ"], steps: 11 }, expect: "none" }],
   },
 ];

@@ -121,19 +121,19 @@ const STORIES: Readonly<Record<string, Story>> = {
     question: "S3 promised, crashed, and does not know it any more. Whom does that hurt?",
     sees: "S2, which relied on it: S3 accepts the old foo behind its back.",
     script: [...fooAlone, "S2 wants bar", "S2 > S3 PREP", "S3 > S2 PROM", ...restartS3, "S1 > S3 ACC", "S2 > S3 ACC"],
-    search: { bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
+    search: { from: ["S1 wants foo", "S1 > S3 PREP"], bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
   },
   "what-if-forgets-vote": {
     question: "S3 voted for foo, crashed, and does not know it any more. Whom does that hurt?",
     sees: "S2, which asks it and is told of nothing.",
     script: [...fooChosen, ...restartS3, ...barThroughS3],
-    search: { bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
+    search: { from: ["S1 wants foo", "S1 > S3 PREP"], bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
   },
   "what-if-forgets-all": {
     question: "Is the disk only there to be faster after a crash?",
     sees: "S3 comes back as new, and a decision is undone.",
     script: [...fooChosen, ...restartS3, ...barThroughS3],
-    search: { bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
+    search: { from: ["S1 wants foo", "S1 > S3 PREP"], bounds: { ...two, crashes: 1, restarts: 1, crashesAt: ["S3"] } },
   },
   "what-if-liar": {
     question: "What if one acceptor lies?",
