@@ -151,7 +151,7 @@ function memberOf(value: unknown): NewMember {
 }
 
 type NewRole = NonNullable<Extract<MembershipChange, { kind: "add" }>["as"]>;
-const newRoles: readonly NewRole[] = ["voter", "learner"];
+const newRoles: readonly NewRole[] = ["voter", "learner", "witness"];
 
 function roleOf(value: unknown): NewRole {
   const role = newRoles.find((known) => known === value);
