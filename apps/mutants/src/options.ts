@@ -1,9 +1,17 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 
 export interface Options {
   /** Ids; empty for all. */
   readonly only: readonly string[];
   readonly list: boolean;
+  /** Every `of`-th mutant, from the `part`-th on: for who has less time. All if null. */
+  readonly part: { readonly part: number; readonly of: number } | null;
+}
+
+function partOf(text: string): Options["part"] {
+  const [part = 0, of = 0] = /^\d+\/\d+$/.test(text) ? text.split("/").map(Number) : [];
+  if (part >= 1 && part <= of) return { part, of };
+  throw new InvalidArgumentError("It is K/N with 1 <= K <= N, such as 1/2.");
 }
 
 /**
@@ -14,6 +22,7 @@ export function parseOptions(argv: readonly string[]): Options | null {
   const command = new Command("mutants")
     .description("Breaks Synod on purpose, one mistake at a time, and shows what finds it.")
     .option("--only <id...>", "these mutants alone")
+    .option("--part <K/N>", "the K-th of N parts of them", partOf)
     .option("--list", "only names them", false)
     .addHelpText(
       "after",
@@ -28,6 +37,6 @@ export function parseOptions(argv: readonly string[]): Options | null {
     if (error instanceof CommanderError && error.exitCode === 0) return null;
     throw error;
   }
-  const { only = [], list } = command.opts<{ only?: string[]; list: boolean }>();
-  return { only, list };
+  const { only = [], list, part = null } = command.opts<{ only?: string[]; list: boolean; part?: Options["part"] }>();
+  return { only, list, part };
 }

@@ -32,13 +32,14 @@ const isRight = ({ job, outcome }: Done): boolean =>
   job.kind === "mutant" ? isFound(job.mutant, outcome) : isAsExpected(job.control, outcome);
 
 /** Runs all mutants and controls, prints the table. Returns the exit code. */
-export async function runAll(mutants: readonly Mutant[], { only, list }: Options, host: Host): Promise<number> {
+export async function runAll(mutants: readonly Mutant[], { only, list, part }: Options, host: Host): Promise<number> {
   const unknown = only.filter((id) => !mutants.some((mutant) => mutant.id === id));
   if (unknown.length > 0) {
     host.print(`There is no mutant ${unknown.join(", ")}: --list names them.`);
     return 2;
   }
-  const wanted = only.length === 0 ? mutants : mutants.filter(({ id }) => only.includes(id));
+  const named = only.length === 0 ? mutants : mutants.filter(({ id }) => only.includes(id));
+  const wanted = part === null ? named : named.filter((_, i) => i % part.of === part.part - 1);
   if (list) {
     for (const line of table(wanted.map(listRow))) host.print(line);
     return 0;

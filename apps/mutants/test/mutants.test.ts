@@ -70,7 +70,7 @@ const mutant = (id: string): Mutant => {
 async function run(mutants: readonly Mutant[]): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
   const host: Host = { print: (line) => lines.push(line), progress: () => undefined, now: () => 0 };
-  const code = await runAll(mutants, { only: mutants.map(({ id }) => id), list: false }, host);
+  const code = await runAll(mutants, { only: mutants.map(({ id }) => id), list: false, part: null }, host);
   return { code, text: lines.join("\n") };
 }
 
@@ -106,9 +106,17 @@ describe("a run", () => {
   test("knows its names", async () => {
     const lines: string[] = [];
     const host: Host = { print: (line) => lines.push(line), progress: () => undefined, now: () => 0 };
-    expect(await runAll(MUTANTS, { only: ["none"], list: false }, host)).toBe(2);
-    expect(await runAll(MUTANTS, { only: [], list: true }, host)).toBe(0);
+    expect(await runAll(MUTANTS, { only: ["none"], list: false, part: null }, host)).toBe(2);
+    expect(await runAll(MUTANTS, { only: [], list: true, part: null }, host)).toBe(0);
     expect(lines).toHaveLength(1 + MUTANTS.length);
+  });
+
+  test("parts are all of them together, each once", async () => {
+    const lines: string[] = [];
+    const host: Host = { print: (line) => lines.push(line), progress: () => undefined, now: () => 0 };
+    for (const part of [1, 2]) await runAll(MUTANTS, { only: [], list: true, part: { part, of: 2 } }, host);
+    const ids = lines.map((line) => line.split(" ")[0] ?? "").filter((id) => MUTANTS.some((one) => one.id === id));
+    expect([...ids].sort()).toEqual(MUTANTS.map(({ id }) => id).sort());
   });
 });
 
@@ -128,8 +136,10 @@ test("the work of a pool keeps its order", async () => {
 });
 
 test("the command line", () => {
-  expect(parseOptions([])).toEqual({ only: [], list: false });
-  expect(parseOptions(["--only", "a", "b"])).toEqual({ only: ["a", "b"], list: false });
-  expect(parseOptions(["--list"])).toEqual({ only: [], list: true });
+  expect(parseOptions([])).toEqual({ only: [], list: false, part: null });
+  expect(parseOptions(["--only", "a", "b"])).toEqual({ only: ["a", "b"], list: false, part: null });
+  expect(parseOptions(["--list"])).toEqual({ only: [], list: true, part: null });
+  expect(parseOptions(["--part", "2/3"])).toEqual({ only: [], list: false, part: { part: 2, of: 3 } });
+  for (const part of ["3/2", "0/2", "1", "a/b"]) expect(() => parseOptions(["--part", part])).toThrow(/K\/N/);
   expect(() => parseOptions(["--fast"])).toThrow(/unknown option/);
 });

@@ -103,9 +103,11 @@ function hindranceOf(core: Core): string | null {
   if (health.cause(nowMs) === "loop" && election.isSpare) return "the event loop stood still";
   // A leader has the votes of others meanwhile; a candidate has nothing before its own promise is on disk, and holds the others up.
   const stillAfterMs = (core.leads ? 2 : 1) * core.settings.electionTimeoutMs;
-  if (health.writeMs(nowMs) <= stillAfterMs || !election.canSpareMe(nowMs)) return null;
+  // Others may have learned and compacted what this leader proposed, before it heard of their votes: it decides nothing meanwhile.
+  const installing = core.leads && core.snapshotFetch.installMs(nowMs) > stillAfterMs;
+  if ((health.writeMs(nowMs) <= stillAfterMs && !installing) || !election.canSpareMe(nowMs)) return null;
   health.remember("disk", nowMs);
-  return "the disk stands still: a write does not end";
+  return installing ? "a snapshot is not installed" : "the disk stands still: a write does not end";
 }
 
 /** A leader that no quorum follows, or that cannot fetch what was chosen before it, makes room. */

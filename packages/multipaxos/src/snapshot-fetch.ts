@@ -40,6 +40,8 @@ interface Transfer {
   readonly early: Map<number, SnapshotChunk>;
   window: number;
   lastMs: number;
+  /** When the last byte came, null before. */
+  completeMs: number | null;
   patienceMs: number;
   stalls: number;
 }
@@ -76,6 +78,12 @@ export class SnapshotFetch {
   /** When a chunk came last. Once all have come the rest is up to this node alone, and counts as progress. */
   lastProgressMs(nowMs: number): number {
     return this.#complete ? nowMs : this.#lastProgressMs;
+  }
+
+  /** For how long a snapshot of which every byte came has not been installed. */
+  installMs(nowMs: number): number {
+    const completeMs = this.#transfer?.completeMs ?? null;
+    return completeMs === null ? 0 : nowMs - completeMs;
   }
 
   get #complete(): boolean {
@@ -134,6 +142,7 @@ export class SnapshotFetch {
       transfer.received += bytes.length;
       next = transfer.early.get(transfer.received);
     }
+    if (this.#complete) transfer.completeMs ??= nowMs;
     return stored;
   }
 
@@ -185,6 +194,7 @@ export class SnapshotFetch {
       early: new Map(),
       window: 1,
       lastMs: nowMs,
+      completeMs: null,
       patienceMs: this.#patienceMs,
       stalls: 0,
     };

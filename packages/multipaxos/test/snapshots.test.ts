@@ -313,6 +313,19 @@ describe("fetching", () => {
     expect(fetch.lastProgressMs(1000)).toBe(450);
   });
 
+  test("says how long all of it has waited to be installed", () => {
+    const fetch = fetchOf([2, 5]);
+    for (let offset = 0; offset < 100; offset += 10) {
+      expect(fetch.installMs(offset)).toBe(0);
+      asks(fetch, offset);
+      fetch.chunk(2, chunk(5, offset), offset);
+      fetch.stored(offset + 10);
+    }
+    expect(fetch.installMs(390)).toBe(300);
+    fetch.finished();
+    expect(fetch.installMs(400)).toBe(0);
+  });
+
   test("two deaf ones do not take turns for ever", () => {
     const fetch = fetchOf([2, 5], [3, 5], [4, 4]);
     const seen: string[] = [];

@@ -29,6 +29,19 @@ export const learningMutants: readonly Mutant[] = [
     finder: { kind: "core", profile: "flexible", schedules: 1_000 },
   },
   {
+    id: "leader-waits-for-its-install",
+    faults: [80],
+    title:
+      "A leader whose peers have compacted what it proposed waits for ever for its own disk to take their snapshot",
+    patches: [
+      inFile("election-handlers")(
+        `core.snapshotFetch.installMs(nowMs) > stillAfterMs;`,
+        `core.snapshotFetch.installMs(nowMs) < 0;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "network", schedules: 2_400 },
+  },
+  {
     id: "thrifty-with-a-phase-1-quorum",
     faults: [80],
     title: "A thrifty leader sends values to a phase-1 quorum, which may be too few to choose anything",

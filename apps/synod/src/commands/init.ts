@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
+import { isFormatted } from "../store.js";
 
 /** Slots that may be open at once: a founder's decision for good. */
 const ALPHA = 1024;
@@ -22,12 +23,13 @@ export function addInit(program: Command): void {
     const output = makeOutput(flags);
     const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
     const founders = foundersOf(given.need("members"));
-    await using storage = fileStorage({ directory });
-    const { identity } = await storage.open({ create: { clusterId, nodeId, founders } }).catch((cause: unknown) => {
-      if (!(cause instanceof SynodError) || cause.code !== "AlreadyFormatted") throw cause;
+    // The storage itself takes an unused store of the same founders for a blank one, so that a start may be tried again.
+    if (await isFormatted(directory)) {
       const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
-      throw new SynodError("AlreadyFormatted", text, { cause, details: cause.details });
-    });
+      throw new SynodError("AlreadyFormatted", text, { details: { directory } });
+    }
+    await using storage = fileStorage({ directory });
+    const { identity } = await storage.open({ create: { clusterId, nodeId, founders } });
     const isFounder = founders.members.some(({ id }) => id === nodeId);
     if (founders.members.length === 2)
       output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");

@@ -98,6 +98,11 @@ test("a seed or a profile that is none is refused", () => {
 
 // Each of these found a fault that was there once.
 test.each<[profile: CoreProfile, seed: number, what: string]>([
+  [
+    "network",
+    2310,
+    "a leader waited for ever for its own disk to take the snapshot of peers that had compacted what it proposed",
+  ],
   ["network", 3003355, "slots that an earlier leader's announcement made known stayed open above the window"],
   ["short", 1088334, "resends waited for as long as one vote had taken over a link that lost most of them"],
   ["swarm", 21055, "a node that had asked in vain did not ask again for sixteen timeouts"],
