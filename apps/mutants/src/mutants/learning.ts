@@ -39,7 +39,11 @@ export const learningMutants: readonly Mutant[] = [
         `core.snapshotFetch.installMs(nowMs) < 0;`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_400 },
+    finder: {
+      kind: "unit",
+      file: "packages/simulator/test/core/simulation.test.ts",
+      test: "network, seed 2310",
+    },
   },
   {
     id: "thrifty-with-a-phase-1-quorum",
