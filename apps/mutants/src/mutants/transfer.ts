@@ -60,7 +60,7 @@ export const transferMutants: readonly Mutant[] = [
     faults: [39],
     title: "A leader whose disk stands still stays leader",
     patches: [
-      handlers(`  health.remember("disk", nowMs);\n  return "the disk`, `  return core.leads ? null : "the disk`),
+      handlers(`  health.remember("disk", nowMs);\n  return installing`, `  return core.leads ? null : installing`),
     ],
     finder: unit("transfer", "a leader whose write does not end makes room"),
   },
