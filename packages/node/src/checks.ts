@@ -121,8 +121,11 @@ function checkJoin({ id, join }: { readonly id: NodeId; readonly join?: unknown 
   if (join !== undefined && isFounder) throw invalid(`node ${id} is a founder in cluster.members: leave join out`);
 }
 
-const idsOf = (configuration: Configuration): NodeId[] =>
-  configuration.members.map(({ id }) => id).sort((a, b) => a - b);
+/** Who the founders are, and what each is: who counts as a voter decides which sets are quorums. */
+const foundersOf = (configuration: Configuration): (NodeId | string)[] =>
+  [...configuration.members]
+    .sort((a, b) => a.id - b.id)
+    .map(({ id, role = "voter" }) => (role === "voter" ? id : `${id} (${role})`));
 
 /** The stored configuration decides who votes and how; the options only say where the members are now. */
 export function checkMembers(
@@ -130,7 +133,7 @@ export function checkMembers(
   options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
 ): void {
   const { quorum, alpha, lease, learning } = options.cluster;
-  const [kept, given] = [idsOf(stored).join(", "), idsOf(founders(options)).join(", ")];
+  const [kept, given] = [foundersOf(stored).join(", "), foundersOf(founders(options)).join(", ")];
   const refuse = (what: string): never => {
     throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
   };
@@ -156,7 +159,7 @@ export function wireName(clusterId: string, stored: Configuration): string {
   // Nothing is added where there are none: such clusters know each other as they always did.
   const leases = stored.lease === undefined ? [] : [leaseText(stored.lease)];
   const learning = stored.learning === undefined ? [] : [stored.learning];
-  const agreed = JSON.stringify([idsOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning]);
+  const agreed = JSON.stringify([foundersOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning]);
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;

@@ -105,4 +105,16 @@ describe("the name of a cluster on the wire", () => {
     expect(named(weights([1, 2], [2, 1], [3, 1]))).toBe(named(weights([3, 1], [1, 2], [2, 1])));
     expect(named(weights([1, 2], [2, 1], [3, 1]))).not.toBe(named(weights([1, 1], [2, 2], [3, 1])));
   });
+
+  it("is another one where a founder is something else: who votes decides which sets are quorums", () => {
+    const of = (role?: "voter" | "learner" | "witness"): string =>
+      wireName("c", {
+        epoch: 1,
+        members: [{ id: 1 }, { id: 2 }, { id: 3, ...(role === undefined ? {} : { role }) }],
+        alpha: 8,
+        quorum: { kind: "majority" },
+      });
+    expect(of("voter")).toBe(of());
+    expect(new Set([of(), of("learner"), of("witness")]).size).toBe(3);
+  });
 });
