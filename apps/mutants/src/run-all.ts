@@ -39,7 +39,8 @@ export async function runAll(mutants: readonly Mutant[], { only, list, part }: O
     return 2;
   }
   const named = only.length === 0 ? mutants : mutants.filter(({ id }) => only.includes(id));
-  const wanted = part === null ? named : named.filter((_, i) => i % part.of === part.part - 1);
+  const inPart = (_: unknown, i: number): boolean => part === null || i % part.of === part.part - 1;
+  const wanted = named.filter(inPart);
   if (list) {
     for (const line of table(wanted.map(listRow))) host.print(line);
     return 0;
@@ -47,7 +48,9 @@ export async function runAll(mutants: readonly Mutant[], { only, list, part }: O
   const startedMs = host.now();
   // The long ones first, so that at the end no core waits for the other.
   const jobs: Job[] = [
-    ...(only.length === 0 ? controls(mutants) : []).map((control): Job => ({ kind: "control", control })),
+    ...(only.length === 0 ? controls(mutants).filter(inPart) : []).map(
+      (control): Job => ({ kind: "control", control }),
+    ),
     ...wanted.map((mutant): Job => ({ kind: "mutant", mutant })),
   ];
   let count = 0;
