@@ -36,8 +36,8 @@ if (flags.has("--ci")) {
     ...["gaps", "rival", "restart", "slowDisk", "late", "twice"].map((scenario) =>
       long(`explore multipaxos: ${scenario}`, "explore", "--model", "multipaxos", "--scenario", scenario),
     ),
-    // A third of the mutants, the next third at the next commit: all of them take a quarter of an hour.
-    long("mutants", "mutants", "--part", `${(commits() % 3) + 1}/3`),
+    // A fifth of the mutants, the next fifth at the next commit: all of them take a quarter of an hour.
+    long("mutants", "mutants", "--part", `${(commits() % 5) + 1}/5`),
   );
   steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
 }
