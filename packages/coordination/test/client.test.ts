@@ -116,6 +116,41 @@ test("a watch begins with what comes after the call, tells all of it once, and c
   await again.end();
 });
 
+test("a watch without a revision begins at the call, whenever it is iterated", async () => {
+  const { client } = new World().process();
+  const kv = client.kv.as(jsonValues<number>());
+  const watch = kv.watch({ prefix: "a" });
+  await quiet();
+  await kv.put("a", 1);
+  expect((await taken(watch).next()).events).toMatchObject([{ kind: "put", value: 1 }]);
+});
+
+test("a watch that nobody iterates leaves nothing behind, and one whose beginning fails says so", async () => {
+  const world = new World();
+  const { client } = world.process();
+  client.kv.watch({ prefix: "a" });
+  await quiet();
+  expect(world.watching).toBe(0);
+  await client.close();
+  const late = client.kv.watch({ prefix: "a" });
+  await quiet();
+  expect(code(await caught(taken(late).next()))).toBe("Closed");
+});
+
+test("a watch without news lives on, however much is written elsewhere", async () => {
+  const { client } = new World({ historyBytesMax: 100_000 }).process();
+  const watch = taken(client.kv.watch({ prefix: "quiet" }, { from: 1 }));
+  const next = watch.next();
+  // Few revisions, many bytes.
+  for (let i = 0; i < 40; i++) {
+    await client.kv.put("loud", new Uint8Array(10_000));
+    await quiet();
+  }
+  await client.kv.put("quiet", Uint8Array.of(1));
+  expect((await next).events).toMatchObject([{ key: "quiet" }]);
+  await watch.end();
+});
+
 test("a watch of a reader that was too slow says so", async () => {
   const world = new World({ historyBytesMax: 500 });
   const { client } = world.process();
