@@ -76,8 +76,8 @@ export class History {
   trim(): void {
     while (this.#head < this.#changes.length) {
       const first = this.#changes[this.#head] as Change;
-      if (this.bytes <= this.#bytesMax && first.revision !== this.compacted) break;
-      this.compacted = first.revision;
+      if (this.bytes <= this.#bytesMax && first.revision > this.compacted) break;
+      this.compacted = Math.max(this.compacted, first.revision);
       this.bytes -= bytesOf(first);
       this.#hash.remove(hashOf(first));
       this.#head++;
@@ -87,6 +87,12 @@ export class History {
       this.#changes = this.#changes.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  /** Everything up to this revision. */
+  forget(revision: Revision): void {
+    this.compacted = Math.max(this.compacted, revision);
+    this.trim();
   }
 
   /** What a key was at a revision that is not forgotten. */
