@@ -126,7 +126,12 @@ export class Connection<Query, Answer> {
     if (this.#draining) return;
     this.#draining = true;
     if (this.accepted) this.#sendGoodbye(why);
-    this.#requests?.endWatches();
+    this.#requests?.endWatches(new SynodError("Closed", "the server is closing"));
+  }
+
+  /** Sends watches elsewhere that began by then. */
+  endWatches(why: SynodError, beforeMs: number): void {
+    this.#requests?.endWatches(why, beforeMs);
   }
 
   /** Everything that is written has a little time to leave. */

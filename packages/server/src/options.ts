@@ -12,6 +12,7 @@ const defaults: ServerLimits = {
   outputStallMs: 10_000,
   handshakeTimeoutMs: 5_000,
   idleTimeoutMs: 30_000,
+  leaderlessMs: 2_000,
 };
 
 /** Longest delay that timers of the host can hold. */

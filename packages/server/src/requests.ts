@@ -31,6 +31,7 @@ export interface RequestsOptions<Query, Answer> {
 interface Open extends Timed {
   readonly bytes: number;
   readonly isWatch: boolean;
+  readonly sinceMs: number;
   readonly abort: AbortController;
 }
 
@@ -66,12 +67,14 @@ export class Requests<Query, Answer> {
   begin(question: Question, payloadBytes: number): void {
     const { deadlines, now } = this.#options;
     const isWatch = question.kind === "watch";
+    const nowMs = now();
     const abort = new AbortController();
     const open: Open = {
       bytes: isWatch ? 0 : payloadBytes,
       isWatch,
+      sinceMs: nowMs,
       abort,
-      untilMs: question.kind === "watch" ? Infinity : now() + question.deadlineMs,
+      untilMs: question.kind === "watch" ? Infinity : nowMs + question.deadlineMs,
       expire: () => abort.abort(new SynodError("NotProposed", "the client's deadline has passed")),
     };
     this.#open.set(question.id, open);
@@ -100,10 +103,10 @@ export class Requests<Query, Answer> {
     }
   }
 
-  /** Watches have no end of their own. */
-  endWatches(): void {
-    for (const { isWatch, abort } of this.#open.values()) {
-      if (isWatch) abort.abort(new SynodError("Closed", "the server is closing"));
+  /** Watches have no end of their own. @param beforeMs - of those that began by then */
+  endWatches(why: SynodError, beforeMs: number = Infinity): void {
+    for (const { isWatch, sinceMs, abort } of this.#open.values()) {
+      if (isWatch && sinceMs <= beforeMs) abort.abort(why);
     }
   }
 

@@ -36,6 +36,9 @@ export class NodeServer<Query, Answer> implements Server {
   readonly #strangers = new Set<Connection<Query, Answer>>();
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
+  /** When the node last saw a working leader. */
+  #ledAtMs: number = hostClock.now();
+  #cancelLook: () => void = () => {};
   #address = "";
   #hint: LeaderHint;
   #closing: Promise<void> | null = null;
@@ -87,6 +90,7 @@ export class NodeServer<Query, Answer> implements Server {
     const { logger } = this.#context;
     this.#address = formatAddress(await listen(this.#server, parseAddress(this.#listen)));
     this.#server.on("error", (error) => logger.error("the listening socket failed", { error }));
+    this.#look();
     this.#follow().catch((error: unknown) => logger.error("the events of the node ended with an error", { error }));
   }
 
@@ -155,6 +159,20 @@ export class NodeServer<Query, Answer> implements Server {
     await this.close({ drainTimeoutMs: 0 });
   }
 
+  /** Nothing reaches a node without a leader, so whoever watches there would wait for ever without being told. */
+  #look(): void {
+    const { node, limits, clock } = this.#context;
+    const nowMs = clock.now();
+    const { content, leader } = node.status();
+    if (content && leader !== null) this.#ledAtMs = nowMs;
+    const blindMs = nowMs - this.#ledAtMs;
+    if (blindMs >= limits.leaderlessMs) {
+      const why = new SynodError("NoLeader", `this node has seen no leader for ${Math.round(blindMs)} ms`);
+      for (const connection of this.#connections) connection.endWatches(why, nowMs - limits.leaderlessMs);
+    }
+    this.#cancelLook = clock.timer(limits.leaderlessMs / 4, () => this.#look());
+  }
+
   #tellLeader(): void {
     const hint = hintOf(this.#context.node);
     if (hint.leader === this.#hint.leader && hint.round === this.#hint.round) return;
@@ -165,6 +183,7 @@ export class NodeServer<Query, Answer> implements Server {
   async #close(timeoutMs: number): Promise<void> {
     this.#state = "draining";
     this.#watching.abort();
+    this.#cancelLook();
     const free = closeServer(this.#server);
     const why = goingAway();
     for (const connection of this.#connections) connection.drain(why);

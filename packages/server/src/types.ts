@@ -23,6 +23,8 @@ export interface ServedNode<Query, Answer> {
     readonly clusterId: string;
     readonly state: string;
     readonly leader: NodeId | null;
+    /** Whether it sees a working leader. */
+    readonly content: boolean;
     readonly ballot: Ballot | null;
   };
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly kind: string }>;
@@ -60,6 +62,8 @@ export interface ServerLimits {
   readonly handshakeTimeoutMs: number;
   /** A connection on which no whole frame came for so long is ended; 30,000 by default. Clients send something three times as often. */
   readonly idleTimeoutMs: number;
+  /** A watch is sent elsewhere when the node has seen no working leader for so long: it would hear of nothing; 2,000 by default. */
+  readonly leaderlessMs: number;
 }
 
 export interface ServerTlsMaterial extends TlsMaterial {
