@@ -81,6 +81,8 @@ export class Pool {
   /** Sends it now, or as soon as a server takes it; in the order in which they came. */
   submit(sendable: Sendable): void {
     const lane = this.#laneOf(sendable);
+    const connection = lane.size === 0 ? this.#pick(sendable) : null;
+    if (connection !== null) return sendable.sendOn(connection);
     lane.add(sendable);
     this.#pumpLane(lane);
   }
@@ -106,10 +108,14 @@ export class Pool {
   }
 
   #pump(): void {
-    for (const lane of Object.values(this.#waiting)) this.#pumpLane(lane);
+    const { requests, watches, named } = this.#waiting;
+    this.#pumpLane(requests);
+    this.#pumpLane(watches);
+    this.#pumpLane(named);
   }
 
   #pumpLane(lane: Set<Sendable>): void {
+    if (lane.size === 0) return;
     for (const sendable of lane) {
       const connection = this.#pick(sendable);
       if (connection !== null) {
