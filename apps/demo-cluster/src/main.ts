@@ -50,6 +50,7 @@ function page(supervisor: Supervisor, port: number): Promise<Page> {
       samples: () => supervisor.throughput.samples,
       onSample: (listener) => supervisor.throughput.onSample(listener),
       feed: supervisor.feed,
+      story: supervisor.observer.story,
       execute: (line) => execute(supervisor, line),
     },
     port,
