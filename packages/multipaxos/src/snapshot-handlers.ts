@@ -29,7 +29,7 @@ export function onSnapshotOffer(core: Core, from: NodeId, offer: SnapshotOffer):
   if (offer.index <= core.log.chosenUpTo) return;
   if (core.witness) {
     if (offer.head === undefined) return core.ignore(from, "whole snapshot offered to a witness");
-    return skipTo(core, offer.index, offer.head);
+    return skipTo(core, from, offer.index, offer.head);
   }
   core.snapshotFetch.offered(from, offer, core.nowMs);
   fetchSnapshot(core);

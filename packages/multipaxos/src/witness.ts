@@ -1,5 +1,5 @@
 import type { NodeId, Slot } from "@synod/interface";
-import type { Governing } from "./configuration-history.js";
+import { type Governing, newestOf } from "./configuration-history.js";
 import { fullVotersOf } from "./configuration-value.js";
 import type { Core } from "./core.js";
 
@@ -56,12 +56,19 @@ export function witnessTick(core: Core): void {
 /**
  * A peer has a snapshot in place of what this witness lacks. To go on above it is to forget everything below, votes too, and to say that
  * it is chosen: whoever leads then has to fetch it. So that waits for others to hold it, as forgetting does; meanwhile this witness votes on. One that
- * only joins votes nowhere yet.
+ * only joins votes nowhere yet. Who counts is said by the newest configuration that either side knows: the own one may be the founders'.
  */
-export function skipTo(core: Core, index: Slot, head: Uint8Array): void {
-  const { all, one } = heldByOthers(core);
-  const votes = core.history.last.quorums.members.includes(core.me);
-  if (index > all && (index > one || (votes && heldBytes(core) <= core.settings.retainedBytesMax))) return;
+export function skipTo(core: Core, from: NodeId, index: Slot, head: Uint8Array): void {
+  const offered = newestOf(head);
+  if (offered === null) return core.ignore(from, "malformed head of a snapshot");
+  const { history, membership, settings } = core;
+  const own = offered.epoch <= history.last.epoch;
+  const deciding = own ? [...membership.unfinished, history.last] : [offered];
+  const { configuration, quorums } = own ? history.last : offered;
+  const isHeld = deciding.every((each) => heldByQuorum(core, each) >= index);
+  const hasRoom = quorums.members.includes(core.me) && heldBytes(core) <= settings.retainedBytesMax;
+  // Whoever offers it has it.
+  if (!isHeld && (hasRoom || !fullVotersOf(configuration).includes(from))) return;
   forgetUpTo(core, index, head);
 }
 

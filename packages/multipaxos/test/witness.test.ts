@@ -272,6 +272,9 @@ describe("a witness that was away", () => {
     story.deliver(1, 3, { kind: "snapshotOffer", index: 9, hash: "x", bytes: 10 });
     expect(story.actor(3).snapshots).toEqual([]);
     expect(story.actor(3).notices.at(-1)).toMatchObject({ reason: "whole snapshot offered to a witness" });
+    story.deliver(1, 3, { kind: "snapshotOffer", index: 9, hash: "x", bytes: 10, head: Uint8Array.of(1, 9, 9) });
+    expect(story.actor(3).notices.at(-1)).toMatchObject({ reason: "malformed head of a snapshot" });
+    expect(story.actor(3).snapshots).toEqual([]);
   });
 });
 

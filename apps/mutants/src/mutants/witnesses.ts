@@ -121,7 +121,7 @@ export const witnessMutants: readonly Mutant[] = [
     id: "witness-takes-any-offer",
     faults: [77],
     title: "A witness that lacks a value forgets its votes on the word of one member that has a snapshot",
-    patches: [witness(`if (index > all && (index > one ||`, `if (index > all && index < 0 && (index > one ||`)],
+    patches: [witness(`if (!isHeld && (hasRoom ||`, `if (!isHeld && index < 0 && (hasRoom ||`)],
     finder: unit("goes on voting, and keeps what it has"),
   },
   {
