@@ -270,4 +270,4 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
 }
 
 /** A caller should not have to look for an error in two places. */
-const rejected = <T>(error: unknown): Promise<T> => Promise.reject(error as Error);
+const rejected = <T>(error: unknown): Promise<T> => Promise.reject(error);

@@ -1,13 +1,6 @@
 import type { Socket } from "node:net";
 import { SynodError } from "@synod/interface";
-import {
-  type Address,
-  dialSocket,
-  encodeFrame,
-  FrameInput,
-  FrameOutput,
-  proofOf,
-} from "@synod/transport-tcp/framing";
+import { type Address, dialSocket, encodeFrame, FrameInput, FrameOutput, proofOf } from "@synod/transport-tcp/framing";
 import type { Context } from "./context.js";
 import { decodeGoodbye, decodeWelcome, encodeHello, type Goodbye, type Welcome } from "./protocol/handshake.js";
 import { handshakeFrameBytesMax, replyKinds, requestKinds } from "./protocol/kinds.js";

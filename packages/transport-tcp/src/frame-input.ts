@@ -3,7 +3,7 @@ import { checksumOf } from "./checksum.js";
 import { frameHeaderBytes } from "./frames.js";
 
 /** A payload that comes in several chunks grows towards its announced length from here: a length is a claim until its bytes are there. */
-const firstAllocationBytes = 1024 * 1024;
+const firstAllocationBytes = 64 * 1024;
 
 const nothing = new Uint8Array(0);
 
