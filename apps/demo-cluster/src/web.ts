@@ -90,7 +90,7 @@ interface Exchange {
 }
 
 async function answer(exchange: Exchange): Promise<void> {
-  const { request, response, source, streams, folder } = exchange;
+  const { request, response, streams, folder } = exchange;
   const [path = ""] = (request.url ?? "").split("?");
   if (!isLocal(request)) return end(response, 403, "This page is only for its own machine.");
   const file = FILES.get(path);
@@ -98,11 +98,7 @@ async function answer(exchange: Exchange): Promise<void> {
   if (request.method !== "GET") return end(response, 405, "Not allowed.");
   if (path === "/events") return streams.add(response);
   if (file === undefined) return end(response, 404, "There is no such page.");
-  const text = await readFile(folder + file.file, "utf8");
-  const body = text.replace(
-    "<!-- replicas -->",
-    '<article class="replica"></article>'.repeat(source.view().replicas.length),
-  );
+  const body = await readFile(folder + file.file);
   response.writeHead(200, { ...HEADERS, "content-type": file.type }).end(body);
 }
 
