@@ -155,11 +155,20 @@ export class Call<T> implements Sendable, Timed {
     this.#attempts++;
     this.#avoid = connection;
     this.#plan.sent?.(connection);
-    this.#release = connection.request((id) => this.#plan.request(id, this.#attemptMs(leftMs)), {
+    let open = true;
+    const cancel = connection.request((id) => this.#plan.request(id, this.#attemptMs(leftMs)), {
       bytes: this.#plan.bytes,
-      answered: (answer) => this.#answered(answer),
-      lost: (error) => this.#failed(lossOf(error)),
+      answered: (answer) => {
+        open = false;
+        this.#answered(answer);
+      },
+      lost: (error) => {
+        open = false;
+        this.#failed(lossOf(error));
+      },
     });
+    // The connection may have ended over it, and what the call waits for now is something else.
+    if (open) this.#release = cancel;
   }
 
   expire(): void {
@@ -188,6 +197,7 @@ export class Call<T> implements Sendable, Timed {
   }
 
   #submit(): void {
+    if (this.#ended) return;
     this.#release = () => this.#shared.pool.withdraw(this);
     this.#shared.pool.submit(this);
   }

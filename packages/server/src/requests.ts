@@ -21,6 +21,8 @@ export interface RequestsOptions<Query, Answer> {
   readonly answerCodec: Codec<Answer>;
   readonly role: Role;
   readonly deadlines: Deadlines;
+  /** Counted along. */
+  readonly totals: { watches: number };
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -39,7 +41,7 @@ interface Open extends Timed {
 export class Requests<Query, Answer> {
   readonly #options: RequestsOptions<Query, Answer>;
   readonly #open = new Map<number, Open>();
-  #watches = 0;
+  #watchCount = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
@@ -48,11 +50,16 @@ export class Requests<Query, Answer> {
 
   /** Without watches. */
   get count(): number {
-    return this.#open.size - this.#watches;
+    return this.#open.size - this.#watchCount;
   }
 
   get watches(): number {
-    return this.#watches;
+    return this.#watchCount;
+  }
+
+  #countWatches(by: number): void {
+    this.#watchCount += by;
+    this.#options.totals.watches += by;
   }
 
   get bytes(): number {
@@ -79,7 +86,7 @@ export class Requests<Query, Answer> {
     };
     this.#open.set(question.id, open);
     this.#bytes += open.bytes;
-    if (isWatch) this.#watches++;
+    if (isWatch) this.#countWatches(1);
     deadlines.add(open);
     this.#work(question, abort.signal).then(
       (reply) => this.#end(question, open, reply),
@@ -95,7 +102,7 @@ export class Requests<Query, Answer> {
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#watches = 0;
+    this.#countWatches(-this.#watchCount);
     this.#bytes = 0;
     for (const request of open) {
       this.#options.deadlines.delete(request);
@@ -114,7 +121,7 @@ export class Requests<Query, Answer> {
     if (this.#open.get(id) !== open) return;
     this.#open.delete(id);
     this.#bytes -= open.bytes;
-    if (open.isWatch) this.#watches--;
+    if (open.isWatch) this.#countWatches(-1);
     this.#options.deadlines.delete(open);
     this.#options.answer(reply, kind);
   }
