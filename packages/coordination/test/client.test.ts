@@ -217,6 +217,27 @@ test("keys end with their lease", async () => {
   expect(await client.kv.get("k")).toBeNull();
 });
 
+test("a lease whose grant is answered after the client was closed is given back", async () => {
+  for (const way of ["closed", "aborted"] as const) {
+    const world = new World();
+    const { client } = world.process();
+    const ending = new AbortController();
+    world.fate = ({ kind }) => (kind === "grantLease" ? "answeredLater" : "answered");
+    const granting = caught(client.leases.grant({ ttlMs: 1000, signal: ending.signal }));
+    await quiet();
+    expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 1 });
+    const closing = way === "closed" ? client.close() : ending.abort("enough");
+    world.answer();
+    expect(await granting).toMatchObject(way === "closed" ? { code: "Closed" } : {});
+    await closing;
+    await world.run(500);
+    // Only what is remembered of it, lest a late copy makes it again.
+    expect(world.machine.query({ kind: "lease", id: "?" })).toMatchObject({ kind: "none" });
+    await world.run(600_000);
+    expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 0 });
+  }
+});
+
 test("elections: one leads, others see who, and take over", async () => {
   const world = new World();
   const [a, b, c] = [world.process().client, world.process().client, world.process().client];

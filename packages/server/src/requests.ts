@@ -21,6 +21,8 @@ export interface RequestsOptions<Query, Answer> {
   readonly answerCodec: Codec<Answer>;
   readonly role: Role;
   readonly deadlines: Deadlines;
+  /** Counted along. */
+  readonly totals: { watches: number };
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -80,7 +82,7 @@ export class Requests<Query, Answer> {
     resolve: (open, value) => this.#resolved(open, value),
     reject: (open, error) => this.#end(open, this.#failure(open, error)),
   };
-  #watches = 0;
+  #watchCount = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
@@ -89,11 +91,16 @@ export class Requests<Query, Answer> {
 
   /** Without watches. */
   get count(): number {
-    return this.#open.size - this.#watches;
+    return this.#open.size - this.#watchCount;
   }
 
   get watches(): number {
-    return this.#watches;
+    return this.#watchCount;
+  }
+
+  #countWatches(by: number): void {
+    this.#watchCount += by;
+    this.#options.totals.watches += by;
   }
 
   get bytes(): number {
@@ -111,7 +118,7 @@ export class Requests<Query, Answer> {
     const open = new Open(question, isWatch ? 0 : payloadBytes, now(), this.#settle);
     this.#open.set(open.id, open);
     this.#bytes += open.bytes;
-    if (isWatch) this.#watches++;
+    if (isWatch) this.#countWatches(1);
     deadlines.add(open);
     try {
       open.giveUp = this.#work(question, open);
@@ -128,7 +135,7 @@ export class Requests<Query, Answer> {
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#watches = 0;
+    this.#countWatches(-this.#watchCount);
     this.#bytes = 0;
     for (const request of open) {
       this.#options.deadlines.delete(request);
@@ -164,7 +171,7 @@ export class Requests<Query, Answer> {
     if (this.#open.get(open.id) !== open) return;
     this.#open.delete(open.id);
     this.#bytes -= open.bytes;
-    if (open.isWatch) this.#watches--;
+    if (open.isWatch) this.#countWatches(-1);
     this.#options.deadlines.delete(open);
     this.#options.answer(reply, open.kind);
   }

@@ -43,7 +43,7 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
   const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
   const tokensFile = given.get("tokensFile");
-  const tokens = tokensFile === undefined ? [] : readTokens(tokensFile);
+  const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
   if (flags.waitForInit === true && !(await isFormatted(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
@@ -52,7 +52,7 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     directory,
     httpListen,
     clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
-    tokens,
+    known,
     tls: nodeTls(given),
     shutdownTimeoutMs,
     logger,
