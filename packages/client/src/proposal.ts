@@ -1,6 +1,7 @@
 import { type Codec, type SessionTicket, SynodError } from "@synod/interface";
 import type { Answer } from "./connection.js";
 import type { CallEnd, CallPlan } from "./call.js";
+import type { Target } from "./pool.js";
 import { proposeHeadBytes, readHeadBytes, type Request } from "./protocol/requests.js";
 import type { Ticket } from "./session.js";
 import type { Failure } from "./verdicts.js";
@@ -70,7 +71,7 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
 /** A read, at any replica. */
 export class ReadPlan<A> implements CallPlan<A> {
   readonly kind = "read";
-  readonly to = "any";
+  readonly to: Target;
   readonly repeatable = true;
   readonly bytes: number;
   readonly #query: Uint8Array;
@@ -80,6 +81,8 @@ export class ReadPlan<A> implements CallPlan<A> {
 
   constructor(query: Uint8Array, via: "leader" | "quorum", answerCodec: Codec<A>, room: CallRoom) {
     this.#query = query;
+    // Who asks a quorum does so because the leader is slow or gone.
+    this.to = via === "leader" ? "nearLeader" : "any";
     this.#via = via;
     this.#answerCodec = answerCodec;
     this.#room = room;
