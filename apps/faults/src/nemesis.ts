@@ -57,14 +57,25 @@ async function spoiled(scene: Scene, lost: number, garbage: number): ReturnType<
   );
   replica.start();
   // The others have what it lost. Another disk must not lose it before it is fetched.
-  return { what: String(replica.id), heal: () => caughtUp(scene.cluster, replica) };
+  return { what: String(replica.id), heal: () => caughtUp(scene, replica) };
 }
 
-async function caughtUp(cluster: Cluster, replica: Replica): Promise<void> {
+async function lostDisk({ cluster }: Scene, replica: Replica): Promise<{ what: string }> {
+  await replica.end("SIGKILL");
+  replica.wipe();
+  const old = replica.id;
+  await cluster.rejoin(replica);
+  return { what: `${old}, now ${replica.id}` };
+}
+
+async function caughtUp(scene: Scene, replica: Replica): Promise<void> {
+  const { cluster } = scene;
   const goal = async (): Promise<number> => (await (await cluster.leader())?.status())?.chosenUpTo ?? Infinity;
   const end = performance.now() + 30_000;
   let upTo = await goal();
   while (((await replica.status())?.applied ?? -1) < upTo) {
+    // It has seen that what it had is gone, and says so: as good as a lost disk.
+    if (replica.refusedItsStore()) return void (await lostDisk(scene, replica));
     if (performance.now() > end) throw new Error(`node ${replica.id} does not catch up`);
     if (upTo === Infinity) upTo = await goal();
     await delay(50);
@@ -153,13 +164,5 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   "torn log": (scene) => spoiled(scene, 0, 1 + scene.random.below(60)),
   "cut log": (scene) => spoiled(scene, 1 + scene.random.below(40), 0),
-  "lose a disk": async (scene) => {
-    const { cluster } = scene;
-    const replica = anyOf(scene);
-    await replica.end("SIGKILL");
-    replica.wipe();
-    const old = replica.id;
-    await cluster.rejoin(replica);
-    return { what: `${old}, now ${replica.id}` };
-  },
+  "lose a disk": (scene) => lostDisk(scene, anyOf(scene)),
 };

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 
 const MAIN: string = fileURLToPath(new URL("dist/main.js", import.meta.resolve("@synod/cli/package.json")));
 
+/** Exit code 7 of the program. */
+const UNUSABLE = ", as its data cannot be used";
+
 export interface Ended {
   readonly code: number | null;
   readonly out: string;
@@ -113,7 +116,10 @@ export class Replica {
     this.#ended = new Promise((resolve) => {
       child.once("error", (error) => this.exits.push(error.message));
       child.once("close", (code, signal) => {
-        if (!this.#isAsked) this.exits.push(`node ${this.id} ended by itself with ${signal ?? code}: see ${this.log}`);
+        if (!this.#isAsked)
+          this.exits.push(
+            `node ${this.id} ended by itself${code === 7 ? UNUSABLE : ` with ${signal ?? code}`}: see ${this.log}`,
+          );
         process.off("exit", kill);
         this.#child = null;
         this.paused = false;
@@ -146,6 +152,14 @@ export class Replica {
 
   async digest(): Promise<{ readonly applied: number; readonly digest: string }> {
     return (await this.#get("/digest")) as { applied: number; digest: string };
+  }
+
+  /** True where the node has found its store damaged and does not use it: then that is no end by itself. */
+  refusedItsStore(): boolean {
+    if (this.up || !/^error: StoreDamaged/m.test(readFileSync(this.log, "utf8").slice(-4096))) return false;
+    const others = this.exits.filter((text) => !text.includes(UNUSABLE));
+    this.exits.splice(0, this.exits.length, ...others);
+    return true;
   }
 
   /** Only while it is down. */
