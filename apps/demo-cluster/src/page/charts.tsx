@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { TRAFFIC, type Traffic } from "../moments.js";
 import type { ReplicaView, Sample } from "../view.js";
-import { grouped, leaderships } from "./looks.js";
+import { grouped, leaderships, type Segment } from "./looks.js";
 import { AXIS, Plot, type PlotData, SECONDS, type Series } from "./plot.js";
 import type { Line } from "./store.js";
 
@@ -134,6 +134,11 @@ function Chart({ title, data, now }: OneChart): JSX.Element {
   );
 }
 
+const lastRound = (shown: readonly Segment[], id: number): string => {
+  const last = shown.filter((segment) => segment.id === id).at(-1);
+  return last === undefined ? "" : `round ${last.round}`;
+};
+
 const ROW = 20;
 const WIDTH = 1000;
 
@@ -169,12 +174,7 @@ export function LeaderStrip({
                   />
                 ))}
             </svg>
-            <span class="rounds">
-              {shown
-                .filter((segment) => segment.id === id)
-                .map(({ round }) => round)
-                .join(", ")}
-            </span>
+            <span class="rounds">{lastRound(shown, id)}</span>
           </div>
         ))}
       </div>

@@ -19,7 +19,7 @@ export function Controls({ view, run }: { readonly view: ClusterView; readonly r
             key={rate}
             onPress={act(`load ${rate}`)}
             pressed={view.loadPerSecond === rate}
-            label={`Load of ${rate} a second`}
+            label={rate === 0 ? "Load off" : `Load ${grouped(rate)} a second`}
           >
             {rate === 0 ? "off" : grouped(rate)}
           </Button>

@@ -32,6 +32,7 @@ function Page(): JSX.Element {
         {view !== null && (
           <>
             <Figures view={view} />
+            <h2 class="sy-hidden">The cluster, live</h2>
             <Card title="Servers and links" class="stage">
               <Topology view={view} run={run} />
               <p class="hint">

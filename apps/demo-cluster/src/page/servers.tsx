@@ -45,7 +45,7 @@ function Server(props: ServerProps): JSX.Element {
 
 function Facts({ replica, view }: ServerProps): JSX.Element {
   const agrees = agreement(replica, view.replicas);
-  const hash = { same: "as another's", apart: "nobody at this slot", different: "DIFFERENT" }[agrees];
+  const hash = { same: "equal", apart: "alone there", different: "DIFFERENT" }[agrees];
   const facts: readonly (readonly [string, JSX.Element | string])[] = [
     [
       "promised",
@@ -137,7 +137,7 @@ function Operations({ replica, view, run }: ServerProps): JSX.Element {
       <Button
         onPress={act("transfer")}
         off={!running || role === "leader" || part !== "voter"}
-        {...name("Hand the leadership to")}
+        {...name("Lead: hand over to")}
       >
         Lead
       </Button>

@@ -104,6 +104,7 @@ function Server({
   const role = roleOf(replica);
   // Whoever still believes to lead wears the crown too: two at once are no mistake.
   const crowned = leads || (replica.state === "running" && replica.role === "leader");
+  const words = besides(at);
   return (
     <g class="server" data-role={role} data-leads={leads}>
       <circle cx={at.x} cy={at.y} r={DOT} />
@@ -112,14 +113,21 @@ function Server({
         S{replica.id}
       </text>
       {crowned && <path class="crown" d={CROWN} transform={`translate(${at.x - 13} ${at.y - DOT - 24}) scale(1.3)`} />}
-      <text class="role" x={at.x} y={at.y + DOT + 18}>
+      <text class="role" x={words.x} y={words.y} text-anchor={words.anchor}>
         {replica.slowMs > 0 ? `${role}, slow disk` : role}
       </text>
-      <text class="gate" x={at.x} y={at.y + DOT + 35}>
+      <text class="gate" x={words.x} y={words.y + 17} text-anchor={words.anchor}>
         {replica.promised === null ? "" : `[ ${roundOf(replica.promised)}`}
       </text>
     </g>
   );
+}
+
+/** Where there are no links: beside the upper ones, below the others. */
+function besides({ x, y }: Point): Point & { readonly anchor: "start" | "middle" | "end" } {
+  if (y > HEIGHT / 2 - 30) return { x, y: y + DOT + 18, anchor: "middle" };
+  const right = x >= WIDTH / 2 - 1;
+  return { x: x + (right ? DOT + 12 : -DOT - 12), y: y - 3, anchor: right ? "start" : "end" };
 }
 
 const line = (from: Point, to: Point): string => `M${from.x} ${from.y}L${to.x} ${to.y}`;
