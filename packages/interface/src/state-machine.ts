@@ -61,10 +61,15 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
    * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date.
    */
   digest?(): string;
-  /** Logged time at which `tick` is to be called even if no command comes, or null. Above the time of the last call, else nothing comes. */
+  /**
+   * Logged time at which `tick` is to be called even if no command comes, or null. A function of the state alone, as `apply` made it: every replica
+   * asks it at the same place of the log and has to get the same answer, or their states part. Above the logged time of the last call; what is not
+   * is as good as null.
+   */
   nextDeadline?(): number | null;
   /**
-   * Logged time has reached `nextDeadline`: called once for the slot that brought it, before its commands. Deterministic like `apply`; where much
+   * Logged time has reached `nextDeadline`: called once for the slot that brought it, before its commands. Deterministic like `apply`: the time is in
+   * the context, no clock is to be read; where much
    * is due, do some of it and ask for more by `nextDeadline`.
    */
   tick?(context: TickContext): void;

@@ -88,6 +88,11 @@ export class CatchUp {
     if (this.#asked === peer) this.#asked = null;
   }
 
+  forget(peer: NodeId): void {
+    this.#sources.delete(peer);
+    if (this.#asked === peer) this.#asked = null;
+  }
+
   /** Somebody depends on an answer soon: whoever was silent so far may be asked at once. */
   askAnew(): void {
     for (const source of this.#sources.values()) {

@@ -149,6 +149,7 @@ export class Core {
   epochTold = 0;
   completeTold = 0;
 
+  #repairTold: boolean;
   #approachedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(start: CoreStart) {
@@ -165,6 +166,7 @@ export class Core {
     const snapshotIndex = recovered.snapshot?.index ?? 0;
     this.repairUpTo = recovered.damage?.upTo ?? 0;
     this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
+    this.#repairTold = this.voting;
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
     this.log = new ChosenLog(snapshotIndex, this.acceptor, ({ slot, value }) => this.#advanced(slot, value));
     this.applied = snapshotIndex;
@@ -261,6 +263,13 @@ export class Core {
    */
   get voting(): boolean {
     return this.writes.durableUpTo >= this.repairUpTo;
+  }
+
+  /** Once a turn: the repair may have ended with a write or with a snapshot. */
+  tellRepair(): void {
+    if (this.#repairTold || !this.voting) return;
+    this.#repairTold = true;
+    this.notice({ kind: "votesAgain", upTo: this.repairUpTo });
   }
 
   /** For what only an acceptor may answer. */

@@ -54,6 +54,10 @@ export class Flow {
     Object.assign(this.#peer(peer), { withheldFrom, withheldBytes });
   }
 
+  forget(peer: NodeId): void {
+    this.#peers.delete(peer);
+  }
+
   /** So many values may go out now. One alone may be above the credit, if there is any and nothing else is on the way. */
   admits(peer: NodeId, bytes: number, count: number = 1): boolean {
     const { creditBytes, sentBytes } = this.#peer(peer);

@@ -27,6 +27,11 @@ export class ForwardFilter {
     return true;
   }
 
+  /** The sender is gone for good: nothing is taken from it any more. */
+  forget(from: NodeId): void {
+    this.#senders.delete(from);
+  }
+
   #life(from: NodeId, bootId: string): Life {
     let lives = this.#senders.get(from);
     if (lives === undefined) this.#senders.set(from, (lives = new Map()));

@@ -100,19 +100,41 @@ function dismiss(core: Core, gone: readonly NodeId[]): void {
   const others = gone.filter((id) => id !== core.me);
   if (core.leads) core.send(others, { kind: "removed", epoch, mayStop: true }, "control");
   if (gone.includes(core.me)) leave(core, epoch, true);
+  for (const id of others) forget(core, id);
+}
+
+/** Ids are never used again, so what is kept by id would grow with every member that leaves. */
+function forget(core: Core, id: NodeId): void {
+  core.membership.forget(id);
+  core.forwardFilter.forget(id);
+  core.catchUp.forget(id);
+  core.election.forget(id);
+  core.flow.forget(id);
+  core.proposer.lost(id);
+  core.peerDurable.delete(id);
+  core.snapshotFetch.lost(id, core.nowMs);
 }
 
 function onComplete(core: Core): void {
   const { last } = core.history;
   core.completeTold = last.epoch;
   if (last.slot > 0) core.notice({ kind: "changeComplete", epoch: last.epoch });
-  if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");
+  makeRoom(core);
+}
+
+/** Nobody needs a leader any more that is no voter. It may have been elected as one of before the change, when that was complete already. */
+function makeRoom(core: Core): void {
+  const { last } = core.history;
+  if (!core.leads || last.quorums.members.includes(core.me) || !core.membership.complete) return;
+  // Below that it is one of those who decide.
+  if (core.log.chosenUpTo >= last.from - 1) partAsLeader(core, "this node is no voter any more");
 }
 
 /** Once a round of the election clock. */
 export function membershipTick(core: Core): void {
   const { last } = core.history;
   if (last.retired.includes(core.me)) leave(core, last.epoch, core.membership.isGone(core.me));
+  makeRoom(core);
   if (!core.leads) return;
   promoteJoining(core);
 }

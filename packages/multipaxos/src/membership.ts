@@ -55,6 +55,12 @@ export class Membership {
     this.#reports.set(id, { chosenUpTo: report.chosenUpTo, durableUpTo });
   }
 
+  /** The member is gone for good. */
+  forget(id: NodeId): void {
+    this.#reports.delete(id);
+    this.asked.forget(id);
+  }
+
   /** What a member, or this node, ever said to have on disk as chosen. */
   durableUpTo(id: NodeId): Slot {
     return this.#reports.get(id)?.durableUpTo ?? 0;

@@ -29,9 +29,10 @@ interface Round {
 interface Settling {
   readonly index: Slot;
   readonly readers: Readers;
-  /** A lease vouched for the index, or a round. */
-  readonly via: "lease" | "leader";
 }
+
+/** What vouched for an index: a lease, or a round. */
+type Via = "lease" | "leader";
 
 /**
  * Read-index at the leader: all reads that arrive during a confirmation round share the next one, never the one under way,
@@ -40,8 +41,11 @@ interface Settling {
 export class ReadRounds {
   #waiting: Readers = new Map();
   #round: Round | null = null;
-  /** Readers of an index that is confirmed and that this leader does not yet know as chosen. */
-  #settling: Settling[] = [];
+  /**
+   * Readers of an index that is confirmed and that this leader does not yet know as chosen. Each kind by index, ascending: what was proposed
+   * last only grows while a leadership lasts. So no more of them than slots are open.
+   */
+  #settling: Record<Via, Settling[]> = { lease: [], leader: [] };
   #lastNonce = 0;
 
   /** Whether anybody waits for a round to begin. */
@@ -83,23 +87,33 @@ export class ReadRounds {
     round.confirmed.add(from);
     if (!round.quorums.phase2(round.confirmed)) return false;
     this.#round = null;
-    this.#settling.push({ index: round.index, readers: round.readers, via: "leader" });
+    this.#settling.leader.push({ index: round.index, readers: round.readers });
     return true;
   }
 
   /** A lease vouches for an index that is not chosen yet. */
   settleLater(reader: Reader, index: Slot): void {
-    this.#settling.push({ index, readers: new Map([[keyOf(reader), reader]]), via: "lease" });
+    const { lease } = this.#settling;
+    const last = lease.at(-1);
+    if (last?.index === index) last.readers.set(keyOf(reader), reader);
+    else lease.push({ index, readers: new Map([[keyOf(reader), reader]]) });
   }
 
   /**
    * Readers whose index this leader knows as chosen. Should its leadership end before, they have to ask anew: a slot that was proposed
    * and not chosen may never be filled.
    */
-  settle(chosenUpTo: Slot): { readers: readonly Reader[]; index: Slot; via: "lease" | "leader" }[] {
-    const done = this.#settling.filter(({ index }) => index <= chosenUpTo);
-    if (done.length > 0) this.#settling = this.#settling.filter(({ index }) => index > chosenUpTo);
-    return done.map(({ readers, ...rest }) => ({ readers: [...readers.values()], ...rest }));
+  settle(chosenUpTo: Slot): { readers: readonly Reader[]; index: Slot; via: Via }[] {
+    const settled: { readers: readonly Reader[]; index: Slot; via: Via }[] = [];
+    for (const via of ["lease", "leader"] as const) {
+      const waiting = this.#settling[via];
+      let count = 0;
+      for (let first = waiting[0]; first !== undefined && first.index <= chosenUpTo; first = waiting[++count]) {
+        if (first.readers.size > 0) settled.push({ readers: [...first.readers.values()], index: first.index, via });
+      }
+      if (count > 0) waiting.splice(0, count);
+    }
+    return settled;
   }
 
   /**
@@ -126,15 +140,16 @@ export class ReadRounds {
   cancel(token: number): void {
     this.#waiting.delete(token);
     this.#round?.readers.delete(token);
-    for (const { readers } of this.#settling) readers.delete(token);
+    for (const { readers } of [...this.#settling.lease, ...this.#settling.leader]) readers.delete(token);
   }
 
   /** Leadership is over: gives back everybody who waits. Numbers start again, since they belong to a ballot. */
   stop(): Reader[] {
-    const settling = this.#settling.flatMap(({ readers }) => [...readers.values()]);
+    const { lease, leader } = this.#settling;
+    const settling = [...lease, ...leader].flatMap(({ readers: waiting }) => [...waiting.values()]);
     const readers = [...settling, ...(this.#round?.readers.values() ?? []), ...this.#waiting.values()];
     this.#round = null;
-    this.#settling = [];
+    this.#settling = { lease: [], leader: [] };
     this.#waiting = new Map();
     this.#lastNonce = 0;
     return readers;

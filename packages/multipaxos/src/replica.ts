@@ -302,11 +302,9 @@ export class Replica {
   /** A write is durable. */
   writeDone(id: WriteId): void {
     const core = this.#core;
-    const voted = core.voting;
     core.writes.done(id);
     tellCredit(core);
     core.health.writeDone();
-    if (core.voting && !voted) core.notice({ kind: "votesAgain", upTo: core.repairUpTo });
     const due = core.toSelf.filter((item) => item.after <= id);
     if (due.length === 0) return;
     core.toSelf = core.toSelf.filter((item) => item.after > id);
@@ -315,6 +313,7 @@ export class Replica {
 
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
+    this.#core.tellRepair();
     membershipTurn(this.#core);
     flushLeader(this.#core);
     transferStep(this.#core);

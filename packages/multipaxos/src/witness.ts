@@ -65,7 +65,12 @@ export function skipTo(core: Core, from: NodeId, index: Slot, head: Uint8Array):
   const own = offered.epoch <= history.last.epoch;
   const deciding = own ? [...membership.unfinished, history.last] : [offered];
   const { configuration, quorums } = own ? history.last : offered;
-  const isHeld = deciding.every((each) => heldByQuorum(core, each) >= index);
+  // Where full members are too few to be a quorum, more than all of them cannot be asked for.
+  const isHeld = deciding.every(
+    (each) =>
+      heldByQuorum(core, each) >= index ||
+      fullVotersOf(each.configuration).every((id) => membership.durableUpTo(id) >= index),
+  );
   const hasRoom = quorums.members.includes(core.me) && heldBytes(core) <= settings.retainedBytesMax;
   // Whoever offers it has it.
   if (!isHeld && (hasRoom || !fullVotersOf(configuration).includes(from))) return;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Message, Replica, type ReplicaOptions } from "../src/index.js";
-import { configurationOf, valueOf } from "./disk.js";
+import { configurationOf, headOf, valueOf } from "./disk.js";
 import { accept, ballot, vote } from "./support.js";
 
 /** What storage finds where votes up to slot 3 may be missing. */
@@ -114,6 +114,15 @@ describe("a node that may have forgotten votes", () => {
       { kind: "promise", ballot: ballot("9.2"), votes: [], chosenUpTo: 3 },
     ]);
     expect(hear(replica, accept("9.2", 4, ["d"])).sent).toEqual(["accepted"]);
+  });
+
+  test("votes again, and says so, when a snapshot has what it may have voted on", () => {
+    const replica = replicaOf();
+    expect(hear(replica)).toMatchObject({ notices: [] });
+    replica.installSnapshot({ index: 4, hash: "h", bytes: 1 }, headOf(configurationOf(3, 8)));
+    expect(replica.status().voting).toBe(true);
+    expect(hear(replica).notices).toContain("votesAgain");
+    expect(hear(replica).notices).not.toContain("votesAgain");
   });
 
   test("keeps the promise that it may have made in what was lost", () => {

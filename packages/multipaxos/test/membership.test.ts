@@ -3,6 +3,7 @@ import type { Configuration, Member, NodeId } from "@synod/interface";
 import { ChosenLog, ConfigurationHistory, encodeConfigurationValue, NOOP, Proposer, Replica } from "../src/index.js";
 import { configurationOf, textOf, valueOf } from "./disk.js";
 import { Links } from "./links.js";
+import { ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
 import { ballot, promise, vote } from "./support.js";
 
 const members = (...ids: (NodeId | Member)[]): Member[] => ids.map((id) => (typeof id === "number" ? { id } : id));
@@ -211,6 +212,50 @@ describe("a change of the members", () => {
     const slot = leader.propose(valueOf("y"));
     links.run(100);
     expect(leader.status().chosenUpTo).toBeGreaterThanOrEqual(slot ?? Infinity);
+  });
+});
+
+describe("a change that is complete", () => {
+  test("takes with it what was known of the members that left", () => {
+    const links = cluster(3, 3);
+    expect(links.replica(1).membership().reported(3)).not.toBeNull();
+    ask(links, 1, { members: members(1, 2) });
+    links.run(800, () => links.replica(1).membership().complete && links.replica(2).membership().complete);
+    links.run(400);
+    for (const id of [1, 2]) {
+      expect(links.replica(id).membership().isGone(3)).toBe(true);
+      expect(links.replica(id).membership().reported(3)).toBeNull();
+    }
+    // It stays gone while the next change is under way.
+    ask(links, 1, { alpha: 9 }, "d");
+    links.run(100, () => links.replica(1).membership().last.epoch === 3);
+    expect(links.replica(1).membership()).toMatchObject({ complete: false });
+    expect(links.replica(1).membership().isGone(3)).toBe(true);
+  });
+
+  test("is made way for by a leader that is elected as one of the voters before", () => {
+    const story = new Story(configurationOf(3, 8), { frameValueBytesMax: 1 });
+    expect(story.elect()).toBe(1);
+    const configuration = { ...configurationOf(3, 8), epoch: 2, members: members(1, 2, { id: 3, role: "learner" }) };
+    const value = encodeConfigurationValue({ stamp: 1, changeId: "c", configuration });
+    // Node 3 hears of the change, and not of the slots up to where it governs.
+    story.lose((_, to, m) => to === 3 && (m.kind === "accept" || m.kind === "learn") && m.firstSlot > 1);
+    story.do(1, (replica) => replica.change(value));
+    story.pass(2 * TIMEOUT_MS);
+    expect(story.replica(3).membership()).toMatchObject({ last: { epoch: 2 }, complete: true });
+    expect(story.replica(3).status().chosenUpTo).toBe(1);
+    story.eager = 3;
+    for (const id of [1, 2]) story.crash(id);
+    for (const id of [1, 2]) story.start(id);
+    for (let rounds = 0; !story.replica(3).leads && rounds < 40; rounds++) story.pass(ROUND_MS);
+    expect(story.replica(3).leads).toBe(true);
+    story.heal();
+    story.eager = null;
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.replica(3).status()).toMatchObject({ role: "follower", chosenUpTo: 8 });
+    expect(story.leaders).not.toEqual([3]);
+    const ends = story.actor(3).notices.flatMap((n) => (n.kind === "leadershipEnded" ? [n.reason] : []));
+    expect(ends).toEqual(["this node is no voter any more"]);
   });
 });
 

@@ -111,6 +111,16 @@ test("a confirmed index above what is known as chosen waits for it, or for the e
   expect(r.settle(7)).toEqual([]);
 });
 
+test("readers of one index that a lease vouches for wait together, however many", () => {
+  const r = new ReadRounds();
+  for (let token = 1; token <= 3; token++) r.settleLater(local(token), 6);
+  r.settleLater(local(4), 7);
+  r.cancel(2);
+  r.cancel(4);
+  expect(r.settle(9)).toEqual([{ readers: [local(1), local(3)], index: 6, via: "lease" }]);
+  expect(r.stop()).toEqual([]);
+});
+
 test("a cancelled reader at the leader is gone, its round under way or not", () => {
   const r = new ReadRounds();
   for (const token of [1, 2]) r.add(local(token));

@@ -230,6 +230,18 @@ describe("a witness that was away", () => {
     expect(story.replica(3).status().chosenUpTo).toBe(9);
   });
 
+  test("takes them where all full members have it, though they are too few to be a quorum", () => {
+    const story = led(withWitnesses(3, 2), { retainedBytesMax: 200 });
+    story.only([1, 2]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS + 2 * ROUND_MS);
+    story.snapshot(1);
+    story.pass(ROUND_MS);
+    story.only([1, 3]);
+    story.pass(TIMEOUT_MS);
+    expect(story.replica(3).status().chosenUpTo).toBe(5);
+  });
+
   test("that joins takes them at once: it votes nowhere yet", () => {
     const members: Member[] = [{ id: 1 }, { id: 2 }, { id: 3, role: "joiningWitness" }];
     // Quorums that name their members, so that nobody promotes it meanwhile.

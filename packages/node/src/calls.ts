@@ -1,11 +1,14 @@
 import { type Configuration, type GiveUp, type ProposeOptions, type SessionTicket, SynodError } from "@synod/interface";
-import { checkTicket } from "./checks.js";
+import { checkTicket, checkTimeoutMs } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { type Settle, withSignal } from "./signals.js";
 import type { ChangeOptions, MembershipChange, NodeLimits } from "./types.js";
 
 /** A change may have to wait until a new member has fetched everything. */
 const CHANGE_TIMEOUT_MS = 60_000;
+/** One at a time takes effect: whoever asks for more at once has lost sight. */
+const CHANGES_MAX = 64;
+const CHANGE_RETRY_MS = 1_000;
 
 function refuseAborted(signal: AbortSignal | undefined, before: string): void {
   if (signal?.aborted !== true) return;
@@ -59,6 +62,8 @@ export function beginChange(
   caller: Settle<Configuration>,
 ): void {
   refuseAborted(signal, "the change was asked for");
+  checkTimeoutMs(timeoutMs);
+  if (driver.changes.count >= CHANGES_MAX) throw driver.busy("changes", { retryAfterMs: CHANGE_RETRY_MS });
   withSignal(signal, caller, (settle) => {
     const deadlineMs = driver.nowMs + timeoutMs;
     const asked = driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });

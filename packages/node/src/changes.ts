@@ -60,6 +60,10 @@ export class Changes {
     this.#resendMs = options.resendMs;
   }
 
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** @throws SynodError what stands against the change already here */
   add(options: {
     change: MembershipChange;

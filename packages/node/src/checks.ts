@@ -200,6 +200,12 @@ export function checkCodec(
   }
 }
 
+/** NaN would never come, and be waited for. */
+export function checkTimeoutMs(timeoutMs: number): void {
+  if (Number.isFinite(timeoutMs) && timeoutMs > 0) return;
+  throw new SynodError("InvalidArgument", `timeoutMs must be a positive number, not ${String(timeoutMs)}`);
+}
+
 /** A ticket comes from outside: a bad one is its caller's error, never the node's. */
 export function checkTicket(ticket: SessionTicket, body: Uint8Array): void {
   try {

@@ -190,7 +190,10 @@ export class Driver {
   }
 
   /** The error for a call that found no room. */
-  busy(what: "commands" | "reads" | "calls" | "watches", details: { readonly retryAfterMs: number }): SynodError {
+  busy(
+    what: "commands" | "reads" | "calls" | "watches" | "changes",
+    details: { readonly retryAfterMs: number },
+  ): SynodError {
     this.#o.metrics.count("synod_busy_total", 1, { what });
     const text = `too many ${what} wait at this node: try again in about ${details.retryAfterMs} ms`;
     return new SynodError("Busy", text, { details });

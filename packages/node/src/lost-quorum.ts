@@ -7,8 +7,17 @@ import {
   type Storage,
   type StoreIdentity,
   SynodError,
+  type Vote,
 } from "@synod/interface";
-import { ConfigurationHistory, type Governing, NOOP, VALUE_CONFIGURATION, votersOf } from "@synod/multipaxos";
+import {
+  ConfigurationHistory,
+  decodeConfigurationValue,
+  type Governing,
+  NOOP,
+  VALUE_CONFIGURATION,
+  votersOf,
+} from "@synod/multipaxos";
+import { isWitness } from "./membership.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import type { ClusterOptions } from "./types.js";
 
@@ -29,7 +38,7 @@ export interface LostQuorumReport {
   readonly to: Pick<StoreIdentity, "clusterId" | "nodeId" | "storeId">;
   /** The new cluster as every node of it has to be told, also those that join later. */
   readonly cluster: ClusterOptions;
-  /** Everything up to this slot was known as chosen and is there. */
+  /** Everything up to this slot was known as chosen, by some survivor, and is there. */
   readonly chosenUpTo: Slot;
   /** The new cluster goes on above this slot. */
   readonly upTo: Slot;
@@ -38,8 +47,15 @@ export interface LostQuorumReport {
    * others, or not at all.
    */
   readonly unproven: readonly Slot[];
-  /** Slots of which no survivor knows anything: what was chosen there is lost. */
+  /** Slots of which no survivor has a value: what was chosen there is lost. */
   readonly empty: readonly Slot[];
+  /** Those of them that a survivor knows as chosen: a witness had forgotten the value. */
+  readonly forgotten: readonly Slot[];
+  /**
+   * Slots for which survivors have different values although one of them knows what was chosen: its value was taken. In a later ballot nothing
+   * else can have been proposed, so a store is damaged.
+   */
+  readonly contradicted: readonly Slot[];
   /** The last configuration of the old cluster that the survivors know of. */
   readonly configuration: Configuration;
   /** Voters of it whose stores were not given. */
@@ -75,10 +91,10 @@ export async function unsafeRecoverLostQuorum(options: LostQuorumOptions): Promi
     // One after the other: where one cannot be opened, none is left half open.
     for (const storage of stores) survivors.push({ storage, recovered: await storage.open() });
     checkSurvivors(survivors, options);
-    const best = mostAdvanced(survivors);
+    const best = await mostAdvanced(survivors);
     const history = await historyOf(best);
-    const taken = takeOver(survivors, best, history);
-    refuseQuorum(survivors, history, best.recovered.chosenUpTo);
+    const taken = takeOver(survivors, best.recovered, history);
+    refuseQuorum(survivors, history, taken);
     const identity = await write(options, best, taken.values, history.last.configuration);
     return report({ survivors, best, identity, taken, configuration: history.last.configuration });
   } finally {
@@ -109,8 +125,40 @@ function checkSurvivors(survivors: readonly Survivor[], { clusterId }: LostQuoru
   }
 }
 
-function mostAdvanced(survivors: readonly Survivor[]): Survivor {
-  return survivors.reduce((best, each) => (each.recovered.chosenUpTo > best.recovered.chosenUpTo ? each : best));
+/** Of those that have what was executed: in place of that a witness has a mark, once it has forgotten anything. */
+async function mostAdvanced(survivors: readonly Survivor[]): Promise<Survivor> {
+  const witnesses = await witnessesOf(survivors);
+  const hasState = ({ recovered }: Survivor): boolean =>
+    recovered.snapshot === null || !witnesses.has(recovered.identity.nodeId);
+  const [first, ...others] = survivors.filter(hasState);
+  if (first === undefined) {
+    throw invalid("all survivors are witnesses, which have forgotten what was executed: restore a backup instead");
+  }
+  return others.reduce((best, each) => (each.recovered.chosenUpTo > best.recovered.chosenUpTo ? each : best), first);
+}
+
+/** An id is a witness for good, so every configuration that has it says the same. */
+async function witnessesOf(survivors: readonly Survivor[]): Promise<ReadonlySet<NodeId>> {
+  const found = new Set<NodeId>();
+  for (const survivor of survivors) {
+    const { entries } = await historyOf(survivor);
+    const configurations = entries.map(({ configuration }) => configuration);
+    const { chosen, votes } = survivor.recovered;
+    for (const { value } of [...chosen, ...votes]) configurations.push(...configurationOf(value));
+    for (const member of configurations.flatMap(({ members }) => members)) if (isWitness(member)) found.add(member.id);
+  }
+  return found;
+}
+
+function configurationOf(value: Uint8Array): Configuration[] {
+  if (value[0] !== VALUE_CONFIGURATION) return [];
+  try {
+    return [decodeConfigurationValue(value).configuration];
+  } catch (error) {
+    // It never had an effect.
+    if (error instanceof SynodError && error.code === "Malformed") return [];
+    throw error;
+  }
 }
 
 /** As of the snapshot of a store, or of its founding. */
@@ -126,42 +174,85 @@ async function historyOf({ storage, recovered }: Survivor): Promise<Configuratio
   return history;
 }
 
-interface Taken {
+interface Taken extends Pick<LostQuorumReport, "chosenUpTo" | "unproven" | "empty" | "forgotten" | "contradicted"> {
   /** Above the snapshot of the best store, without a gap. */
   readonly values: readonly ChosenValue[];
-  readonly unproven: readonly Slot[];
-  readonly empty: readonly Slot[];
+  /** Some survivor knows everything up to here as chosen, though none may have the value. */
+  readonly markedUpTo: Slot;
+}
+
+interface Known {
+  /** What some survivor knows as chosen. */
+  readonly chosen: ReadonlyMap<Slot, Uint8Array>;
+  readonly votes: ReadonlyMap<Slot, Vote>;
+  readonly contradicted: ReadonlySet<Slot>;
+}
+
+/**
+ * A survivor knows what was chosen in a slot by a value that it learned, and, up to its own mark, by its own vote. That comes before the vote of
+ * another one, of whatever ballot. Elsewhere the highest vote may have been chosen.
+ */
+function knownOf(survivors: readonly Survivor[], best: Recovered): Known {
+  const chosen = new Map<Slot, Uint8Array>();
+  const votes = new Map<Slot, Vote>();
+  const contradicted = new Set<Slot>();
+  /** The lowest ballot in which a value that counts as chosen was voted for by who says so. */
+  const ballots = new Map<Slot, Vote>();
+  const others = survivors.map(({ recovered }) => recovered).filter((each) => each !== best);
+  // What the best one says comes last, so that it counts where two say different things.
+  for (const recovered of [...others, best]) {
+    const own = new Map<Slot, Uint8Array>();
+    for (const vote of recovered.votes) {
+      const { slot, value } = vote;
+      if (isHigher(vote, votes.get(slot))) votes.set(slot, vote);
+      if (slot > recovered.chosenUpTo) continue;
+      own.set(slot, value);
+      const before = ballots.get(slot);
+      if (before === undefined || isHigher(before, vote)) ballots.set(slot, vote);
+    }
+    for (const { slot, value } of recovered.chosen) own.set(slot, value);
+    for (const [slot, value] of own) {
+      if (!isSame(chosen.get(slot) ?? value, value)) contradicted.add(slot);
+      chosen.set(slot, value);
+    }
+  }
+  for (const [slot, voted] of ballots) {
+    const highest = votes.get(slot) ?? voted;
+    if (isHigher(highest, voted) && !isSame(highest.value, chosen.get(slot) ?? voted.value)) contradicted.add(slot);
+  }
+  return { chosen, votes, contradicted };
 }
 
 /** What the log of the new cluster holds. It is what a phase 1 among the survivors would find, were they a quorum. */
-function takeOver(survivors: readonly Survivor[], best: Survivor, history: ConfigurationHistory): Taken {
-  const { snapshot, chosenUpTo } = best.recovered;
-  const chosen = new Map<Slot, Uint8Array>();
-  const votes = new Map<Slot, Recovered["votes"][number]>();
-  for (const { recovered } of [...survivors.filter((each) => each !== best), best]) {
-    for (const { slot, value } of recovered.chosen) chosen.set(slot, value);
-    for (const vote of recovered.votes) {
-      const other = votes.get(vote.slot);
-      if (other === undefined || isHigher(vote, other)) votes.set(vote.slot, vote);
-    }
-  }
-  const upTo = [...chosen.keys(), ...votes.keys()].reduce((highest, slot) => Math.max(highest, slot), chosenUpTo);
+function takeOver(survivors: readonly Survivor[], best: Recovered, history: ConfigurationHistory): Taken {
+  const { chosen, votes, contradicted } = knownOf(survivors, best);
+  const markedUpTo = Math.max(...survivors.map(({ recovered }) => recovered.chosenUpTo));
+  const upTo = [...chosen.keys(), ...votes.keys()].reduce((a, b) => Math.max(a, b), markedUpTo);
   if (upTo === 0) throw invalid("the surviving stores hold nothing: found a new cluster instead");
-  const taken = { values: [] as ChosenValue[], unproven: [] as Slot[], empty: [] as Slot[] };
-  for (let slot = (snapshot?.index ?? 0) + 1; slot <= upTo; slot++) {
-    const known = chosen.get(slot);
-    const value = known ?? votes.get(slot)?.value;
-    if (value === undefined && slot <= chosenUpTo) {
-      throw new SynodError("StoreDamaged", `slot ${slot} is marked as chosen, and its value is not there`);
-    }
-    if (value === undefined) taken.empty.push(slot);
-    else if (known === undefined && slot > chosenUpTo) taken.unproven.push(slot);
-    taken.values.push({ slot, value: afterwards(slot, value, history) });
+  const first = (best.snapshot?.index ?? 0) + 1;
+  let chosenUpTo = first - 1;
+  while (chosen.has(chosenUpTo + 1)) chosenUpTo++;
+  if (chosenUpTo < best.chosenUpTo) {
+    throw new SynodError("StoreDamaged", `slot ${chosenUpTo + 1} is marked as chosen, and its value is not there`);
   }
-  return taken;
+  const values: ChosenValue[] = [];
+  const [unproven, empty, forgotten]: [Slot[], Slot[], Slot[]] = [[], [], []];
+  for (let slot = first; slot <= upTo; slot++) {
+    const value = chosen.get(slot) ?? votes.get(slot)?.value;
+    if (value === undefined) empty.push(slot);
+    if (value === undefined && slot <= markedUpTo) forgotten.push(slot);
+    if (value !== undefined && !chosen.has(slot)) unproven.push(slot);
+    values.push({ slot, value: afterwards(slot, value, history) });
+  }
+  const list = [...contradicted].filter((slot) => slot >= first).sort((a, b) => a - b);
+  return { values, chosenUpTo, markedUpTo, unproven, empty, forgotten, contradicted: list };
 }
 
-function isHigher({ ballot: a }: Recovered["votes"][number], { ballot: b }: Recovered["votes"][number]): boolean {
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+function isHigher({ ballot: a }: Vote, other: Vote | undefined): boolean {
+  if (other === undefined) return true;
+  const { ballot: b } = other;
   return a.round > b.round || (a.round === b.round && a.node > b.node);
 }
 
@@ -173,12 +264,16 @@ function afterwards(slot: Slot, value: Uint8Array | undefined, history: Configur
   return NOOP;
 }
 
-/** Where they can decide there is no reason to lose anything. */
-function refuseQuorum(survivors: readonly Survivor[], history: ConfigurationHistory, chosenUpTo: Slot): void {
+/** Where they can decide there is no reason to lose anything, unless they would wait for what one of them has forgotten. */
+function refuseQuorum(
+  survivors: readonly Survivor[],
+  history: ConfigurationHistory,
+  { chosenUpTo, markedUpTo }: Taken,
+): void {
   const whole = survivors.filter(({ recovered }) => recovered.damage === undefined);
   const ids = new Set(whole.map(({ recovered }) => recovered.identity.nodeId));
   const decides = ({ quorums }: Governing): boolean => quorums.phase1(ids) && quorums.phase2(ids);
-  if (!history.from(chosenUpTo + 1).every(decides)) return;
+  if (chosenUpTo < markedUpTo || !history.from(chosenUpTo + 1).every(decides)) return;
   const text = `nodes ${[...ids].join(", ")} are a quorum: start them as they are, nothing is lost`;
   throw invalid(`${text}, and replace the other members (changeMembership)`);
 }
@@ -239,10 +334,9 @@ function report(found: {
   readonly configuration: Configuration;
 }): LostQuorumReport {
   const { survivors, best, configuration } = found;
-  const { chosenUpTo } = best.recovered;
   const { clusterId, founders } = found.identity;
   const lease = founders.lease === undefined ? {} : { lease: founders.lease };
-  const { unproven, empty, values } = found.taken;
+  const { chosenUpTo, unproven, empty, forgotten, contradicted, values } = found.taken;
   const upTo = values.at(-1)?.slot ?? chosenUpTo;
   const ids = survivors.map(({ recovered }) => recovered.identity.nodeId);
   const missing = votersOf(configuration).filter((id) => !ids.includes(id));
@@ -251,6 +345,10 @@ function report(found: {
   const text = [
     `Everything up to slot ${chosenUpTo} was known as chosen and is there.`,
     `Above it ${slots(unproven.length)} came from votes that may not have been chosen, and ${slots(empty.length)} hold nothing.`,
+    forgotten.length > 0 &&
+      `${slots(forgotten.length)} of those were chosen for sure, and a witness has forgotten the values.`,
+    contradicted.length > 0 &&
+      `Survivors contradict each other on ${slots(contradicted.length)}, so a store is damaged: see the list.`,
     missing.length > 0 &&
       `Whatever only the voters ${missing.join(", ")} held is lost: above slot ${upTo}, and in those slots.`,
   ];
@@ -262,6 +360,8 @@ function report(found: {
     upTo,
     unproven,
     empty,
+    forgotten,
+    contradicted,
     configuration,
     missing,
     damaged: damaged.map(({ recovered }) => recovered.identity.nodeId),

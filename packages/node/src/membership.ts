@@ -30,7 +30,7 @@ function added(
 
 const isVoter = ({ role = "voter" }: Member): boolean => role === "voter" || role === "witness";
 
-const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
+export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
 
 function asVoter({ role, replaces: _replaces, ...rest }: Member): Member {
   return role === "joiningWitness" ? { ...rest, role: "witness" } : rest;

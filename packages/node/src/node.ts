@@ -22,7 +22,7 @@ import {
 import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { beginChange, beginCommand, beginProposal } from "./calls.js";
-import { wireName } from "./checks.js";
+import { checkTimeoutMs, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
@@ -34,6 +34,7 @@ import { closeSession, openSession } from "./session.js";
 import { withSignal } from "./signals.js";
 import { StaleReads } from "./stale-reads.js";
 import { statusOf } from "./status.js";
+import { WatchIterator, type WatchStep } from "./watch-iterator.js";
 import { Watches } from "./watches.js";
 import type {
   ChangeOptions,
@@ -257,28 +258,25 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
   }
 
-  async *watch(query: Query, { signal }: WatchOptions = {}): AsyncGenerator<Watched<Query, Answer>> {
-    for (let next: Query | null = query; next !== null; ) {
-      const answer = await this.#nextOf(next, signal);
-      if (answer === null) return;
-      yield answer;
-      next = answer.next;
-    }
+  watch(query: Query, { signal }: WatchOptions = {}): AsyncIterableIterator<Watched<Query, Answer>> {
+    return new WatchIterator(query, (next) => this.#ask(next, signal));
   }
 
-  /** Null: the signal ends the watch. */
-  #nextOf(query: Query, signal: AbortSignal | undefined): Promise<Watched<Query, Answer> | null> {
-    return new Promise((resolve, reject) => {
+  #ask(query: Query, signal: AbortSignal | undefined): WatchStep<Query, Answer> {
+    let end = (): void => undefined;
+    const answer = new Promise<Watched<Query, Answer> | null>((resolve, reject) => {
       if (signal?.aborted === true) return resolve(null);
       this.#checkRunning();
       if (this.#watches.count >= WATCHES_MAX) {
         throw this.#driver.busy("watches", { retryAfterMs: this.#limits.electionTimeoutMs });
       }
-      withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) =>
-        this.#watches.add({ query, ...settle }),
-      );
+      withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) => {
+        end = this.#watches.add({ query, ...settle });
+        return end;
+      });
       this.#driver.wake();
     });
+    return { answer, end: () => end() };
   }
 
   get applied(): Slot {
@@ -410,9 +408,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   transferLeadership({ to, timeoutMs = TRANSFER_MS }: TransferOptions = {}): Promise<NodeId> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-        throw new SynodError("InvalidArgument", `timeoutMs must be a positive number, not ${String(timeoutMs)}`);
-      }
+      checkTimeoutMs(timeoutMs);
       this.#driver.transfers.begin({ to, timeoutMs, settle: { resolve, reject } });
       this.#driver.wake();
     });

@@ -316,7 +316,7 @@ export class Snapshots {
 
   /** Of a witness: the head of the log takes the place of what it forgets. */
   async #forget({ index, head }: Extract<SnapshotStep, { kind: "forget" }>): Promise<void> {
-    const chunks = [snapshotFront(head), witnessBody(index)];
+    const chunks = [snapshotFront(head), witnessBody(index, this.#o.machine.versions)];
     const hash = new ContentHash();
     for (const chunk of chunks) hash.add(chunk);
     const { bytes } = await this.#o.storage.saveSnapshot(index, chunks);

@@ -16,7 +16,7 @@ export interface WatchesOptions<Query, Answer> {
   readonly ask: (query: Query) => Watched<Query, Answer> | null;
 }
 
-/** Watches that wait for something to happen, asked again after commands were executed: a slice of them a turn, the longest unasked first. */
+/** Watches that wait for something to happen, asked again after commands were executed: a slice of them a turn, new ones and those that were not asked for longest by turns. */
 export class Watches<Query, Answer> {
   readonly #o: WatchesOptions<Query, Answer>;
   readonly #fresh = new Set<Waiting<Query, Answer>>();
@@ -59,12 +59,20 @@ export class Watches<Query, Answer> {
     this.#asked.clear();
   }
 
+  /** One new one, then one that waits for long, and so on: neither keeps the others from their turn. */
   *#due(applied: Slot): Generator<Waiting<Query, Answer>> {
-    yield* this.#fresh;
-    for (const [waiting, asked] of this.#asked) {
-      // What is asked goes to the end of the map: the rest is up to date.
-      if (asked === applied) return;
-      yield waiting;
+    const fresh = this.#fresh.values();
+    const asked = this.#asked.entries();
+    for (let isOver = false; ; ) {
+      const next = fresh.next();
+      if (next.done !== true) yield next.value;
+      if (!isOver) {
+        const old = asked.next();
+        // What is asked goes to the end of the map: the rest is up to date.
+        isOver = old.done === true || old.value[1] === applied;
+        if (!isOver && old.value !== undefined) yield old.value[0];
+      }
+      if (next.done === true && isOver) return;
     }
   }
 

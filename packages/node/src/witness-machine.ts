@@ -10,10 +10,17 @@ import {
   versionsAbove,
 } from "@synod/rsm";
 
-/** What stands behind the head in a snapshot of a witness: the slot up to which it has forgotten, lowest byte first. */
-export function witnessBody(index: Slot): Uint8Array {
-  const body = new Uint8Array(8);
-  new DataView(body.buffer).setBigUint64(0, BigInt(index), true);
+const NUMBER_BYTES = 8;
+
+/**
+ * What stands behind the head in a snapshot of a witness: the slot up to which it has forgotten and, unless an older release wrote it, the
+ * versions that it saw coming into force (wire, log, machine); 8 bytes each, lowest byte first.
+ */
+export function witnessBody(index: Slot, versions?: Versions): Uint8Array {
+  const numbers = [index, ...(versions === undefined ? [] : [versions.wire, versions.log, versions.machine])];
+  const body = new Uint8Array(NUMBER_BYTES * numbers.length);
+  const view = new DataView(body.buffer);
+  for (const [i, number] of numbers.entries()) view.setBigUint64(NUMBER_BYTES * i, BigInt(number), true);
   return body;
 }
 
@@ -45,32 +52,43 @@ export class WitnessMachine implements ReplicatedMachine<never, never> {
     const entries = isBatch(value) ? decodeBatch(value).entries : [];
     for (const [index, entry] of entries.entries()) {
       if (entry.kind !== "raise") continue;
-      const above = versionsAbove(this.supports, entry.versions);
-      if (above.length > 0) {
-        const text = `Slot ${slot} of the log needs a higher version of: ${above.join(", ")}. Start this witness with the release of the other members.`;
-        throw new SynodError("VersionUnsupported", text, {
-          details: { needed: entry.versions, supported: this.supports },
-        });
-      }
-      const versions = higherVersions(this.#versions, entry.versions);
-      const changed = versionsAbove(this.#versions, versions).length > 0;
-      this.#versions = versions;
-      outcomes.push({ kind: "raised", index, versions, changed });
+      const changed = this.#raise(`Slot ${slot} of the log`, entry.versions);
+      outcomes.push({ kind: "raised", index, versions: this.#versions, changed });
     }
     this.#applied = slot;
     return outcomes;
+  }
+
+  /** @returns whether any version is higher than before */
+  #raise(what: string, raised: Versions): boolean {
+    const above = versionsAbove(this.supports, raised);
+    if (above.length > 0) {
+      const text = `${what} needs a higher version of: ${above.join(", ")}. Start this witness with the release of the other members.`;
+      throw new SynodError("VersionUnsupported", text, { details: { needed: raised, supported: this.supports } });
+    }
+    const before = this.#versions;
+    this.#versions = higherVersions(before, raised);
+    return versionsAbove(before, this.#versions).length > 0;
   }
 
   restore(): SnapshotSink {
     const bytes: number[] = [];
     return {
       write: (chunk) => {
-        if (bytes.length + chunk.length > 8) throw malformed();
+        if (bytes.length + chunk.length > 4 * NUMBER_BYTES) throw malformed();
         bytes.push(...chunk);
       },
       end: () => {
-        if (bytes.length !== 8) throw malformed();
-        this.#applied = Number(new DataView(Uint8Array.from(bytes).buffer).getBigUint64(0, true));
+        const view = new DataView(Uint8Array.from(bytes).buffer);
+        const count = bytes.length / NUMBER_BYTES;
+        if (count !== 1 && count !== 4) throw malformed();
+        const [index, wire, log, machine] = Array.from({ length: count }, (_, i) =>
+          Number(view.getBigUint64(NUMBER_BYTES * i, true)),
+        );
+        if (wire !== undefined && log !== undefined && machine !== undefined) {
+          this.#raise("What this witness has forgotten", { wire, log, machine });
+        }
+        this.#applied = index ?? 0;
       },
     };
   }

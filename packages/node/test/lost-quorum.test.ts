@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
 import type { Logger, Member, Storage, Vote } from "@synod/interface";
-import { encodeConfigurationValue } from "@synod/multipaxos";
+import { ConfigurationHistory, encodeConfigurationValue } from "@synod/multipaxos";
 import { fileStorage } from "@synod/storage-file";
 import { memoryStorage } from "@synod/storage-memory";
 import { tcpTransport } from "@synod/transport-tcp";
@@ -17,6 +17,7 @@ import {
   type NodeLimits,
   unsafeRecoverLostQuorum,
 } from "../src/index.js";
+import { snapshotFront } from "../src/snapshot-layout.js";
 import { Counter, type CounterCommand, type CounterNode, Disk, json, type VirtualClock, World } from "./world.js";
 
 const NEW = "test, second life";
@@ -216,6 +217,61 @@ describe("what is taken from which store", () => {
     ]);
     expect([chosenUpTo, votes.length, promised]).toEqual([6, 0, null]);
     expect(identity).toMatchObject({ clusterId: "new", nodeId: 1, founders: { epoch: 1, members: [{ id: 1 }] } });
+  });
+
+  const witnessed = { ...founders([1, 2, 3]), members: [{ id: 1 }, { id: 2 }, { id: 3, role: "witness" as const }] };
+  const bytesOf = async (storage: Storage): Promise<string[]> =>
+    (await storage.open()).chosen.map((each) => new TextDecoder().decode(each.value.subarray(1)));
+
+  /** A witness that has forgotten everything up to a slot, and votes on. */
+  async function witness(votes: readonly Vote[], forgotUpTo: number, chosenUpTo: number): Promise<Storage> {
+    const storage = memoryStorage();
+    await storage.open({ create: { clusterId: "old", nodeId: 3, founders: witnessed } });
+    await storage.write({ votes, chosen: [], chosenUpTo });
+    const head = new ConfigurationHistory(witnessed).encode(forgotUpTo);
+    if (forgotUpTo > 0) await storage.saveSnapshot(forgotUpTo, [snapshotFront(head), new Uint8Array(8)]);
+    await storage.drop(forgotUpTo);
+    await storage.close();
+    return storage;
+  }
+
+  it("the state of a full member, though a witness knows of more: what that has forgotten is lost", async () => {
+    const full = await store(1, [vote(1, 1, "a"), vote(2, 1, "b"), vote(4, 1, "older")], 2, [1, 2, 3]);
+    const other = await witness([vote(5, 1, "e"), vote(6, 1, "f")], 4, 5);
+    const into = memoryStorage();
+    const report = await unsafeRecoverLostQuorum({ survivors: [other, full], into, clusterId: "new", nodeId: 1 });
+    expect(report.from).toMatchObject({ nodeId: 1 });
+    expect(report).toMatchObject({ chosenUpTo: 2, upTo: 6, unproven: [4, 6], empty: [3], forgotten: [3] });
+    expect(report.text).toContain("a witness has forgotten");
+    expect(await bytesOf(into)).toEqual(["a", "b", "", "older", "e", "f"]);
+  });
+
+  it("of a witness what it has not forgotten", async () => {
+    const full = await store(1, [vote(1, 1, "a")], 1, [1, 2, 3]);
+    const other = await witness([vote(2, 1, "b"), vote(3, 1, "c")], 1, 2);
+    const report = recoverInto([full, other]);
+    await expect(report).rejects.toThrow("nodes 1, 3 are a quorum");
+    const alone = recoverInto([await witness([vote(1, 1, "a"), vote(2, 1, "b")], 0, 1)]);
+    await expect(alone).resolves.toMatchObject({ chosenUpTo: 1, unproven: [2], missing: [1, 2] });
+    const empty = recoverInto([await witness([vote(4, 1, "d")], 3, 4)]);
+    await expect(empty).rejects.toThrow("all survivors are witnesses");
+  });
+
+  const recoverInto = async (survivors: Storage[]) =>
+    unsafeRecoverLostQuorum({ survivors, into: memoryStorage(), clusterId: "new", nodeId: 1 });
+
+  it("the vote of the one that knows its slot as chosen, before a higher one of another", async () => {
+    const knows = await store(1, [vote(1, 1, "a"), vote(2, 1, "b"), vote(3, 1, "c")], 2);
+    const further = await store(2, [vote(1, 1, "a"), vote(2, 2, "x"), vote(3, 2, "y")], 1);
+    const into = memoryStorage();
+    const report = await unsafeRecoverLostQuorum({ survivors: [knows, further], into, clusterId: "new", nodeId: 1 });
+    expect(report).toMatchObject({ chosenUpTo: 2, unproven: [3], contradicted: [2] });
+    expect(report.text).toContain("contradict each other on 1 slot");
+    expect(await bytesOf(into)).toEqual(["a", "b", "y"]);
+    // A vote in a lower ballot may be for anything.
+    const behind = await store(2, [vote(1, 1, "a"), vote(2, 0, "x")], 1);
+    const fine = await recoverInto([behind, await store(1, [vote(1, 1, "a"), vote(2, 1, "b")], 2)]);
+    expect(fine).toMatchObject({ chosenUpTo: 2, contradicted: [] });
   });
 
   it("changes of the old members decide who is missing, and mean nothing in the new cluster", async () => {

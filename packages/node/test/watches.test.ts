@@ -1,7 +1,7 @@
 import type { SnapshotSink, StateMachine, Watched } from "@synod/interface";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { createNode, type SynodNode } from "../src/index.js";
 import { Watches } from "../src/watches.js";
 import { type CounterCommand, json, tableCodec } from "./world.js";
@@ -92,6 +92,17 @@ describe("a watch", () => {
     expect(await late).toEqual({ done: true, value: undefined });
   });
 
+  it("can be returned from while it waits", async () => {
+    await using node = await single();
+    const watch = node.watch({ above: 0 })[Symbol.asyncIterator]();
+    const [first, second] = [watch.next(), watch.next()];
+    await node.propose({ add: 0 });
+    expect(await watch.return?.()).toEqual({ done: true, value: undefined });
+    expect(await Promise.all([first, second])).toEqual([first, second].map(() => ({ done: true, value: undefined })));
+    await node.propose({ add: 1 });
+    expect(await watch.next()).toEqual({ done: true, value: undefined });
+  });
+
   it("ends with an error where the node is closed, or the state machine throws or has no watches", async () => {
     const node = await single();
     const first = async (query: Above): Promise<unknown> => node.watch(query)[Symbol.asyncIterator]().next();
@@ -147,6 +158,47 @@ describe("watches that wait", () => {
     expect(all.serve()).toBe(true);
     expect(all.serve()).toBe(false);
     expect(world.asked).toEqual([1, 2, 3, 1, 2]);
+  });
+});
+
+test("watches that wait get their turn however many new ones come", () => {
+  const asked: number[] = [];
+  const world = { nowMs: 0, applied: 7 };
+  const all = new Watches<number, number>({
+    now: () => world.nowMs,
+    applied: () => world.applied,
+    ask: (query) => {
+      asked.push(query);
+      world.nowMs += 1;
+      return null;
+    },
+  });
+  const add = (query: number) => all.add({ query, resolve: () => undefined, reject: () => undefined });
+  add(1);
+  all.serve();
+  for (world.applied = 8; asked.length < 9; ) {
+    for (let i = 0; i < 2; i++) add(asked.length + 10 + i);
+    all.serve();
+  }
+  expect(asked.slice(1)).toContain(1);
+});
+
+describe("changes of the members", () => {
+  const change = { kind: "setAddress", id: 1, address: "a:1" } as const;
+
+  it("need a time limit that comes", async () => {
+    await using node = await single();
+    for (const timeoutMs of [Number.NaN, Infinity, 0, -1]) {
+      await expect(node.changeMembership(change, { timeoutMs })).rejects.toMatchObject({ code: "InvalidArgument" });
+    }
+  });
+
+  it("are not gathered without bounds", async () => {
+    const node = await single();
+    const calls = Array.from({ length: 70 }, () => node.changeMembership(change).catch((error: unknown) => error));
+    await node.close();
+    const codes = (await Promise.all(calls)).map((end) => (end as { code?: string }).code);
+    expect(codes.filter((code) => code === "Busy")).toHaveLength(6);
   });
 });
 

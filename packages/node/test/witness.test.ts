@@ -1,5 +1,6 @@
 // Members that only vote, and members that learn for themselves what is chosen, as whole nodes.
-import { describe, expect, it } from "vitest";
+import type { Versions } from "@synod/interface";
+import { describe, expect, it, test } from "vitest";
 import { createNode, createWitness, type NodeLimits } from "../src/index.js";
 import { WitnessMachine, witnessBody } from "../src/witness-machine.js";
 import { encodeBatch, FIRST_VERSIONS } from "@synod/rsm";
@@ -120,10 +121,26 @@ describe("a witness", () => {
     const sink = machine.restore();
     sink.write(witnessBody(2 ** 40));
     sink.end();
-    expect(machine.applied).toBe(2 ** 40);
+    expect([machine.applied, machine.versions.machine]).toEqual([2 ** 40, 7]);
     for (const call of [() => machine.query(), () => machine.digest(), () => machine.snapshot()])
       expect(call).toThrow(/has no state/);
   });
+});
+
+test("what a witness has forgotten holds the versions in force, and it stops where its release is too old for them", () => {
+  const restored = (supports: Versions, body: Uint8Array): Versions => {
+    const machine = new WitnessMachine(supports);
+    const sink = machine.restore();
+    sink.write(body);
+    sink.end();
+    return machine.versions;
+  };
+  const [first, second] = [FIRST_VERSIONS, { wire: 2, log: 2, machine: 9 }];
+  const supports = { ...second, machine: Number.MAX_SAFE_INTEGER };
+  expect(restored(supports, witnessBody(5, second))).toEqual(second);
+  // As an older release wrote it.
+  expect(restored(supports, witnessBody(5))).toEqual(first);
+  expect(() => restored({ ...supports, log: 1 }, witnessBody(5, second))).toThrow(/What this witness has forgotten/);
 });
 
 describe("learning", () => {

@@ -207,7 +207,9 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   nextDeadline(): number | null {
     const expiry = this.#sessions.nextExpiryMs();
     // Half way through a restore there is no state that could say one.
-    const deadline = this.#broken === null ? (this.#machine.nextDeadline?.() ?? null) : null;
+    const named = this.#broken === null ? (this.#machine.nextDeadline?.() ?? null) : null;
+    // One that has come already brings nothing more, and must not hide that a session expires.
+    const deadline = named !== null && named > this.#timeMs ? named : null;
     if (expiry === null || deadline === null) return expiry ?? deadline;
     return Math.min(expiry, deadline);
   }

@@ -276,6 +276,9 @@ test("nextDeadline is the earlier of the two", () => {
   expect(machine.nextDeadline()).toBe(110);
   deadline = 50;
   expect(machine.nextDeadline()).toBe(50);
+  // What is not above the logged time says nothing: the session still expires.
+  deadline = 10;
+  expect(machine.nextDeadline()).toBe(110);
   deadline = null;
   expect(machine.nextDeadline()).toBe(110);
 });

@@ -7,6 +7,12 @@ const handlers = (find: string, replace: string): Patch => ({
   replace,
 });
 
+const lost = (find: string, replace: string): Patch => ({
+  file: "packages/node/src/lost-quorum.ts",
+  find,
+  replace,
+});
+
 const SWARM = { kind: "sim", profile: "swarm" } as const;
 const UNIT = { kind: "unit", file: "packages/node/test/changes.test.ts" } as const;
 const LOST = { kind: "unit", file: "packages/node/test/lost-quorum.test.ts" } as const;
@@ -74,11 +80,41 @@ export const membershipOfNodesMutants: readonly Mutant[] = [
     patches: [
       {
         file: "packages/node/src/lost-quorum.ts",
-        find: "if (other === undefined || isHigher(vote, other)) votes.set(vote.slot, vote);",
-        replace:
-          "if (other === undefined || !isHigher(other, vote) || recovered === best.recovered) votes.set(vote.slot, vote);",
+        find: "if (isHigher(vote, votes.get(slot))) votes.set(slot, vote);",
+        replace: "if (isHigher(vote, votes.get(slot)) || recovered === best) votes.set(slot, vote);",
       },
     ],
     finder: { ...LOST, test: "the values known as chosen, then the highest votes of all survivors, then no-ops" },
+  },
+  {
+    id: "recovery-from-a-witness",
+    faults: [77],
+    title: "The store of a witness that knows of most is taken for the state after a lost quorum",
+    patches: [
+      lost(
+        "recovered.snapshot === null || !witnesses.has(recovered.identity.nodeId);",
+        "recovered.snapshot === null || witnesses.size >= 0;",
+      ),
+    ],
+    finder: { ...LOST, test: "the state of a full member, though a witness knows of more" },
+  },
+  {
+    id: "recovery-prefers-higher-votes",
+    faults: [10],
+    title: "After a lost quorum a higher vote of one store replaces what another knows as chosen",
+    patches: [
+      lost(
+        "const value = chosen.get(slot) ?? votes.get(slot)?.value;",
+        "const value = votes.get(slot)?.value ?? chosen.get(slot);",
+      ),
+    ],
+    finder: { ...LOST, test: "the vote of the one that knows its slot as chosen" },
+  },
+  {
+    id: "recovery-refused-where-the-quorum-waits-for-ever",
+    faults: [77],
+    title: "Recovery is refused to a quorum that would wait for ever for what its witness has forgotten",
+    patches: [lost("if (chosenUpTo < markedUpTo || !history", "if (!history")],
+    finder: { ...LOST, test: "the state of a full member, though a witness knows of more" },
   },
 ];

@@ -208,7 +208,7 @@ export const membershipMutants: readonly Mutant[] = [
     patches: [
       handlers(`  if (mayStop) partAsLeader(core, "this node was removed");`, ``),
       handlers(
-        `if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");`,
+        `if (core.log.chosenUpTo >= last.from - 1) partAsLeader(core, "this node is no voter any more");`,
         `if (last.epoch < 0) core.stopProposing("never");`,
       ),
     ],
@@ -247,5 +247,20 @@ export const membershipMutants: readonly Mutant[] = [
     title: "A confirmation round goes on asking members that were replaced meanwhile",
     patches: [reads(`    core.reads.moveOn((index) => core.quorumsAt(Math.max(index, core.log.chosenUpTo) + 1));`, ``)],
     finder: { ...MEMBERS, schedules: 400 },
+  },
+  {
+    id: "demoted-leader-leads-for-good",
+    faults: [61],
+    title:
+      "A node that a complete change made a learner, and that was elected as one of the voters before, goes on leading",
+    patches: [handlers(`  makeRoom(core);\n  if (!core.leads) return;`, `  if (!core.leads) return;`)],
+    finder: { ...UNIT, test: "a leader that is elected as one of the voters before" },
+  },
+  {
+    id: "members-that-left-are-remembered",
+    faults: [45],
+    title: "What is kept by id is kept for every member that ever was",
+    patches: [handlers(`for (const id of others) forget(core, id);`, ``)],
+    finder: { ...UNIT, test: "takes with it what was known of the members that left" },
   },
 ];

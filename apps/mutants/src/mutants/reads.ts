@@ -125,4 +125,15 @@ export const readMutants: readonly Mutant[] = [
     ],
     finder: { kind: "core", schedules: 400 },
   },
+  {
+    id: "lease-readers-kept-one-by-one",
+    faults: [45],
+    title: "Each read that a lease vouches for is looked at with every other one that waits",
+    patches: [reads(`if (last?.index === index) last.readers`, `if (last?.index === -1) last.readers`)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/reads.test.ts",
+      test: "readers of one index that a lease vouches for wait together",
+    },
+  },
 ];

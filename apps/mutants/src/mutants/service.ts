@@ -236,4 +236,33 @@ export const serviceMutants: readonly Mutant[] = [
       test: "an exception of apply stops the machine for good",
     },
   },
+  {
+    id: "deadline-that-came-hides-the-next",
+    faults: [87],
+    title: "A deadline of the state machine that has come already keeps idle sessions from expiring",
+    patches: [
+      machine(`const deadline = named !== null && named > this.#timeMs ? named : null;`, `const deadline = named;`),
+    ],
+    finder: { kind: "unit", file: "packages/rsm/test/machine.test.ts", test: "nextDeadline is the earlier of the two" },
+  },
+  {
+    id: "new-watches-starve-old-ones",
+    faults: [45],
+    title: "As long as new watches come, those that wait are not asked",
+    patches: [
+      {
+        file: "packages/node/src/watches.ts",
+        find: `if (next.done !== true) yield next.value;`,
+        replace: `if (next.done !== true) {
+        yield next.value;
+        continue;
+      }`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/watches.test.ts",
+      test: "watches that wait get their turn however many new ones come",
+    },
+  },
 ];
