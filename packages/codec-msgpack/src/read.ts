@@ -187,9 +187,10 @@ function readMessage(kind: Message["kind"], array: readonly unknown[]): Message 
       };
     }
     case "change": {
-      const [bootId, sequence, value] = fields(3);
+      const [b, bootId, sequence, value] = fields(4);
       return {
         kind,
+        ballot: ballot(b, "ballot"),
         bootId: text(bootId, "bootId"),
         sequence: uint(sequence, "sequence"),
         value: bytes(value, "value"),

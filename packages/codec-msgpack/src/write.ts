@@ -95,7 +95,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(m.index, m.hash, m.offset, m.checksum, m.bytes);
       return;
     case "change":
-      to.push(m.bootId, m.sequence, m.value);
+      to.push(pair(m.ballot), m.bootId, m.sequence, m.value);
       return;
     case "changeReply":
       to.push(m.bootId, m.sequence, m.refused === null ? null : REFUSALS.indexOf(m.refused));

@@ -135,7 +135,7 @@ export const messages: Readonly<Record<string, Message>> = {
   leaseAsk: { kind: "leaseAsk", ballot, nonce: 9, durationMs: 500 },
   leaseGrant: { kind: "leaseGrant", ballot, nonce: 9, durationMs: 500 },
   leaseRelease: { kind: "leaseRelease", ballot, nonce: 9 },
-  change: { kind: "change", bootId: BOOT, sequence: 6, value: body },
+  change: { kind: "change", ballot, bootId: BOOT, sequence: 6, value: body },
   changeReply: { kind: "changeReply", bootId: BOOT, sequence: 6, refused: "changeUnderWay" },
   "changeReply-null": { kind: "changeReply", bootId: BOOT, sequence: 6, refused: null },
   removed: { kind: "removed", epoch: 4, mayStop: true },
@@ -273,7 +273,7 @@ export const arbitraries: { readonly [K in Message["kind"]]: fc.Arbitrary<Extrac
   snapshotOffer: record("snapshotOffer", { index: id, hash: text, bytes: id }),
   snapshotAsk: record("snapshotAsk", { index: id, hash: text, offset: count, length: id }),
   snapshotChunk: record("snapshotChunk", { index: id, hash: text, offset: count, checksum: text, bytes }),
-  change: record("change", { bootId: text, sequence: count, value: bytes }),
+  change: record("change", { ballot: ballots, bootId: text, sequence: count, value: bytes }),
   changeReply: record("changeReply", {
     bootId: text,
     sequence: count,

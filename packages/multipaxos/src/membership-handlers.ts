@@ -1,3 +1,4 @@
+import { compareBallots } from "@synod/paxos";
 import { type Configuration, type LeaseTerms, type Member, type NodeId, SynodError } from "@synod/interface";
 import {
   checkConfiguration,
@@ -194,10 +195,13 @@ export function tellRemoved(core: Core, to: NodeId): void {
 /** A node asks the leader for a change. */
 export function onChange(core: Core, from: NodeId, message: Change): void {
   // Its first copy may have been refused for good: what its caller was told must stay true.
-  const { bootId, sequence } = message;
+  const { ballot, bootId, sequence } = message;
   if (!core.membership.asked.firstSeen(from, bootId, sequence)) return core.ignore(from, "copy of a change asked for");
-  const refused = changeConfiguration(core, message.value);
-  core.send(from, { kind: "changeReply", bootId: message.bootId, sequence: message.sequence, refused }, "control");
+  // What became of another copy there, this life cannot know.
+  if (compareBallots(ballot, core.formerPromise) <= 0) return core.ignore(from, "change asked of an earlier life");
+  const isMine = core.leads && compareBallots(ballot, core.leaderBallot) === 0;
+  const refused = isMine ? changeConfiguration(core, message.value) : "notLeading";
+  core.send(from, { kind: "changeReply", bootId, sequence, refused }, "control");
 }
 
 export function onChangeReply(core: Core, from: NodeId, message: ChangeReply): void {

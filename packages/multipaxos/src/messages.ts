@@ -252,9 +252,13 @@ export interface SnapshotChunk {
   readonly checksum: string;
   readonly bytes: Uint8Array;
 }
-/** A node asks the leader to propose a change of the configuration: a value of that kind, made for the epoch in its stamp. */
+/**
+ * A node asks the leader of this ballot to propose a change of the configuration: a value of that kind, made for the epoch in its stamp. A copy
+ * is proposed in no other ballot, so that what was refused stays so, also after the leader's restart.
+ */
 export interface Change {
   readonly kind: "change";
+  readonly ballot: Ballot;
   readonly bootId: string;
   readonly sequence: number;
   readonly value: Uint8Array;

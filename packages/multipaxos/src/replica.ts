@@ -200,10 +200,10 @@ export class Replica {
       core.notice({ kind: "changeAnswered", sequence, refused: changeConfiguration(core, value) });
       return sequence;
     }
-    const { leader, bootId } = core;
-    if (leader === null || leader === core.me) return null;
+    const { leaderBallot: ballot, bootId } = core;
+    if (ballot === null || ballot.node === core.me) return null;
     const sequence = ++core.changeSequence;
-    core.send(leader, { kind: "change", bootId, sequence, value }, "control");
+    core.send(ballot.node, { kind: "change", ballot, bootId, sequence, value }, "control");
     return sequence;
   }
 

@@ -79,12 +79,19 @@ describe("a change of the members", () => {
     expect(links.replica(1).membership().complete).toBe(false);
     const configuration = { ...links.replica(1).membership().last.configuration, epoch: 3, alpha: 10 };
     const value = encodeConfigurationValue({ stamp: 2, changeId: "late", configuration });
-    const frame = { kind: "change", bootId: "b", sequence: 1, value } as const;
+    const asked = links.replica(1).leaderBallot ?? ballot("0.1");
+    const frame = { kind: "change", ballot: asked, bootId: "b", sequence: 1, value } as const;
     links.replica(1).receive(2, frame);
     links.run(400, () => links.replica(1).membership().complete);
     links.replica(1).receive(2, frame);
     links.run(200);
     expect(links.replica(1).membership().last.epoch).toBe(2);
+    // Nor in a ballot that it was not asked in, where nobody knows of the first copy: a leader that was restarted is in another one.
+    for (const other of ["9.1", "0.1"]) {
+      links.replica(1).receive(2, { ...frame, ballot: ballot(other), bootId: other });
+      links.run(200);
+      expect(links.replica(1).membership().last.epoch).toBe(2);
+    }
     // Asked for anew it is another matter.
     links.replica(1).receive(2, { ...frame, sequence: 2 });
     links.run(400, () => links.replica(1).membership().last.epoch === 3);

@@ -344,6 +344,7 @@ export class Cluster {
         quorum: configuration.quorum,
         alpha: configuration.alpha,
         ...(configuration.lease === undefined ? {} : { lease: configuration.lease }),
+        ...(configuration.learning === undefined ? {} : { learning: configuration.learning }),
       },
       stateMachine: machine,
       ...faultyPorts(ports, process.ports),

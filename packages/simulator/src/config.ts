@@ -1,4 +1,4 @@
-import type { Configuration, LeaseTerms, QuorumSpec } from "@synod/interface";
+import type { Configuration, Learning, LeaseTerms, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import { type DeployOptions, drawDeploy } from "./deploy.js";
 import { drawMembers, type MembersOptions } from "./members.js";
@@ -76,6 +76,8 @@ export interface Config {
   readonly reads: { readonly quorum: number; readonly stale: number };
   /** Leader leases; null: none. */
   readonly lease: LeaseTerms | null;
+  /** Who says what is chosen besides the leader; null: nobody. */
+  readonly learning: Learning | null;
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
@@ -229,9 +231,9 @@ function drawLease(config: Config, random: SeededRandom): Config {
   };
 }
 
-/** Members that change, in half of the runs with one release. A change takes a window, so that one is narrow. */
+/** Members that change, in half of the runs with one release, and in a part of the others. A change takes a window, so that one is narrow. */
 function drawChanges(config: Config, random: SeededRandom): Config {
-  if (config.profile === "calm" || config.deploy !== null || !random.chance(0.5)) return config;
+  if (config.profile === "calm" || !random.chance(config.deploy === null ? 0.5 : 0.3)) return config;
   return {
     ...config,
     members: drawMembers(random),
@@ -248,13 +250,17 @@ export interface DrawStreams {
   readonly reading: SeededRandom;
   /** How the members change. */
   readonly changing: SeededRandom;
+  /** How the members learn what is chosen. */
+  readonly learning: SeededRandom;
 }
 
 /** Draws a run of the profile. */
-export function drawConfig(profile: Profile, { random, reading, changing }: DrawStreams): Config {
+export function drawConfig(profile: Profile, { random, reading, changing, learning }: DrawStreams): Config {
   const config = drawBasics(profile, random);
   const reads = { quorum: reading.pick([0, 0, 0.5, 1]), stale: reading.pick([0, 0, 0.3]) };
-  return drawChanges(drawLease({ ...config, reads }, reading), changing);
+  // A calm run counts the messages that a command takes.
+  const way = profile === "calm" ? null : learning.pick([null, null, "allToAll", "onAccept"] as const);
+  return drawChanges(drawLease({ ...config, reads, learning: way }, reading), changing);
 }
 
 function drawBasics(profile: Profile, random: SeededRandom): Config {
@@ -294,6 +300,7 @@ function drawBasics(profile: Profile, random: SeededRandom): Config {
     disk: hostileDisk ? drawDisk(random) : { flushMs: [0, 1], otherMs: [0, 0] },
     reads: { quorum: 0, stale: 0 },
     lease: null,
+    learning: null,
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
     deploy: profile !== "calm" && random.chance(0.4) ? drawDeploy(random) : null,
     members: null,
@@ -308,8 +315,9 @@ export const HEALED: Pick<Config, "network" | "disk"> = {
 
 export function configurationOf(config: Config): Configuration {
   const members = Array.from({ length: config.nodes }, (_, i) => ({ id: i + 1 }));
-  const base = { epoch: 1, members, alpha: config.alpha, quorum: config.quorum };
-  return config.lease === null ? base : { ...base, lease: config.lease };
+  const { alpha, quorum, lease, learning } = config;
+  const base = { epoch: 1, members, alpha, quorum, ...(learning === null ? {} : { learning }) };
+  return lease === null ? base : { ...base, lease };
 }
 
 /** What is left out of a run. The rest happens as before: a run that still fails is easier to understand. */

@@ -56,7 +56,6 @@ const highest = (versions: Versions): number => Math.max(versions.wire, versions
 /** An operator who brings new releases to the nodes, one by one, changes his mind now and then, and does what errors say. */
 export class Deploy {
   readonly #options: DeployOptions | null;
-  readonly #ids: readonly NodeId[];
   readonly #oracle: Oracle;
   readonly #judge: Judge;
   readonly #timeline: Timeline;
@@ -72,14 +71,12 @@ export class Deploy {
 
   constructor(parts: {
     options: DeployOptions | null;
-    ids: readonly NodeId[];
     oracle: Oracle;
     judge: Judge;
     timeline: Timeline;
     random: SeededRandom;
   }) {
     this.#options = parts.options;
-    this.#ids = parts.ids;
     this.#oracle = parts.oracle;
     this.#judge = parts.judge;
     this.#timeline = parts.timeline;
@@ -93,7 +90,9 @@ export class Deploy {
   /** A life of the node begins. Null where there is one release only. */
   begin(id: NodeId): number | null {
     if (this.#options === null) return null;
-    const release = this.#wanted.get(id) ?? 1;
+    // Who joins is installed with what is being deployed.
+    const release = this.#wanted.get(id) ?? this.#release;
+    this.#wanted.set(id, release);
     this.#runs.set(id, release);
     this.#newest.set(id, Math.max(release, this.#newest.get(id) ?? 1));
     return release;
@@ -139,10 +138,11 @@ export class Deploy {
   finish(cluster: Cluster): void {
     this.#stopped = true;
     if (this.#options === null) return;
-    const seen = this.#ids.every((id) => (this.#newest.get(id) ?? 1) >= this.#release);
+    const { ids } = cluster;
+    const seen = ids.every((id) => (this.#newest.get(id) ?? 1) >= this.#release);
     this.#finished = seen || this.#random.chance(0.5);
     this.#judge.sometimes(this.#finished ? "deploy finished when healed" : "deploy half done when healed");
-    for (const id of this.#ids) {
+    for (const id of [...ids]) {
       if (this.#finished) this.#wanted.set(id, this.#release);
       if ((this.#runs.get(id) ?? 1) !== (this.#wanted.get(id) ?? 1)) cluster.crash(id, "kill");
     }
@@ -150,7 +150,7 @@ export class Deploy {
 
   /** Everybody is there with the newest release: it is in force. */
   checkEnd(cluster: Cluster, core: readonly NodeId[]): void {
-    if (!this.#finished || core.length < this.#ids.length) return;
+    if (!this.#finished || core.length < cluster.ids.length) return;
     const release = this.#inForce(Number.POSITIVE_INFINITY);
     this.#judge.check(
       release === this.#release,
@@ -165,17 +165,18 @@ export class Deploy {
 
   #act(cluster: Cluster, downgrade: number): void {
     const inForce = this.#inForce();
-    const behind = this.#ids.filter((id) => (this.#wanted.get(id) ?? 1) < this.#release);
+    const { ids } = cluster;
+    const behind = ids.filter((id) => (this.#wanted.get(id) ?? 1) < this.#release);
     if (behind.length === 0 && inForce >= this.#release && this.#release < (this.#options?.releases ?? 1)) {
       this.#release++;
       this.#missed = false;
       this.#judge.sometimes("rolling deploy begins");
       return;
     }
-    if (behind.length === 0 && this.#ids.some((id) => !cluster.running.has(id))) this.#missed = true;
+    if (behind.length === 0 && ids.some((id) => !cluster.running.has(id))) this.#missed = true;
     if (this.#release > 1 && this.#random.chance(downgrade)) {
       this.#judge.sometimes(inForce < this.#release ? "downgraded before a raise" : "downgraded after a raise");
-      this.#restart(cluster, this.#random.pick(this.#ids), this.#release - 1);
+      this.#restart(cluster, this.#random.pick(ids), this.#release - 1);
       return;
     }
     if (behind.length > 0) this.#restart(cluster, this.#random.pick(behind), this.#release);
@@ -191,7 +192,10 @@ export class Deploy {
 
   #onProposed(versions: Versions, slot: number): void {
     const release = highest(versions);
-    const never = this.#ids.filter((id) => (this.#newest.get(id) ?? 1) < release);
+    // Who has just become a member, or is about to leave, may not be one for the leader.
+    const { previous, last } = this.#oracle.epochs;
+    const steady = last.members.filter((id) => previous === undefined || previous.members.includes(id));
+    const never = steady.filter((id) => (this.#newest.get(id) ?? 1) < release);
     this.#judge.check(
       never.length === 0,
       "versions raised when all support them",

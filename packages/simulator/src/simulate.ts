@@ -66,6 +66,9 @@ const DEPLOY_STREAM = 1_000;
 /** Streams that draw how the members change. */
 const MEMBERS_STREAM = 2_000;
 
+/** Streams that draw how the members learn what is chosen. */
+const LEARNING_STREAM = 3_000;
+
 /** Streams of random numbers that draw how clients read. */
 const READING_STREAM = 50;
 
@@ -108,15 +111,15 @@ class Simulation {
     const { reduce = {} } = this.#options;
     const reading = new SeededRandom(seed, READING_STREAM + PROFILES.indexOf(this.#profile));
     const changing = new SeededRandom(seed, MEMBERS_STREAM + PROFILES.indexOf(this.#profile));
-    const config = reduced(drawConfig(this.#profile, { random: random.fork(), reading, changing }), reduce);
+    const learning = new SeededRandom(seed, LEARNING_STREAM + PROFILES.indexOf(this.#profile));
+    const config = reduced(drawConfig(this.#profile, { random: random.fork(), reading, changing, learning }), reduce);
     const configuration = configurationOf(config);
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
     ledger.watch(oracle);
-    const ids = configuration.members.map(({ id }) => id);
     // From a source of its own: runs of one release are as they would be without any deploy.
     const own = new SeededRandom(seed, DEPLOY_STREAM);
-    const deploy = new Deploy({ options: config.deploy, ids, oracle, judge, timeline, random: own });
+    const deploy = new Deploy({ options: config.deploy, oracle, judge, timeline, random: own });
     const parts = { config, configuration, workload, timeline, judge, ledger, oracle, deploy };
     const cluster = new Cluster({ ...parts, storage, codec, trace, random: random.fork() });
     const members = new Members({ options: config.members, cluster, oracle, judge, timeline, random: changing });
@@ -140,6 +143,8 @@ class Simulation {
     );
     for (const client of clients) client.start();
     nemesis.start();
+    if (config.learning !== null) judge.sometimes(`learning ${config.learning}`);
+    if (config.deploy !== null && config.members !== null) judge.sometimes("deploys while the members change");
     deploy.start(cluster);
     members.start();
     await timeline.run(config.safetyMs, failed);

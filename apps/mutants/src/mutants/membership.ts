@@ -263,4 +263,17 @@ export const membershipMutants: readonly Mutant[] = [
     patches: [handlers(`for (const id of others) forget(core, id);`, ``)],
     finder: { ...UNIT, test: "takes with it what was known of the members that left" },
   },
+  {
+    id: "late-copy-of-a-change-proposed-anew",
+    faults: [61],
+    title:
+      "A copy of a change that was refused is proposed by the leader of another ballot, which knows nothing of the first copy",
+    patches: [
+      handlers(
+        `const isMine = core.leads && compareBallots(ballot, core.leaderBallot) === 0;`,
+        `const isMine = core.leads;`,
+      ),
+    ],
+    finder: { ...UNIT, test: "a late copy of a frame whose change was refused" },
+  },
 ];
