@@ -12,6 +12,9 @@ import type { Sight } from "./sight.js";
 /** Pause before a session is asked for again when there were too many. */
 const OPEN_AGAIN_MS = 1_000;
 
+/** How long one turn may go on ending calls that are overdue; then the sockets get their turn. */
+const SLICE_MS = 5;
+
 /**
  * Everything that callers of this node proposed and that has not ended. Commands travel in sessions, so sending one again after a
  * change of leader never executes it twice; a caller that gives up learns whether a copy is still on its way.
@@ -275,16 +278,24 @@ export class Proposals {
     } else proposal.reject(new SynodError("Busy", "the cluster has as many sessions as it may have: try again later"));
   }
 
-  /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
-  tick(route: Route, nowMs: number, sight: () => Sight): void {
-    this.#admission.round(nowMs);
+  /** Ends what is overdue, for a while. @returns whether some are left for another turn */
+  expire(nowMs: number, sight: () => Sight): boolean {
+    const untilMs = this.#options.now() + SLICE_MS;
+    let ended = 0;
     for (const proposal of this.#all) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
-      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
+      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) return false;
       if (proposal.deadlineMs > nowMs) continue;
+      if (ended++ > 0 && this.#options.now() >= untilMs) return true;
       const { text, details } = sight();
       proposal.giveUp(`no answer within the time limit (${text})`, { details });
     }
+    return false;
+  }
+
+  /** Once a round of the clock: sends again what may be lost. */
+  tick(route: Route, nowMs: number): void {
+    this.#admission.round(nowMs);
     for (const proposal of this.#sent) {
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;

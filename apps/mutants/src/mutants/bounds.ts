@@ -39,4 +39,28 @@ export const boundsMutants: readonly Mutant[] = [
       "a leader that sends values again and again gets one answer for each of its votes",
     ),
   },
+  {
+    id: "reads-in-one-turn",
+    faults: [45],
+    title: "All reads that are ready are answered in one turn, and nothing else is done meanwhile",
+    patches: [
+      inFile("node/src/reads")(
+        `if (this.#now() >= untilMs) return { again,`,
+        `if (this.#now() >= untilMs + Infinity) return { again,`,
+      ),
+    ],
+    finder: unit("node/test/reads", "are answered a slice of them a turn, however many are ready"),
+  },
+  {
+    id: "left-over-reads-wait-for-a-tick",
+    faults: [45],
+    title: "Reads that one turn leaves over wait for the next tick of the clock",
+    patches: [
+      inFile("node/src/driver")(
+        `if (this.watches.serve() || more) this.wake();`,
+        `if (this.watches.serve()) this.wake();`,
+      ),
+    ],
+    finder: unit("node/test/reads", "that are left over from one turn get the next, without a pause"),
+  },
 ];
