@@ -63,4 +63,14 @@ export const boundsMutants: readonly Mutant[] = [
     ],
     finder: unit("node/test/reads", "that are left over from one turn get the next, without a pause"),
   },
+  {
+    id: "founders-unchecked",
+    faults: [69],
+    title: "A store is formatted for founders that cannot be, and the corrected call is refused",
+    patches: [inFile("node/src/create-node")(`  checkConfiguration(given);`, `  void checkConfiguration;`)],
+    finder: unit(
+      "node/test/edges",
+      "refuses founders with a window that is too wide before it formats the store: the corrected call is free",
+    ),
+  },
 ];
