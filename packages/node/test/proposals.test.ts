@@ -104,7 +104,8 @@ describe("calls that ended", () => {
     const proposals = make(() => nowMs);
     for (let i = 1; i <= 12; i++) {
       const reject = (): number => nowMs++;
-      proposals.add({ body: new Uint8Array(1), ticket: ticketOf(1, i), deadlineMs: 1_000, resolve: reject, reject });
+      const caller = { resolve: reject, reject };
+      proposals.add({ body: new Uint8Array(1), ticket: ticketOf(1, i), deadlineMs: 1_000, caller });
     }
     const left = (): unknown => [proposals.expire(1_000, sight), proposals.count];
     expect([left(), left(), left()]).toEqual([
