@@ -29,7 +29,7 @@ export class Proposals {
   readonly #sent = new Set<Proposal>();
   readonly #byTicket = new Map<string, Set<Proposal>>();
   readonly #byNonce = new Map<string, Proposal>();
-  readonly #byClosing = new Map<string, Proposal>();
+  readonly #byClosing = new Map<string, Set<Proposal>>();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
   readonly #admission: Admission;
   #own: SequenceBook | null = null;
@@ -94,7 +94,7 @@ export class Proposals {
       release: () => this.#release(proposal),
     });
     this.#track(proposal);
-    this.#byClosing.set(sessionKey(session), proposal);
+    addTo(this.#byClosing, sessionKey(session), proposal);
     proposal.entry = { kind: "close", session };
     this.#fresh.add(proposal);
     return proposal;
@@ -209,8 +209,7 @@ export class Proposals {
       return;
     }
     if (outcome.kind === "closed") {
-      const closing = this.#byClosing.get(sessionKey(outcome.session));
-      closing?.resolve(closing.body);
+      for (const closing of this.#byClosing.get(sessionKey(outcome.session)) ?? []) closing.resolve(closing.body);
       return;
     }
     const proposals = this.#byTicket.get(keyOf(outcome.ticket));
@@ -368,10 +367,7 @@ export class Proposals {
 
   #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
     proposal.entry = entry;
-    const key = keyOf(entry.ticket);
-    const others = this.#byTicket.get(key);
-    if (others === undefined) this.#byTicket.set(key, new Set([proposal]));
-    else others.add(proposal);
+    addTo(this.#byTicket, keyOf(entry.ticket), proposal);
     this.#fresh.add(proposal);
   }
 
@@ -387,13 +383,23 @@ export class Proposals {
     this.#sent.delete(proposal);
     this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
-    if (proposal.source.kind === "close") this.#byClosing.delete(sessionKey(proposal.source.session));
+    if (proposal.source.kind === "close") takeFrom(this.#byClosing, sessionKey(proposal.source.session), proposal);
     const { entry } = proposal;
     if (entry?.kind !== "command") return;
-    const key = keyOf(entry.ticket);
-    const others = this.#byTicket.get(key);
-    others?.delete(proposal);
-    if (others?.size === 0) this.#byTicket.delete(key);
+    takeFrom(this.#byTicket, keyOf(entry.ticket), proposal);
     if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
   }
+}
+
+/** Several calls may wait for one outcome. */
+function addTo(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
+  const others = waiting.get(key);
+  if (others === undefined) waiting.set(key, new Set([proposal]));
+  else others.add(proposal);
+}
+
+function takeFrom(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
+  const others = waiting.get(key);
+  others?.delete(proposal);
+  if (others?.size === 0) waiting.delete(key);
 }
