@@ -25,6 +25,9 @@ describe("what callers may do wrong", () => {
 
   it("refuses limits that a session, or the codec, cannot keep", async () => {
     await expect(World.of(1, 1, { inFlightCommandsMax: 2_000_000 })).rejects.toMatchObject({ code: "InvalidArgument" });
+    for (const limits of [{ peerBytesMax: 1e7 / 3 }, { snapshotLogBytes: 0.5 }, { applyBytesMax: 2 ** 60 }]) {
+      await expect(World.of(1, 1, limits)).rejects.toMatchObject({ code: "InvalidArgument" });
+    }
     const world = new World(1);
     const small = tableCodec();
     const codec = {
