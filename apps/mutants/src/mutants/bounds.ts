@@ -65,12 +65,39 @@ export const boundsMutants: readonly Mutant[] = [
   },
   {
     id: "founders-unchecked",
-    faults: [69],
+    faults: [71],
     title: "A store is formatted for founders that cannot be, and the corrected call is refused",
     patches: [inFile("node/src/create-node")(`  checkConfiguration(given);`, `  void checkConfiguration;`)],
     finder: unit(
       "node/test/edges",
       "refuses founders with a window that is too wide before it formats the store: the corrected call is free",
+    ),
+  },
+  {
+    id: "one-call-closes-a-session",
+    faults: [67],
+    title: "Of several calls that close one session only the last is answered",
+    patches: [
+      inFile("node/src/proposals")(
+        `addTo(this.#byClosing, sessionKey(session), proposal);`,
+        `this.#byClosing.set(sessionKey(session), new Set([proposal]));`,
+      ),
+    ],
+    finder: unit("node/test/node", "may be given up by several calls at one node: all of them settle"),
+  },
+  {
+    id: "digest-of-a-later-release",
+    faults: [24],
+    title: "A release that writes digests in another way is held against the release before",
+    patches: [
+      inFile("node/src/digests")(
+        `versions.machine < supports.machine ? null :`,
+        `versions.machine > supports.machine ? null :`,
+      ),
+    ],
+    finder: unit(
+      "node/test/digests",
+      "digests of a release that writes them in another way count once its version is in force",
     ),
   },
 ];
