@@ -58,7 +58,8 @@ export interface StateMachine<Command, Query, Result, Answer = Result> {
   restore(): SnapshotSink;
   /**
    * Short text that is equal where the states are equal; its first 255 characters count. Nodes hold these texts against each other
-   * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date.
+   * now and then, the more rarely the longer it takes. Cheap where the machine keeps a hash of its own up to date. A release that writes
+   * it in another way needs a higher `version`: until that is in force its nodes are not asked for a digest to compare.
    */
   digest?(): string;
   /**

@@ -1,11 +1,14 @@
 import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
+import type { AcceptOutcome } from "./acceptor.js";
 import type { Core } from "./core.js";
 import { countVotes, learnCounted, ownVotes, votesGoTo } from "./learning-handlers.js";
 import { unpackNoops } from "./noop-range.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
 import { ITEMS_MAX, PAGE_BYTES_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
+
+type Voted = Extract<AcceptOutcome, { kind: "voted" }>;
 
 /** A ballot above the own one was promised or followed: the own candidacy or leadership is over. */
 function giveWay(core: Core, ballot: Ballot): void {
@@ -81,27 +84,33 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   if (core.ignoreAsLearner(from)) return core.reported(from, message.chosenUpTo);
   const slots: [Slot, Slot][] = [];
   let after: WriteId = 0;
+  let waits = false;
   for (const [i, value] of values.entries()) {
     const vote = voteFor(core, ballot, firstSlot + i, value);
     if (vote === null) continue;
-    after = Math.max(after, vote);
+    // The word of this vote waits for the disk already: a leader asks again for as long as a write hangs.
+    if (vote.again && vote.after > 0) {
+      waits = true;
+      continue;
+    }
+    after = Math.max(after, vote.after);
     extend(slots, firstSlot + i);
   }
   core.reported(from, message.chosenUpTo);
   core.announced(ballot, message.chosenUpTo);
-  sendAccepted(core, from, ballot, slots, after);
+  if (slots.length > 0 || !waits) sendAccepted(core, from, ballot, slots, after);
   if (message.leaderVoted === true) countVotes(core, from, ballot, [[firstSlot, firstSlot + values.length - 1]]);
 }
 
-/** The write that the vote waits for, or null if this acceptor does not vote because the slot is chosen here. */
-function voteFor(core: Core, ballot: Ballot, slot: Slot, value: Uint8Array): WriteId | null {
+/** The vote, or null if this acceptor does not vote because the slot is chosen here. */
+function voteFor(core: Core, ballot: Ballot, slot: Slot, value: Uint8Array): Voted | null {
   const known = core.log.value(slot);
   if (known !== undefined && !sameValue(known, value)) return null;
   const outcome = core.acceptor.accept(ballot, slot, value);
   if (outcome.kind !== "voted") return null;
   core.log.voted({ slot, ballot, value });
   learnCounted(core, slot);
-  return outcome.after;
+  return outcome;
 }
 
 function extend(ranges: [Slot, Slot][], slot: Slot): void {

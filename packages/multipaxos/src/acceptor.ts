@@ -14,7 +14,8 @@ export type PrepareOutcome = { readonly kind: "promised"; readonly after: WriteI
 
 /** Outcome of phase 2a for one slot at the acceptor. */
 export type AcceptOutcome =
-  | { readonly kind: "voted"; readonly after: WriteId }
+  /** `again`: it had voted so before. */
+  | { readonly kind: "voted"; readonly after: WriteId; readonly again: boolean }
   | { readonly kind: "rejected" }
   /** The slot is in a snapshot, so it is chosen, and a vote for it would be forgotten. */
   | { readonly kind: "already" };
@@ -129,7 +130,7 @@ export class Acceptor {
         slot,
         ballot: formatBallot(ballot),
       }));
-      return { kind: "voted", after: this.#writes.wait(old.write) };
+      return { kind: "voted", after: this.#writes.wait(old.write), again: true };
     }
     const write = this.#writes.addVote({ slot, ballot, value });
     this.#votes.set(slot, { slot, ballot, value, write });
@@ -138,7 +139,7 @@ export class Acceptor {
       this.#promised = ballot;
       this.#promisedWrite = write;
     }
-    return { kind: "voted", after: this.#writes.wait(write) };
+    return { kind: "voted", after: this.#writes.wait(write), again: false };
   }
 
   /** A flushed snapshot covers everything up to `index`. */

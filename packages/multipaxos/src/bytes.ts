@@ -6,7 +6,7 @@ export function malformed(what: string): SynodError {
 }
 
 /** Texts are short: names and addresses. The bound is in bytes of UTF-8. */
-const TEXT_BYTES_MAX = 255;
+export const TEXT_BYTES_MAX = 255;
 
 /** Collects bytes. Integers are varints: seven bits a byte, lowest first, always in the shortest form. */
 export class Writer {

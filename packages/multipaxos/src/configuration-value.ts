@@ -8,7 +8,7 @@ import {
   type QuorumSpec,
   SynodError,
 } from "@synod/interface";
-import { malformed, Reader, Writer } from "./bytes.js";
+import { malformed, Reader, TEXT_BYTES_MAX, Writer } from "./bytes.js";
 import { VALUE_CONFIGURATION } from "./values.js";
 
 /** Newest layout of configurations, in the log and in snapshots. */
@@ -63,10 +63,12 @@ export function checkConfiguration(configuration: Configuration): QuorumSystem {
     throw invalid(`alpha must be an integer from 1 to ${ALPHA_MAX}, not ${alpha}`);
   }
   const ids = new Set<NodeId>();
-  for (const { id } of members) {
+  for (const member of members) {
+    const { id } = member;
     if (!Number.isSafeInteger(id) || id < 1) throw invalid(`member id ${id} is not a positive integer`);
     if (ids.has(id)) throw invalid(`member ${id} is listed twice`);
     ids.add(id);
+    checkMember(member);
   }
   if (members.length > 0 && fullVotersOf(configuration).length === 0) {
     throw invalid("no member but witnesses and learners could lead: at least one full voter is needed");
@@ -77,6 +79,18 @@ export function checkConfiguration(configuration: Configuration): QuorumSystem {
     throw invalid(`learning must be one of ${LEARNING.join(", ")}, not ${String(learning)}`);
   }
   return quorumSystem(quorum, votersOf(configuration));
+}
+
+/** Refuses what the log and snapshots could not say, or what nobody could read in them. */
+function checkMember({ id, role = "voter", replaces = 1, name = "", address = "", storeId = "" }: Member): void {
+  if (!ROLES.includes(role)) throw invalid(`member ${id} has the role ${String(role)}, not one of ${ROLES.join(", ")}`);
+  if (!Number.isSafeInteger(replaces) || replaces < 1) throw invalid(`member ${id} replaces no positive integer`);
+  for (const [what, text] of Object.entries({ name, address, storeId })) {
+    if (typeof text !== "string") throw invalid(`the ${what} of member ${id} is no text`);
+    if (new TextEncoder().encode(text).length > TEXT_BYTES_MAX) {
+      throw invalid(`the ${what} of member ${id} is longer than ${TEXT_BYTES_MAX} bytes`);
+    }
+  }
 }
 
 /** Longest lease: nobody leads for so long after a crash of the leader. */

@@ -1,3 +1,4 @@
+import { compareBallots } from "@synod/paxos";
 import type { Ballot, ChosenValue, Lane, NodeId, Slot } from "@synod/interface";
 import type { Governing, VoidReason } from "./configuration-history.js";
 import type { Impairment } from "./health.js";
@@ -120,14 +121,30 @@ export class Outbox {
     return this.#held.length;
   }
 
+  /** What waits, for who looks on. */
+  get held(): readonly Send[] {
+    return this.#held;
+  }
+
   /** Takes new messages; returns those that may leave at once. */
   add(sends: readonly Send[]): Send[] {
     const free: Send[] = [];
     for (const send of sends) {
       if (send.after <= this.#durable) free.push(send);
-      else this.#held.push(send);
+      else this.#hold(send);
     }
     return free;
+  }
+
+  /** While a write hangs a candidate asks again and again: one answer waits for it, and none in a ballot that it gave up. */
+  #hold(send: Send): void {
+    if (send.message.kind === "promise") {
+      const waits = this.#held.filter(({ message }) => message.kind === "promise");
+      if (waits.some((old) => answersTheSame(old, send))) return;
+      const isOver = (old: Send): boolean => answersEarlier(old, send);
+      if (waits.some(isOver)) this.#held = this.#held.filter((old) => !isOver(old));
+    }
+    this.#held.push(send);
   }
 
   /** A write is durable; returns what waited for it. */
@@ -137,4 +154,15 @@ export class Outbox {
     if (free.length > 0) this.#held = this.#held.filter((send) => send.after > id);
     return free;
   }
+}
+
+/** A Promise of one ballot, from the same slot on, to the same candidate. */
+function answersTheSame({ message: a, to: [first] }: Send, { message: b, to: [second] }: Send): boolean {
+  if (a.kind !== "promise" || b.kind !== "promise" || first !== second) return false;
+  return a.firstSlot === b.firstSlot && compareBallots(a.ballot, b.ballot) === 0;
+}
+
+/** A Promise in a ballot that the same candidate has left behind. */
+function answersEarlier({ message: a, to: [first] }: Send, { message: b, to: [second] }: Send): boolean {
+  return a.kind === "promise" && b.kind === "promise" && first === second && compareBallots(a.ballot, b.ballot) < 0;
 }

@@ -143,5 +143,5 @@ export function creditOf(options: {
   const { creditBytesMax, applyBytesMax, writeBytes, applyBytes } = options;
   const room = Math.min(creditBytesMax - writeBytes, applyBytesMax - applyBytes, creditBytesMax);
   const step = Math.max(1, Math.floor(creditBytesMax / 8));
-  return Math.max(0, Math.min(Math.ceil(room / step) * step, creditBytesMax));
+  return Math.max(0, Math.floor(Math.min(Math.ceil(room / step) * step, creditBytesMax)));
 }

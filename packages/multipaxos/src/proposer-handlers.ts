@@ -273,6 +273,10 @@ export function resendOverdue(core: Core): void {
   for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
     if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
-    for (const { accept, after } of acceptsFor(core, proposals)) core.send(others, accept, "bulk", after);
+    for (const { accept, after } of acceptsFor(core, proposals)) {
+      // The first copy waits for the own vote as well, for as long as the write hangs: one is enough.
+      if (widened === null && core.writes.wait(after) > 0) continue;
+      core.send(others, accept, "bulk", after);
+    }
   }
 }

@@ -12,6 +12,9 @@ import { VoteTimes } from "./vote-times.js";
 /** `prepare`: phase 1 under way. `lead`: phase 1 done, values may be proposed. */
 export type ProposerPhase = "idle" | "prepare" | "lead";
 
+/** Most that is proposed again, or filled, in one go. */
+const RECOVERED_AT_ONCE = 16_384;
+
 /** A value to be sent in an Accept: new, or again to the members that have not voted. */
 export interface Proposal {
   readonly slot: Slot;
@@ -337,6 +340,8 @@ export class Proposer {
     const { log } = this.#options;
     const proposals: Proposal[] = [];
     while (this.#phase === "lead" && this.#next <= this.#filledUpTo && this.#mayPropose(this.#next)) {
+      // A window may be very wide, and nothing else is done meanwhile: each tick goes on.
+      if (proposals.length >= RECOVERED_AT_ONCE) break;
       const vote = this.#reported.get(this.#next);
       this.#reported.delete(this.#next);
       if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {

@@ -61,6 +61,9 @@ export function replicaSettings(partial: Partial<ReplicaSettings> = {}): Replica
     if (!Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `${name} must be a positive number, not ${String(value)}`);
     }
+    if (/Bytes(Max)?$/.test(name) && !Number.isSafeInteger(value)) {
+      throw new SynodError("InvalidArgument", `${name} must be whole bytes, not ${value}`);
+    }
   }
   return settings;
 }

@@ -35,7 +35,7 @@ describe("a promise against every ballot", () => {
       test(`promised ${promised}, accept ${incoming}`, () => {
         const { acceptor, writes } = acceptorOf(promised);
         const outcome = acceptor.accept(ballot(incoming), 5, valueOf("v"));
-        expect(outcome).toEqual(below ? { kind: "rejected" } : { kind: "voted", after: 1 });
+        expect(outcome).toEqual(below ? { kind: "rejected" } : { kind: "voted", after: 1, again: false });
         expect(acceptor.vote(5)?.ballot).toEqual(below ? undefined : ballot(incoming));
         expect(acceptor.promised).toEqual(ballot(below ? (promised ?? "") : incoming));
         // The vote and the promise that it implies are one write.
@@ -65,7 +65,7 @@ test("a vote is a promise too: later promises and pages wait for its write", () 
 
 test("a repeated accept is answered again without a write; a second value in one ballot stops the node", () => {
   const { acceptor, writes } = acceptorOf("1.1", [vote(1, "1.1", "a")]);
-  expect(acceptor.accept(ballot("1.1"), 1, valueOf("a"))).toEqual({ kind: "voted", after: 0 });
+  expect(acceptor.accept(ballot("1.1"), 1, valueOf("a"))).toEqual({ kind: "voted", after: 0, again: true });
   expect(writes.take(0)).toBeNull();
   expect(() => acceptor.accept(ballot("1.1"), 1, valueOf("b"))).toThrow(
     expect.objectContaining({ code: "InvariantViolated" }),
@@ -81,7 +81,7 @@ test("a vote replaces that of a lower ballot", () => {
 test("a slot in the snapshot gets no vote", () => {
   const { acceptor } = acceptorOf("3.1", [vote(8, "3.1", "h")], 7);
   expect(acceptor.accept(ballot("3.1"), 7, valueOf("q"))).toEqual({ kind: "already" });
-  expect(acceptor.accept(ballot("3.1"), 8, valueOf("h"))).toEqual({ kind: "voted", after: 0 });
+  expect(acceptor.accept(ballot("3.1"), 8, valueOf("h"))).toEqual({ kind: "voted", after: 0, again: true });
   expect(acceptor.promised).toEqual(ballot("3.1"));
 });
 

@@ -132,6 +132,30 @@ describe("a configuration in the log", () => {
     );
   });
 
+  test.each([
+    ["a role that is none", { role: "observer" as "learner" }, /role observer/],
+    ["a long name", { name: "x".repeat(256) }, /name of member 1 is longer than 255 bytes/],
+    ["a name that is long in UTF-8", { name: "é".repeat(128) }, /name of member 1 is longer/],
+    ["a long address", { address: "x".repeat(256) }, /address of member 1 is longer/],
+    ["a long store id", { storeId: "x".repeat(256) }, /storeId of member 1 is longer/],
+    ["a name that is no text", { name: 7 as unknown as string }, /name of member 1 is no text/],
+    ["a replacement of nobody", { replaces: 0.5 }, /replaces no positive integer/],
+  ])("is refused with %s: no snapshot could say it, or be read again", (_what, member, text) => {
+    const founders = { ...configurationOf(1, 3), members: [{ id: 1, ...member }] };
+    const refused = expect.objectContaining({ code: "InvalidConfiguration", message: expect.stringMatching(text) });
+    expect(() => new ConfigurationHistory(founders)).toThrow(refused);
+  });
+
+  test("takes texts as long as they may be", () => {
+    const founders = {
+      ...configurationOf(1, 3),
+      members: [{ id: 1, name: "é".repeat(127), address: "x".repeat(255) }],
+    };
+    const history = new ConfigurationHistory(founders);
+    history.restore(history.encode(0));
+    expect(history.last.configuration).toEqual(founders);
+  });
+
   test("comes back as it was", () => {
     fc.assert(
       fc.property(configuration, fc.string({ maxLength: 40 }), (made, changeId) => {

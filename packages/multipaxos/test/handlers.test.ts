@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type BeatFacts, type Message, type Promise1b, Replica, type ReplicaOptions } from "../src/index.js";
+import {
+  type BeatFacts,
+  type Message,
+  Outbox,
+  type Promise1b,
+  Replica,
+  type ReplicaOptions,
+  type Send,
+} from "../src/index.js";
 import { configurationOf, headOf, valueOf } from "./disk.js";
 import { accept, ballot, promise, vote } from "./support.js";
 
@@ -204,6 +212,65 @@ describe("a candidate whose own promise is not on disk", () => {
     expect([campaigns.length, prepares, replica.status().content]).toEqual([1, 2, false]);
     replica.writeDone(write);
     expect(replica.status()).toMatchObject({ role: "candidate", content: true });
+  });
+});
+
+describe("behind a write that hangs", () => {
+  const hung = (): { receive: (from: number, message: Message) => Send[]; held: () => number; done: () => Send[] } => {
+    const replica = new Replica({
+      nodeId: 1,
+      bootId: "1:1",
+      configuration: configurationOf(3, 64),
+      recovered: nothing,
+    });
+    const outbox = new Outbox();
+    let isWriting = false;
+    replica.tick(0, 0);
+    const receive = (from: number, message: Message): Send[] => {
+      replica.receive(from, message);
+      isWriting ||= replica.takeWrite() !== null;
+      return outbox.add(replica.takeEffects().sends);
+    };
+    const done = (): Send[] => {
+      replica.writeDone(1);
+      return outbox.durable(1);
+    };
+    return { receive, held: () => outbox.heldCount, done };
+  };
+  const ofKind = (sends: readonly Send[], kind: Message["kind"]): number => {
+    return sends.filter(({ message }) => message.kind === kind).length;
+  };
+
+  test("a candidate that asks again and again gets one answer", () => {
+    const { receive, held, done } = hung();
+    for (let i = 0; i < 100; i++) receive(3, { kind: "prepare", ballot: ballot("2.3"), fromSlot: 1 });
+    expect(held()).toBe(1);
+    expect(ofKind(done(), "promise")).toBe(1);
+    expect(ofKind(receive(3, { kind: "prepare", ballot: ballot("2.3"), fromSlot: 1 }), "promise")).toBe(1);
+  });
+
+  test("a leader that sends values again and again gets one answer for each of its votes", () => {
+    const { receive, held, done } = hung();
+    for (let i = 0; i < 100; i++) receive(2, accept("1.2", 1, ["a", "b"]));
+    expect(held()).toBe(1);
+    expect(done().map(({ message }) => message)).toMatchObject([{ kind: "accepted", slots: [[1, 2]] }]);
+    expect(ofKind(receive(2, accept("1.2", 1, ["a", "b"])), "accepted")).toBe(1);
+  });
+
+  test("a new vote among repeated ones is answered as soon as it may be", () => {
+    const { receive, held } = hung();
+    receive(2, accept("1.2", 1, ["a", "b"]));
+    receive(2, accept("1.2", 2, ["b", "c"]));
+    expect(held()).toBe(2);
+  });
+
+  test("a vote that is on disk is answered again at once, whatever waits beside it", () => {
+    const { receive, done } = hung();
+    receive(2, accept("1.2", 1, ["a"]));
+    done();
+    receive(2, accept("1.2", 2, ["b"]));
+    const again = receive(2, accept("1.2", 1, ["a", "b"])).map(({ message }) => message);
+    expect(again).toMatchObject([{ kind: "accepted", slots: [[1, 1]] }]);
   });
 });
 

@@ -108,6 +108,16 @@ describe("on accept", () => {
     expect(kinds(story, "accept")).toEqual(["1>2 accept 1.1 s1 a upto 0 voted", "1>3 accept 1.1 s1 a upto 0 voted"]);
   });
 
+  test("behind a write of the leader that hangs each value waits once, however overdue it is", () => {
+    const story = led(learning(3, "onAccept"));
+    story.holdWrites(1);
+    story.propose(1, "a");
+    story.pass(20 * TIMEOUT_MS);
+    story.lose((_from, to, { kind }) => to === 1 || kind === "commit" || kind === "beat");
+    story.flush(1);
+    expect(kinds(story, "accept").length).toBe(2);
+  });
+
   test("the own vote counts once it is on disk", () => {
     const story = led(learning(3, "onAccept"));
     unannounced(story);

@@ -243,6 +243,13 @@ describe("phase 2", () => {
     expect(proposer.openSlots).toBe(0);
   });
 
+  test("a wide window is filled a part at a time", () => {
+    const { proposer } = leading({ alpha: 40_000, inFlightBytesMax: Infinity }, {}, {});
+    proposer.fill(40_000);
+    const counts = [1, 2, 3, 4].map(() => proposer.recover(0).length);
+    expect(counts).toEqual([16_384, 16_384, 7_232, 0]);
+  });
+
   test("one absurd range, or many, cost a walk over the open slots and no more", () => {
     const { proposer } = leading({ alpha: 5000, inFlightBytesMax: Infinity }, {}, {});
     for (let slot = 1; slot <= 5000; slot++) proposer.propose(valueOf("a"), 0);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Send, WriteBuffer } from "../src/index.js";
 import { Outbox } from "../src/effects.js";
 import { valueOf } from "./disk.js";
-import { ballot, vote } from "./support.js";
+import { ballot, promise, vote } from "./support.js";
 
 describe("the write buffer", () => {
   test("gathers while a write is under way: one write takes all", () => {
@@ -102,4 +102,18 @@ test("the outbox keeps a message until its write is durable", () => {
   expect(who(outbox.add([send(5, 1), send(6, 2)]))).toEqual([5]);
   expect(who(outbox.durable(2))).toEqual([3, 6]);
   expect(outbox.heldCount).toBe(0);
+});
+
+test("one promise to a candidate waits for a write: not each repetition, and none in a ballot that it gave up", () => {
+  const outbox = new Outbox();
+  const held = (to: number, b: string, firstSlot: number, after: number): number => {
+    expect(outbox.add([{ to: [to], message: promise(b, { firstSlot }), lane: "bulk", after }])).toEqual([]);
+    return outbox.heldCount;
+  };
+  expect([held(2, "1.2", 1, 1), held(2, "1.2", 1, 2), held(2, "1.2", 9, 2), held(3, "1.3", 1, 2)]).toEqual([
+    1, 1, 2, 3,
+  ]);
+  expect(held(2, "4.2", 1, 2)).toBe(2);
+  // The answer that was there first is the first that may leave.
+  expect([held(2, "4.2", 1, 3), outbox.durable(2).length]).toEqual([2, 2]);
 });

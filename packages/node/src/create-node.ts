@@ -1,4 +1,5 @@
 import type { Codec, Recovered } from "@synod/interface";
+import { checkConfiguration } from "@synod/multipaxos";
 import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, founders } from "./checks.js";
 import { nodeLimits } from "./limits.js";
@@ -41,6 +42,8 @@ export async function start<Command, Query, Result, Answer = Result>(
   checkCodec(options, limits, supports);
   const { id, cluster, storage, transport } = options;
   const given = founders(options);
+  // A store that was formatted for what cannot be would refuse the corrected call as well.
+  checkConfiguration(given);
   const recovered = await storage.open({
     ...(options.bootstrap === true ? { create: { clusterId: cluster.id, nodeId: id, founders: given } } : {}),
     expect: { clusterId: cluster.id, nodeId: id },

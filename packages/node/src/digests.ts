@@ -20,7 +20,7 @@ export interface DigestsOptions {
   readonly self: NodeId;
   /** Those whose words count now. A learner holds its own state against theirs. */
   readonly voters: () => readonly NodeId[];
-  readonly machine: Pick<ReplicatedMachine<never, unknown>, "chainHash" | "machineDigest">;
+  readonly machine: Pick<ReplicatedMachine<never, unknown>, "chainHash" | "machineDigest" | "supports" | "versions">;
   /** Every so many slots a digest is due, as long as it is cheap. A power of two. */
   readonly everySlots: number;
   /** A difference without a majority is reported after this. */
@@ -72,7 +72,7 @@ export class Digests {
     // Slots come more slowly by now, as after catching up.
     if (this.#level > 0 && this.#tookMs * TIME_SHARE * 4 < startedMs - this.#takenAtMs) this.#level--;
     if (slot % (everySlots * 2 ** this.#level) !== 0) return null;
-    const digest = machine.machineDigest()?.slice(0, DIGEST_LENGTH_MAX) ?? null;
+    const digest = this.#stateDigest();
     const endedMs = now();
     this.#tookMs = endedMs - startedMs;
     this.#backOff(startedMs - this.#takenAtMs);
@@ -80,6 +80,13 @@ export class Digests {
     const word: StateDigest = { kind: "stateDigest", slot, chainHash: machine.chainHash, digest: digest || null };
     this.#put(this.#o.self, word);
     return word;
+  }
+
+  /** Null while a release that not all nodes run yet may write it in another way than they do. */
+  #stateDigest(): string | null {
+    const { machine } = this.#o;
+    const { versions, supports } = machine;
+    return versions.machine < supports.machine ? null : (machine.machineDigest()?.slice(0, DIGEST_LENGTH_MAX) ?? null);
   }
 
   /** At once as far as it has to be: a digest of a big state stops everything else for as long as it takes. */

@@ -36,7 +36,7 @@ export class Driver {
   readonly #o: DriverOptions;
   readonly #loop: Loop;
   readonly proposals: Proposals;
-  readonly reads: Reads = new Reads();
+  readonly reads: Reads = new Reads(() => this.nowMs);
   readonly watches: DriverOptions["watches"];
   readonly changes: Changes;
   readonly events: EventHub = new EventHub();
@@ -56,6 +56,8 @@ export class Driver {
   #inbox: Input[] = [];
   #nextRoundMs = 0;
   #rounds = 0;
+  /** More calls and reads are overdue than one turn could end. */
+  #isOverdue = false;
 
   constructor(options: DriverOptions) {
     this.#o = options;
@@ -94,6 +96,7 @@ export class Driver {
     this.transfers = new Transfers(replica);
     this.proposals = new Proposals({
       random: { uint32: () => this.#loop.orFail(() => random.uint32()) },
+      now,
       batchBytesMax: limits.batchBytesMax,
       queueBytesMax: limits.queueBytesMax,
       queueWaitMs: limits.queueWaitMs,
@@ -253,6 +256,7 @@ export class Driver {
     this.#leading.watch(nowMs);
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
+    else if (this.#isOverdue) this.#endOverdue(nowMs);
     this.changes.dispatch(nowMs, this.#sightOnce());
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
@@ -266,12 +270,13 @@ export class Driver {
       this.#carryOut(replica.takeEffects());
     }
     if (!installing) {
-      for (const { token, via } of this.reads.serve(this.#o.machine.applied)) {
+      const { again, more } = this.reads.serve(this.#o.machine.applied);
+      for (const { token, via } of again) {
         // The lease ran out between the last look at the clock and the answer.
         if (via === "round") this.#o.metrics.count("synod_lease_reads_refused_total");
         this.askIndex(token, via);
       }
-      if (this.watches.serve()) this.wake();
+      if (this.watches.serve() || more) this.wake();
       this.snapshots.consider();
     }
     if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
@@ -325,9 +330,8 @@ export class Driver {
   /** Once per round of the election clock: what needs no quick reaction. */
   #round(nowMs: number): void {
     this.#nextRoundMs = nowMs + this.#roundMs;
-    const sight = this.#sightOnce();
-    this.proposals.tick(this.#route(), nowMs, sight);
-    for (const token of this.reads.expire(nowMs, sight)) this.cancelRead(token);
+    this.#endOverdue(nowMs);
+    this.proposals.tick(this.#route(), nowMs);
     this.#leading.proposeTick(nowMs);
     this.#leading.raise(this.#o.replica.leads ? this.upgrade.due() : null);
     this.#stateCheck.tick();
@@ -335,6 +339,15 @@ export class Driver {
     if (++this.#rounds % PUBLISH_ROUNDS !== 0) return;
     this.#forgetGone();
     this.#o.publish();
+  }
+
+  #endOverdue(nowMs: number): void {
+    const sight = this.#sightOnce();
+    const areCalls = this.proposals.expire(nowMs, sight);
+    const { expired, more } = this.reads.expire(nowMs, sight);
+    for (const token of expired) this.cancelRead(token);
+    this.#isOverdue = areCalls || more;
+    if (this.#isOverdue) this.wake();
   }
 
   /** Ids are never used again, so what is kept by id would grow with every member that leaves. */

@@ -30,6 +30,10 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `limits.${name} must be a positive number, not ${String(value)}`);
     }
+    // A peer is told of some of them, and no frame has room for half a byte.
+    if (/Bytes(Max)?$/.test(name) && !Number.isSafeInteger(value)) {
+      throw new SynodError("InvalidArgument", `limits.${name} must be whole bytes, not ${value}`);
+    }
   }
   if (!Number.isInteger(limits.inFlightCommandsMax) || limits.inFlightCommandsMax > SESSION_LIMIT_MAX) {
     throw new SynodError("InvalidArgument", `limits.inFlightCommandsMax must be an integer up to ${SESSION_LIMIT_MAX}`);
@@ -46,8 +50,8 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     }
   }
   const { snapshotChunkBytes } = limits;
-  if (!Number.isInteger(snapshotChunkBytes) || snapshotChunkBytes > VALUE_BYTES_MAX) {
-    throw new SynodError("InvalidArgument", `limits.snapshotChunkBytes must be an integer up to ${VALUE_BYTES_MAX}`);
+  if (snapshotChunkBytes > VALUE_BYTES_MAX) {
+    throw new SynodError("InvalidArgument", `limits.snapshotChunkBytes may be at most ${VALUE_BYTES_MAX}`);
   }
   return limits;
 }

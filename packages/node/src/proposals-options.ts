@@ -15,6 +15,7 @@ export interface Route {
 
 export interface ProposalsOptions {
   readonly random: Random;
+  readonly now: () => number;
   readonly batchBytesMax: number;
   /** Calls under way, with what each costs besides its bytes. */
   readonly queueBytesMax: number;

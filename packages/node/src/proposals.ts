@@ -12,6 +12,9 @@ import type { Sight } from "./sight.js";
 /** Pause before a session is asked for again when there were too many. */
 const OPEN_AGAIN_MS = 1_000;
 
+/** How long one turn may go on ending calls that are overdue; then the sockets get their turn. */
+const SLICE_MS = 5;
+
 /**
  * Everything that callers of this node proposed and that has not ended. Commands travel in sessions, so sending one again after a
  * change of leader never executes it twice; a caller that gives up learns whether a copy is still on its way.
@@ -26,7 +29,7 @@ export class Proposals {
   readonly #sent = new Set<Proposal>();
   readonly #byTicket = new Map<string, Set<Proposal>>();
   readonly #byNonce = new Map<string, Proposal>();
-  readonly #byClosing = new Map<string, Proposal>();
+  readonly #byClosing = new Map<string, Set<Proposal>>();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
   readonly #admission: Admission;
   #own: SequenceBook | null = null;
@@ -91,7 +94,7 @@ export class Proposals {
       release: () => this.#release(proposal),
     });
     this.#track(proposal);
-    this.#byClosing.set(sessionKey(session), proposal);
+    addTo(this.#byClosing, sessionKey(session), proposal);
     proposal.entry = { kind: "close", session };
     this.#fresh.add(proposal);
     return proposal;
@@ -206,8 +209,7 @@ export class Proposals {
       return;
     }
     if (outcome.kind === "closed") {
-      const closing = this.#byClosing.get(sessionKey(outcome.session));
-      closing?.resolve(closing.body);
+      for (const closing of this.#byClosing.get(sessionKey(outcome.session)) ?? []) closing.resolve(closing.body);
       return;
     }
     const proposals = this.#byTicket.get(keyOf(outcome.ticket));
@@ -274,16 +276,24 @@ export class Proposals {
     } else proposal.reject(new SynodError("Busy", "the cluster has as many sessions as it may have: try again later"));
   }
 
-  /** Once a round of the clock: ends what is overdue, sends again what may be lost. */
-  tick(route: Route, nowMs: number, sight: () => Sight): void {
-    this.#admission.round(nowMs);
+  /** Ends what is overdue, for a while. @returns whether some are left for another turn */
+  expire(nowMs: number, sight: () => Sight): boolean {
+    const untilMs = this.#options.now() + SLICE_MS;
+    let ended = 0;
     for (const proposal of this.#all) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
-      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
+      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) return false;
       if (proposal.deadlineMs > nowMs) continue;
+      if (ended++ > 0 && this.#options.now() >= untilMs) return true;
       const { text, details } = sight();
       proposal.giveUp(`no answer within the time limit (${text})`, { details });
     }
+    return false;
+  }
+
+  /** Once a round of the clock: sends again what may be lost. */
+  tick(route: Route, nowMs: number): void {
+    this.#admission.round(nowMs);
     for (const proposal of this.#sent) {
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
@@ -357,10 +367,7 @@ export class Proposals {
 
   #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
     proposal.entry = entry;
-    const key = keyOf(entry.ticket);
-    const others = this.#byTicket.get(key);
-    if (others === undefined) this.#byTicket.set(key, new Set([proposal]));
-    else others.add(proposal);
+    addTo(this.#byTicket, keyOf(entry.ticket), proposal);
     this.#fresh.add(proposal);
   }
 
@@ -376,13 +383,23 @@ export class Proposals {
     this.#sent.delete(proposal);
     this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
-    if (proposal.source.kind === "close") this.#byClosing.delete(sessionKey(proposal.source.session));
+    if (proposal.source.kind === "close") takeFrom(this.#byClosing, sessionKey(proposal.source.session), proposal);
     const { entry } = proposal;
     if (entry?.kind !== "command") return;
-    const key = keyOf(entry.ticket);
-    const others = this.#byTicket.get(key);
-    others?.delete(proposal);
-    if (others?.size === 0) this.#byTicket.delete(key);
+    takeFrom(this.#byTicket, keyOf(entry.ticket), proposal);
     if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
   }
+}
+
+/** Several calls may wait for one outcome. */
+function addTo(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
+  const others = waiting.get(key);
+  if (others === undefined) waiting.set(key, new Set([proposal]));
+  else others.add(proposal);
+}
+
+function takeFrom(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
+  const others = waiting.get(key);
+  others?.delete(proposal);
+  if (others?.size === 0) waiting.delete(key);
 }

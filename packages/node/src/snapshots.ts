@@ -197,9 +197,16 @@ export class Snapshots {
   #take(): Promise<SnapshotInfo> {
     const { replica, storage, applier, now } = this.#o;
     const { index, chunks } = this.#begin();
-    // What the turn has executed and not yet said; a slot is never said twice.
-    replica.appliedUpTo(index, applier.bytes);
-    const front = snapshotFront(replica.snapshotHead(index));
+    let front: Uint8Array;
+    try {
+      // What the turn has executed and not yet said; a slot is never said twice.
+      replica.appliedUpTo(index, applier.bytes);
+      front = snapshotFront(replica.snapshotHead(index));
+    } catch (cause) {
+      // Nobody will read it: the state machine may let go of what it keeps for it.
+      chunks.return();
+      throw cause;
+    }
     const hash = new ContentHash();
     const startedMs = now();
     const bytesThen = applier.bytesExecuted;

@@ -1,7 +1,6 @@
 import type { Configuration, Logger, Metrics, NodeId, Slot } from "@synod/interface";
 import { type StateDigest, votersOf } from "@synod/multipaxos";
-import type { ReplicatedMachine } from "@synod/rsm";
-import { type DigestFinding, Digests, divergedError } from "./digests.js";
+import { type DigestFinding, Digests, type DigestsOptions, divergedError } from "./digests.js";
 import type { EventHub } from "./events.js";
 import type { NodeLimits } from "./types.js";
 
@@ -9,7 +8,7 @@ export interface StateCheckOptions {
   readonly self: NodeId;
   /** The configuration in force. */
   readonly configuration: () => Configuration;
-  readonly machine: Pick<ReplicatedMachine<never, unknown>, "chainHash" | "machineDigest">;
+  readonly machine: DigestsOptions["machine"];
   readonly limits: NodeLimits;
   readonly now: () => number;
   readonly send: (to: readonly NodeId[], digest: StateDigest) => void;

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Digests } from "../src/digests.js";
 import { World } from "./world.js";
 
+const VERSIONS = { wire: 1, log: 1, machine: 1 };
+
 /** One node of `members` that says `digest` of its state at every fourth slot, at a cost of `tookMs`. */
 function node(members: readonly number[], digest: () => string | null = () => "a") {
   const clock = { nowMs: 0, tookMs: 0 };
@@ -12,7 +14,7 @@ function node(members: readonly number[], digest: () => string | null = () => "a
   const it = new Digests({
     self: 1,
     voters: () => members,
-    machine: { chainHash: "c", machineDigest },
+    machine: { chainHash: "c", machineDigest, versions: VERSIONS, supports: VERSIONS },
     everySlots: 4,
     patienceMs: 100,
     now: () => clock.nowMs,
@@ -135,5 +137,36 @@ it("a node whose state differs from that of a majority stops", async () => {
   await world.clock.run(100);
   expect(world.node(victim).status().failure?.code).toBe("StateDiverged");
   expect(world.node(leader).status().state).toBe("running");
+  await world.close();
+});
+
+it("digests of a release that writes them in another way count once its version is in force", async () => {
+  const world = await World.of(3, 1, { digestEverySlots: 1 });
+  const leader = await world.leader();
+  const restart = async (id: number): Promise<void> => {
+    await world.crash(id);
+    await world.boot(id, false, { version: 2 });
+    const machine = world.machine(id);
+    machine.digest = () => `sum=${machine.total}`;
+  };
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 5; i++) await world.settle(world.node(await world.leader()).propose({ add: 1 }));
+    await world.clock.run(500);
+  };
+  await world.settle(world.node(leader).propose({ add: 1 }));
+  const [first = 0, second = 0] = world.ids.filter((id) => id !== leader);
+  await restart(first);
+  await work();
+  expect(world.ids.map((id) => world.node(id).status().state)).toEqual(["running", "running", "running"]);
+  for (const id of [second, leader]) await restart(id);
+  await world.clock.until(() => world.node(first).status().versions.inForce.machine === 2);
+  await work();
+  expect(world.ids.map((id) => world.node(id).status().state)).toEqual(["running", "running", "running"]);
+  // Now they are held against each other again.
+  const leads = await world.leader();
+  const sick = world.ids.find((id) => id !== leads) ?? 0;
+  world.machine(sick).digest = () => "something else";
+  await world.settle(world.node(leads).propose({ add: 1 }));
+  await world.clock.until(() => world.node(sick).status().failure?.code === "StateDiverged");
   await world.close();
 });

@@ -1,6 +1,6 @@
 import { type ApplyContext, SynodError } from "@synod/interface";
 import { describe, expect, it } from "vitest";
-import { createNode } from "../src/index.js";
+import { createNode, type SynodNode } from "../src/index.js";
 import { Counter, type CounterCommand, json, tableCodec, World } from "./world.js";
 
 const code = async (promise: Promise<unknown>): Promise<unknown> =>
@@ -25,6 +25,9 @@ describe("what callers may do wrong", () => {
 
   it("refuses limits that a session, or the codec, cannot keep", async () => {
     await expect(World.of(1, 1, { inFlightCommandsMax: 2_000_000 })).rejects.toMatchObject({ code: "InvalidArgument" });
+    for (const limits of [{ peerBytesMax: 1e7 / 3 }, { snapshotLogBytes: 0.5 }, { applyBytesMax: 2 ** 60 }]) {
+      await expect(World.of(1, 1, limits)).rejects.toMatchObject({ code: "InvalidArgument" });
+    }
     const world = new World(1);
     const small = tableCodec();
     const codec = {
@@ -90,6 +93,32 @@ describe("what callers may do wrong", () => {
     expect(await restart({ alpha: 7 })).toBe("InvalidConfiguration");
     expect(await restart({ quorum: { kind: "sizes", phase1: 1, phase2: 1 } })).toBe("InvalidConfiguration");
     expect(await restart({ members: [{ id: 1 }, { id: 2 }] })).toBe("InvalidConfiguration");
+  });
+
+  it.each([
+    ["a window that is too wide", { alpha: 2 ** 21 }],
+    ["quorums that do not meet", { quorum: { kind: "sizes", phase1: 1, phase2: 1 }, members: [{ id: 1 }, { id: 2 }] }],
+    ["a role that is none", { members: [{ id: 1 }, { id: 2, role: "observer" }] }],
+    ["a name that is too long", { members: [{ id: 1, name: "x".repeat(256) }] }],
+  ])("refuses founders with %s before it formats the store: the corrected call is free", async (_what, cluster) => {
+    const world = new World(1);
+    const boot = (odd: object): Promise<SynodNode<CounterCommand, "total" | "throw", number>> =>
+      createNode({
+        id: 1,
+        cluster: { id: "test", members: [{ id: 1 }], ...odd },
+        stateMachine: new Counter(),
+        transport: world.net.transport(1),
+        storage: world.disk(1).storage(),
+        codec: world.codec,
+        commandCodec: json<CounterCommand>(),
+        resultCodec: json<number>(),
+        bootstrap: true,
+        clock: world.clock,
+      });
+    expect(await code(boot(cluster))).toBe("InvalidConfiguration");
+    const node = await boot({});
+    expect(await world.settle(node.propose({ add: 1 }))).toBe(1);
+    await node.close();
   });
 
   it("keeps nodes apart that were formatted with different quorums: together they could choose two values", async () => {

@@ -137,6 +137,16 @@ describe("sessions", () => {
     await world.close();
   });
 
+  it("may be given up by several calls at one node: all of them settle", async () => {
+    const world = await World.of(3);
+    const session = await world.settle(world.node(1).openSession());
+    const startedMs = world.clock.now();
+    const calls = [1, 2, 3].map(() => world.node(2).closeSession(session.id));
+    expect(await world.settle(Promise.all(calls))).toEqual([undefined, undefined, undefined]);
+    expect(world.clock.now() - startedMs).toBeLessThan(1_000);
+    await world.close();
+  });
+
   it("gives up a session by its id at any node, also one that is gone", async () => {
     const world = await World.of(3);
     const session = await world.settle(world.node(1).openSession());

@@ -18,9 +18,10 @@ const ticketOf = (slot: number, sequence: number): SessionTicket => ({
   floor: 0,
 });
 
-function make(): Proposals {
+function make(now: () => number = () => 0): Proposals {
   return new Proposals({
     random: seeded(1),
+    now,
     batchBytesMax: 65_536,
     queueBytesMax: 1024 * 1024,
     queueWaitMs: 5_000,
@@ -90,12 +91,28 @@ describe("calls that ended", () => {
     expect(proposals.refusal(null, 100_000)).toBe(null);
     expect(proposals.refusal(null, 200_000)).toEqual({ retryAfterMs: 250 });
     proposals.dispatch(nowhere, 0, 0);
-    proposals.tick(nowhere, 1_000, sight);
+    proposals.expire(1_000, sight);
     expect(calls.ends).toEqual(Array(9).fill("NotProposed"));
     expect(proposals.refusal(null, 200_000)).toBe(null);
     expect(await held.count()).toBe(0);
     // As long as this is used, it is not collected as a whole.
     expect(proposals.bytes).toBeLessThan(100_000);
+  });
+
+  it("are a slice of them a turn", () => {
+    let nowMs = 0;
+    const proposals = make(() => nowMs);
+    for (let i = 1; i <= 12; i++) {
+      const reject = (): number => nowMs++;
+      const caller = { resolve: reject, reject };
+      proposals.add({ body: new Uint8Array(1), ticket: ticketOf(1, i), deadlineMs: 1_000, caller });
+    }
+    const left = (): unknown => [proposals.expire(1_000, sight), proposals.count];
+    expect([left(), left(), left()]).toEqual([
+      [true, 7],
+      [true, 2],
+      [false, 0],
+    ]);
   });
 
   it("leave the queue of a leader whose window is closed", async () => {
@@ -112,7 +129,7 @@ describe("calls that ended", () => {
     for (let i = 1; i <= 9; i++) calls.add(proposals, held.watch(new Uint8Array(1_000)), ticketOf(1, i));
     proposals.dispatch(route, 0, 0);
     leader.it.propose(0, 0);
-    proposals.tick(route, 1_000, sight);
+    proposals.expire(1_000, sight);
     expect(calls.ends).toEqual(Array(9).fill("NotProposed"));
     expect(await held.count()).toBe(0);
     leader.it.stop();
@@ -128,7 +145,8 @@ describe("calls that ended", () => {
     calls.add(proposals, new Uint8Array(1), ticketOf(1, 10), 5_000);
     proposals.dispatch(route, 0, 0);
     proposals.onForwardOutcome(1, "queued", 0);
-    proposals.tick(route, 1_000, sight);
+    proposals.expire(1_000, sight);
+    proposals.tick(route, 1_000);
     expect(calls.ends).toEqual([...Array(9).fill("OutcomeUnknown"), "open"]);
     expect(await held.count()).toBe(0);
     expect(proposals.count).toBe(1);
@@ -178,7 +196,8 @@ describe("what the log says of a ticket", () => {
     // One copy, of either call or of another node, found no room.
     proposals.onOutcome({ kind: "beyondLimit", index: 0, ticket }, 10, 0);
     expect(calls.ends).toEqual(["open", "open"]);
-    proposals.tick(route, 1_000, sight);
+    proposals.expire(1_000, sight);
+    proposals.tick(route, 1_000);
     proposals.dispatch(route, 1_000, 0);
     expect(calls.ends).toEqual(["OutcomeUnknown", "open"]);
     expect(number).toBe(3);

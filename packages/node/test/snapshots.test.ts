@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { SynodError } from "@synod/interface";
+import { Replica } from "@synod/multipaxos";
+import { describe, expect, it, vi } from "vitest";
 import type { NodeEvent, NodeLimits } from "../src/index.js";
 import { World } from "./world.js";
 
@@ -195,6 +197,26 @@ describe("snapshots of a node", () => {
     release();
     await world.settle(closing);
     await world.settle(ended);
+  });
+
+  it("one that cannot begin lets go of what the state machine keeps for it", async () => {
+    const world = await World.of(1);
+    await work(world, 1);
+    const released: string[] = [];
+    world.machine(1).snapshot = function* () {
+      try {
+        yield new Uint8Array(1);
+      } finally {
+        released.push("yes");
+      }
+    };
+    const head = vi.spyOn(Replica.prototype, "snapshotHead").mockImplementation(() => {
+      throw new SynodError("InvalidArgument", "a text is too long");
+    });
+    await expect(world.settle(world.node(1).snapshot())).rejects.toMatchObject({ code: "InvalidArgument" });
+    head.mockRestore();
+    expect(released).toEqual(["yes"]);
+    await world.close();
   });
 
   it("a disk that fails while one is saved ends the node", async () => {

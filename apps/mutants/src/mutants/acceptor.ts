@@ -27,7 +27,10 @@ export const acceptorMutants: readonly Mutant[] = [
     faults: [2],
     title: "A vote is acknowledged before it is on disk",
     patches: [
-      acceptor(`return { kind: "voted", after: this.#writes.wait(write) };`, `return { kind: "voted", after: 0 };`),
+      acceptor(
+        `return { kind: "voted", after: this.#writes.wait(write), again: false };`,
+        `return { kind: "voted", after: 0, again: false };`,
+      ),
     ],
     finder: { kind: "core", schedules: 50 },
   },
@@ -36,7 +39,10 @@ export const acceptorMutants: readonly Mutant[] = [
     faults: [2],
     title: "A repeated Accept is acknowledged while the first vote is still being written",
     patches: [
-      acceptor(`return { kind: "voted", after: this.#writes.wait(old.write) };`, `return { kind: "voted", after: 0 };`),
+      acceptor(
+        `return { kind: "voted", after: this.#writes.wait(old.write), again: true };`,
+        `return { kind: "voted", after: 0, again: true };`,
+      ),
     ],
     finder: { kind: "core", schedules: 200 },
   },

@@ -1,5 +1,6 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { boundsMutants } from "./bounds.js";
 import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
 import { coordinationMutants } from "./coordination.js";
@@ -48,4 +49,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...witnessMutants,
   ...membershipOfNodesMutants,
   ...clientMutants,
+  ...boundsMutants,
 ];

@@ -252,7 +252,7 @@ export class CoreNode {
     if (!voting) this.#p.world.sometimes("a damaged node learns");
     // Nobody needs to answer a member that is out.
     else if (!oracle.epochs.last.retired.includes(from)) {
-      oracle.onAnswer(this.id, from, message, promised, effects.sends);
+      oracle.onAnswer(this.id, from, message, promised, effects.sends, life.outbox.held);
     }
     this.#settle(life, effects);
   }

@@ -312,8 +312,16 @@ export class CoreOracle {
   /**
    * A Prepare or an Accept was handled, with these effects.
    * @param promised the promise before
+   * @param held what it said before and what waits for the disk: that it need not say again
    */
-  onAnswer(node: NodeId, from: NodeId, message: Message, promised: number, sends: readonly Send[]): void {
+  onAnswer(
+    node: NodeId,
+    from: NodeId,
+    message: Message,
+    promised: number,
+    sends: readonly Send[],
+    held: readonly Send[],
+  ): void {
     if (message.kind !== "accept" && message.kind !== "prepare") return;
     const rank = rankOf(message.ballot);
     const kind = message.kind === "accept" ? "accepted" : "promise";
@@ -334,6 +342,9 @@ export class CoreOracle {
       return;
     }
     if (message.kind === "prepare") return;
+    for (const { message: said, to } of held) {
+      if (said.kind === "accepted" && to[0] === from && rankOf(said.ballot) === rank) votes.push(said);
+    }
     const values = unpackNoops(message.values) ?? [];
     for (let i = 0; i < values.length; i++) {
       const slot = message.firstSlot + i;

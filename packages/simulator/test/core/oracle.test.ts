@@ -104,7 +104,7 @@ describe("what the oracle finds broken", () => {
     it.oracle.onHandedOut(3, 1, X);
     it.write(1, { chosenUpTo: 1 });
     it.send(2, accepted);
-    it.oracle.onAnswer(2, 1, accept, 65, [{ to: [1], message: accepted, lane: "control", after: 0 }]);
+    it.oracle.onAnswer(2, 1, accept, 65, [{ to: [1], message: accepted, lane: "control", after: 0 }], []);
     expect(it.oracle.seenUpTo).toBe(1);
   });
 
@@ -123,9 +123,13 @@ describe("what the oracle finds broken", () => {
   });
 
   test("P1 and P1a, as messages are answered", () => {
-    expectBroken("P1", () => bench().oracle.onAnswer(2, 1, accept, 65, []));
+    expectBroken("P1", () => bench().oracle.onAnswer(2, 1, accept, 65, [], []));
     const sends = [{ to: [1], message: accepted, lane: "control", after: 0 }] as const;
-    expectBroken("P1a", () => bench().oracle.onAnswer(2, 1, accept, 66, sends));
+    expectBroken("P1a", () => bench().oracle.onAnswer(2, 1, accept, 66, sends, []));
+    // A vote that waits for the disk need not be said again; one in another ballot is none.
+    bench().oracle.onAnswer(2, 1, accept, 65, [], sends);
+    const earlier = sends.map((send) => ({ ...send, message: { ...accepted, ballot: b(1, 2) } }));
+    expectBroken("P1", () => bench().oracle.onAnswer(2, 1, accept, 65, [], earlier));
   });
 
   test("P1a, on disk", () => {
@@ -200,7 +204,7 @@ describe("what the oracle finds broken", () => {
       chosenUpTo: 0,
     } as const;
     const sends = [{ to: [1], message: { ...promise, snapshotIndex: 0 }, lane: "control", after: 0 }] as const;
-    expectBroken("promise never falls", () => it.oracle.onAnswer(2, 1, prepare, 66, sends));
+    expectBroken("promise never falls", () => it.oracle.onAnswer(2, 1, prepare, 66, sends, []));
   });
 
   test("durable before sent", () => {
