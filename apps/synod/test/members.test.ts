@@ -123,6 +123,16 @@ describe("certificates", slow, () => {
     await cluster.end(3, "SIGKILL");
     await cluster.start(3, ...files("node-3"));
     expect(await cluster.synod(["health", ...files("web")])).toMatchObject({ code: 0 });
+    // What a certificate allows may be said by its name.
+    const roles = join(place.path, "roles.yaml");
+    writeFileSync(roles, "- { certificate: web, role: read }\n");
+    await cluster.end(3, "SIGKILL");
+    await cluster.start(3, ...files("node-3"), "--tokens-file", roles);
+    const there = ["--servers", cluster.node(3).clients];
+    const put = (name: string): ReturnType<typeof run> => cluster.synod(["put", "a", "2", ...there, ...files(name)]);
+    expect(await put("web")).toMatchObject({ code: 6, err: expect.stringContaining("Forbidden") });
+    expect(await put("node-1")).toMatchObject({ code: 6, err: expect.stringContaining("Unauthorized") });
+    expect(await cluster.synod(["get", "a", ...there, ...files("web")])).toMatchObject({ code: 0, out: "1\n" });
   });
 });
 
