@@ -97,7 +97,7 @@ export function contextOf(
   };
 }
 
-const isLoopback = ({ host }: Address): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+const isLoopback = ({ host }: Address): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
 function warnOfPlainToken(server: string, logger: Logger | undefined): void {
   const text = `the token goes to ${server} without encryption: give tls, or be sure of the network`;

@@ -8,7 +8,7 @@ import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
-import { isFormatted } from "../store.js";
+import { holderOf, isFormatted } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
@@ -124,7 +124,8 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);
   logger.warn(reason);
   try {
-    while (!(await isFormatted(directory))) {
+    // `synod init` has it open for a moment more.
+    while (!(await isFormatted(directory)) || (await holderOf(directory)) !== null) {
       await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
       if (ended.came()) return false;
     }
