@@ -66,6 +66,28 @@ describe("member", slow, () => {
   });
 });
 
+describe("a witness", slow, () => {
+  it("votes without the keys, and lets no clients in", async () => {
+    const cluster = await makeCluster(place.path, "witnessed");
+    await cluster.startAll();
+    const [four] = await makeNodes(place.path, "witnessed", [4]);
+    if (four === undefined) throw new Error("no node");
+    cluster.nodes.push(four);
+    await cluster.init(4);
+    cluster.spawn(4, "--witness", "--address", four.peers);
+    const both = ["--learner", "--witness"];
+    expect(await cluster.synod(["member", "add", "4", four.peers, ...both])).toMatchObject({ code: 2 });
+    await cluster.json(["member", "add", "4", four.peers, "--witness"]);
+    const { members } = await cluster.json<Members>(["member", "list"]);
+    expect(members.find(({ id }) => id === 4)?.role).toBe("witness");
+    // Of four voters three are needed: the witness is one of them now.
+    await cluster.end((await cluster.leader()) === 3 ? 2 : 3, "SIGKILL");
+    expect(await cluster.synod(["put", "a", "1"])).toMatchObject({ code: 0 });
+    expect((await fetch(`http://${four.http}/livez`)).status).toBe(200);
+    expect(await cluster.end(4, "SIGTERM")).toMatchObject({ code: 0 });
+  });
+});
+
 describe("tokens", slow, () => {
   it("let in by role, and refuse at connect what they do not know", async () => {
     const tokens = join(place.path, "tokens.yaml");

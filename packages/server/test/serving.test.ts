@@ -52,6 +52,17 @@ describe("a client of three nodes", () => {
     expect(status).toMatchObject({ id: 1, state: "running", clusterId: "orders" });
     const to = (leader.node.id % 3) + 1;
     expect(await client.admin.transferLeadership({ to })).toBe(to);
+    // One that asks a follower first finds the leader.
+    for (let i = 0; i < 3; i++) {
+      const { node } = await world.leader();
+      const next = (node.id % 3) + 1;
+      const fresh = await world.connect({ servers: [world.addresses[next - 1] ?? ""] });
+      const asking = fresh.admin.transferLeadership({ to: next, timeoutMs: 300 });
+      const cause = { message: expect.stringContaining("has to be asked") as string };
+      await expect(asking).rejects.toMatchObject({ code: "NotProposed", cause });
+      const all = await world.connect({ servers: world.addresses.toReversed() });
+      expect(await all.admin.transferLeadership({ to: next })).toBe(next);
+    }
     expect(await client.admin.snapshot()).toMatchObject({ index: expect.any(Number) });
     const changed = await client.admin.changeMembership({
       kind: "setQuorum",
