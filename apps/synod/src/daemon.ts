@@ -31,6 +31,7 @@ export interface DaemonOptions {
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
+  readonly snapshotLogBytes?: number | undefined;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -112,6 +113,11 @@ function pagesOf(running: () => Running | null, draining: () => boolean): HttpPa
       const parts = { node: now?.node.status() ?? null, server: now?.server?.status() ?? null };
       return { version: VERSION, ready: isReady().ok, draining: draining(), ...parts };
     },
+    digest: () => {
+      const node = running()?.node;
+      // A witness has no state.
+      return node !== undefined && "digest" in node ? node.digest() : null;
+    },
     metrics: async () => {
       const metrics = running()?.metrics;
       if (metrics === undefined) return { contentType: "text/plain", text: "" };
@@ -173,7 +179,14 @@ function commonOf(
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs } = options;
+  const { electionTimeoutMs, snapshotLogBytes } = options;
+  const limits = {
+    ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
+    // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
+    ...(snapshotLogBytes === undefined
+      ? {}
+      : { snapshotLogBytes, snapshotTailBytesMax: Math.ceil(snapshotLogBytes / 4) }),
+  };
   return {
     id: nodeId,
     cluster: { id: clusterId, members: founders.members },
@@ -185,7 +198,7 @@ function commonOf(
     }),
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
-    ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
+    limits,
     logger: options.logger,
     metrics,
   };

@@ -17,6 +17,7 @@ export interface Change {
   readonly revision: Revision;
   readonly key: string;
   readonly before: KeyRecord | null;
+  readonly hash: number;
   next: Change | null;
   /** Bytes of all changes before it that this replica has seen. */
   readonly startBytes: number;
@@ -34,7 +35,8 @@ const CHANGE_BYTES = 96;
 const bytesOf = ({ key, before }: Pick<Change, "key" | "before">): number =>
   CHANGE_BYTES + key.length + (before?.value.length ?? 0);
 
-const hashOf = ({ revision, key, before }: Change): number => hashRecord(7, key, [revision, before?.hash ?? 0]);
+const hashOf = (revision: Revision, key: string, before: KeyRecord | null): number =>
+  hashRecord(7, key, [revision, before?.hash ?? 0]);
 
 /** What keys were before, as far back as its bytes go. */
 export class History {
@@ -56,7 +58,8 @@ export class History {
   }
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
-    const change: Change = { revision, key, before, next: null, startBytes: this.#seenBytes };
+    const hash = hashOf(revision, key, before);
+    const change: Change = { revision, key, before, hash, next: null, startBytes: this.#seenBytes };
     let chain = this.#chains.get(key);
     if (chain === undefined) {
       chain = { changes: [], head: 0 };
@@ -69,7 +72,7 @@ export class History {
     this.#changes.push(change);
     this.bytes += bytesOf(change);
     this.#seenBytes += bytesOf(change);
-    this.#hash.add(hashOf(change));
+    this.#hash.add(change.hash);
   }
 
   /** To be called when all changes of a revision are in: a revision is kept as a whole, or forgotten. */
@@ -79,7 +82,7 @@ export class History {
       if (this.bytes <= this.#bytesMax && first.revision > this.compacted) break;
       this.compacted = Math.max(this.compacted, first.revision);
       this.bytes -= bytesOf(first);
-      this.#hash.remove(hashOf(first));
+      this.#hash.remove(first.hash);
       this.#head++;
       this.#forget(first.key);
     }

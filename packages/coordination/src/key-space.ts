@@ -51,8 +51,7 @@ export class KeySpace {
 
   /** By how much the bytes grow if the key is put. */
   growth(key: string, value: Uint8Array): number {
-    const before = this.records.get(key);
-    return before === undefined ? sizeOf(key, value) : value.length - before.value.length;
+    return growthOver(this.get(key), key, value);
   }
 
   /** @returns what was there before */
@@ -61,8 +60,9 @@ export class KeySpace {
     const createRevision = before?.createRevision ?? revision;
     const version = (before?.version ?? 0) + 1;
     this.history.add(revision, key, before);
-    if (before !== null) this.#leave(key, before);
-    this.restore(key, { value, revision, createRevision, version, lease });
+    if (before === null) this.#sorted.add(key);
+    else this.#leave(key, before);
+    this.#set(key, { value, revision, createRevision, version, lease });
     return before;
   }
 
@@ -79,10 +79,14 @@ export class KeySpace {
 
   /** A key as it is in a snapshot. */
   restore(key: string, record: Omit<KeyRecord, "hash">): void {
+    this.#sorted.add(key);
+    this.#set(key, record);
+  }
+
+  #set(key: string, record: Omit<KeyRecord, "hash">): void {
     const { value, revision, createRevision, version, lease } = record;
     const hash = hashOf(key, record);
     this.records.set(key, { value, revision, createRevision, version, lease, hash });
-    this.#sorted.add(key);
     this.#hash.add(hash);
     this.bytes += sizeOf(key, value);
   }
@@ -173,8 +177,12 @@ export class KeySpace {
 }
 
 function hashOf(key: string, { value, revision, createRevision, version, lease }: Omit<KeyRecord, "hash">): number {
-  return hashRecord(1, `${key}\0${lease ?? ""}`, [revision, createRevision, version], value);
+  return hashRecord(1, key, [revision, createRevision, version], value, lease ?? "");
 }
+
+/** By how much the bytes grow if what is there becomes this. */
+export const growthOver = (before: KeyRecord | null, key: string, value: Uint8Array): number =>
+  before === null ? sizeOf(key, value) : value.length - before.value.length;
 
 const sizeOf = (key: string, value: Uint8Array): number => RECORD_BYTES + key.length + value.length;
 

@@ -9,18 +9,20 @@ import {
   encodeGoodbye,
   encodeReply,
   encodeWelcome,
-  type Frame,
-  type FrameDecoder,
-  frameDecoder,
-  FrameWriter,
+  FrameInput,
+  FrameOutput,
   handshakeFrameBytesMax,
   type LeaderHint,
   type Notices,
   proofOf,
   type Reply,
+  replyBytes,
   replyKinds,
   requestKinds,
   type Role,
+  type Texts,
+  textsOf,
+  writeReply,
 } from "@synod/client/protocol";
 import { Rate } from "./rate.js";
 import { failureOf, type Question, Requests } from "./requests.js";
@@ -63,6 +65,15 @@ const smallBytesMax = 1_024;
 /** A client with answers in plenty asks again after this. */
 const fullAgainMs = 100;
 
+const labels: Record<Question["kind"], Readonly<Record<string, string>>> = {
+  propose: { kind: "propose" },
+  read: { kind: "read" },
+  watch: { kind: "watch" },
+  openSession: { kind: "openSession" },
+  closeSession: { kind: "closeSession" },
+  admin: { kind: "admin" },
+};
+
 const pongFrame = encodeFrame(...encodeReply({ kind: "pong" }));
 
 /** One client, from its first byte to its last. */
@@ -71,15 +82,19 @@ export class Connection<Query, Answer> {
   readonly #context: ServerContext<Query, Answer>;
   readonly #socket: Socket;
   readonly #remote: string;
+  readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
+    this.#receive(kind, bytes, from, to);
+  });
+  readonly #output: FrameOutput;
   /** As the client calls itself, for the log. */
   #name: { readonly client?: string } = {};
   /** What this connection counts in the totals. */
   #heldBytes = 0;
-  readonly #decoder: FrameDecoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
-  readonly #writer: FrameWriter;
   readonly #rate: Rate;
   #requests: Requests<Query, Answer> | null = null;
   #answerBytesMax = 0;
+  /** When the chunk came that is being read. */
+  #nowMs: number;
   #lastFrameMs: number;
   #stalledSinceMs = Infinity;
   #paused = false;
@@ -95,9 +110,10 @@ export class Connection<Query, Answer> {
     this.#context = context;
     this.#socket = socket;
     this.#remote = socket.remoteAddress ?? "unknown";
-    this.#lastFrameMs = clock.now();
-    this.#rate = new Rate(limits.requestsPerSecondMax, clock.now());
-    this.#writer = new FrameWriter(socket, {
+    this.#nowMs = clock.now();
+    this.#lastFrameMs = this.#nowMs;
+    this.#rate = new Rate(limits.requestsPerSecondMax, this.#nowMs);
+    this.#output = new FrameOutput(socket, {
       // Reads are refused at the limit; the results of commands that were executed have as much again.
       queueBytesMax: 2 * limits.outputBytesMax,
       onWritten: () => this.#written(),
@@ -157,27 +173,25 @@ export class Connection<Query, Answer> {
 
   #read(chunk: Uint8Array): void {
     if (this.#ending) return;
+    this.#nowMs = this.#context.clock.now();
     try {
-      for (const frame of this.#decoder.push(chunk)) {
-        this.#lastFrameMs = this.#context.clock.now();
-        this.#receive(frame);
-        if (this.#ending) return;
-      }
+      this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
       this.#refuse(error);
     }
   }
 
-  #receive({ kind, payload }: Frame): void {
+  #receive(kind: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#lastFrameMs = this.#nowMs;
     if (this.#requests === null) {
       if (kind !== requestKinds.hello) throw new SynodError("Malformed", "The other side is no Synod client.");
-      return this.#greet(payload);
+      return this.#greet(bytes.subarray(from, to));
     }
-    const request = decodeRequest(kind, payload);
+    const request = decodeRequest(kind, bytes, from, to);
     if (request.kind === "ping") this.#sendFrame(pongFrame);
     else if (request.kind === "cancel") this.#requests.cancel(request.id);
-    else this.#ask(this.#requests, request, payload.length);
+    else this.#ask(this.#requests, request, to - from);
   }
 
   #greet(payload: Uint8Array): void {
@@ -209,11 +223,11 @@ export class Connection<Query, Answer> {
   }
 
   #accept(role: Role, answerBytesMax: number): void {
-    const { node, queryCodec, answerCodec, limits, clock, deadlines, logger } = this.#context;
+    const { node, queryCodec, answerCodec, limits, deadlines, logger } = this.#context;
     this.#cancelTimer();
     this.#options.onAccepted();
     this.#context.notices.forget(this.#remote);
-    this.#decoder.frameBytesMax = limits.frameBytesMax;
+    this.#input.frameBytesMax = limits.frameBytesMax;
     this.#answerBytesMax = answerBytesMax;
     this.#requests = new Requests({
       node,
@@ -222,7 +236,7 @@ export class Connection<Query, Answer> {
       role,
       deadlines,
       totals: this.#context.totals,
-      now: () => clock.now(),
+      now: () => this.#nowMs,
       answer: (reply, question) => this.#answer(reply, question),
       onBug: (error) => logger.error("a request failed with an error that is none of Synod", { error }),
     });
@@ -233,18 +247,18 @@ export class Connection<Query, Answer> {
     const { metrics } = this.#context;
     if (requests.has(question.id)) throw new SynodError("Malformed", "A request with the number of one that is open.");
     const refusal = this.#busy(requests, question, payloadBytes);
-    metrics.count("synod_server_requests_total", 1, { kind: question.kind });
+    metrics.count("synod_server_requests_total", 1, labels[question.kind]);
     if (refusal === null) return requests.begin(question, payloadBytes);
     if (refusal.code === "Busy") metrics.count("synod_server_busy_total", 1);
     this.#send(failureOf(question.id, refusal));
   }
 
   #busy(requests: Requests<Query, Answer>, { kind }: Question, payloadBytes: number): SynodError | null {
-    const { limits, clock } = this.#context;
+    const { limits } = this.#context;
     if (this.#draining) return new SynodError("Closed", "the server is closing: ask another one");
     const busy = (text: string, retryAfterMs: number): SynodError =>
       new SynodError("Busy", text, { details: { retryAfterMs } });
-    const waitMs = this.#rate.take(clock.now());
+    const waitMs = this.#rate.take(this.#nowMs);
     if (waitMs > 0) return busy("more requests a second than this server takes of one connection", waitMs);
     if (kind === "watch") {
       if (requests.watches >= limits.watchesMax) return busy("too many watches of this connection", 1_000);
@@ -255,18 +269,19 @@ export class Connection<Query, Answer> {
   }
 
   #answer(reply: Reply, question: Question["kind"]): void {
-    const [kind, payload] = encodeReply(reply);
-    if (payload.length > this.#answerBytesMax && "id" in reply) {
-      const text = `the answer has ${payload.length} bytes, more than the ${this.#answerBytesMax} that can be sent: ask for less at once`;
+    const texts = textsOf(reply);
+    const length = replyBytes(reply, texts);
+    if (length > this.#answerBytesMax && "id" in reply) {
+      const text = `the answer has ${length} bytes, more than the ${this.#answerBytesMax} that can be sent: ask for less at once`;
       // A command that was executed has an outcome, even where nobody can be told its result.
       const code = question === "propose" ? "InvalidResult" : "TooLarge";
       this.#send(failureOf(reply.id, new SynodError(code, text)));
-    } else if (question !== "propose" && "id" in reply && this.#isFull(payload.length)) {
+    } else if (question !== "propose" && "id" in reply && this.#isFull(length)) {
       const details = { retryAfterMs: fullAgainMs };
       this.#send(
         failureOf(reply.id, new SynodError("Busy", "more answers wait for this client than may", { details })),
       );
-    } else this.#sendFrame(encodeFrame(kind, payload));
+    } else this.#write(reply, texts, length);
     this.#options.onIdle();
   }
 
@@ -275,12 +290,23 @@ export class Connection<Query, Answer> {
     const { limits, totals } = this.#context;
     const { outputBytesMax, outputBytesTotalMax } = limits;
     if (payloadBytes <= smallBytesMax) return false;
-    if (this.#writer.heldBytes + payloadBytes > outputBytesMax) return true;
+    if (this.#output.heldBytes + payloadBytes > outputBytesMax) return true;
     return totals.heldBytes + payloadBytes > outputBytesTotalMax;
   }
 
   #send(reply: Reply): void {
-    this.#sendFrame(encodeFrame(...encodeReply(reply)));
+    const texts = textsOf(reply);
+    this.#write(reply, texts, replyBytes(reply, texts));
+  }
+
+  #write(reply: Reply, texts: Texts, length: number): void {
+    if (this.#ending) return;
+    const output = this.#output;
+    const at = output.reserve(length);
+    if (at < 0) return this.#dropSlow();
+    writeReply(output.bytes, at, reply, texts);
+    output.commit(replyKinds[reply.kind], length);
+    this.#waits();
   }
 
   #sendGoodbye({ code, message, details }: SynodError): void {
@@ -291,11 +317,15 @@ export class Connection<Query, Answer> {
 
   #sendFrame(frame: readonly [Uint8Array, Uint8Array]): void {
     if (this.#ending) return;
-    const taken = this.#writer.send(frame);
-    this.#count(this.#writer.heldBytes);
-    if (!taken) return this.#dropSlow();
+    if (!this.#output.send(frame)) return this.#dropSlow();
+    this.#waits();
+  }
+
+  /** Something waits for the client to take it. */
+  #waits(): void {
+    this.#count(this.#output.heldBytes);
     if (this.#stalledSinceMs === Infinity) this.#stalledSinceMs = this.#context.clock.now();
-    if (this.#writer.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
+    if (this.#output.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
     // Who does not read answers may not ask more.
     this.#paused = true;
     this.#socket.pause();
@@ -307,7 +337,7 @@ export class Connection<Query, Answer> {
   }
 
   #written(): void {
-    const { heldBytes } = this.#writer;
+    const { heldBytes } = this.#output;
     if (!this.#ended) this.#count(heldBytes);
     this.#stalledSinceMs = heldBytes === 0 ? Infinity : this.#context.clock.now();
     if (!this.#paused || heldBytes > this.#context.limits.outputBytesMax / 4) return;
@@ -335,7 +365,7 @@ export class Connection<Query, Answer> {
     notices.warn(this.#remote, "a client does not read its answers and is disconnected", {
       remote: this.#remote,
       ...this.#name,
-      waitingBytes: this.#writer.heldBytes,
+      waitingBytes: this.#output.heldBytes,
     });
     this.destroy();
   }
@@ -356,9 +386,10 @@ export class Connection<Query, Answer> {
   #closeSoon(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#input.stop();
     this.#requests?.abortAll("the connection ended");
     this.#cancelTimer();
-    this.#writer.end();
+    this.#output.end();
     this.#cancelTimer = this.#context.clock.timer(1_000, () => this.#socket.destroy());
     // To see the end of the other side.
     this.#socket.resume();

@@ -8,7 +8,7 @@ const defaults: ServerLimits = {
   requestBytesMax: 16 * 1024 * 1024,
   watchesMax: 4_096,
   watchesTotalMax: 50_000,
-  requestsPerSecondMax: 100_000,
+  requestsPerSecondMax: 1_000_000,
   outputBytesMax: 64 * 1024 * 1024,
   outputBytesTotalMax: 512 * 1024 * 1024,
   outputStallMs: 10_000,

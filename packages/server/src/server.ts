@@ -197,6 +197,7 @@ export class NodeServer<Query, Answer> implements Server {
     this.#onIdle();
     await gone;
     await free;
+    this.#context.deadlines.close();
     this.#state = "closed";
   }
 

@@ -3,6 +3,7 @@ import type {
   ChangeOptions,
   Codec,
   Configuration,
+  DirectService,
   Logger,
   MembershipChange,
   Metrics,
@@ -17,6 +18,7 @@ import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 export interface ServedNode<Query, Answer> {
   readonly id: NodeId;
   readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
+  readonly direct: DirectService<Query, Answer>;
   openSession(options?: { readonly signal?: AbortSignal }): Promise<{ readonly id: SessionId; readonly limit: number }>;
   closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   status(): {
@@ -54,7 +56,7 @@ export interface ServerLimits {
   readonly watchesMax: number;
   /** Open watches of all connections; 50,000 by default, half of what a node takes. */
   readonly watchesTotalMax: number;
-  /** Requests of one connection in a second, with as many at once; 100,000 by default. */
+  /** Requests of one connection in a second, with as many at once; 1,000,000 by default: a flood, not a busy client. */
   readonly requestsPerSecondMax: number;
   /** Answers that one client has not taken yet; 64 MiB by default. At half of it nothing more is read from this client. */
   readonly outputBytesMax: number;
