@@ -10,6 +10,8 @@ export interface ChildOptions {
   readonly lost: AbortSignal;
   /** Whether it is still held, by the clock: asked before what stood still goes on. */
   readonly held: () => boolean;
+  /** What is done then: it is ended, or goes on and only this is said. */
+  readonly onLoss: "kill" | "warn";
   /** Between SIGTERM and SIGKILL. */
   readonly killAfterMs: number;
   /** Whether a terminal is at the other end; as it is with this process by default. */
@@ -27,10 +29,10 @@ const PASSED: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
  * @throws CliError `cannotRun`, `notFound`
  */
 export async function runChild(options: ChildOptions): Promise<number> {
-  const { lost } = options;
+  const { lost, onLoss } = options;
   const running = new Running(options);
   const undo = running.passSignals();
-  const onLost = (): void => running.end();
+  const onLost = (): void => (onLoss === "kill" ? running.end() : warnOfLoss());
   try {
     return await new Promise<number>((resolve, reject) => {
       running.child.once("error", (cause: NodeJS.ErrnoException) => reject(notRun(options.command[0] ?? "", cause)));
@@ -44,7 +46,7 @@ export async function runChild(options: ChildOptions): Promise<number> {
     lost.removeEventListener("abort", onLost);
     running.stopTimer();
     // What it left running would go on without the lock.
-    if (lost.aborted) running.kill("SIGKILL");
+    if (lost.aborted && onLoss === "kill") running.kill("SIGKILL");
     undo();
   }
 }
@@ -119,9 +121,15 @@ class Running {
   }
 
   #goOn(): void {
-    if (this.#options.held()) this.kill("SIGCONT");
+    if (this.#options.onLoss === "warn" || this.#options.held()) this.kill("SIGCONT");
     else this.end();
   }
+}
+
+function warnOfLoss(): void {
+  process.stderr.write(
+    "warning: it is lost, and the command goes on all the same: only the fencing token tells it from the next holder\n",
+  );
 }
 
 function notRun(file: string, cause: NodeJS.ErrnoException): CliError {

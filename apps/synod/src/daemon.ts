@@ -1,7 +1,7 @@
 import { messageCodec } from "@synod/codec-msgpack";
 import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
-import { createNode, type NodeStatus } from "@synod/node";
+import { createNode, createWitness, type NodeStatus, type WitnessNode, type WitnessOptions } from "@synod/node";
 import { type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
 import { type MutualTlsMaterial, tcpTransport } from "@synod/transport-tcp";
@@ -20,6 +20,8 @@ export interface DaemonOptions {
   /** For a node that is no founder: where the others reach it. */
   readonly address?: string | undefined;
   readonly listen?: string | undefined;
+  /** It votes and keeps no keys. Clients have nothing to do with it. */
+  readonly witness: boolean;
   /** Where clients are let in, or off. */
   readonly clientListen: string;
   /** Null: whoever reaches the port, or has a certificate where these are wanted, may do everything. */
@@ -46,7 +48,8 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
-type RunningNode = Awaited<ReturnType<typeof startNode>>;
+type FullNode = Awaited<ReturnType<typeof startNode>>;
+type RunningNode = FullNode | WitnessNode;
 
 /** What runs once the store is read, which may take minutes. */
 interface Running {
@@ -84,9 +87,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const close = async (): Promise<void> => {
     draining = true;
     // Whoever leads hands over here, once, and not again while closing.
-    await handOver(node, logger);
+    if ("transferLeadership" in node) await handOver(node, logger);
     await server?.close({ drainTimeoutMs: shutdownTimeoutMs });
-    await node.close({ transferTimeoutMs: 0 });
+    await ("transferLeadership" in node ? node.close({ transferTimeoutMs: 0 }) : node.close());
     await http?.close();
   };
   const stopped = follow(node, logger);
@@ -110,7 +113,11 @@ function pagesOf(running: () => Running | null, draining: () => boolean): HttpPa
       const parts = { node: now?.node.status() ?? null, server: now?.server?.status() ?? null };
       return { version: VERSION, ready: isReady().ok, draining: draining(), ...parts };
     },
-    digest: () => running()?.node.digest() ?? null,
+    digest: () => {
+      const node = running()?.node;
+      // A witness has no state.
+      return node !== undefined && "digest" in node ? node.digest() : null;
+    },
     metrics: async () => {
       const metrics = running()?.metrics;
       if (metrics === undefined) return { contentType: "text/plain", text: "" };
@@ -131,22 +138,39 @@ async function open(options: DaemonOptions): Promise<Running> {
   });
   const { clusterId, nodeId } = recovered.identity;
   const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
-  let node: RunningNode;
+  const common = commonOf(options, recovered, storage, metrics);
   try {
-    node = await startNode(options, recovered, storage, metrics);
+    if (options.witness) return { node: await createWitness(common), metrics, server: null };
+    const node = await startNode(options, common);
+    return { node, metrics, server: await serveOrClose(node, clusterId, metrics, options) };
   } catch (cause) {
+    // A second time does nothing.
     await storage.close();
     throw cause;
   }
+}
+
+async function serveOrClose(
+  node: FullNode,
+  cluster: string,
+  metrics: PrometheusMetrics,
+  options: DaemonOptions,
+): Promise<Server | null> {
   try {
-    return { node, metrics, server: await serveClients(node, clusterId, metrics, options) };
+    return await serveClients(node, cluster, metrics, options);
   } catch (cause) {
     await node.close({ transferTimeoutMs: 0 });
     throw cause;
   }
 }
 
-function startNode(options: DaemonOptions, recovered: Recovered, storage: Storage, metrics: PrometheusMetrics) {
+/** What a node and a witness are given alike. */
+function commonOf(
+  options: DaemonOptions,
+  recovered: Recovered,
+  storage: Storage,
+  metrics: PrometheusMetrics,
+): WitnessOptions {
   const { clusterId, nodeId, founders } = recovered.identity;
   const isFounder = founders.members.some(({ id }) => id === nodeId);
   if (!isFounder && options.address === undefined) {
@@ -155,7 +179,7 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs, priority, snapshotLogBytes } = options;
+  const { electionTimeoutMs, snapshotLogBytes } = options;
   const limits = {
     ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
     // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
@@ -163,12 +187,10 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
       ? {}
       : { snapshotLogBytes, snapshotTailBytesMax: Math.ceil(snapshotLogBytes / 4) }),
   };
-  return createNode({
+  return {
     id: nodeId,
     cluster: { id: clusterId, members: founders.members },
     ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
-    stateMachine: coordinationMachine(),
-    ...coordinationCodecs(),
     codec: messageCodec(),
     transport: tcpTransport({
       ...(options.listen === undefined ? {} : { listen: options.listen }),
@@ -177,9 +199,17 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
     limits,
-    ...(priority === undefined ? {} : { priority }),
     logger: options.logger,
     metrics,
+  };
+}
+
+function startNode({ priority }: DaemonOptions, common: WitnessOptions) {
+  return createNode({
+    ...common,
+    stateMachine: coordinationMachine(),
+    ...coordinationCodecs(),
+    ...(priority === undefined ? {} : { priority }),
   });
 }
 
@@ -192,7 +222,7 @@ function notFormatted(cause: unknown, directory: string): unknown {
 }
 
 async function serveClients(
-  node: RunningNode,
+  node: FullNode,
   cluster: string,
   metrics: PrometheusMetrics,
   { clientListen, known, tls, logger }: DaemonOptions,

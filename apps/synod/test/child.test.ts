@@ -35,7 +35,7 @@ describe("who is ended with a command", () => {
 });
 
 describe.each([{ terminal: false }, { terminal: true }])("a command ($terminal)", ({ terminal }) => {
-  const base = { env: {}, held, terminal, killAfterMs: 100 };
+  const base = { env: {}, held, terminal, onLoss: "kill", killAfterMs: 100 } as const;
   const command = (script: string): string[] => ["sh", "-c", script];
 
   it("ends with its code, and with what it was given in its environment but the token", async () => {
@@ -74,6 +74,13 @@ describe.each([{ terminal: false }, { terminal: true }])("a command ($terminal)"
         }
       });
     await expect.poll(alive, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it("goes on where only a warning is wanted", async () => {
+    const lost = new AbortController();
+    const ended = runChild({ ...base, onLoss: "warn", command: command("sleep 0.3; exit 5"), lost: lost.signal });
+    lost.abort();
+    expect(await ended).toBe(5);
   });
 
   it("goes on after a stop only if what it works under is still held", async () => {

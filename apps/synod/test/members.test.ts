@@ -66,6 +66,28 @@ describe("member", slow, () => {
   });
 });
 
+describe("a witness", slow, () => {
+  it("votes without the keys, and lets no clients in", async () => {
+    const cluster = await makeCluster(place.path, "witnessed");
+    await cluster.startAll();
+    const [four] = await makeNodes(place.path, "witnessed", [4]);
+    if (four === undefined) throw new Error("no node");
+    cluster.nodes.push(four);
+    await cluster.init(4);
+    cluster.spawn(4, "--witness", "--address", four.peers);
+    const both = ["--learner", "--witness"];
+    expect(await cluster.synod(["member", "add", "4", four.peers, ...both])).toMatchObject({ code: 2 });
+    await cluster.json(["member", "add", "4", four.peers, "--witness"]);
+    const { members } = await cluster.json<Members>(["member", "list"]);
+    expect(members.find(({ id }) => id === 4)?.role).toBe("witness");
+    // Of four voters three are needed: the witness is one of them now.
+    await cluster.end((await cluster.leader()) === 3 ? 2 : 3, "SIGKILL");
+    expect(await cluster.synod(["put", "a", "1"])).toMatchObject({ code: 0 });
+    expect((await fetch(`http://${four.http}/livez`)).status).toBe(200);
+    expect(await cluster.end(4, "SIGTERM")).toMatchObject({ code: 0 });
+  });
+});
+
 describe("tokens", slow, () => {
   it("let in by role, and refuse at connect what they do not know", async () => {
     const tokens = join(place.path, "tokens.yaml");
@@ -123,6 +145,16 @@ describe("certificates", slow, () => {
     await cluster.end(3, "SIGKILL");
     await cluster.start(3, ...files("node-3"));
     expect(await cluster.synod(["health", ...files("web")])).toMatchObject({ code: 0 });
+    // What a certificate allows may be said by its name.
+    const roles = join(place.path, "roles.yaml");
+    writeFileSync(roles, "- { certificate: web, role: read }\n");
+    await cluster.end(3, "SIGKILL");
+    await cluster.start(3, ...files("node-3"), "--tokens-file", roles);
+    const there = ["--servers", cluster.node(3).clients];
+    const put = (name: string): ReturnType<typeof run> => cluster.synod(["put", "a", "2", ...there, ...files(name)]);
+    expect(await put("web")).toMatchObject({ code: 6, err: expect.stringContaining("Forbidden") });
+    expect(await put("node-1")).toMatchObject({ code: 6, err: expect.stringContaining("Unauthorized") });
+    expect(await cluster.synod(["get", "a", ...there, ...files("web")])).toMatchObject({ code: 0, out: "1\n" });
   });
 });
 

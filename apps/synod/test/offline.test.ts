@@ -219,14 +219,14 @@ describe("start", () => {
     const endless = join(at("data"), "wal-0000000000000002.log");
     execFileSync("mkfifo", [endless]);
     const listen = ["--listen", "127.0.0.1:0", "--client-listen", "off", "--http-listen", `127.0.0.1:${http}`];
-    const { child, saw, ended } = start(["start", "--data-dir", at("data"), ...listen]);
+    const node = start(["start", "--data-dir", at("data"), ...listen]);
     const live = async (): Promise<string> => (await fetch(`http://127.0.0.1:${http}/livez`)).text();
     await expect.poll(() => live().catch(() => ""), { timeout: 10_000 }).toContain("is being read");
-    child.kill("SIGTERM");
-    await saw("stopped while its store was read");
+    node.child.kill("SIGTERM");
+    await node.saw("stopped while its store was read");
     // A thread that is stuck in a read cannot be left behind: with this it goes on.
     closeSync(openSync(endless, constants.O_RDWR | constants.O_NONBLOCK));
-    expect(await ended).toMatchObject({ code: 0 });
+    expect(await node.ended).toMatchObject({ code: 0 });
   });
 });
 

@@ -255,6 +255,14 @@ export class Requests<Query, Answer> {
         return node.changeMembership(change, options);
       }
       case "transferLeadership": {
+        const { leader } = node.status();
+        // Only the leader can hand over; the client knows soon who that is, and asks there.
+        if (leader !== null && leader !== node.id) {
+          throw new SynodError(
+            "NotProposed",
+            `node ${node.id} does not lead: node ${leader} does, and has to be asked`,
+          );
+        }
         const to = call.to === null ? {} : { to: call.to };
         return { leader: await node.transferLeadership({ ...to, timeoutMs: deadlineMs }) };
       }

@@ -52,6 +52,17 @@ describe("a client of three nodes", () => {
     expect(status).toMatchObject({ id: 1, state: "running", clusterId: "orders" });
     const to = (leader.node.id % 3) + 1;
     expect(await client.admin.transferLeadership({ to })).toBe(to);
+    // A follower says whom to ask, and a client that knows all servers asks there.
+    const { node } = await world.leader();
+    const next = (node.id % 3) + 1;
+    const narrow = await world.connect({ servers: [world.addresses[next - 1] ?? ""] });
+    const cause = { message: expect.stringContaining("has to be asked") as string };
+    const asking = narrow.admin.transferLeadership({ to: next, timeoutMs: 1_000 });
+    await expect(asking).rejects.toMatchObject({ cause });
+    const wide = await world.connect({ servers: world.addresses.toReversed() });
+    const handed = await wide.admin.transferLeadership({ to: next }).catch(({ code }: { code: string }) => code);
+    // Where nobody takes over in time it was the leader that said so.
+    expect([next, "NotTransferred"]).toContain(handed);
     expect(await client.admin.snapshot()).toMatchObject({ index: expect.any(Number) });
     const changed = await client.admin.changeMembership({
       kind: "setQuorum",

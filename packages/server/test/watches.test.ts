@@ -21,7 +21,7 @@ test("a watch at a node that is cut off goes on elsewhere", { timeout: 20_000 },
   const everywhere = await world.connect();
   const watches = Array.from({ length: 6 }, () => everywhere.watch({ op: "history", from: 1 }));
   const next = watches.map((one) => one.next());
-  await expect.poll(() => cut.server.status().watches).toBeGreaterThan(0);
+  await expect.poll(() => cut.server.status().watches, { timeout: 10_000 }).toBeGreaterThan(0);
   for (const { node } of others) world.network.cut(cut.node.id, node.id);
   await leading.propose({ op: "add", key: "a", by: 1 });
   for (const { value } of await Promise.all(next)) expect(value?.answer).toEqual(["a=2"]);

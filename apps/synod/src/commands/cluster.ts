@@ -182,11 +182,15 @@ function addMember(program: Command): void {
     "Adds a member. It must run already, formatted with the founders of this cluster. It votes once it has caught up.",
     {
       learner: true,
-      change: (id, { more: [at], name, learner }) => ({
-        kind: "add",
-        member: { id, address: addressOf(at), ...(name === undefined ? {} : { name }) },
-        ...(learner === true ? { as: "learner" } : {}),
-      }),
+      change: (id, { more: [at], name, learner, witness }) => {
+        if (learner === true && witness === true)
+          throw new CliError("usage", "--learner and --witness exclude each other");
+        return {
+          kind: "add",
+          member: { id, address: addressOf(at), ...(name === undefined ? {} : { name }) },
+          ...(learner === true ? { as: "learner" } : witness === true ? { as: "witness" } : {}),
+        };
+      },
     },
   );
   addChange(member, "remove <id>", "Removes a member. Its process may end once this command has.", {
@@ -211,6 +215,7 @@ interface ChangeFlags extends RemoteFlags {
   readonly expectedEpoch?: number;
   readonly name?: string;
   readonly learner?: boolean;
+  readonly witness?: boolean;
 }
 
 interface ChangeInput extends ChangeFlags {
@@ -228,7 +233,10 @@ function addChange(
     .description(description)
     .option("--expected-epoch <number>", "only if this is the newest configuration", whole(1));
   if (given.learner === true)
-    command.option("--name <text>", "for people").option("--learner", "it is never to vote by itself");
+    command
+      .option("--name <text>", "for people")
+      .option("--learner", "it is never to vote by itself")
+      .option("--witness", "it votes without the keys; it runs with start --witness");
   withSettings(command, REMOTE_SETTINGS).action(async (...args: unknown[]) => {
     const flags = args.at(-2) as ChangeFlags;
     const [id, ...more] = args.slice(0, -2) as string[];

@@ -1,6 +1,6 @@
 import type { Lock } from "@synod/coordination";
 import { SynodError } from "@synod/interface";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { runChild } from "../child.js";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
@@ -17,6 +17,7 @@ interface HoldFlags extends RemoteFlags {
   readonly ttl: number;
   readonly wait?: number;
   readonly killAfter: number;
+  readonly onLoss: "kill" | "warn";
 }
 
 export function addLock(program: Command): void {
@@ -76,7 +77,12 @@ function holdFlags(command: Command): Command {
   return command
     .option("--ttl <duration>", "how long it is held without a sign of life", durationFlag, TTL_MS)
     .option("--wait <duration>", "how long to wait for it; without it, until it comes", durationFlag)
-    .option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost", durationFlag, KILL_AFTER_MS);
+    .option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost", durationFlag, KILL_AFTER_MS)
+    .addOption(
+      new Option("--on-loss <what>", "end the command once it is lost, or only warn and let it go on")
+        .choices(["kill", "warn"])
+        .default("kill"),
+    );
 }
 
 async function hold(
@@ -102,6 +108,7 @@ async function hold(
         lost: lock.signal,
         held: () => lock.held,
         killAfterMs: flags.killAfter,
+        onLoss: flags.onLoss,
       });
       // Lost while it ran, even if it has ended meanwhile by itself: that must not look like success.
       lock.assertHeld();

@@ -8,7 +8,7 @@ import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
-import { isFormatted } from "../store.js";
+import { holderOf, isFormatted } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
@@ -26,6 +26,7 @@ export function addStart(program: Command): void {
       "Runs the node that the data directory was formatted for. SIGTERM and SIGINT: hands the leadership over, lets calls under way end, " +
         "closes; a second signal ends it at once. Starting never formats.",
     )
+    .option("--witness", "this member is a witness: it votes, never leads, keeps no keys, and lets no clients in")
     .option("--wait-for-init", "while the directory is not formatted, wait for `synod init` instead of ending with 7");
   withSettings(command, [
     ...(["dataDir", "cluster", "id", "address", "listen", "clientListen", "httpListen"] as const),
@@ -34,7 +35,11 @@ export function addStart(program: Command): void {
   ]).action(start);
 }
 
-async function start(flags: { readonly json?: boolean; readonly waitForInit?: boolean }): Promise<void> {
+async function start(flags: {
+  readonly json?: boolean;
+  readonly waitForInit?: boolean;
+  readonly witness?: boolean;
+}): Promise<void> {
   const given = new Given(flags, process.env);
   const output = makeOutput(flags);
   const logFormat = given.get("logFormat") ?? (output.json ? "json" : "text");
@@ -51,7 +56,8 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const starting = startDaemon({
     directory,
     httpListen,
-    clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
+    clientListen: flags.witness === true ? "off" : (given.get("clientListen") ?? CLIENT_LISTEN),
+    witness: flags.witness === true,
     known,
     tls: nodeTls(given),
     shutdownTimeoutMs,
@@ -126,7 +132,8 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);
   logger.warn(reason);
   try {
-    while (!(await isFormatted(directory))) {
+    // `synod init` has it open for a moment more.
+    while (!(await isFormatted(directory)) || (await holderOf(directory)) !== null) {
       await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
       if (ended.came()) return false;
     }
