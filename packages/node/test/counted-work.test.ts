@@ -21,7 +21,9 @@ class Work {
 
   perCommand(commands: number): Record<string, number> {
     const rounded = (count: number): number => Number((count / commands).toPrecision(3));
-    return Object.fromEntries([...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, count]) => [what, rounded(count)]));
+    return Object.fromEntries(
+      [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, count]) => [what, rounded(count)]),
+    );
   }
 }
 
