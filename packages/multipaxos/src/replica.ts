@@ -21,7 +21,7 @@ import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
 import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
-import { onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
+import { flushReads, onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
 import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
@@ -315,6 +315,7 @@ export class Replica {
   takeEffects(): Effects {
     this.#core.tellRepair();
     membershipTurn(this.#core);
+    flushReads(this.#core);
     flushLeader(this.#core);
     transferStep(this.#core);
     return this.#core.takeEffects();

@@ -1,5 +1,6 @@
 import type { NodeId } from "@synod/interface";
 import type { BatchEntry } from "@synod/rsm";
+import { sessionKey } from "./proposal-keys.js";
 
 /** Something that waits for a place in a batch. */
 export interface Queued {
@@ -7,9 +8,9 @@ export interface Queued {
   /** Of the entry in a batch. */
   readonly bytes: number;
   /** It is part of a proposal now, and may be chosen. */
-  readonly proposed: () => void;
+  proposed(): void;
   /** The leadership ended before it was proposed. */
-  readonly dropped: () => void;
+  dropped(): void;
 }
 
 /** What an entry costs besides its bytes: small commands must not take more memory than they count. */
@@ -18,25 +19,53 @@ const ENTRY_BYTES = 512;
 /** Whose turn it is among the clients of one origin: each session for itself, all that opens one together. */
 function clientOf(entry: BatchEntry): string {
   if (entry.kind === "open" || entry.kind === "raise") return entry.kind;
-  const { slot, index } = entry.kind === "command" ? entry.ticket.session : entry.session;
-  return `${slot}.${index}`;
+  return sessionKey(entry.kind === "command" ? entry.ticket.session : entry.session);
 }
 
-/** Places are emptied at once, and cleared away when most of a lane is empty. */
+/** Of something in the queue. */
+export class Place {
+  /** Null once it was taken or withdrawn. */
+  queued: Queued | null;
+  readonly lane: Lane;
+  readonly #origin: Origin;
+  readonly #queue: LeaderQueue;
+
+  constructor(queue: LeaderQueue, origin: Origin, lane: Lane, queued: Queued) {
+    this.queued = queued;
+    this.lane = lane;
+    this.#origin = origin;
+    this.#queue = queue;
+  }
+
+  /** Takes it out once nobody wants it any more. */
+  withdraw(): void {
+    const { queued } = this;
+    // Where the leadership ended meanwhile, the origin is no longer counted.
+    if (queued === null || this.#origin.isOver) return;
+    this.lane.empty(this);
+    this.#origin.tidy(this.lane);
+    this.#queue.withdrawn(queued, this.#origin);
+  }
+}
+
+/** What waits of one client. Places are emptied at once, and cleared away when most of a lane is empty. */
 class Lane {
-  #places: { queued: Queued | null }[] = [];
+  readonly client: string;
+  #places: Place[] = [];
   #head = 0;
   #count = 0;
+
+  constructor(client: string) {
+    this.client = client;
+  }
 
   get count(): number {
     return this.#count;
   }
 
-  add(queued: Queued): () => boolean {
-    const place: { queued: Queued | null } = { queued };
+  add(place: Place): void {
     this.#places.push(place);
     this.#count++;
-    return () => this.#empty(place);
   }
 
   first(): Queued | undefined {
@@ -50,23 +79,20 @@ class Lane {
   removeFirst(): void {
     this.first();
     const place = this.#places[this.#head];
-    if (place !== undefined) this.#empty(place);
+    if (place !== undefined) this.empty(place);
   }
 
   *all(): Generator<Queued> {
     for (const { queued } of this.#places) if (queued !== null) yield queued;
   }
 
-  /** Whether it was still there. */
-  #empty(place: { queued: Queued | null }): boolean {
-    if (place.queued === null) return false;
+  empty(place: Place): void {
     place.queued = null;
     this.#count--;
     if (this.#places.length > 2 * this.#count + 64) {
       this.#places = this.#places.filter(({ queued }) => queued !== null);
       this.#head = 0;
     }
-    return true;
   }
 }
 
@@ -78,22 +104,24 @@ function firstOf<Key, Value>(turns: ReadonlyMap<Key, Value>): readonly [Key, Val
 
 /** The clients of one origin, in turn. None of them is empty. */
 class Origin {
+  readonly id: NodeId;
   readonly #turns = new Map<string, Lane>();
+  /** The leadership in which it was counted has ended. */
+  isOver = false;
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
 
   get isEmpty(): boolean {
     return this.#turns.size === 0;
   }
 
-  add(queued: Queued): () => boolean {
-    const client = clientOf(queued.entry);
+  laneOf(entry: BatchEntry): Lane {
+    const client = clientOf(entry);
     let lane = this.#turns.get(client);
-    if (lane === undefined) this.#turns.set(client, (lane = new Lane()));
-    const [remove, from] = [lane.add(queued), lane];
-    return () => {
-      const removed = remove();
-      if (from.count === 0 && this.#turns.get(client) === from) this.#turns.delete(client);
-      return removed;
-    };
+    if (lane === undefined) this.#turns.set(client, (lane = new Lane(client)));
+    return lane;
   }
 
   first(): Queued | undefined {
@@ -104,8 +132,14 @@ class Origin {
     const [client, lane] = firstOf(this.#turns) ?? [];
     if (client === undefined || lane === undefined) return;
     lane.removeFirst();
+    // With one client alone it is its turn again.
+    if (lane.count > 0 && this.#turns.size === 1) return;
     this.#turns.delete(client);
     if (lane.count > 0) this.#turns.set(client, lane);
+  }
+
+  tidy(lane: Lane): void {
+    if (lane.count === 0 && this.#turns.get(lane.client) === lane) this.#turns.delete(lane.client);
   }
 
   *all(): Generator<Queued> {
@@ -137,19 +171,21 @@ export class LeaderQueue {
     return this.bytes + entries * ENTRY_BYTES + bytes <= bytesMax;
   }
 
-  /** Returns what takes it out again once nobody wants it any more. */
-  add(id: NodeId, queued: Queued): () => void {
+  add(id: NodeId, queued: Queued): Place {
     let origin = this.#turns.get(id);
-    if (origin === undefined) this.#turns.set(id, (origin = new Origin()));
-    const [remove, from] = [origin.add(queued), origin];
+    if (origin === undefined) this.#turns.set(id, (origin = new Origin(id)));
+    const lane = origin.laneOf(queued.entry);
+    const place = new Place(this, origin, lane, queued);
+    lane.add(place);
     this.#bytes += queued.bytes;
     this.#count++;
-    return () => {
-      // Where the leadership ended meanwhile, the origin is no longer counted.
-      if (this.#turns.get(id) !== from || !remove()) return;
-      this.#forget(queued);
-      if (from.isEmpty) this.#turns.delete(id);
-    };
+    return place;
+  }
+
+  /** Said by a place. */
+  withdrawn(queued: Queued, origin: Origin): void {
+    this.#forget(queued);
+    if (origin.isEmpty) this.#turns.delete(origin.id);
   }
 
   /** Takes up to `bytesMax` of entries, at least one if there is any. */
@@ -163,7 +199,7 @@ export class LeaderQueue {
       // Its turn comes with the next batch.
       if (batch.length > 0 && bytes + queued.bytes > bytesMax) return batch;
       origin.removeFirst();
-      this.#turns.delete(id);
+      if (origin.isEmpty || this.#turns.size > 1) this.#turns.delete(id);
       if (!origin.isEmpty) this.#turns.set(id, origin);
       this.#forget(queued);
       batch.push(queued);
@@ -177,7 +213,10 @@ export class LeaderQueue {
     this.#turns.clear();
     this.#bytes = 0;
     this.#count = 0;
-    for (const origin of origins) for (const queued of origin.all()) queued.dropped();
+    for (const origin of origins) {
+      origin.isOver = true;
+      for (const queued of origin.all()) queued.dropped();
+    }
   }
 
   #forget(queued: Queued): void {

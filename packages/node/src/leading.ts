@@ -16,6 +16,29 @@ export interface LeadingOptions {
   readonly buggify: Buggify;
 }
 
+/** What a caller of this node proposed. */
+class OwnCommand implements Queued {
+  readonly entry: BatchEntry;
+  readonly bytes: number;
+  readonly #proposal: Proposal;
+
+  constructor(proposal: Proposal, entry: BatchEntry) {
+    this.entry = entry;
+    this.bytes = entrySize(entry);
+    this.#proposal = proposal;
+  }
+
+  proposed(): void {
+    this.#proposal.place = null;
+  }
+
+  dropped(): void {
+    this.#proposal.place = null;
+    this.#proposal.copies--;
+    this.#proposal.sentTo = null;
+  }
+}
+
 /** What a leader does for all callers of the cluster: it takes their commands in, forms batches and logs the time. */
 export class Leading {
   readonly #o: LeadingOptions;
@@ -66,18 +89,7 @@ export class Leading {
 
   /** A command of a caller of this node. */
   enqueue(proposal: Proposal, entry: BatchEntry): void {
-    proposal.withdraw = this.#queue.add(this.#o.self, {
-      entry,
-      bytes: entrySize(entry),
-      proposed: () => {
-        proposal.withdraw = null;
-      },
-      dropped: () => {
-        proposal.withdraw = null;
-        proposal.copies--;
-        proposal.sentTo = null;
-      },
-    });
+    proposal.place = this.#queue.add(this.#o.self, new OwnCommand(proposal, entry));
   }
 
   /** A peer wants commands proposed. They join the queue under its name. Every answer but "queued" is final. */

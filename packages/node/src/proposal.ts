@@ -1,5 +1,6 @@
 import { SynodError, type Ballot, type SessionId, type SessionTicket, type SynodErrorOptions } from "@synod/interface";
 import type { BatchEntry } from "@synod/rsm";
+import type { Place } from "./leader-queue.js";
 
 /** Which ticket a command travels with, or the opening of a session. */
 export type ProposalSource =
@@ -22,8 +23,8 @@ export class Proposal {
   entry: BatchEntry | null = null;
   /** Copies that may still be proposed, or were. At zero the command was surely not proposed. */
   copies = 0;
-  /** Takes the copy that waits in the queue of this node out of it; null if there is none. */
-  withdraw: (() => void) | null = null;
+  /** Where a copy waits in the queue of this node; null if there is none. */
+  place: Pick<Place, "withdraw"> | null = null;
   /** Leader to whom the last copy went; null = it must be sent again. */
   sentTo: Ballot | null = null;
   sentAtMs = 0;
@@ -34,15 +35,21 @@ export class Proposal {
   /** Why it is not executed yet, if the log said so. */
   obstacle = "";
   settled = false;
+  /** It is to be sent as soon as a leader is known. */
+  fresh = false;
+  /** It was sent, and is sent again where that is needed. */
+  sent = false;
+  /** Another call with the same ticket. */
+  next: Proposal | null = null;
   readonly #settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
-  readonly #release: () => void;
+  readonly #release: (proposal: Proposal) => void;
 
   constructor(options: {
     source: ProposalSource;
     body: Uint8Array;
     deadlineMs: number;
     settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
-    release: () => void;
+    release: (proposal: Proposal) => void;
   }) {
     this.source = options.source;
     this.body = options.body;
@@ -62,7 +69,7 @@ export class Proposal {
   /** The caller waits no longer. Tells it whether the command may still take effect. */
   giveUp(why: string, options: SynodErrorOptions): void {
     this.reject(
-      this.copies === (this.withdraw === null ? 0 : 1)
+      this.copies === (this.place === null ? 0 : 1)
         ? new SynodError("NotProposed", `${why}; the command was not proposed: it is safe to try again`, options)
         : new SynodError("OutcomeUnknown", `${why}; the command may or may not take effect${this.obstacle}`, options),
     );
@@ -71,9 +78,9 @@ export class Proposal {
   #end(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    this.withdraw?.();
-    this.withdraw = null;
-    this.#release();
+    this.place?.withdraw();
+    this.place = null;
+    this.#release(this);
     return true;
   }
 }

@@ -4,7 +4,7 @@ import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
 import { Proposal } from "./proposal.js";
 import { ownSessionExpired, staleError, unknownSession } from "./proposal-errors.js";
-import { clientOf, keyOf, sameBallot, sessionKey, sessionOf } from "./proposal-keys.js";
+import { clientOf, sameBallot, sessionKey, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
 import { SequenceBook } from "./sequences.js";
 import type { Sight } from "./sight.js";
@@ -22,12 +22,12 @@ const SLICE_MS = 5;
 export class Proposals {
   readonly #options: ProposalsOptions;
   readonly #all = new Set<Proposal>();
-  /** Want a ticket of the own session. */
-  readonly #waiting = new Set<Proposal>();
-  /** Have an entry and are to be sent as soon as a leader is known. */
-  readonly #fresh = new Set<Proposal>();
-  readonly #sent = new Set<Proposal>();
-  readonly #byTicket = new Map<string, Set<Proposal>>();
+  /** Want a ticket of the own session, in turn; some may have ended. */
+  #waiting: Proposal[] = [];
+  /** Have an entry and are to be sent as soon as a leader is known; some may have ended. */
+  #fresh: Proposal[] = [];
+  /** By session, then by sequence; calls with the same ticket are linked. */
+  readonly #bySession = new Map<string, Map<number, Proposal>>();
   readonly #byNonce = new Map<string, Proposal>();
   readonly #byClosing = new Map<string, Set<Proposal>>();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
@@ -70,10 +70,10 @@ export class Proposals {
       body,
       deadlineMs,
       settle: caller,
-      release: () => this.#release(proposal),
+      release: this.#release,
     });
     this.#track(proposal);
-    if (ticket === undefined) this.#waiting.add(proposal);
+    if (ticket === undefined) this.#waiting.push(proposal);
     else this.#ready(proposal, { kind: "command", ticket, body });
     return proposal;
   }
@@ -91,12 +91,12 @@ export class Proposals {
       body: new Uint8Array(),
       deadlineMs,
       settle: { resolve, reject },
-      release: () => this.#release(proposal),
+      release: this.#release,
     });
     this.#track(proposal);
     addTo(this.#byClosing, sessionKey(session), proposal);
     proposal.entry = { kind: "close", session };
-    this.#fresh.add(proposal);
+    this.#freshen(proposal);
     return proposal;
   }
 
@@ -112,22 +112,25 @@ export class Proposals {
       body: new Uint8Array(),
       deadlineMs: options.deadlineMs,
       settle: { resolve: () => undefined, reject: options.reject },
-      release: () => this.#release(proposal),
+      release: this.#release,
     });
     this.#track(proposal);
     this.#byNonce.set(nonce, proposal);
     proposal.entry = { kind: "open", nonce, limit: this.#options.sessionLimit };
-    this.#fresh.add(proposal);
+    this.#freshen(proposal);
     return proposal;
   }
 
   /** Gives tickets to those who wait and sends what can be sent. */
   dispatch(route: Route, nowMs: number, loggedMs: number): void {
     this.#giveTickets(nowMs, loggedMs);
-    if (this.#fresh.size === 0 || route.leaderBallot === null) return;
-    const fresh = [...this.#fresh];
-    this.#fresh.clear();
-    for (const proposal of fresh) this.#raiseFloor(proposal);
+    if (this.#fresh.length === 0 || route.leaderBallot === null) return;
+    const fresh = this.#fresh.filter(({ settled }) => !settled);
+    this.#fresh = [];
+    for (const proposal of fresh) {
+      proposal.fresh = false;
+      this.#raiseFloor(proposal);
+    }
     if (!route.leads) {
       this.#forward(fresh, route, nowMs);
       return;
@@ -160,7 +163,7 @@ export class Proposals {
       if (part.length === 0) return;
       const entries = part.map((p) => p.entry).filter((entry) => entry !== null);
       const number = route.forward(encodeBatch(0, entries));
-      if (number === null) for (const proposal of part) this.#fresh.add(proposal);
+      if (number === null) for (const proposal of part) this.#freshen(proposal);
       else {
         for (const proposal of part) this.#markSent(proposal, route.leaderBallot, nowMs);
         this.#forwards.set(number, { part, sentAtMs: nowMs });
@@ -182,7 +185,15 @@ export class Proposals {
     proposal.sentTo = to;
     proposal.sentAtMs = nowMs;
     proposal.acknowledged = false;
-    this.#sent.add(proposal);
+    proposal.sent = true;
+  }
+
+  /** It is to be sent, or sent again. */
+  #freshen(proposal: Proposal): void {
+    proposal.sent = false;
+    if (proposal.fresh) return;
+    proposal.fresh = true;
+    this.#fresh.push(proposal);
   }
 
   /** What the leader said of a forwarded batch. */
@@ -212,9 +223,11 @@ export class Proposals {
       for (const closing of this.#byClosing.get(sessionKey(outcome.session)) ?? []) closing.resolve(closing.body);
       return;
     }
-    const proposals = this.#byTicket.get(keyOf(outcome.ticket));
-    if (proposals === undefined) return;
-    for (const proposal of proposals) {
+    const { session, sequence } = outcome.ticket;
+    let next = this.#bySession.get(sessionKey(session))?.get(sequence) ?? null;
+    while (next !== null) {
+      const proposal = next;
+      next = proposal.next;
       if (outcome.kind !== "beyondLimit") this.#admission.answered();
       if (proposal.source.kind === "own") {
         this.#ownUsedAtMs = nowMs;
@@ -294,12 +307,14 @@ export class Proposals {
   /** Once a round of the clock: sends again what may be lost. */
   tick(route: Route, nowMs: number): void {
     this.#admission.round(nowMs);
-    for (const proposal of this.#sent) {
+    this.#fresh = this.#fresh.filter(({ settled }) => !settled);
+    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    for (const proposal of this.#all) {
+      if (!proposal.sent) continue;
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
       if ((!moved && !lost && !this.#options.buggify("sent again at once")) || nowMs < proposal.notBeforeMs) continue;
-      this.#sent.delete(proposal);
-      this.#fresh.add(proposal);
+      this.#freshen(proposal);
     }
     for (const [sequence, forwarded] of this.#forwards) {
       forwarded.part = forwarded.part.filter((proposal) => !proposal.settled);
@@ -313,8 +328,8 @@ export class Proposals {
    * command is answered with the reply that its session keeps.
    */
   outcomesMissed(): void {
-    for (const proposal of this.#sent) {
-      if (proposal.withdraw !== null) continue;
+    for (const proposal of this.#all) {
+      if (!proposal.sent || proposal.place !== null) continue;
       proposal.acknowledged = false;
       proposal.sentTo = null;
     }
@@ -326,20 +341,23 @@ export class Proposals {
   }
 
   #giveTickets(nowMs: number, loggedMs: number): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.length === 0) return;
     if (this.#own !== null && this.#own.open === 0 && this.#idleTooLong(nowMs, loggedMs)) this.#own = null;
     if (this.#own === null) {
       if (nowMs >= this.#openNotBeforeMs) this.#openOwn(nowMs);
       return;
     }
+    let given = 0;
     for (const proposal of this.#waiting) {
-      const ticket = this.#own.next();
-      if (ticket === null) return;
-      this.#waiting.delete(proposal);
+      const ticket = proposal.settled ? undefined : this.#own.next();
+      if (ticket === null) break;
+      given++;
+      if (ticket === undefined) continue;
       this.#ownUsedAtMs = nowMs;
       this.#ownUsedLoggedMs = loggedMs;
       this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
     }
+    this.#waiting.splice(0, given);
   }
 
   #idleTooLong(nowMs: number, loggedMs: number): boolean {
@@ -367,8 +385,13 @@ export class Proposals {
 
   #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
     proposal.entry = entry;
-    addTo(this.#byTicket, keyOf(entry.ticket), proposal);
-    this.#fresh.add(proposal);
+    const { session, sequence } = entry.ticket;
+    const key = sessionKey(session);
+    let calls = this.#bySession.get(key);
+    if (calls === undefined) this.#bySession.set(key, (calls = new Map()));
+    proposal.next = calls.get(sequence) ?? null;
+    calls.set(sequence, proposal);
+    this.#freshen(proposal);
   }
 
   #track(proposal: Proposal): void {
@@ -376,18 +399,29 @@ export class Proposals {
     this.#admission.began(clientOf(sessionOf(proposal)), proposal.body.length);
   }
 
-  #release(proposal: Proposal): void {
+  readonly #release = (proposal: Proposal): void => {
     this.#all.delete(proposal);
-    this.#waiting.delete(proposal);
-    this.#fresh.delete(proposal);
-    this.#sent.delete(proposal);
     this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
     if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
     if (proposal.source.kind === "close") takeFrom(this.#byClosing, sessionKey(proposal.source.session), proposal);
     const { entry } = proposal;
     if (entry?.kind !== "command") return;
-    takeFrom(this.#byTicket, keyOf(entry.ticket), proposal);
+    this.#unlink(proposal, entry.ticket);
     if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
+  };
+
+  #unlink(proposal: Proposal, { session, sequence }: SessionTicket): void {
+    const key = sessionKey(session);
+    const calls = this.#bySession.get(key);
+    const first = calls?.get(sequence) ?? null;
+    if (calls === undefined || first === null) return;
+    if (first !== proposal) {
+      let before = first;
+      while (before.next !== null && before.next !== proposal) before = before.next;
+      before.next = proposal.next;
+    } else if (proposal.next !== null) calls.set(sequence, proposal.next);
+    else calls.delete(sequence);
+    if (calls.size === 0) this.#bySession.delete(key);
   }
 }
 

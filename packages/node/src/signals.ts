@@ -9,11 +9,16 @@ export interface Settle<T> {
  */
 export function withSignal<T>(
   signal: AbortSignal | undefined,
-  { resolve, reject }: Settle<T>,
+  caller: Settle<T>,
   begin: (settle: Settle<T>) => (reason: unknown) => void,
 ): void {
-  const onAbort = (): void => giveUp(signal?.reason);
-  const done = (): void => signal?.removeEventListener("abort", onAbort);
+  if (signal === undefined) {
+    begin(caller);
+    return;
+  }
+  const { resolve, reject } = caller;
+  const onAbort = (): void => giveUp(signal.reason);
+  const done = (): void => signal.removeEventListener("abort", onAbort);
   const giveUp = begin({
     resolve: (value) => {
       done();
@@ -24,5 +29,5 @@ export function withSignal<T>(
       reject(error);
     },
   });
-  signal?.addEventListener("abort", onAbort, { once: true });
+  signal.addEventListener("abort", onAbort, { once: true });
 }

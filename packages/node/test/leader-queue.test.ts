@@ -15,13 +15,13 @@ describe("the leader's queue", () => {
     const queue = new LeaderQueue();
     const withdraw = ["a1", "a2", "a3", "a4"].map((name) => queue.add(1, queued(name)));
     queue.add(2, queued("b1"));
-    withdraw[1]?.();
-    withdraw[1]?.();
+    withdraw[1]?.withdraw();
+    withdraw[1]?.withdraw();
     expect(queue.count).toBe(4);
     expect(names(queue.take(20))).toEqual(["a1", "b1"]);
     // Taken already: there is nothing to withdraw.
-    withdraw[0]?.();
-    withdraw[2]?.();
+    withdraw[0]?.withdraw();
+    withdraw[2]?.withdraw();
     expect(names(queue.take(100))).toEqual(["a4"]);
     expect([queue.count, queue.bytes]).toEqual([0, 0]);
   });
@@ -31,7 +31,7 @@ describe("the leader's queue", () => {
     let withdraw = Array.from({ length: 10_000 }, (_, i) => queue.add(1, queued(String(i))));
     const kept = [17, 5_000, 9_999];
     withdraw = withdraw.filter((_, i) => !kept.includes(i)).reverse();
-    for (const one of withdraw) one();
+    for (const one of withdraw) one.withdraw();
     expect(queue.count).toBe(3);
     expect(queue.bytes).toBeGreaterThan(30);
     queue.add(1, queued("last"));
@@ -42,11 +42,11 @@ describe("the leader's queue", () => {
     const queue = new LeaderQueue();
     const log: string[] = [];
     const withdraw = ["a", "b", "c"].map((name) => queue.add(1, queued(name, log)));
-    withdraw[1]?.();
+    withdraw[1]?.withdraw();
     queue.clear();
     expect(log).toEqual(["a", "c"]);
     queue.add(1, queued("d"));
-    withdraw[0]?.();
+    withdraw[0]?.withdraw();
     expect([queue.count, names(queue.take(100))]).toEqual([1, ["d"]]);
   });
 

@@ -143,18 +143,16 @@ export class Log {
 
   async #flush(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
     const [handle, pace] = [this.#handle, this.#pace];
-    if (handle.writeNow === undefined || bytes > WRITE_NOW_BYTES_MAX) {
-      await handle.write(chunks, this.#offset);
-      return handle.datasync();
-    }
-    // What this turn sends must not wait for the disk of this node.
-    await turnEnd();
-    handle.writeNow(chunks, this.#offset);
-    const waits = pace.mayWait;
+    const now = handle.writeNow !== undefined && bytes <= WRITE_NOW_BYTES_MAX;
+    if (now) {
+      // What this turn sends must not wait for the disk of this node.
+      await turnEnd();
+      handle.writeNow?.(chunks, this.#offset);
+    } else await handle.write(chunks, this.#offset);
     const startedMs = performance.now();
-    if (waits) handle.datasyncNow?.();
+    if (now && pace.mayWait) handle.datasyncNow?.();
     else await handle.datasync();
-    pace.took(performance.now() - startedMs);
+    if (now) pace.took(performance.now() - startedMs);
   }
 }
 

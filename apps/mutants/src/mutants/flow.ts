@@ -52,9 +52,9 @@ export const flowMutants: readonly Mutant[] = [
     title: "The commands of one node wait in one row, whoever they come from",
     patches: [
       queue(
-        `  const { slot, index } = entry.kind === "command" ?`,
+        `  return sessionKey(entry.kind === "command" ?`,
         `  if (entry.kind === "command") return "all";
-  const { slot, index } = entry.kind === "command" ?`,
+  return sessionKey(entry.kind === "command" ?`,
       ),
     ],
     finder: unit("leader-queue", "takes from the sessions of an origin in turn"),

@@ -100,8 +100,8 @@ export const nodeMutants: readonly Mutant[] = [
     patches: [
       {
         file: "packages/node/src/proposal-keys.ts",
-        find: "`${session.slot}.${session.index}.${sequence}`;",
-        replace: "`${Math.min(session.slot, 0)}.${sequence}`;",
+        find: "const key = `${slot}.${index}`;",
+        replace: "const key = `${Math.min(slot, 0)}`;",
       },
     ],
     finder: { kind: "sim", profile: "calm", seeds: 20 },
@@ -124,12 +124,14 @@ export const nodeMutants: readonly Mutant[] = [
     title: "A command that is sent to a new leader travels under a new sequence",
     patches: [
       proposals(
-        `    for (const proposal of fresh) this.#raiseFloor(proposal);`,
         `    for (const proposal of fresh) {
+      proposal.fresh = false;
+      this.#raiseFloor(proposal);`,
+        `    for (const proposal of fresh) {
+      proposal.fresh = false;
       const ticket = proposal.source.kind === "own" && proposal.sentAtMs > 0 ? this.#own?.next() : null;
       if (ticket) proposal.entry = { kind: "command", ticket, body: proposal.body };
-      this.#raiseFloor(proposal);
-    }`,
+      this.#raiseFloor(proposal);`,
       ),
     ],
     finder: { kind: "sim", profile: "network", seeds: 130 },
@@ -138,7 +140,7 @@ export const nodeMutants: readonly Mutant[] = [
     id: "possible-effect-called-none",
     faults: [66],
     title: "A caller that gives up is told that its command was not proposed although a copy is on its way",
-    patches: [inFile("proposal")(`this.copies === (this.withdraw === null ? 0 : 1)`, `this.copies <= 1`)],
+    patches: [inFile("proposal")(`this.copies === (this.place === null ? 0 : 1)`, `this.copies <= 1`)],
     finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
