@@ -127,6 +127,8 @@ export class Core {
   forwardSequence = 0;
   /** Something was chosen or a leadership began that the followers were not told of. */
   announcementDue = false;
+  /** Reads wait that may start a round, or ask the leader. */
+  readsDue = false;
   /** Proposals that leave with the next effects. */
   outgoing: Proposal[] = [];
   /** Messages of this replica to itself, waiting for their write. */

@@ -17,6 +17,13 @@ export function onLocalRead(core: Core, token: number, via: Exclude<ReadVia, "qu
   }
   if (core.leads) core.reads.add({ kind: "local", token });
   else core.asks.add(token);
+  core.readsDue = true;
+}
+
+/** Once a turn: all who came in it share a round, or a question. */
+export function flushReads(core: Core): void {
+  if (!core.readsDue) return;
+  core.readsDue = false;
   startReads(core);
 }
 
@@ -55,7 +62,9 @@ function sendAsk(core: Core, { to, nonce }: { to: NodeId; nonce: number }): void
 }
 
 function confirmed(core: Core, from: NodeId, nonce: number): void {
-  if (core.reads.onConfirm(from, nonce)) startReads(core);
+  if (!core.reads.onConfirm(from, nonce)) return;
+  settleReads(core);
+  core.readsDue = true;
 }
 
 /** Answers those whose index is known as chosen by now. */
@@ -98,7 +107,7 @@ export function onReadIndexAsk(core: Core, from: NodeId, message: ReadIndexAsk):
     return;
   }
   core.reads.add({ kind: "remote", from, bootId, nonce });
-  startReads(core);
+  core.readsDue = true;
 }
 
 export function onReadIndexReply(core: Core, from: NodeId, message: ReadIndexReply): void {
@@ -111,7 +120,7 @@ export function onReadIndexReply(core: Core, from: NodeId, message: ReadIndexRep
   }
   // Not leading: the readers wait for the next round of the clock, so that two nodes do not ask each other in a loop.
   else for (const token of tokens) core.asks.add(token);
-  if (message.index !== null) startReads(core);
+  if (message.index !== null) core.readsDue = true;
 }
 
 /** Late rounds and questions are repeated. */

@@ -21,7 +21,7 @@ import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
 import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
-import { onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
+import { flushReads, onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
 import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
@@ -316,6 +316,7 @@ export class Replica {
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
     membershipTurn(this.#core);
+    flushReads(this.#core);
     flushLeader(this.#core);
     transferStep(this.#core);
     return this.#core.takeEffects();
