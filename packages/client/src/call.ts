@@ -213,6 +213,7 @@ export class Call<T> implements Sendable, Timed, Waiter {
   }
 
   #submit(): void {
+    if (this.#ended) return;
     this.#release = null;
     this.#queued = true;
     this.#shared.pool.submit(this);

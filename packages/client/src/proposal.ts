@@ -42,7 +42,7 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
     if (answer.kind !== "result")
       throw new SynodError("Malformed", "the server answered something else than was asked");
     this.ticket?.used();
-    return this.#resultCodec.decode(answer.body);
+    return decodedResult(this.#resultCodec, answer.body);
   }
 
   final({ error }: Failure): SynodError | null {
@@ -96,7 +96,7 @@ export class ReadPlan<A> implements CallPlan<A> {
   read(answer: Exclude<Answer, { kind: "failure" }>): A {
     if (answer.kind !== "result")
       throw new SynodError("Malformed", "the server answered something else than was asked");
-    return this.#answerCodec.decode(answer.body);
+    return decodedAnswer(this.#answerCodec, answer.body);
   }
 
   conclude({ text, cause, nobody, closed }: CallEnd): SynodError {
@@ -105,5 +105,26 @@ export class ReadPlan<A> implements CallPlan<A> {
 
   ended(): void {
     this.#room.leave(this.#query.length);
+  }
+}
+
+/** @throws SynodError `InvalidResult`: the command took effect */
+function decodedResult<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (cause) {
+    const text =
+      "the command took effect, but the result codec refused its result: have client and nodes the same codecs?";
+    throw new SynodError("InvalidResult", text, { cause });
+  }
+}
+
+/** @throws SynodError `Malformed` */
+export function decodedAnswer<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (cause) {
+    const text = "the answer codec refused the answer: have client and servers the same codecs?";
+    throw new SynodError("Malformed", text, { cause });
   }
 }

@@ -9,6 +9,8 @@ import type { CoordinationAnswer, KeyEntry, KeyEvent, KeySelector, Revision } fr
 const RECORD_BYTES = 128;
 /** A watch without news is told how far it has come after so many revisions, so that no look goes further back. */
 const PROGRESS_REVISIONS = 256;
+/** And after so much of what the history may hold, lest it be forgotten what the watch has not been told of. */
+const PROGRESS_SHARE = 1 / 8;
 const EMPTY = new Uint8Array(0);
 
 export interface RangeRequest {
@@ -34,10 +36,12 @@ export class KeySpace {
   readonly records: CowMap<string, KeyRecord> = cowMap();
   readonly #sorted = new SortedKeys();
   readonly history: History;
+  readonly #historyBytesMax: number;
   bytes = 0;
 
   constructor(limits: MachineLimits, hash: StateHash) {
     this.#hash = hash;
+    this.#historyBytesMax = limits.historyBytesMax;
     this.history = new History(limits.historyBytesMax, hash);
   }
 
@@ -142,8 +146,12 @@ export class KeySpace {
       last = change.revision;
       bytes += change.key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
     }
-    const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS;
+    const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS || this.#isFar(from);
     return news ? { kind: "events", events, revision } : null;
+  }
+
+  #isFar(from: Revision): boolean {
+    return this.history.bytesFrom(from) > this.#historyBytesMax * PROGRESS_SHARE;
   }
 
   #eventOf({ key, revision, next }: Change): KeyEvent {

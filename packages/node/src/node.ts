@@ -225,7 +225,16 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const reply = await this.#proposeBytes(body, options);
-    return this.#resultCodec.decode(reply);
+    return this.#decoded(reply);
+  }
+
+  #decoded(reply: Uint8Array): Result {
+    try {
+      return this.#resultCodec.decode(reply);
+    } catch (cause) {
+      const text = "the command took effect, but the result codec cannot read the result that it wrote";
+      throw new SynodError("InvalidResult", text, { cause });
+    }
   }
 
   #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {

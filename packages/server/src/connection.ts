@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type Clock, type Codec, type Logger, type Metrics, SynodError } from "@synod/interface";
 import {
+  cut,
   decodeHello,
   decodeRequest,
   type Deadlines,
@@ -25,7 +26,7 @@ import {
 } from "@synod/client/protocol";
 import { Rate } from "./rate.js";
 import { failureOf, type Question, Requests } from "./requests.js";
-import type { Tokens } from "./tokens.js";
+import type { Admission } from "./tokens.js";
 import type { ServedNode, ServerLimits } from "./types.js";
 
 /** What all connections of one server share. */
@@ -34,7 +35,7 @@ export interface ServerContext<Query, Answer> {
   readonly cluster: string;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
-  readonly tokens: Tokens;
+  readonly admission: Admission;
   /** Clients prove by a certificate that the cluster knows them. */
   readonly wantsCertificates: boolean;
   readonly limits: ServerLimits;
@@ -44,6 +45,8 @@ export interface ServerContext<Query, Answer> {
   readonly metrics: Metrics;
   readonly notices: Notices;
   readonly leader: () => LeaderHint;
+  /** Of all connections. */
+  readonly totals: { watches: number; heldBytes: number };
 }
 
 export interface ConnectionOptions<Query, Answer> {
@@ -79,6 +82,10 @@ export class Connection<Query, Answer> {
   readonly #context: ServerContext<Query, Answer>;
   readonly #socket: Socket;
   readonly #remote: string;
+  /** As the client calls itself, for the log. */
+  #name: { readonly client?: string } = {};
+  /** What this connection counts in the totals. */
+  #heldBytes = 0;
   readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
     this.#receive(kind, bytes, from, to);
   });
@@ -125,6 +132,10 @@ export class Connection<Query, Answer> {
     return this.#requests !== null;
   }
 
+  get remote(): string {
+    return this.#remote;
+  }
+
   get requests(): number {
     return this.#requests?.count ?? 0;
   }
@@ -142,7 +153,12 @@ export class Connection<Query, Answer> {
     if (this.#draining) return;
     this.#draining = true;
     if (this.accepted) this.#sendGoodbye(why);
-    this.#requests?.endWatches();
+    this.#requests?.endWatches(new SynodError("Closed", "the server is closing"));
+  }
+
+  /** Sends watches elsewhere that began by then. */
+  endWatches(why: SynodError, beforeMs: number): void {
+    this.#requests?.endWatches(why, beforeMs);
   }
 
   /** Everything that is written has a little time to leave. */
@@ -182,6 +198,7 @@ export class Connection<Query, Answer> {
     const { context } = this.#options;
     const { limits, cluster, node } = context;
     const hello = decodeHello(payload);
+    if (hello.name !== null) this.#name = { client: cut(hello.name) };
     const refused = context.wantsCertificates ? (proofOf(this.#socket)?.refused ?? null) : null;
     if (refused !== null) {
       throw new SynodError("CertificateRefused", `The server wants a certificate of the client: ${refused}.`);
@@ -190,7 +207,7 @@ export class Connection<Query, Answer> {
       const text = `The client is of cluster ${JSON.stringify(hello.cluster)}, the server of cluster ${JSON.stringify(cluster)}.`;
       throw new SynodError("WrongCluster", text);
     }
-    const role = context.tokens.roleOf(hello.token);
+    const role = context.admission.roleOf(hello.token, proofOf(this.#socket)?.names ?? []);
     const refusal = this.#options.refusal();
     if (refusal !== null) throw refusal;
     this.#accept(role, Math.min(hello.frameBytesMax, limits.outputBytesMax / 2));
@@ -202,6 +219,7 @@ export class Connection<Query, Answer> {
       limits: { requestsMax, requestBytesMax, watchesMax, frameBytesMax, idleTimeoutMs },
     });
     this.#sendFrame(encodeFrame(replyKinds.welcome, welcome));
+    context.logger.debug("a client was let in", { remote: this.#remote, ...this.#name, role });
   }
 
   #accept(role: Role, answerBytesMax: number): void {
@@ -217,6 +235,7 @@ export class Connection<Query, Answer> {
       answerCodec,
       role,
       deadlines,
+      totals: this.#context.totals,
       now: () => this.#nowMs,
       answer: (reply, question) => this.#answer(reply, question),
       onBug: (error) => logger.error("a request failed with an error that is none of Synod", { error }),
@@ -242,7 +261,8 @@ export class Connection<Query, Answer> {
     const waitMs = this.#rate.take(this.#nowMs);
     if (waitMs > 0) return busy("more requests a second than this server takes of one connection", waitMs);
     if (kind === "watch") {
-      return requests.watches < limits.watchesMax ? null : busy("too many watches of this connection", 1_000);
+      if (requests.watches >= limits.watchesMax) return busy("too many watches of this connection", 1_000);
+      return this.#context.totals.watches < limits.watchesTotalMax ? null : busy("too many watches here", 1_000);
     }
     const fits = requests.count === 0 || requests.bytes + payloadBytes <= limits.requestBytesMax;
     return requests.count < limits.requestsMax && fits ? null : busy("too many open requests of this connection", 50);
@@ -267,8 +287,11 @@ export class Connection<Query, Answer> {
 
   /** Many small answers are let through: an open request has room for one. */
   #isFull(payloadBytes: number): boolean {
-    const { outputBytesMax } = this.#context.limits;
-    return payloadBytes > smallBytesMax && this.#output.heldBytes + payloadBytes > outputBytesMax;
+    const { limits, totals } = this.#context;
+    const { outputBytesMax, outputBytesTotalMax } = limits;
+    if (payloadBytes <= smallBytesMax) return false;
+    if (this.#output.heldBytes + payloadBytes > outputBytesMax) return true;
+    return totals.heldBytes + payloadBytes > outputBytesTotalMax;
   }
 
   #send(reply: Reply): void {
@@ -300,6 +323,7 @@ export class Connection<Query, Answer> {
 
   /** Something waits for the client to take it. */
   #waits(): void {
+    this.#count(this.#output.heldBytes);
     if (this.#stalledSinceMs === Infinity) this.#stalledSinceMs = this.#context.clock.now();
     if (this.#output.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
     // Who does not read answers may not ask more.
@@ -307,8 +331,14 @@ export class Connection<Query, Answer> {
     this.#socket.pause();
   }
 
+  #count(heldBytes: number): void {
+    this.#context.totals.heldBytes += heldBytes - this.#heldBytes;
+    this.#heldBytes = heldBytes;
+  }
+
   #written(): void {
     const { heldBytes } = this.#output;
+    if (!this.#ended) this.#count(heldBytes);
     this.#stalledSinceMs = heldBytes === 0 ? Infinity : this.#context.clock.now();
     if (!this.#paused || heldBytes > this.#context.limits.outputBytesMax / 4) return;
     this.#paused = false;
@@ -334,6 +364,7 @@ export class Connection<Query, Answer> {
     metrics.count("synod_server_refusals_total", 1, { code: "Slow" });
     notices.warn(this.#remote, "a client does not read its answers and is disconnected", {
       remote: this.#remote,
+      ...this.#name,
       waitingBytes: this.#output.heldBytes,
     });
     this.destroy();
@@ -343,7 +374,11 @@ export class Connection<Query, Answer> {
   #refuse(error: SynodError): void {
     const { metrics, notices } = this.#context;
     metrics.count("synod_server_refusals_total", 1, { code: error.code });
-    notices.warn(this.#remote, `a client is refused: ${error.code}`, { remote: this.#remote, reason: error.message });
+    notices.warn(this.#remote, `a client is refused: ${error.code}`, {
+      remote: this.#remote,
+      ...this.#name,
+      reason: error.message,
+    });
     this.#sendGoodbye(error);
     this.#closeSoon();
   }
@@ -365,6 +400,7 @@ export class Connection<Query, Answer> {
     this.#cancelTimer();
     if (this.#ended) return;
     this.#ended = true;
+    this.#count(0);
     this.#requests?.abortAll("the client is gone");
     this.#options.onEnd();
   }

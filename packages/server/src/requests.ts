@@ -21,6 +21,8 @@ export interface RequestsOptions<Query, Answer> {
   readonly answerCodec: Codec<Answer>;
   readonly role: Role;
   readonly deadlines: Deadlines;
+  /** Counted along. */
+  readonly totals: { watches: number };
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -35,16 +37,18 @@ class Open implements Timed, Caller<unknown> {
   readonly id: number;
   readonly kind: Question["kind"];
   readonly bytes: number;
+  readonly sinceMs: number;
   readonly untilMs: number;
   /** Ends the work on it: it is answered with what is known then. */
   giveUp: GiveUp = gone;
   readonly #settle: Settle;
 
-  constructor(question: Question, bytes: number, untilMs: number, settle: Settle) {
+  constructor(question: Question, bytes: number, sinceMs: number, settle: Settle) {
     this.id = question.id;
     this.kind = question.kind;
     this.bytes = bytes;
-    this.untilMs = untilMs;
+    this.sinceMs = sinceMs;
+    this.untilMs = question.kind === "watch" ? Infinity : sinceMs + question.deadlineMs;
     this.#settle = settle;
   }
 
@@ -78,7 +82,7 @@ export class Requests<Query, Answer> {
     resolve: (open, value) => this.#resolved(open, value),
     reject: (open, error) => this.#end(open, this.#failure(open, error)),
   };
-  #watches = 0;
+  #watchCount = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
@@ -87,11 +91,16 @@ export class Requests<Query, Answer> {
 
   /** Without watches. */
   get count(): number {
-    return this.#open.size - this.#watches;
+    return this.#open.size - this.#watchCount;
   }
 
   get watches(): number {
-    return this.#watches;
+    return this.#watchCount;
+  }
+
+  #countWatches(by: number): void {
+    this.#watchCount += by;
+    this.#options.totals.watches += by;
   }
 
   get bytes(): number {
@@ -106,11 +115,10 @@ export class Requests<Query, Answer> {
   begin(question: Question, payloadBytes: number): void {
     const { deadlines, now } = this.#options;
     const isWatch = question.kind === "watch";
-    const untilMs = isWatch ? Infinity : now() + question.deadlineMs;
-    const open = new Open(question, isWatch ? 0 : payloadBytes, untilMs, this.#settle);
+    const open = new Open(question, isWatch ? 0 : payloadBytes, now(), this.#settle);
     this.#open.set(open.id, open);
     this.#bytes += open.bytes;
-    if (isWatch) this.#watches++;
+    if (isWatch) this.#countWatches(1);
     deadlines.add(open);
     try {
       open.giveUp = this.#work(question, open);
@@ -127,7 +135,7 @@ export class Requests<Query, Answer> {
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#watches = 0;
+    this.#countWatches(-this.#watchCount);
     this.#bytes = 0;
     for (const request of open) {
       this.#options.deadlines.delete(request);
@@ -135,10 +143,10 @@ export class Requests<Query, Answer> {
     }
   }
 
-  /** Watches have no end of their own. */
-  endWatches(): void {
+  /** Watches have no end of their own. @param beforeMs - of those that began by then */
+  endWatches(why: SynodError, beforeMs: number = Infinity): void {
     for (const request of this.#open.values()) {
-      if (request.isWatch) request.giveUp(new SynodError("Closed", "the server is closing"));
+      if (request.isWatch && request.sinceMs <= beforeMs) request.giveUp(why);
     }
   }
 
@@ -163,7 +171,7 @@ export class Requests<Query, Answer> {
     if (this.#open.get(open.id) !== open) return;
     this.#open.delete(open.id);
     this.#bytes -= open.bytes;
-    if (open.isWatch) this.#watches--;
+    if (open.isWatch) this.#countWatches(-1);
     this.#options.deadlines.delete(open);
     this.#options.answer(reply, open.kind);
   }

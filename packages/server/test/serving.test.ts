@@ -23,6 +23,26 @@ describe("a client of three nodes", () => {
     expect(client.status()).toMatchObject({ state: "connected", calls: 0 });
   });
 
+  test("a result or answer that the own codec refuses has a code: the command took effect", async () => {
+    world = await World.of(1);
+    const refusing = {
+      encode: () => new Uint8Array(0),
+      decode: () => {
+        throw new TypeError("no such field");
+      },
+    };
+    const client = await world.connect({ resultCodec: refusing, answerCodec: refusing });
+    const cause = { message: "no such field" };
+    await expect(client.propose({ op: "add", key: "a", by: 2 })).rejects.toMatchObject({
+      code: "InvalidResult",
+      cause,
+    });
+    await expect(client.read({ op: "get", key: "a" })).rejects.toMatchObject({ code: "Malformed", cause });
+    const watching = client.watch({ op: "history", from: 0 }).next();
+    await expect(watching).rejects.toMatchObject({ code: "Malformed", cause });
+    expect(world.members[0]?.machine.values.get("a")).toBe(2);
+  });
+
   test("administers", async () => {
     world = await World.of(3);
     const client = await world.connect();

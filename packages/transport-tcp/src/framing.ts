@@ -9,4 +9,5 @@ export * from "./frames.js";
 export * from "./listen.js";
 export * from "./notices.js";
 export * from "./ports.js";
+export * from "./strangers.js";
 export * from "./tls.js";

@@ -8,7 +8,7 @@ import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
-import { isFormatted } from "../store.js";
+import { holderOf, isFormatted } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
@@ -43,16 +43,16 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
   const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
   const tokensFile = given.get("tokensFile");
-  const tokens = tokensFile === undefined ? [] : readTokens(tokensFile);
+  const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
   if (flags.waitForInit === true && !(await isFormatted(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
-  const daemon = await startDaemon({
+  const starting = startDaemon({
     directory,
     httpListen,
     clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
-    tokens,
+    known,
     tls: nodeTls(given),
     shutdownTimeoutMs,
     logger,
@@ -63,6 +63,12 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     electionTimeoutMs: given.get("electionTimeout"),
     priority: given.get("priority"),
   });
+  const daemon = await Promise.race([starting, ended.signal]);
+  if (daemon === null) {
+    // Reading a store may take minutes and changes nothing that a crash would not leave whole: nothing is to be closed.
+    logger.info("the node was stopped while its store was read");
+    process.exit(0);
+  }
   const { id, cluster, clients, http } = daemon;
   output.result(
     { event: "started", cluster, id, clients, http, version: VERSION },
@@ -118,7 +124,8 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);
   logger.warn(reason);
   try {
-    while (!(await isFormatted(directory))) {
+    // `synod init` has it open for a moment more.
+    while (!(await isFormatted(directory)) || (await holderOf(directory)) !== null) {
       await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
       if (ended.came()) return false;
     }
