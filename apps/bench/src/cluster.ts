@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,14 @@ class Children {
     return join(this.directory, `node-${id}`);
   }
 
+  /** Of all of them; Linux alone. */
+  residentBytes(): number {
+    const kibibytes = this.#children.map(({ pid }) =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]),
+    );
+    return kibibytes.reduce((sum, each) => sum + each * 1024, 0);
+  }
+
   async stop(): Promise<void> {
     process.off("exit", this.#onExit);
     const gone = this.#children.map((child) => new Promise((resolve) => child.once("exit", resolve)));
@@ -60,8 +68,11 @@ class Children {
   }
 }
 
-/** Servers in processes of their own, and a client here. */
-export async function remoteCluster(nodes: number, parent: string): Promise<MeasuredCluster> {
+/** Servers in processes of their own, which have answered once. */
+export async function serverCluster(
+  nodes: number,
+  parent: string,
+): Promise<{ readonly servers: readonly string[]; residentBytes(): number; stop(): Promise<void> }> {
   const ports = await freePorts(2 * nodes);
   const servers = ports.slice(nodes).map((port) => `127.0.0.1:${port}`);
   const children = new Children(parent);
@@ -73,17 +84,28 @@ export async function remoteCluster(nodes: number, parent: string): Promise<Meas
       await pause(100);
       continue;
     }
-    return {
-      target: {
-        put: (key, value) => client.propose({ kind: "put", key, value, lease: null, expected: null }),
-        get: (key) => client.read({ kind: "get", key, revision: null }),
-      },
-      async stop() {
-        await client.close();
-        await children.stop();
-      },
-    };
+    // Once something is decided all of them are up, or will be soon.
+    await client.propose({ kind: "put", key: "ready", value: new Uint8Array(0), lease: null, expected: null });
+    while (client.status().servers.some(({ connected }) => !connected)) await pause(20);
+    await client.close();
+    return { servers, residentBytes: () => children.residentBytes(), stop: () => children.stop() };
   }
+}
+
+/** Servers in processes of their own, and a client here. */
+export async function remoteCluster(nodes: number, parent: string): Promise<MeasuredCluster> {
+  const cluster = await serverCluster(nodes, parent);
+  const client = await connect({ cluster: "bench", servers: cluster.servers, ...coordinationCodecs() });
+  return {
+    target: {
+      put: (key, value) => client.propose({ kind: "put", key, value, lease: null, expected: null }),
+      get: (key) => client.read({ kind: "get", key, revision: null }),
+    },
+    async stop() {
+      await client.close();
+      await cluster.stop();
+    },
+  };
 }
 
 /** The leader in this process, as an application that embeds it; the others in processes of their own. */

@@ -102,6 +102,18 @@ program
     await micro(filter);
   });
 
+program
+  .command("growth")
+  .description("What it costs as there is more of it: replicas, entries, keys, sessions or connections.")
+  .argument("<what>")
+  .argument("[most]", "how many", Number, 100_000)
+  .action(async (what: string, most: number) => {
+    const { growths } = await import("./growth.js");
+    const growth = growths[what];
+    if (growth === undefined) throw new Error(`one of ${Object.keys(growths).join(", ")}`);
+    await growth(most);
+  });
+
 program.parseAsync().then(
   () => process.exit(process.exitCode ?? 0),
   (error: unknown) => {
