@@ -29,6 +29,7 @@ export interface DaemonOptions {
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
+  readonly snapshotLogBytes?: number | undefined;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -109,6 +110,7 @@ function pagesOf(running: () => Running | null, draining: () => boolean): HttpPa
       const parts = { node: now?.node.status() ?? null, server: now?.server?.status() ?? null };
       return { version: VERSION, ready: isReady().ok, draining: draining(), ...parts };
     },
+    digest: () => running()?.node.digest() ?? null,
     metrics: async () => {
       const metrics = running()?.metrics;
       if (metrics === undefined) return { contentType: "text/plain", text: "" };
@@ -153,7 +155,14 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs, priority } = options;
+  const { electionTimeoutMs, priority, snapshotLogBytes } = options;
+  const limits = {
+    ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
+    // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
+    ...(snapshotLogBytes === undefined
+      ? {}
+      : { snapshotLogBytes, snapshotTailBytesMax: Math.ceil(snapshotLogBytes / 4) }),
+  };
   return createNode({
     id: nodeId,
     cluster: { id: clusterId, members: founders.members },
@@ -167,7 +176,7 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
     }),
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
-    ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
+    limits,
     ...(priority === undefined ? {} : { priority }),
     logger: options.logger,
     metrics,

@@ -15,6 +15,8 @@ export interface HttpPages {
   /** Whether clients should be sent here. */
   ready(): Probe;
   status(): unknown;
+  /** Of the state that this node has; null while there is none. @throws SynodError `Busy` */
+  digest(): { readonly applied: number; readonly digest: string } | null;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
@@ -27,7 +29,7 @@ export interface HttpServer {
 const CONNECTIONS_MAX = 256;
 
 /** Every page by its path; deploy/ and docs/OPERATIONS.md name them. */
-export const PATHS = ["/livez", "/readyz", "/metrics", "/status"] as const;
+export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as const;
 
 /**
  * Probes, numbers and status for machines of one's own network: no secrets are in them, and nothing can be changed through them.
@@ -97,12 +99,25 @@ async function answer(request: IncomingMessage, response: ServerResponse, pages:
       return sendProbe(response, pages.ready());
     case "/status":
       return send(response, 200, "application/json", `${JSON.stringify(pages.status())}\n`);
+    case "/digest":
+      return sendDigest(response, pages);
     case "/metrics": {
       const { contentType, text } = await pages.metrics();
       return send(response, 200, contentType, text);
     }
     default:
       return send(response, 404, "text/plain", `There is ${PATHS.join(", ")}.\n`);
+  }
+}
+
+function sendDigest(response: ServerResponse, pages: HttpPages): void {
+  try {
+    const digest = pages.digest();
+    if (digest !== null) return send(response, 200, "application/json", `${JSON.stringify(digest)}\n`);
+    send(response, 503, "text/plain", "no: the store is being read\n");
+  } catch (cause) {
+    if (!(cause instanceof SynodError)) throw cause;
+    send(response, 503, "text/plain", `no: ${cause.message}\n`);
   }
 }
 

@@ -32,6 +32,7 @@ const whole = (least: number, what: string): v.GenericSchema<unknown, number> =>
   );
 
 export const nodeId: v.GenericSchema<unknown, number> = whole(1, "a node id, a whole number from 1");
+export const positive: v.GenericSchema<unknown, number> = whole(1, "a whole number from 1");
 export const natural: v.GenericSchema<unknown, number> = whole(0, "a whole number from 0");
 
 /** The port of an address, if it is one: `host:port` or `[::1]:port`. */

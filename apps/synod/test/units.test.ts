@@ -36,6 +36,7 @@ it("probes are answered while others hold all the connections that there may be"
     ready: () => fine,
     status: () => ({}),
     metrics: async () => ({ contentType: "text/plain", text: "" }),
+    digest: () => null,
   });
   const port = Number(http.address.split(":")[1]);
   const slow = Array.from({ length: 300 }, () => connect(port, "127.0.0.1"));

@@ -82,14 +82,14 @@ export class Connection<Query, Answer> {
   readonly #context: ServerContext<Query, Answer>;
   readonly #socket: Socket;
   readonly #remote: string;
-  /** As the client calls itself, for the log. */
-  #name: { readonly client?: string } = {};
-  /** What this connection counts in the totals. */
-  #heldBytes = 0;
   readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
     this.#receive(kind, bytes, from, to);
   });
   readonly #output: FrameOutput;
+  /** As the client calls itself, for the log. */
+  #name: { readonly client?: string } = {};
+  /** What this connection counts in the totals. */
+  #heldBytes = 0;
   readonly #rate: Rate;
   #requests: Requests<Query, Answer> | null = null;
   #answerBytesMax = 0;

@@ -30,7 +30,7 @@ export function addStart(program: Command): void {
   withSettings(command, [
     ...(["dataDir", "cluster", "id", "address", "listen", "clientListen", "httpListen"] as const),
     ...(["tokensFile", "tlsCa", "tlsCert", "tlsKey"] as const),
-    ...(["electionTimeout", "priority", "shutdownTimeout", "logFormat", "logLevel"] as const),
+    ...(["electionTimeout", "priority", "snapshotLogBytes", "shutdownTimeout", "logFormat", "logLevel"] as const),
   ]).action(start);
 }
 
@@ -62,6 +62,7 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     listen: given.get("listen"),
     electionTimeoutMs: given.get("electionTimeout"),
     priority: given.get("priority"),
+    snapshotLogBytes: given.get("snapshotLogBytes"),
   });
   const daemon = await Promise.race([starting, ended.signal]);
   if (daemon === null) {
@@ -119,6 +120,7 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
     live: () => ({ ok: true, reason: "it waits for synod init" }),
     ready: () => ({ ok: false, reason }),
     status: () => ({ version: VERSION, ready: false, draining: false, node: null, reason }),
+    digest: () => null,
     metrics: async () => ({ contentType: "text/plain", text: "" }),
   };
   const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);
