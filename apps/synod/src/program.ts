@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addBench } from "./commands/bench.js";
 import { addCert } from "./commands/cert.js";
 import { addCompletion } from "./commands/completion.js";
 import { addDoctor } from "./commands/doctor.js";
@@ -27,7 +28,7 @@ export function buildProgram(): Command {
     [addInit, addStart],
     [addKeyValue, addTransaction, addLock, addElect, addLease],
     [addCluster, addSnapshot],
-    [addDump, addDoctor, addCert, addCompletion],
+    [addDump, addDoctor, addBench, addCert, addCompletion],
   ];
   for (const add of groups.flat()) add(program);
   // Set last, and on each: a command takes over what its parent had when it was added.

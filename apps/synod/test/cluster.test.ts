@@ -38,6 +38,19 @@ describe("keys", slow, () => {
     expect(await cluster.synod(["range", "fruit/"])).toMatchObject({ code: 0, out: "" });
   });
 
+  it("puts load on the cluster, says how it went, and leaves nothing behind", async () => {
+    const flags = ["bench", "--seconds", "1", "--warm", "0", "--outstanding", "8", "--keys", "20", "--reads", "0.5"];
+    const result = await cluster.json<{ operations: number }>(flags);
+    expect(result).toMatchObject({ operations: expect.any(Number) as number, errors: {} });
+    expect(result.operations).toBeGreaterThan(8);
+    expect(await cluster.synod([...flags, "--rate", "50"])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("50 % get, 8 outstanding"),
+    });
+    expect((await cluster.synod(["range", "synod-bench/"])).out).toBe("");
+    expect(await cluster.synod(["bench", "--reads", "2"])).toMatchObject({ code: 2 });
+  });
+
   it("writes under a condition, and ends with 3 where it does not hold", async () => {
     const { revision } = await cluster.json<{ revision: number }>(["put", "stock", "1", "--if-absent"]);
     expect(await cluster.synod(["put", "stock", "2", "--if-absent"])).toMatchObject({

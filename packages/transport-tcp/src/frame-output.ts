@@ -7,6 +7,7 @@ const writeBytesMax = 256 * 1024;
 /** Frames are made in a piece of memory of this size, and more where one frame needs more. */
 const roomBytesMin = 1024;
 const roomBytesMax = 64 * 1024;
+const movedBytesMax = 16 * 1024;
 
 const nothing = new Uint8Array(0);
 
@@ -93,10 +94,15 @@ export class FrameOutput {
   }
 
   #extend(size: number): void {
-    this.#seal();
     const made = Math.min(roomBytesMax, Math.max(roomBytesMin, 2 * this.bytes.length));
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(size, made));
-    this.#from = this.#at = 0;
+    const before = this.bytes;
+    // To take a little along costs less than a write in two pieces.
+    const moved = this.#at - this.#from <= movedBytesMax ? this.#at - this.#from : 0;
+    if (moved === 0) this.#seal();
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(size + moved, made));
+    if (moved > 0) this.bytes.set(before.subarray(this.#from, this.#at));
+    this.#from = 0;
+    this.#at = moved;
   }
 
   #seal(): void {
