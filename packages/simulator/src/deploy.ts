@@ -142,7 +142,7 @@ export class Deploy {
     const seen = ids.every((id) => (this.#newest.get(id) ?? 1) >= this.#release);
     this.#finished = seen || this.#random.chance(0.5);
     this.#judge.sometimes(this.#finished ? "deploy finished when healed" : "deploy half done when healed");
-    for (const id of [...ids]) {
+    for (const id of ids) {
       if (this.#finished) this.#wanted.set(id, this.#release);
       if ((this.#runs.get(id) ?? 1) !== (this.#wanted.get(id) ?? 1)) cluster.crash(id, "kill");
     }

@@ -2,7 +2,7 @@ import type { NodeId } from "@synod/interface";
 import type { SeededRandom } from "../random.js";
 import { check, type CoreInvariant } from "./broken.js";
 import type { CoreCluster } from "./cluster.js";
-import { isEnough } from "./epochs.js";
+import { isEnough, isFull } from "./epochs.js";
 import { type CoreConfig, KEEPS_ALL, TIMEOUT_MS } from "./config.js";
 import type { CoreNode } from "./node.js";
 
@@ -203,13 +203,17 @@ export class CoreRecovery {
     const leader = this.#leader()?.status();
     const { prefix } = this.#cluster.oracle;
     const { last } = this.#cluster.oracle.epochs;
+    // A witness waits with what it lacks until full members that are a quorum have it: one of them may be broken for good.
+    const isWhole = last.configuration.members.every((m) => !isFull(m) || this.#core.some(({ id }) => id === m.id));
     const repaired = this.#learners.every(({ disk }) => !disk.forgot || disk.forgotUpTo > prefix);
     return (
       repaired &&
       leader?.openSlots === 0 &&
       this.#cluster.operator.isComplete(last.from) &&
       this.#core.every(
-        (node) => node.life?.applied === prefix && node.life.replica.membership().last.epoch === last.epoch,
+        (node) =>
+          (node.witness && !isWhole) ||
+          (node.life?.applied === prefix && node.life.replica.membership().last.epoch === last.epoch),
       )
     );
   }
