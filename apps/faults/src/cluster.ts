@@ -137,6 +137,8 @@ export class Cluster {
     const old = replica.id;
     const id = ++this.#lastId;
     await replica.init(id);
+    const known = (await Promise.all(this.others(replica).map(statusOf))).find((status) => status !== null);
+    replica.contacts = (known?.configuration.members ?? []).map((one) => `${one.id}=${one.address}`).join(",");
     replica.start();
     const where = ["--cluster", NAME, "--servers", this.servers.join(",")];
     let last = "";

@@ -43,5 +43,10 @@ export function parseYaml(content: string, path: string): unknown {
   const document = parseDocument(content, { prettyErrors: true });
   const [error] = document.errors;
   if (error !== undefined) throw new CliError("usage", `${path}: ${error.message.trim()}`, { cause: error });
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // An alias of nothing, or aliases of aliases without end.
+    throw new CliError("usage", `${path}: ${(cause as Error).message}`, { cause });
+  }
 }

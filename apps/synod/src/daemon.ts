@@ -1,5 +1,5 @@
 import { messageCodec } from "@synod/codec-msgpack";
-import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
+import { type Logger, type Member, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
 import { type ClientToken, type Server, serve } from "@synod/server";
@@ -18,6 +18,8 @@ export interface DaemonOptions {
   readonly id?: number | undefined;
   /** For a node that is no founder: where the others reach it. */
   readonly address?: string | undefined;
+  /** Where members listen that are no founders, for a node that knows nobody else. */
+  readonly contacts?: readonly Member[] | undefined;
   readonly listen?: string | undefined;
   /** Where clients are let in, or off. */
   readonly clientListen: string;
@@ -153,7 +155,7 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs, priority, snapshotLogBytes } = options;
+  const { contacts, electionTimeoutMs, priority, snapshotLogBytes } = options;
   const limits = {
     ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
     // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
@@ -163,7 +165,7 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
   };
   return createNode({
     id: nodeId,
-    cluster: { id: clusterId, members: founders.members },
+    cluster: { id: clusterId, members: founders.members, ...(contacts === undefined ? {} : { contacts }) },
     ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
     stateMachine: coordinationMachine(),
     ...coordinationCodecs(),
