@@ -19,7 +19,7 @@ const storageOn = (disk: MemoryDisk): Storage =>
   fileStorage({ directory: DIRECTORY, fileSystem: disk, random, segmentBytes: 1024 });
 
 /** Two openings, some votes, a snapshot, a log behind it. */
-export async function sampleStore(): Promise<MemoryDisk> {
+async function sampleStore(): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
   for (let opening = 0; opening < 2; opening++) {
     const storage = storageOn(disk);
