@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
-import { parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { CliError } from "./exit-codes.js";
 import { fileSchema, SETTING_NAMES, type Settings } from "./settings.js";
 import { complaints } from "./values.js";
@@ -38,15 +38,22 @@ function parseConfig(content: string, path: string): Partial<Settings> {
   throw new CliError("usage", [...wrong, ...(unknown ? [`the keys are ${SETTING_NAMES.join(", ")}`] : [])].join("\n"));
 }
 
-/** @throws CliError with line and column. */
+/** @throws CliError with line and column, and nothing of what stands there: it may be a secret. */
 export function parseYaml(content: string, path: string): unknown {
-  const document = parseDocument(content, { prettyErrors: true });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(content, { prettyErrors: false, lineCounter });
   const [error] = document.errors;
-  if (error !== undefined) throw new CliError("usage", `${path}: ${error.message.trim()}`, { cause: error });
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new CliError("usage", `${path}: line ${line}, column ${col}: ${sayOf(error.code)}`);
+  }
   try {
     return document.toJS();
-  } catch (cause) {
-    // An alias of nothing, or aliases of aliases without end.
-    throw new CliError("usage", `${path}: ${(cause as Error).message}`, { cause });
+  } catch {
+    // Of nothing, of itself, or of so many others that no memory would hold what they stand for.
+    throw new CliError("usage", `${path}: an alias (*) stands for nothing that can be used`);
   }
 }
+
+/** The texts of the parser quote what they find. */
+const sayOf = (code: string): string => `this is no valid YAML (${code.toLowerCase().replaceAll("_", " ")})`;

@@ -2,13 +2,14 @@ import { messageCodec } from "@synod/codec-msgpack";
 import { type Logger, type Member, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
-import { type ClientToken, type Server, serve } from "@synod/server";
+import { type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
 import { type MutualTlsMaterial, tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
 import type { HttpPages, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
 import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
+import type { Clients } from "./tokens.js";
 import { VERSION } from "./version.js";
 
 export interface DaemonOptions {
@@ -23,7 +24,8 @@ export interface DaemonOptions {
   readonly listen?: string | undefined;
   /** Where clients are let in, or off. */
   readonly clientListen: string;
-  readonly tokens: readonly ClientToken[];
+  /** Null: whoever reaches the port, or has a certificate where these are wanted, may do everything. */
+  readonly known: Clients | null;
   /** For the other nodes and for clients alike: both prove who they are. */
   readonly tls?: (() => MutualTlsMaterial) | undefined;
   readonly httpListen: string;
@@ -195,7 +197,7 @@ async function serveClients(
   node: RunningNode,
   cluster: string,
   metrics: PrometheusMetrics,
-  { clientListen, tokens, tls, logger }: DaemonOptions,
+  { clientListen, known, tls, logger }: DaemonOptions,
 ): Promise<Server | null> {
   if (clientListen === "off") return null;
   const { queryCodec, answerCodec } = coordinationCodecs();
@@ -204,12 +206,16 @@ async function serveClients(
     listen: clientListen,
     queryCodec,
     answerCodec,
-    tokens,
+    ...(known ?? { anonymousRole: "admin" }),
     logger,
     metrics,
     ...(tls === undefined ? {} : { tls }),
   });
-  if (tokens.length === 0 && tls === undefined && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
+  if (known === null && tls !== undefined) {
+    logger.warn("whoever has a certificate of this authority may do everything: give --tokens-file with roles", {
+      clients: server.address,
+    });
+  } else if (known === null && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
     logger.warn("whoever reaches the port for clients may do everything: give --tokens-file, or certificates", {
       clients: server.address,
     });

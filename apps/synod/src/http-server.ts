@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { SynodError } from "@synod/interface";
 import { splitAddress } from "./values.js";
 
@@ -25,6 +26,8 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+const CONNECTIONS_MAX = 256;
+
 /** Every page by its path; deploy/ and docs/OPERATIONS.md name them. */
 export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as const;
 
@@ -33,7 +36,7 @@ export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as 
  * @throws SynodError `AddressInUse`, `InvalidArgument`
  */
 export async function httpServer(listen: string, pages: HttpPages): Promise<HttpServer> {
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     answer(request, response, pages).catch((cause: unknown) => {
       send(response, 500, "text/plain", `${cause instanceof Error ? cause.message : String(cause)}\n`);
     });
@@ -42,7 +45,7 @@ export async function httpServer(listen: string, pages: HttpPages): Promise<Http
   server.requestTimeout = 5000;
   server.headersTimeout = 5000;
   server.keepAliveTimeout = 5000;
-  server.maxConnections = 256;
+  makeRoom(server);
   const bound = await listenAt(server, listen);
   return {
     address: bound,
@@ -52,6 +55,17 @@ export async function httpServer(listen: string, pages: HttpPages): Promise<Http
         server.closeAllConnections();
       }),
   };
+}
+
+/** Where there are too many, the one that was opened first goes: those who hold connections open must not keep probes out. */
+function makeRoom(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    const [oldest] = open.size >= CONNECTIONS_MAX ? open : [];
+    oldest?.destroy();
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
 }
 
 function listenAt(server: Server, listen: string): Promise<string> {

@@ -84,7 +84,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   tokensFile: {
     flag: "--tokens-file <path>",
     env: "SYNOD_TOKENS_FILE",
-    help: "YAML list of { token, role } that clients are let in with; role is read, write or admin",
+    help: "YAML list of { token, role } and { certificate, role } that clients are let in with; role is read, write or admin",
     schema: text,
   },
   tlsCa: { flag: "--tls-ca <path>", env: "SYNOD_TLS_CA", help: "PEM file of who is trusted", schema: text },

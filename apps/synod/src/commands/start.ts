@@ -43,16 +43,16 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
   const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
   const tokensFile = given.get("tokensFile");
-  const tokens = tokensFile === undefined ? [] : readTokens(tokensFile);
+  const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
   if (flags.waitForInit === true && !(await isFormatted(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
-  const daemon = await startDaemon({
+  const starting = startDaemon({
     directory,
     httpListen,
     clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
-    tokens,
+    known,
     tls: nodeTls(given),
     shutdownTimeoutMs,
     logger,
@@ -65,6 +65,12 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     priority: given.get("priority"),
     snapshotLogBytes: given.get("snapshotLogBytes"),
   });
+  const daemon = await Promise.race([starting, ended.signal]);
+  if (daemon === null) {
+    // Reading a store may take minutes and changes nothing that a crash would not leave whole: nothing is to be closed.
+    logger.info("the node was stopped while its store was read");
+    process.exit(0);
+  }
   const { id, cluster, clients, http } = daemon;
   output.result(
     { event: "started", cluster, id, clients, http, version: VERSION },

@@ -1,0 +1,10 @@
+export { Badge, type BadgeProps } from "./badge.js";
+export { Button, type ButtonProps } from "./button.js";
+export { Card, type CardProps } from "./card.js";
+export { Kbd } from "./kbd.js";
+export { MarkIcon, type MarkName, MARKS, MarksLegend } from "./marks.js";
+export { ThemeSwitch } from "./theme-switch.js";
+export { applyTheme, readTheme } from "./theme.js";
+export { ValueChip, ValueShape } from "./value.js";
+export { styleOfValue, type ValueStyle } from "./value-style.js";
+export { VERDICTS, VerdictIcon, type VerdictName } from "./verdict.js";
