@@ -20,7 +20,7 @@ import {
   encodeHello,
   encodeRefusal,
 } from "../../../../packages/transport-tcp/src/hello.js";
-import { urisOf } from "../../../../packages/transport-tcp/src/tls.js";
+import { urisOf } from "../../../../packages/transport-tcp/src/";
 import { joined } from "../mutate.js";
 import { golden, textOf, utf8 } from "../samples.js";
 import { outcomeOf, type Target } from "../target.js";
