@@ -20,7 +20,6 @@ import {
   encodeHello,
   encodeRefusal,
 } from "../../../../packages/transport-tcp/src/hello.js";
-import { urisOf } from "../../../../packages/transport-tcp/src/";
 import { joined } from "../mutate.js";
 import { golden, textOf, utf8 } from "../samples.js";
 import { outcomeOf, type Target } from "../target.js";
@@ -69,7 +68,6 @@ const streams = [
   joined(...encodeFrame(1, peerHello), ...encodeFrame(4, new Uint8Array(0))),
 ];
 const addresses = ["10.0.0.1:7100", "[::1]:7100", "db-1.example.com:80"].map(utf8);
-const names = ['URI:synod://shop/node/1, DNS:example.com, "URI:a, b"'].map(utf8);
 
 const simple = (name: string, samples: readonly Uint8Array[], read: (input: Uint8Array) => unknown): Target => ({
   name,
@@ -106,5 +104,4 @@ export const wireTargets: readonly Target[] = [
   ),
   simple("result for an administrator", payloads, decodeAdminResult),
   simple("address", addresses, (input) => parseAddress(textOf(input))),
-  simple("names in a certificate", names, (input) => urisOf(textOf(input))),
 ];
