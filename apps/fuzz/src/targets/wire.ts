@@ -20,6 +20,7 @@ import {
   encodeHello,
   encodeRefusal,
 } from "../../../../packages/transport-tcp/src/hello.js";
+import { namesOf } from "../../../../packages/transport-tcp/src/tls.js";
 import { joined } from "../mutate.js";
 import { golden, textOf, utf8 } from "../samples.js";
 import { outcomeOf, type Target } from "../target.js";
@@ -67,6 +68,7 @@ const streams = [
   joined(...clientFrames),
   joined(...encodeFrame(1, peerHello), ...encodeFrame(4, new Uint8Array(0))),
 ];
+const names = ['URI:synod://shop/node/1, DNS:example.com, URI:"a\\u002c b"'].map(utf8);
 const addresses = ["10.0.0.1:7100", "[::1]:7100", "db-1.example.com:80"].map(utf8);
 
 const simple = (name: string, samples: readonly Uint8Array[], read: (input: Uint8Array) => unknown): Target => ({
@@ -104,4 +106,5 @@ export const wireTargets: readonly Target[] = [
   ),
   simple("result for an administrator", payloads, decodeAdminResult),
   simple("address", addresses, (input) => parseAddress(textOf(input))),
+  simple("names in a certificate", names, (input) => namesOf(textOf(input))),
 ];
