@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Member } from "@synod/interface";
 
 const MAIN: string = fileURLToPath(new URL("dist/main.js", import.meta.resolve("@synod/cli/package.json")));
 
@@ -48,9 +49,7 @@ interface NodeStatus {
   readonly role: string;
   readonly applied: number;
   readonly chosenUpTo: number;
-  readonly configuration: {
-    readonly members: readonly { readonly id: number; readonly role?: string; readonly address?: string }[];
-  };
+  readonly configuration: { readonly members: readonly Member[] };
 }
 
 /** What a process holds. */
