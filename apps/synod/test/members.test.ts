@@ -77,7 +77,9 @@ describe("a cluster without its founders", slow, () => {
     await cluster.json(["put", "kept", "yes"]);
     await cluster.init(2);
     cluster.spawn(2, "--address", two.peers);
-    await cluster.json(["member", "replace", "1", "2", two.peers]);
+    // Whoever is asked may be gone before it has answered.
+    const { code } = await cluster.synod(["member", "replace", "1", "2", two.peers]);
+    expect([0, 5]).toContain(code);
     expect(await first.ended).toMatchObject({ code: 7 });
 
     await cluster.init(3);
