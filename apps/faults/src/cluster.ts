@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Member } from "@synod/interface";
 import { OPEN, Proxy, type Rule } from "./proxy.js";
 import { Replica, synod } from "./replica.js";
 
@@ -137,17 +138,27 @@ export class Cluster {
     const old = replica.id;
     const id = ++this.#lastId;
     await replica.init(id);
+    for (let members = await this.#membersSeenBy(replica); ; members = await this.#membersSeenBy(replica)) {
+      replica.contacts = members.map((one) => `${one.id}=${one.address}`).join(",");
+      if (members.length > 0) break;
+      await delay(100);
+    }
     replica.start();
     const where = ["--cluster", NAME, "--servers", this.servers.join(",")];
     let last = "";
     for (const end = performance.now() + 60_000; performance.now() < end; await delay(300)) {
-      const members = (await Promise.all(this.others(replica).map(statusOf))).find((status) => status !== null)
-        ?.configuration.members;
-      if (members?.some((member) => member.id === id && (member.role ?? "voter") === "voter") === true) return;
+      const members = await this.#membersSeenBy(replica);
+      if (members.some((member) => member.id === id && (member.role ?? "voter") === "voter")) return;
       const change = ["member", "replace", String(old), String(id), replica.options.address, "--timeout", "20s"];
       last = (await synod([...change, ...where])).err;
     }
     throw new Error(`node ${id} does not become a member: ${last}`);
+  }
+
+  /** By the others; empty while none of them is ready. */
+  async #membersSeenBy(replica: Replica): Promise<readonly Member[]> {
+    const known = (await Promise.all(this.others(replica).map(statusOf))).find((status) => status !== null);
+    return known?.configuration.members ?? [];
   }
 
   async close(): Promise<void> {

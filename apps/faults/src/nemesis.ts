@@ -3,6 +3,7 @@ import type { Cluster } from "./cluster.js";
 import type { Rule } from "./proxy.js";
 import type { Seeded } from "./random.js";
 import type { Replica } from "./replica.js";
+import { strangers } from "./strangers.js";
 
 const HOLE: Rule = { kind: "hole", delayMs: 0 };
 const REFUSE: Rule = { kind: "refuse", delayMs: 0 };
@@ -156,6 +157,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     for (const end = performance.now() + lastMs; performance.now() < end; await delay(random.between(50, 300)))
       cluster.resetClients();
     return { what: "all" };
+  },
+  strangers: async ({ cluster, random }) => {
+    const ports = cluster.replicas.flatMap(({ options }) => Object.values(options.ports));
+    const end = strangers(ports, 150, random);
+    return { what: "150 sockets", heal: async () => end() };
   },
   "hide a server": async ({ cluster, random }) => {
     const replica = random.pick(cluster.replicas);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Member } from "@synod/interface";
 
 const MAIN: string = fileURLToPath(new URL("dist/main.js", import.meta.resolve("@synod/cli/package.json")));
 
@@ -48,7 +49,7 @@ interface NodeStatus {
   readonly role: string;
   readonly applied: number;
   readonly chosenUpTo: number;
-  readonly configuration: { readonly members: readonly { readonly id: number; readonly role?: string }[] };
+  readonly configuration: { readonly members: readonly Member[] };
 }
 
 /** What a process holds. */
@@ -67,6 +68,8 @@ export class Replica {
   /** Changes when its disk is lost. */
   id: number;
   paused = false;
+  /** Members of today, if it joined: the founders that it knows may all be gone. */
+  contacts = "";
   /** Ends that nobody asked for. */
   readonly exits: string[] = [];
   #child: ChildProcess | null = null;
@@ -102,6 +105,7 @@ export class Replica {
     const at = (port: number): string => `127.0.0.1:${port}`;
     const listen = ["--listen", at(ports.peers), "--client-listen", at(ports.clients), "--http-listen", at(ports.http)];
     const args = [MAIN, "start", "--data-dir", directory, "--address", address, ...listen];
+    if (this.contacts !== "") args.push("--contacts", this.contacts);
     // Small, so that snapshots are taken, sent and restored all the time.
     args.push("--snapshot-log-bytes", "65536", "--log-format", "json");
     const child = spawn(process.execPath, args, { stdio: ["ignore", output, output], env: cleanEnv() });

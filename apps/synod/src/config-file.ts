@@ -47,7 +47,12 @@ export function parseYaml(content: string, path: string): unknown {
     const { line, col } = lineCounter.linePos(error.pos[0]);
     throw new CliError("usage", `${path}: line ${line}, column ${col}: ${sayOf(error.code)}`);
   }
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch {
+    // Of nothing, of itself, or of so many others that no memory would hold what they stand for.
+    throw new CliError("usage", `${path}: an alias (*) stands for nothing that can be used`);
+  }
 }
 
 /** The texts of the parser quote what they find. */

@@ -1,5 +1,5 @@
 import { messageCodec } from "@synod/codec-msgpack";
-import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
+import { type Logger, type Member, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, createWitness, type NodeStatus, type WitnessNode, type WitnessOptions } from "@synod/node";
 import { type Server, serve } from "@synod/server";
@@ -19,6 +19,8 @@ export interface DaemonOptions {
   readonly id?: number | undefined;
   /** For a node that is no founder: where the others reach it. */
   readonly address?: string | undefined;
+  /** Where members listen that are no founders, for a node that knows nobody else. */
+  readonly contacts?: readonly Member[] | undefined;
   readonly listen?: string | undefined;
   /** It votes and keeps no keys. Clients have nothing to do with it. */
   readonly witness: boolean;
@@ -179,7 +181,7 @@ function commonOf(
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs, snapshotLogBytes } = options;
+  const { contacts, electionTimeoutMs, snapshotLogBytes } = options;
   const limits = {
     ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
     // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
@@ -189,7 +191,7 @@ function commonOf(
   };
   return {
     id: nodeId,
-    cluster: { id: clusterId, members: founders.members },
+    cluster: { id: clusterId, members: founders.members, ...(contacts === undefined ? {} : { contacts }) },
     ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
     codec: messageCodec(),
     transport: tcpTransport({

@@ -11,6 +11,7 @@ export interface Settings {
   readonly dataDir: string;
   readonly members: readonly Member[];
   readonly address: string;
+  readonly contacts: readonly Member[];
   readonly listen: string;
   readonly clientListen: string;
   readonly httpListen: string;
@@ -55,6 +56,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     env: "SYNOD_ADDRESS",
     help: "where the others reach this node, if it is no founder",
     schema: address,
+  },
+  contacts: {
+    flag: "--contacts <list>",
+    env: "SYNOD_CONTACTS",
+    help: "members of today, for a node that joins when all founders are gone: 7=host:port,...",
+    schema: members,
   },
   listen: {
     flag: "--listen <host:port>",

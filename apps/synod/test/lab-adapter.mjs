@@ -23,6 +23,7 @@ const SURVIVES = env("SURVIVES", "wal-torn,wal-truncate,wal-bitflip,wipe,corrupt
 
 const servers = new Set();
 const formatted = new Set();
+const contactsOf = new Map();
 /** Ids are never used twice. */
 let lastId = 99;
 
@@ -129,18 +130,20 @@ const adapter = {
   name: `synod (clients: ${CLIENTS})`,
   ops: ["read", "write", "cas", "append", "incr"],
   command: `sh ${here("lab-replica.sh")} {ip} {dir} {peers}`,
-  vars: { newId: "" },
+  vars: { newId: "", contacts: "" },
   peer: ({ id, ip }) => `${id}=${ip}:7100`,
 
-  env({ id, ip, newId }) {
+  env({ id, ip, newId, contacts }) {
     servers.add(`${ip}:7101`);
     const format = newId === "" ? (formatted.has(id) ? "" : id) : newId;
     formatted.add(id);
+    if (contacts !== "") contactsOf.set(id, contacts.replaceAll("+", ","));
     return {
       SYNOD_LAB_NODE: process.execPath,
       SYNOD_LAB_MAIN: MAIN,
       SYNOD_LAB_FLAGS: FLAGS,
       SYNOD_LAB_FORMAT: String(format),
+      ...(contactsOf.has(id) ? { SYNOD_CONTACTS: contactsOf.get(id) } : {}),
     };
   },
 
@@ -178,14 +181,16 @@ const adapter = {
   /** Its disk is gone, and its votes with it: it comes back as another member, in the place of the old one. */
   async rejoin(_, { ip }) {
     const address = `${ip}:7100`;
-    const there = (await listOf()).filter((one) => one.address === address);
+    const members = await listOf();
+    const there = members.filter((one) => one.address === address);
     const [old] = there.filter(({ role }) => role === "voter");
     if (old === undefined) throw new Error(`nobody votes at ${address}`);
     // What was under way when the disk was lost once more.
     for (const { id } of there.filter(({ role }) => role !== "voter")) await synod("member", "remove", String(id));
     const newId = ++lastId;
     void replace(old.id, newId, address);
-    return { newId };
+    // Those that it was founded with may all be gone by now.
+    return { newId, contacts: members.map((one) => `${one.id}=${one.address}`).join("+") };
   },
 };
 

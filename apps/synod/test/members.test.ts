@@ -88,6 +88,30 @@ describe("a witness", slow, () => {
   });
 });
 
+describe("a cluster without its founders", slow, () => {
+  it("lets a node join that is told who the members are", async () => {
+    const cluster = await makeCluster(place.path, "renewed", { ids: [1] });
+    const [two, three] = await makeNodes(place.path, "renewed", [2, 3]);
+    if (two === undefined || three === undefined) throw new Error("no nodes");
+    cluster.nodes.push(two, three);
+    cluster.env["SYNOD_SERVERS"] = cluster.nodes.map(({ clients }) => clients).join(",");
+    const first = await cluster.start(1);
+    await cluster.json(["put", "kept", "yes"]);
+    await cluster.init(2);
+    cluster.spawn(2, "--address", two.peers);
+    // Whoever is asked may be gone before it has answered.
+    const { code } = await cluster.synod(["member", "replace", "1", "2", two.peers]);
+    expect([0, 5]).toContain(code);
+    expect(await first.ended).toMatchObject({ code: 7 });
+
+    await cluster.init(3);
+    cluster.spawn(3, "--address", three.peers, "--contacts", `2=${two.peers}`);
+    await cluster.json(["member", "add", "3", three.peers, "--timeout", "60s"]);
+    expect((await cluster.json<Members>(["member", "list"])).members.map(({ id }) => id)).toEqual([2, 3]);
+    expect(await cluster.synod(["get", "kept"])).toMatchObject({ code: 0, out: "yes\n" });
+  });
+});
+
 describe("tokens", slow, () => {
   it("let in by role, and refuse at connect what they do not know", async () => {
     const tokens = join(place.path, "tokens.yaml");

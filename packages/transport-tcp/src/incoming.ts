@@ -140,7 +140,9 @@ export class IncomingLink {
   #refuse(hello: Hello | ForeignHello, refusal: Refusal): void {
     const context = this.#context;
     const [subject, who] =
-      "version" in hello ? [this.#remote, this.#remote] : [String(hello.from.nodeId), `node ${hello.from.nodeId}`];
+      "version" in hello
+        ? [this.#remote, this.#remote]
+        : [subjectOf(hello, context.self.nodeId), `node ${hello.from.nodeId}`];
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
     context.notices.warn(subject, `${who} is refused: ${refusal.reason}`, { remote: this.#remote, ...refusal });
     writeFrame(this.#socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
@@ -169,3 +171,7 @@ export class IncomingLink {
     this.close();
   }
 }
+
+/** Who looks for another node at this address may be well all the same, and goes on looking: that is told once. */
+const subjectOf = ({ from, to }: Hello, self: number): string =>
+  to === self ? String(from.nodeId) : `${from.nodeId} looks for ${to}`;

@@ -29,7 +29,7 @@ export function addStart(program: Command): void {
     .option("--witness", "this member is a witness: it votes, never leads, keeps no keys, and lets no clients in")
     .option("--wait-for-init", "while the directory is not formatted, wait for `synod init` instead of ending with 7");
   withSettings(command, [
-    ...(["dataDir", "cluster", "id", "address", "listen", "clientListen", "httpListen"] as const),
+    ...(["dataDir", "cluster", "id", "address", "contacts", "listen", "clientListen", "httpListen"] as const),
     ...(["tokensFile", "tlsCa", "tlsCert", "tlsKey"] as const),
     ...(["electionTimeout", "priority", "snapshotLogBytes", "shutdownTimeout", "logFormat", "logLevel"] as const),
   ]).action(start);
@@ -65,6 +65,7 @@ async function start(flags: {
     cluster: given.get("cluster"),
     id: given.get("id"),
     address: given.get("address"),
+    contacts: given.get("contacts"),
     listen: given.get("listen"),
     electionTimeoutMs: given.get("electionTimeout"),
     priority: given.get("priority"),
