@@ -30,12 +30,12 @@ describe("who is ended with a command", () => {
   ];
   it("is what it started, and nobody else of the group", () => {
     const before = new Set([50, 51]);
-    expect(startedBy(52, before, all).toSorted((a, b) => a - b)).toEqual([55, 56, 57, 70]);
+    expect([...startedBy(52, before, all)].sort((a, b) => a - b)).toEqual([55, 56, 57, 70]);
   });
 });
 
 describe.each([{ terminal: false }, { terminal: true }])("a command ($terminal)", ({ terminal }) => {
-  const base = { env: {}, held, terminal, killAfterMs: 100 };
+  const base = { onLoss: "kill" as const, env: {}, held, terminal, killAfterMs: 100 };
   const command = (script: string): string[] => ["sh", "-c", script];
 
   it("ends with its code, and with what it was given in its environment but the token", async () => {

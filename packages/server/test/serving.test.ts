@@ -59,7 +59,7 @@ describe("a client of three nodes", () => {
     const cause = { message: expect.stringContaining("has to be asked") as string };
     const asking = narrow.admin.transferLeadership({ to: next, timeoutMs: 1_000 });
     await expect(asking).rejects.toMatchObject({ cause });
-    const wide = await world.connect({ servers: world.addresses.toReversed() });
+    const wide = await world.connect({ servers: [...world.addresses].reverse() });
     const handed = await wide.admin.transferLeadership({ to: next }).catch(({ code }: { code: string }) => code);
     // Where nobody takes over in time it was the leader that said so.
     expect([next, "NotTransferred"]).toContain(handed);
