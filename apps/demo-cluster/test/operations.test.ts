@@ -108,6 +108,7 @@ describe("the leadership", () => {
 describe("snapshots and links", () => {
   it("are taken on demand and shown", { timeout: TEST_MS }, async () => {
     await typed("put k v");
+    await until(() => supervisor.view().replicas.every(({ applied }) => applied > 0));
     expect(await typed("snapshot 2")).toMatch(/^replica 2: \d+ bytes have everything up to slot \d+$/);
     await until(() => supervisor.view().replicas.every(({ id, snapshot }) => snapshot > 0 === (id === 2)));
     expect((await typed("snapshot")).split("\n")).toHaveLength(3);

@@ -112,6 +112,9 @@ export interface Effects {
   readonly compactedUpTo: Slot | null;
 }
 
+/** Answers of one kind to one candidate that may wait for a write: a network that doubles a question gets both. */
+const COPIES_MAX = 2;
+
 /** Keeps messages back until the write that they wait for is durable, in order. */
 export class Outbox {
   #held: Send[] = [];
@@ -136,11 +139,11 @@ export class Outbox {
     return free;
   }
 
-  /** While a write hangs a candidate asks again and again: one answer waits for it, and none in a ballot that it gave up. */
+  /** While a write hangs a candidate asks again and again: few answers wait for it, and none in a ballot that it gave up. */
   #hold(send: Send): void {
     if (send.message.kind === "promise") {
       const waits = this.#held.filter(({ message }) => message.kind === "promise");
-      if (waits.some((old) => answersTheSame(old, send))) return;
+      if (waits.filter((old) => answersTheSame(old, send)).length >= COPIES_MAX) return;
       const isOver = (old: Send): boolean => answersEarlier(old, send);
       if (waits.some(isOver)) this.#held = this.#held.filter((old) => !isOver(old));
     }

@@ -295,20 +295,26 @@ export class Proposals {
     let ended = 0;
     for (const proposal of this.#all) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
-      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) return false;
+      if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
       if (proposal.deadlineMs > nowMs) continue;
       if (ended++ > 0 && this.#options.now() >= untilMs) return true;
       const { text, details } = sight();
       proposal.giveUp(`no answer within the time limit (${text})`, { details });
     }
+    if (ended > 0) this.#sweep();
     return false;
+  }
+
+  /** Calls that ended are not kept for their turn. */
+  #sweep(): void {
+    this.#fresh = this.#fresh.filter(({ settled }) => !settled);
+    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
   }
 
   /** Once a round of the clock: sends again what may be lost. */
   tick(route: Route, nowMs: number): void {
     this.#admission.round(nowMs);
-    this.#fresh = this.#fresh.filter(({ settled }) => !settled);
-    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    this.#sweep();
     for (const proposal of this.#all) {
       if (!proposal.sent) continue;
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);

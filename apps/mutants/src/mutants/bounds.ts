@@ -18,11 +18,11 @@ export const boundsMutants: readonly Mutant[] = [
     title: "Behind a write that hangs each repeated Prepare adds another Promise",
     patches: [
       inFile("multipaxos/src/effects")(
-        `if (waits.some((old) => answersTheSame(old, send))) return;`,
-        `void answersTheSame;`,
+        `if (waits.filter((old) => answersTheSame(old, send)).length >= COPIES_MAX) return;`,
+        `void [answersTheSame, COPIES_MAX];`,
       ),
     ],
-    finder: unit("multipaxos/test/handlers", "a candidate that asks again and again gets one answer"),
+    finder: unit("multipaxos/test/handlers", "a candidate that asks again and again gets two answers"),
   },
   {
     id: "votes-pile-up",

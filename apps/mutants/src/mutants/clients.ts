@@ -16,7 +16,12 @@ export const clientMutants: readonly Mutant[] = [
     id: "server-ignores-ticket",
     faults: [25],
     title: "A server proposes in its own session, so that a retried command is executed twice",
-    patches: [inFile("server/src/requests")(`propose(body, { session, signal })`, `propose(body, { signal })`)],
+    patches: [
+      inFile("server/src/requests")(
+        `propose(Buffer.from(question.body), question.ticket, open)`,
+        `propose(Buffer.from(question.body), undefined, open)`,
+      ),
+    ],
     finder: {
       kind: "unit",
       file: FAILOVER,
@@ -53,7 +58,7 @@ export const clientMutants: readonly Mutant[] = [
     id: "call-without-deadline",
     faults: [45],
     title: "A call waits for servers for ever",
-    patches: [call(`      this.#shared.deadlines.add(this);`, ``)],
+    patches: [call(`    this.#shared.deadlines.add(this);`, ``)],
     finder: { kind: "unit", file: LIMITS, test: "with no server left" },
     expected: "timeout",
   },

@@ -148,10 +148,7 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [55],
     title: "A read is answered when its index is known, not when it is applied",
     patches: [
-      inFile("reads")(
-        `group !== undefined && group.index <= applied; group`,
-        `group !== undefined && applied >= 0; group`,
-      ),
+      inFile("reads")(`group !== undefined && group.index <= applied;`, `group !== undefined && applied >= 0;`),
     ],
     finder: {
       kind: "unit",
