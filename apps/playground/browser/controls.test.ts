@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { countOf, goTo, openPage, openSite, type Site, verdictOf, type Watched } from "./page.ts";
 
@@ -42,7 +43,7 @@ describe("time", () => {
     const { page } = watched;
     await page.locator(".speed select").selectOption("4");
     await page.locator("#play").click();
-    await page.getByText("3 / 16").waitFor();
+    await page.waitForFunction(() => !document.querySelector(".scrub-count")?.textContent?.startsWith("0"));
     await page.locator("#play").click();
     const count = await countOf(page);
     expect(await page.locator("#play").getAttribute("aria-label")).toBe("Play");
@@ -202,12 +203,26 @@ test("previous and next story, and the way back of the browser", async () => {
   await page.getByText("S3 is down and nobody knows what it did").waitFor();
 });
 
+test("the link is copied, or shown where the browser does not let it; the picture is a file", async () => {
+  const { page } = watched;
+  await page.keyboard.press("n");
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByText(/link is (copied|the address)/).waitFor();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Save picture" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toBe("promises-report.svg");
+  const text = await readFile(await file.path(), "utf8");
+  expect(text).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+  expect(text).not.toContain("var(");
+});
+
 describe("free play", () => {
   test("clients ask, all invariants hold, the log fills", async () => {
     const { page } = watched;
     await goTo(page, "#/free/synod-multipaxos");
-    await page.getByRole("button", { name: "S1: Suspect S2", exact: true }).click();
-    for (let step = 0; step < 8; step++) await page.keyboard.press("n");
+    await page.getByText("7 / 7").waitFor();
     await page.getByRole("button", { name: "C1 asks S1 for m1" }).click();
     for (let step = 0; step < 8; step++) await page.keyboard.press("n");
     await page.locator("#tab-rules").click();

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 const PAGE = new URL("../dist/index.html", import.meta.url);
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const CHROMIUM = process.env["CHROMIUM"] || "/usr/bin/chromium";
 
 /** Everything that a browser asks for by itself is switched off: a test asks nobody for anything. */
 const FLAGS = [
@@ -33,8 +33,12 @@ export async function openSite(): Promise<Site> {
   }
   const html = await readFile(PAGE);
   const server: Server = createServer((request, response) => {
-    const isPage = request.url === "/";
-    response.writeHead(isPage ? 200 : 404, { "content-type": "text/html; charset=utf-8" }).end(isPage ? html : "");
+    const known = new Map<string, string | Buffer>([
+      ["/", html],
+      ["/empty", "<!doctype html><title>Empty</title><p>Nothing here.</p>"],
+    ]);
+    const body = known.get(request.url ?? "");
+    response.writeHead(body === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" }).end(body);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });

@@ -21,6 +21,7 @@ const PLACES = [
   "#/promises-report-nothing?at=8&v=1",
   "#/free/synod-multipaxos",
   "#/trace",
+  "#/raft",
 ];
 const TABS = ["code", "rules", "search"];
 
@@ -64,7 +65,7 @@ describe.each([
     expect(found).toEqual([]);
     expect(complaints).toEqual([]);
     await page.context().close();
-  }, 60_000);
+  }, 120_000);
 });
 
 test("the whole page is small, and one file", () => {
@@ -76,18 +77,28 @@ test("the whole page is small, and one file", () => {
   expect(html).toContain("default-src 'none'");
 });
 
-test.each(["#/", "#/promises-report", "#/free/synod-multipaxos"])("first paint of %s within a second", async (hash) => {
+/** When a page first shows something, in milliseconds: the best of some, since the machine may be busy with something else. */
+async function firstPaint(hash: string): Promise<number> {
   const paints: number[] = [];
-  // The best of some: the machine may be busy with something else.
-  for (let time = 0; time < 4 && Math.min(9_999, ...paints) >= 1_000; time++) {
-    const { page } = await openPage(site, hash);
+  for (let time = 0; time < 5 && Math.min(9_999, ...paints) >= 1_000; time++) {
+    const context = await site.browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${site.url}${hash}`);
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
     paints.push(
       await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 9_999),
     );
-    await page.context().close();
+    await context.close();
   }
-  expect(Math.min(...paints)).toBeLessThan(1_000);
-});
+  return Math.min(...paints);
+}
+
+test("first paint within a second of that of an empty page", async () => {
+  const empty = await firstPaint("empty");
+  for (const hash of ["#/", "#/promises-report", "#/free/synod-multipaxos"]) {
+    expect((await firstPaint(hash)) - empty, hash).toBeLessThan(1_000);
+  }
+}, 120_000);
 
 test.each([
   ["desktop", {}],
@@ -112,7 +123,7 @@ describe.each([360, 768, 1280])("at a width of %s", (width) => {
   test("no label touches another, and nothing sticks out of the page", async () => {
     const { page } = await openPage(site, "#/", { viewport: { width, height: 900 } });
     const wrong: string[] = [];
-    const stories = SCENARIOS.filter((_, index) => width === 360 || index % 3 === 0);
+    const stories = SCENARIOS.filter((_, index) => index % 3 === [360, 768, 1280].indexOf(width));
     for (const { id } of stories) {
       await goTo(page, `#/${id}`);
       await page.locator(`.stories [aria-current=page][href="#/${id}"]`).waitFor();
@@ -121,7 +132,7 @@ describe.each([360, 768, 1280])("at a width of %s", (width) => {
     }
     expect(wrong).toEqual([]);
     await page.context().close();
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Runs in the page: texts of the picture that overlap by more than a pixel or two, and a page that is wider than its window. */

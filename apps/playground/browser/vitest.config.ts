@@ -11,7 +11,7 @@ export default defineConfig({
     name: "playground in a browser",
     include: ["*.test.ts"],
     reporters: ["default", "../../../scripts/vitest-reporter.ts"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -4,6 +4,7 @@ import {
   extend,
   lastWorld,
   playScenario,
+  playScript,
   PROTOCOLS,
   type Run,
   type Scenario,
@@ -15,6 +16,7 @@ import { decodeAction, encodeAction } from "./action-code.js";
 export type Place =
   | { readonly page: "home" }
   | { readonly page: "trace" }
+  | { readonly page: "raft" }
   | {
       readonly page: "lesson";
       readonly scenario: Scenario;
@@ -33,6 +35,8 @@ export type Place =
 
 /** Goes up when the lecture changes so that old steps may mean something else. */
 const LINK_VERSION = "1";
+
+const ELECTED = ["S1 suspects S2", "settle"];
 
 /** The address of a run: the rows of the script that it shares are not told again. */
 export function linkOf(where: { scenario: Scenario | null; run: Run; at: number; seed: number }): string {
@@ -64,21 +68,25 @@ function sharedSteps(script: readonly Action[], actions: readonly Action[]): num
 /** Reads an address. What it cannot read it leaves out, and says so in `note`. */
 export function readLink(hash: string): Place {
   const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?");
-  if (path === "trace") return { page: "trace" };
+  if (path === "trace" || path === "raft") return { page: path };
   const fields = new URLSearchParams(query);
   const [first = "", second = ""] = path.split("/");
   if (first === "free") {
     const protocol =
       PROTOCOLS.find((one) => one.id === second) ?? PROTOCOLS.find((one) => one.id === "synod-multipaxos");
     if (protocol === undefined) return { page: "home" };
-    const { run, note } = readRun(beginRun(protocol, readServers(fields)), [], fields);
+    const begin = beginRun(protocol, readServers(fields));
+    const isNew =
+      protocol.id === "synod-multipaxos" && !fields.has("then") && Object.keys(lastWorld(begin).servers).length > 1;
+    // A cluster that nobody leads yet takes no commands: the first thing to see should be one that works.
+    const { run, note } = isNew ? { run: playScript(begin, ELECTED), note: "" } : readRun(begin, [], fields);
     const seed = Number.parseInt(fields.get("seed") ?? "", 10);
     return {
       page: "free",
       protocol: protocol.id,
       seed: Number.isFinite(seed) ? seed : 1,
       run,
-      at: readAt(fields, run.rows.length),
+      at: isNew ? run.rows.length : readAt(fields, run.rows.length),
       note,
     };
   }

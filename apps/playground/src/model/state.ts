@@ -49,7 +49,7 @@ export interface Stage {
 }
 
 export interface State {
-  readonly page: "home" | "stage" | "trace";
+  readonly page: "home" | "stage" | "trace" | "raft";
   readonly stage: Stage | null;
   readonly trace: Trace | null;
   readonly playing: boolean;
@@ -188,7 +188,7 @@ function onStage(state: State, stage: Stage, event: StageEvent): State {
 }
 
 function open(state: State, place: Place): State {
-  if (place.page === "home" || place.page === "trace")
+  if (place.page === "home" || place.page === "trace" || place.page === "raft")
     return { ...state, page: place.page, stage: null, playing: false, note: "" };
   const scenario = place.page === "lesson" ? place.scenario : null;
   const protocol = scenario?.protocol ?? place.run.protocol;

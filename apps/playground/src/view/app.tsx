@@ -12,6 +12,7 @@ import { READING } from "../model/words.js";
 import { Header } from "./header.js";
 import { Help } from "./help.js";
 import { Home } from "./home.js";
+import { RelativesPage } from "./relatives-page.js";
 import { StagePage } from "./stage.js";
 import { TracePage } from "./trace-page.js";
 import { useSearch } from "./use-search.js";
@@ -49,6 +50,7 @@ export function App(): JSX.Element {
       {state.page === "stage" && stage !== null && (
         <StagePage state={state} stage={stage} dispatch={dispatch} onSearch={onSearch} onStop={() => stop(stage)} />
       )}
+      {state.page === "raft" && <RelativesPage />}
       {state.page === "trace" && <TracePage trace={state.trace} />}
       {state.help && <Help onClose={() => dispatch({ do: "help" })} />}
       <p class="sy-hidden" aria-live="polite" id="said">
@@ -102,9 +104,9 @@ function useAddress(state: State, dispatch: (event: Event) => void): void {
     if (playing) return;
     const address =
       stage === null
-        ? page === "trace"
-          ? "#/trace"
-          : "#/"
+        ? page === "home"
+          ? "#/"
+          : `#/${page}`
         : linkOf({ ...stage, run: branchOf(stage.tree), at: stage.tree.at });
     const current = location.hash === "" ? "#/" : location.hash;
     if (address === current) return;

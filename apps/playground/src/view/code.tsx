@@ -39,6 +39,9 @@ export function Code({ protocol }: CodeProps): JSX.Element {
   return (
     <section class="code" aria-label="The code">
       <header class="code-head">
+        <p>
+          <b>New here:</b> {protocol.adds}
+        </p>
         <p class="soft">
           {against === "" ? protocol.source : `${fresh} ${fresh === 1 ? "line" : "lines"} new since “${against}”`}
         </p>

@@ -125,7 +125,7 @@ function Ground(props: {
         <rect class="deciding" x="0" y={from.top} width={layout.width} height={from.bottom - from.top} />
       )}
       {deciding.length === 2 && to !== undefined && (
-        <path class="circle" d={`M22 ${to.y} H6 V${from?.y ?? 14} H22 m-6 -5 l6 5 l-6 5`} />
+        <path class="circle" d={`M8 ${to.y} H3 V${from?.y ?? 14} H8 m-4 -4 l4 4 l-4 4`} />
       )}
       {layout.lanes.map(({ id, x, stretches }) =>
         stretches.map((stretch) => {

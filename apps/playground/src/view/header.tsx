@@ -25,9 +25,15 @@ export function Header({ onHelp, onFile, page }: HeaderProps): JSX.Element {
         <a href="#/free/synod-multipaxos" {...(page === "free" && { "aria-current": "page" as const })}>
           Free play
         </a>
-        <label class="file-link">
+        <a href="#/raft" {...(page === "raft" && { "aria-current": "page" as const })}>
           <span>
-            <span class="wide">Open a </span>trace
+            <span class="wide">And </span>Raft?
+          </span>
+        </a>
+        <label class="file-link">
+          <span class="wide">Open a trace</span>
+          <span class="narrow" aria-hidden="true">
+            Trace
           </span>
           <input
             type="file"

@@ -1,4 +1,4 @@
-import { VerdictIcon } from "@synod/ui";
+import { VERDICTS, VerdictIcon } from "@synod/ui";
 import type { JSX } from "preact";
 import { CHAPTERS, scenariosOf, stepOf } from "../model/words.js";
 
@@ -36,6 +36,13 @@ export function Ladder({ current }: { readonly current: string | null }): JSX.El
 export function Endings({ protocol }: { readonly protocol: string }): JSX.Element {
   return (
     <span class="endings">
+      <span class="sy-hidden">
+        {" "}
+        Its stories end:{" "}
+        {scenariosOf(protocol)
+          .map((scenario) => VERDICTS[scenario.verdict].word.toLowerCase())
+          .join(", ")}
+      </span>
       {scenariosOf(protocol).map((scenario) => (
         <VerdictIcon key={scenario.id} verdict={scenario.verdict} />
       ))}

@@ -2,6 +2,7 @@ import { Button } from "@synod/ui";
 import type { JSX } from "preact";
 import { figureOf } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
+import { savePicture } from "./picture.js";
 import type { Event, Stage } from "../model/state.js";
 import { branchOf, worldAt } from "../model/tree.js";
 
@@ -72,8 +73,28 @@ export function Settings({ stage, dispatch }: SettingsProps): JSX.Element {
           }
         />
       </label>
+      <span class="settings-end">
+        <Button onPress={() => void copyLink(dispatch)} title="The address holds this story, its steps and the row">
+          Copy link
+        </Button>
+        <Button onPress={() => savePicture(stage.scenario?.id ?? stage.protocol.id)} title="As an SVG file">
+          Save picture
+        </Button>
+      </span>
     </section>
   );
+}
+
+async function copyLink(dispatch: (event: Event) => void): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    dispatch({ do: "note", note: "The link is copied. It brings whoever opens it to this very row." });
+  } catch {
+    dispatch({
+      do: "note",
+      note: `This browser does not let the page copy. The link is the address of the page: ${location.href}`,
+    });
+  }
 }
 
 /** Each link by itself. */

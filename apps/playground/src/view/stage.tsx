@@ -112,9 +112,12 @@ function Intro({ stage }: { readonly stage: StageState }): JSX.Element {
       </p>
       <h1>{protocol.title}</h1>
       <p class="lead">{WHY[protocol.id] ?? protocol.adds}</p>
-      <p class="adds">
-        <b>New here:</b> {protocol.adds}
-      </p>
+      {step === 1 && (
+        <p class="adds">
+          <b>How to read the picture:</b> each line that runs down is a process, and time runs down with it; order, not
+          seconds. Each row is one event, each slanted line a message. Every sign is explained under “?”.
+        </p>
+      )}
       {scenario === null && <FreeIntro stage={stage} />}
       {stories.length > 0 && (
         <ul class="stories" aria-label="Stories of this step">
