@@ -5,7 +5,8 @@ const node = app(["src/main.ts", "src/replica.ts"]) as Options;
 
 /** What the browser gets: everything in one script and one style sheet, nothing from elsewhere. */
 const page: Options = {
-  entry: { page: "src/page/page.ts" },
+  entry: { page: "src/page/page.tsx" },
+  tsconfig: "src/page/tsconfig.json",
   outDir: "dist/page",
   publicDir: "src/page/public",
   format: "esm",

@@ -14,6 +14,7 @@ export type Request =
   | { readonly kind: "snapshot"; readonly id: number | undefined }
   | { readonly kind: "cut"; readonly id: number; readonly other: number | undefined }
   | { readonly kind: "load"; readonly perSecond: number }
+  | { readonly kind: "slow"; readonly id: number; readonly ms: number }
   /** One link, or all. */
   | { readonly kind: "heal"; readonly pair: readonly [number, number] | undefined }
   | { readonly kind: "chain" | "roll" | "help" | "status" | "quit" };
@@ -39,6 +40,7 @@ export const COMMANDS: readonly { readonly name: string; readonly rest: string; 
   { name: "star", rest: "ID", does: "cut all links that do not lead to this one" },
   { name: "chain", rest: "", does: "cut all links but those from each to the next" },
   { name: "heal", rest: "[ID ID]", does: "restore one link, or all" },
+  { name: "slow", rest: "ID MS", does: "each write to its disk takes so much longer; 0 ends it" },
   { name: "load", rest: "N", does: "N commands a second; 0 stops" },
   { name: "status", rest: "", does: "print the table" },
   { name: "help", rest: "", does: "this list" },
@@ -47,6 +49,7 @@ export const COMMANDS: readonly { readonly name: string; readonly rest: string; 
 
 const LINE_CHARS_MAX = 4096;
 const LOAD_MAX = 100_000;
+const SLOW_MS_MAX = 10_000;
 
 /** `help` as lines. A trailing `@2` sends a data command to replica 2 in place of any. */
 export function helpLines(): string[] {
@@ -135,6 +138,12 @@ function controlRequest(name: string, words: readonly string[]): Request {
       return { kind: "snapshot", id: words[0] === undefined ? undefined : replicaId(words[0]) };
     case "cut":
       return { kind: "cut", id: replicaId(words[0]), other: words[1] === undefined ? undefined : replicaId(words[1]) };
+    case "slow":
+      return {
+        kind: "slow",
+        id: replicaId(words[0]),
+        ms: wholeNumber(words[1], `slow takes up to ${SLOW_MS_MAX} ms`, SLOW_MS_MAX),
+      };
     case "load":
       return { kind: "load", perSecond: wholeNumber(words[0], `load takes a number up to ${LOAD_MAX}`, LOAD_MAX) };
     case "heal":

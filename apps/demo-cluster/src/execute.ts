@@ -15,7 +15,19 @@ export interface Outcome {
 
 type Control = Pick<
   Supervisor,
-  "propose" | "read" | "readStale" | "kill" | "restart" | "pause" | "resume" | "cut" | "heal" | "load" | "ids" | "view"
+  | "propose"
+  | "read"
+  | "readStale"
+  | "kill"
+  | "restart"
+  | "pause"
+  | "resume"
+  | "slow"
+  | "cut"
+  | "heal"
+  | "load"
+  | "ids"
+  | "view"
 > & {
   readonly operations: Pick<
     Supervisor["operations"],
@@ -81,6 +93,9 @@ async function carryOut(control: Control, request: Request): Promise<string[]> {
       return [];
     case "heal":
       await control.heal(request.pair);
+      return [];
+    case "slow":
+      await control.slow(request.id, request.ms);
       return [];
     case "load":
       control.load(request.perSecond);

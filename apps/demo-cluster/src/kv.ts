@@ -94,6 +94,21 @@ function lineSink(take: (entry: [string, string]) => void): SnapshotSink {
   };
 }
 
+/** As it is typed at the prompt. */
+export function commandText(command: KvCommand): string {
+  const { op, key } = command;
+  const clip = (text: string | null): string =>
+    text === null ? "–" : text.length > 24 ? `${text.slice(0, 23)}…` : text;
+  switch (command.op) {
+    case "put":
+      return `${op} ${clip(key)} ${clip(command.value)}`;
+    case "cas":
+      return `${op} ${clip(key)} ${clip(command.from)} ${clip(command.to)}`;
+    default:
+      return `${op} ${clip(key)}`;
+  }
+}
+
 const isText = (value: unknown): value is string => typeof value === "string";
 
 function isCommand(value: unknown): value is KvCommand {

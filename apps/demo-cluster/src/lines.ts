@@ -29,6 +29,15 @@ export function timeOf(atMs: number): string {
   return new Date(atMs).toTimeString().slice(0, 8);
 }
 
+/** For who has only the page: one line for each thing that happens. Settles when the signal comes. */
+export function tellLines(supervisor: Supervisor, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const stopFeed = supervisor.feed.onLine(({ atMs, text }) => print(`${timeOf(atMs)}  ${text}`));
+  return new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  }).finally(stopFeed);
+}
+
 /** For terminals that cannot move the cursor: one line for each thing that happens. Settles when the person leaves. */
 export function runLines(
   supervisor: Supervisor,

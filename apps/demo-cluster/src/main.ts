@@ -2,7 +2,7 @@
 import { DataDirectory } from "./data-directory.js";
 import { execute } from "./execute.js";
 import { Failure, usage } from "./failure.js";
-import { runLines } from "./lines.js";
+import { runLines, tellLines } from "./lines.js";
 import { type Options, parseOptions, TOUR_NODES_MIN } from "./options.js";
 import { paintFor } from "./paint.js";
 import { counted } from "./table.js";
@@ -50,6 +50,7 @@ function page(supervisor: Supervisor, port: number): Promise<Page> {
       samples: () => supervisor.throughput.samples,
       onSample: (listener) => supervisor.throughput.onSample(listener),
       feed: supervisor.feed,
+      story: supervisor.observer.story,
       execute: (line) => execute(supervisor, line),
     },
     port,
@@ -91,7 +92,8 @@ async function demo(options: Options, ending: Ending, undo: Undo): Promise<numbe
   const startedMs = performance.now();
   await supervisor.start();
   if (options.tour) return tour(supervisor, startedMs, ending);
-  await interact(supervisor, address, ending);
+  if (options.page) await tellLines(supervisor, print, ending.signal);
+  else await interact(supervisor, address, ending);
   print(`${supervisor.throughput.view().acknowledged} commands were acknowledged.`);
   if (!directory.temporary) print(`The data is in ${directory.path}: --data with it goes on from here.`);
   return 0;

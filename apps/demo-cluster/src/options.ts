@@ -9,6 +9,8 @@ export interface Options {
   /** 0 for any free port. */
   readonly port: number;
   readonly tour: boolean;
+  /** Only the page, until a signal. */
+  readonly page: boolean;
 }
 
 const NODES_MAX = 9;
@@ -41,6 +43,7 @@ export function parseOptions(
     .option("--data <directory>", "keep the data there and continue with it; default: a temporary directory")
     .option("--port <number>", "port of the page on 127.0.0.1; 0 for any free one", wholeNumber(0, 65_535), 0)
     .option("--tour", "play the told tour and end", false)
+    .option("--page", "only the page and a line for each event, until Ctrl-C; needs no terminal", false)
     .addHelpText("after", HELP_AFTER)
     .showSuggestionAfterError(false)
     .allowExcessArguments(false)
@@ -53,12 +56,13 @@ export function parseOptions(
     if (cause.exitCode === 0) return null;
     throw usage(`${cause.message.replace(/^error: /, "")} (--help lists the options)`);
   }
-  const given = command.opts<{ nodes: number; data?: string; port: number; tour: boolean }>();
-  const tour = given.tour || !from.terminal;
+  const given = command.opts<{ nodes: number; data?: string; port: number; tour: boolean; page: boolean }>();
+  if (given.tour && given.page) throw usage("--tour and --page exclude each other");
+  const tour = given.tour || (!from.terminal && !given.page);
   if (tour && given.nodes < TOUR_NODES_MIN) {
     throw usage(`the tour kills a leader, so it needs --nodes ${TOUR_NODES_MIN} or more, not ${given.nodes}`);
   }
   if (given.data === "") throw usage("--data needs the name of a directory");
   const data = given.data === undefined ? null : resolve(from.directory, given.data);
-  return { nodes: given.nodes, data, port: given.port, tour };
+  return { nodes: given.nodes, data, port: given.port, tour, page: given.page };
 }

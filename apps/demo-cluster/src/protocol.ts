@@ -1,6 +1,7 @@
 import type { Member, NodeId, Slot, SnapshotInfo } from "@synod/interface";
 import type { MembershipChange, NodeEvent, NodeStatus, StaleAnswer } from "@synod/node";
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "./kv.js";
+import type { Seen } from "./moments.js";
 import type { Part } from "./view.js";
 
 /** What a replica process is told once, before anything else. */
@@ -16,6 +17,8 @@ export interface ReplicaConfig {
   readonly directory: string;
   readonly bootstrap: boolean;
   readonly cut: readonly NodeId[];
+  /** How much longer each write to its disk takes. */
+  readonly slowMs: number;
 }
 
 /** How a read is answered: `stale` by what the replica has, which may be old. */
@@ -28,6 +31,7 @@ export type Call =
   | { readonly kind: "readStale"; readonly query: KvQuery }
   | { readonly kind: "digest" }
   | { readonly kind: "cut"; readonly peers: readonly NodeId[] }
+  | { readonly kind: "slow"; readonly ms: number }
   | { readonly kind: "change"; readonly change: MembershipChange }
   | { readonly kind: "transfer"; readonly to: NodeId }
   | { readonly kind: "snapshot" };
@@ -44,6 +48,7 @@ export interface CallResults {
   readonly readStale: StaleAnswer<KvAnswer>;
   readonly digest: Digest;
   readonly cut: null;
+  readonly slow: null;
   /** The epoch in force when the change is complete. */
   readonly change: number;
   readonly transfer: NodeId;
@@ -71,7 +76,17 @@ export type ToReplica =
 /** The part of a node's status that is shown. */
 export type ReplicaStatus = Pick<
   NodeStatus,
-  "role" | "leader" | "ballot" | "chosenUpTo" | "applied" | "commandsApplied" | "chainHash" | "content"
+  | "role"
+  | "leader"
+  | "ballot"
+  | "promised"
+  | "chosenUpTo"
+  | "applied"
+  | "commandsApplied"
+  | "chainHash"
+  | "content"
+  | "reason"
+  | "impaired"
 > & {
   readonly heard: readonly NodeId[];
   readonly epoch: number;
@@ -93,4 +108,5 @@ export type FromReplica =
   | { readonly kind: "failed"; readonly code: string; readonly message: string }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
   | { readonly kind: "event"; readonly event: ReplicaEvent }
+  | { readonly kind: "seen"; readonly seen: Seen }
   | { readonly kind: "replies"; readonly replies: readonly Reply[] };

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Seen } from "./moments.js";
 import type {
   Call,
   CallResults,
@@ -36,6 +37,7 @@ export type ProcessState = "down" | "starting" | "running" | "paused" | "stoppin
 
 export interface ReplicaListener {
   event(event: ReplicaEvent): void;
+  seen(seen: Seen): void;
   /** The process ended without being asked to. */
   died(why: string): void;
   /** Anything that is shown may have changed. */
@@ -196,6 +198,10 @@ export class ReplicaProcess {
       case "event":
         this.#listener.event(message.event);
         break;
+      case "seen":
+        this.#listener.seen(message.seen);
+        // Its status follows.
+        return;
       case "replies":
         for (const reply of message.replies) this.#onReply(reply);
     }

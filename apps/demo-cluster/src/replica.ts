@@ -6,7 +6,9 @@ import { createNode, type SynodNode } from "@synod/node";
 import { fileStorage } from "@synod/storage-file";
 import { tcpTransport } from "@synod/transport-tcp";
 import { cuttable } from "./cuttable.js";
-import { type KvAnswer, type KvCommand, kvCodec, kvMachine, type KvQuery, type KvResult } from "./kv.js";
+import { commandText, type KvAnswer, type KvCommand, kvCodec, kvMachine, type KvQuery, type KvResult } from "./kv.js";
+import { Tap } from "./tap.js";
+import { watchedStorage, type WatchedStorage } from "./watched-storage.js";
 import type { Call, FromReplica, NumberedCall, ReplicaConfig, ReplicaStatus, Reply, ToReplica } from "./protocol.js";
 
 type KvNode = SynodNode<KvCommand, KvQuery, KvResult, KvAnswer>;
@@ -14,6 +16,8 @@ type KvNode = SynodNode<KvCommand, KvQuery, KvResult, KvAnswer>;
 interface Running {
   readonly node: KvNode;
   readonly cut: (peers: readonly number[]) => void;
+  readonly watched: WatchedStorage;
+  readonly tap: Tap;
 }
 
 const STATUS_MS = 200;
@@ -38,24 +42,31 @@ function fail(cause: unknown): void {
 async function start(config: ReplicaConfig): Promise<Running> {
   const { transport, cut } = cuttable(tcpTransport());
   cut(config.cut);
+  const tap = new Tap(config.id);
+  const commandCodec = kvCodec(msgpackCodec());
+  const watched = watchedStorage(fileStorage({ directory: config.directory }), (body) =>
+    commandText(commandCodec.decode(body)),
+  );
+  watched.slow(config.slowMs);
   const node: KvNode = await createNode({
     id: config.id,
     cluster: { id: config.clusterId, members: config.founders, contacts: config.contacts },
     ...(config.founders.some(({ id }) => id === config.id) ? {} : { join: { address: config.address } }),
     stateMachine: kvMachine(),
-    transport,
-    storage: fileStorage({ directory: config.directory }),
-    codec: messageCodec(),
-    commandCodec: kvCodec(msgpackCodec()),
+    transport: tap.transport(transport),
+    storage: watched.storage,
+    codec: tap.codec(messageCodec()),
+    commandCodec,
     resultCodec: msgpackCodec<KvResult>(),
     bootstrap: config.bootstrap,
   });
-  return { node, cut };
+  return { node, cut, watched, tap };
 }
 
 function statusOf(node: KvNode): ReplicaStatus {
-  const { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, ...rest } = node.status();
-  const { peers, configuration, state, snapshot, storeId } = rest;
+  const { role, leader, ballot, promised, chosenUpTo, applied, commandsApplied, chainHash, content, ...rest } =
+    node.status();
+  const { reason, impaired, peers, configuration, state, snapshot, storeId } = rest;
   const member = configuration.members.find(({ id }) => id === node.id);
   const more = {
     heard: peers.filter((peer) => peer.heard).map((peer) => peer.id),
@@ -65,7 +76,8 @@ function statusOf(node: KvNode): ReplicaStatus {
     snapshot: snapshot.index,
     storeId,
   };
-  return { role, leader, ballot, chosenUpTo, applied, commandsApplied, chainHash, content, ...more };
+  const own = { role, leader, ballot, promised, chosenUpTo, applied, commandsApplied, chainHash, content };
+  return { ...own, reason, impaired, ...more };
 }
 
 async function reportEvents(node: KvNode): Promise<void> {
@@ -91,7 +103,7 @@ function replyGroup(): (reply: Reply) => void {
   };
 }
 
-async function answer({ node, cut }: Running, call: Call, timeoutMs: number): Promise<unknown> {
+async function answer({ node, cut, watched }: Running, call: Call, timeoutMs: number): Promise<unknown> {
   switch (call.kind) {
     case "propose":
       return node.propose(call.command, { signal: AbortSignal.timeout(timeoutMs) });
@@ -111,6 +123,9 @@ async function answer({ node, cut }: Running, call: Call, timeoutMs: number): Pr
       return node.digest();
     case "cut":
       cut(call.peers);
+      return null;
+    case "slow":
+      watched.slow(call.ms);
       return null;
   }
 }
@@ -137,8 +152,11 @@ async function main(): Promise<void> {
 
   const begin = async (config: ReplicaConfig): Promise<void> => {
     running = await start(config);
-    const { node } = running;
-    setInterval(() => send({ kind: "status", status: statusOf(node) }), STATUS_MS);
+    const { node, tap, watched } = running;
+    setInterval(() => {
+      send({ kind: "seen", seen: { ...tap.take(), log: watched.log() } });
+      send({ kind: "status", status: statusOf(node) });
+    }, STATUS_MS);
     send({ kind: "status", status: statusOf(node) });
     send({ kind: "ready" });
     await reportEvents(node);

@@ -66,7 +66,7 @@ export class Roster {
     await this.#save();
   }
 
-  configOf(id: number): Omit<ReplicaConfig, "bootstrap" | "cut"> {
+  configOf(id: number): Omit<ReplicaConfig, "bootstrap" | "cut" | "slowMs"> {
     const members = (founder: boolean): { id: number; address: string }[] =>
       this.#replicas
         .filter((each) => each.founder === founder && (founder || !each.removed))

@@ -1,32 +1,26 @@
-import type { Configuration } from "@synod/interface";
 import type { StaleAnswer } from "@synod/node";
 import { type Answered, CALL_MS, Client, type Target } from "./client.js";
 import type { DataDirectory } from "./data-directory.js";
-import { broken, type Failure, usage } from "./failure.js";
+import { broken, usage } from "./failure.js";
 import { Feed } from "./feed.js";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
 import { everydayLoad, Load, type LoadOutcome } from "./load.js";
 import { Links, type Pair } from "./links.js";
 import { Operations } from "./operations.js";
+import { Observer } from "./observer.js";
 import type { Digest, ReplicaEvent } from "./protocol.js";
 import { CallError, ReplicaProcess } from "./replica-process.js";
+import { ballotText, type Entry, replicaView } from "./replica-view.js";
 import { Roster } from "./roster.js";
+import { described, membersText, partsOf, startFailure } from "./supervisor-texts.js";
 import { counted, grouped } from "./table.js";
 import { SAMPLE_MS, Speed, Throughput } from "./throughput.js";
-import type { ClusterView, ReplicaState, ReplicaView } from "./view.js";
+import type { ClusterView } from "./view.js";
 
 /** How long a graceful end may take before it is forced. */
 const STOP_MS = 1500;
 /** The same for one that answers its calls first, and hands over. */
 const STOP_IN_ORDER_MS = 5000;
-const HASH_CHARS = 8;
-
-interface Entry {
-  readonly process: ReplicaProcess;
-  readonly speed: Speed;
-  /** Why it is down, if it did not go down on request. */
-  failed: boolean;
-}
 
 /** Where a call goes: to one replica, or to whichever takes it. */
 export interface CallOptions {
@@ -38,6 +32,7 @@ export interface CallOptions {
 export class Supervisor {
   readonly feed: Feed = new Feed();
   readonly throughput: Throughput = new Throughput(performance.now());
+  readonly observer: Observer = new Observer();
   readonly #directory: DataDirectory;
   readonly #roster: Roster;
   readonly #program: string | undefined;
@@ -99,7 +94,7 @@ export class Supervisor {
    */
   async start(): Promise<void> {
     this.#sampler = setInterval(() => {
-      this.throughput.sample(performance.now(), Date.now());
+      this.#sample();
       this.#changed();
     }, SAMPLE_MS);
     const founding = !this.#directory.founded;
@@ -140,13 +135,15 @@ export class Supervisor {
 
   view(): ClusterView {
     return {
-      replicas: this.ids.map((id) => replicaView(this.#entryOf(id))),
+      replicas: this.ids.map((id) => replicaView(this.#entryOf(id), this.observer)),
       leader: this.leader,
       cuts: this.#links.pairs,
       loadPerSecond: this.#load.ratePerSecond,
       throughput: this.throughput.view(),
       directory: this.#directory.path,
       freshId: this.#roster.freshId,
+      links: this.observer.traffic.links,
+      check: this.observer.check.view,
     };
   }
 
@@ -189,6 +186,7 @@ export class Supervisor {
     const { pid } = process;
     await process.kill();
     this.feed.add("bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
+    this.observer.tell(id, { kind: "killed" });
     this.#changed();
   }
 
@@ -203,6 +201,7 @@ export class Supervisor {
       throw broken(`replica ${id} did not start: ${described(cause)}`);
     }
     this.feed.add("good", `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`);
+    this.observer.tell(id, { kind: "restarted" });
     this.#changed();
   }
 
@@ -211,6 +210,7 @@ export class Supervisor {
     if (process.state !== "running") throw usage(`replica ${id} does not run`);
     process.pause();
     this.feed.add("bad", `replica ${id} paused with SIGSTOP`);
+    this.observer.tell(id, { kind: "paused" });
   }
 
   resume(id: number): void {
@@ -218,6 +218,7 @@ export class Supervisor {
     if (process.state !== "paused") throw usage(`replica ${id} is not paused`);
     process.resume();
     this.feed.add("good", `replica ${id} resumed with SIGCONT`);
+    this.observer.tell(id, { kind: "resumed" });
   }
 
   /** Cuts the links of one replica to others. Settles when all replicas that run drop the frames. */
@@ -228,6 +229,7 @@ export class Supervisor {
       if (this.#process(other).id === id) throw usage("a replica has no link to itself");
     }
     for (const other of others) this.#links.cut(id, other);
+    this.observer.tell(0, { kind: "cut", links: others.map((other) => [id, other]) });
     await this.#tellCuts();
     this.feed.add(
       "bad",
@@ -241,7 +243,19 @@ export class Supervisor {
     if (pair === undefined) this.#links.healAll();
     else this.#links.heal(this.#process(pair[0]).id, this.#process(pair[1]).id);
     await this.#tellCuts();
+    this.observer.tell(0, { kind: "healed" });
     this.feed.add("good", pair === undefined ? "all links healed" : `link healed: ${pair.join("–")}`);
+    this.#changed();
+  }
+
+  /** Makes each write to the disk of a replica take so much longer; 0 ends it. Goes on after a restart. */
+  async slow(id: number, ms: number): Promise<void> {
+    const entry = this.#entryOf(id);
+    entry.slowMs = ms;
+    if (entry.process.state === "running") await entry.process.call({ kind: "slow", ms }, CALL_MS);
+    const text = ms === 0 ? "as fast as before" : `${ms} ms slower for each write`;
+    this.feed.add(ms === 0 ? "good" : "bad", `the disk of replica ${id} is ${text}`);
+    this.observer.tell(id, { kind: "slowed", ms });
     this.#changed();
   }
 
@@ -286,19 +300,23 @@ export class Supervisor {
   #entry(id: number): Entry {
     const entry: Entry = {
       failed: false,
+      slowMs: 0,
       speed: new Speed(),
       process: new ReplicaProcess(
         id,
         {
           event: (event) => this.#onEvent(id, event),
+          seen: (seen) => this.observer.seen(id, seen),
           died: (why) => {
             entry.failed = true;
             this.feed.add("bad", `replica ${id} died: ${why}`);
           },
           changed: () => {
             if (entry.process.state === "down") entry.speed.clear();
-            else if (entry.process.status !== null)
+            else if (entry.process.status !== null) {
               entry.speed.read(entry.process.status.commandsApplied, performance.now());
+              this.observer.status(id, entry.process.status);
+            }
             if (entry.process.state === "running" && entry.process.status?.removed === true)
               void this.#retire(id).catch((cause: unknown) => this.feed.add("bad", String(cause)));
             this.#changed();
@@ -310,12 +328,23 @@ export class Supervisor {
     return entry;
   }
 
+  #sample(): void {
+    const nowMs = performance.now();
+    const leaders = this.#running().flatMap(({ id, status }) =>
+      status?.role === "leader" && status.ballot !== null ? [[id, status.ballot.round] as const] : [],
+    );
+    this.throughput.sample(nowMs, Date.now(), { traffic: this.observer.traffic.sample(nowMs), leaders });
+    this.observer.story.tell(Date.now());
+  }
+
   #onEvent(id: number, event: ReplicaEvent): void {
+    this.observer.event(id, event);
     if (event.kind === "elected")
       this.feed.add("leader", `replica ${id} leads with ballot ${ballotText(event.ballot)}`);
     if (event.kind === "configuration" && event.configuration.epoch > this.#epoch) {
       this.#epoch = event.configuration.epoch;
       this.feed.add("good", membersText(event.configuration));
+      this.observer.tell(0, { kind: "members", epoch: this.#epoch, ...partsOf(event.configuration) });
     }
     if (event.kind === "snapshotInstalled")
       this.feed.add("plain", `replica ${id} took in a snapshot up to slot ${grouped(event.index)}`);
@@ -344,6 +373,7 @@ export class Supervisor {
       ...this.#roster.configOf(id),
       bootstrap,
       cut: this.#links.cutFrom(id),
+      slowMs: entry.slowMs,
     });
   }
 
@@ -361,6 +391,7 @@ export class Supervisor {
     }
     await this.#roster.keep();
     this.feed.add("good", `replica ${id} started with a blank store (process ${this.#process(id).pid ?? "?"})`);
+    this.observer.tell(id, { kind: "joins" });
     this.#changed();
   }
 
@@ -379,12 +410,15 @@ export class Supervisor {
     this.#links.forget(id);
     await this.#tellCuts();
     this.feed.add("plain", `replica ${id} is out of the cluster: its process has ended`);
+    this.observer.forget(id);
+    this.observer.tell(id, { kind: "gone" });
     this.#changed();
   }
 
   async #cutTo(pairs: readonly Pair[]): Promise<void> {
     this.#links.healAll();
     for (const [a, b] of pairs) this.#links.cut(a, b);
+    this.observer.tell(0, pairs.length === 0 ? { kind: "healed" } : { kind: "cut", links: pairs });
     await this.#tellCuts();
     this.#changed();
   }
@@ -423,46 +457,4 @@ export class Supervisor {
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-function membersText({ epoch, members }: Configuration): string {
-  const voters = members.filter(({ role = "voter" }) => role === "voter").map(({ id }) => id);
-  const others = members.filter(({ role = "voter" }) => role !== "voter").map(({ id }) => id);
-  const following = others.length === 0 ? "" : `; ${others.join(" ")} catching up, without a vote`;
-  return `epoch ${epoch}: voters ${voters.join(" ")}${following}`;
-}
-
-const ballotText = ({ round, node }: { round: number; node: number }): string => `${round}.${node}`;
-
-const described = (cause: unknown): string =>
-  cause instanceof CallError ? `${cause.code}: ${cause.message}` : String(cause);
-
-function startFailure(id: number, directory: string, cause: unknown): Failure {
-  if (cause instanceof CallError && cause.code === "StoreLocked") {
-    return usage(`${directory} is in use by another run (replica ${id}: ${cause.message})`);
-  }
-  if (cause instanceof CallError && cause.code === "AddressInUse") {
-    return usage(`the port of replica ${id} is taken by another program (${cause.message})`);
-  }
-  return broken(`replica ${id} did not start: ${described(cause)}`);
-}
-
-function replicaView({ process, speed, failed }: Entry): ReplicaView {
-  const { id, status, pid } = process;
-  const state: ReplicaState = process.state === "down" ? (failed ? "failed" : "killed") : process.state;
-  return {
-    id,
-    state,
-    role: status?.role ?? "follower",
-    ballot: status?.ballot ? ballotText(status.ballot) : "",
-    chosen: status?.chosenUpTo ?? 0,
-    applied: status?.applied ?? 0,
-    commandsPerSecond: state === "running" ? speed.perSecond : 0,
-    hash: status?.chainHash.slice(0, HASH_CHARS) ?? "",
-    heard: state === "running" ? (status?.heard ?? []) : [],
-    pid,
-    epoch: status?.epoch ?? 0,
-    part: status?.part ?? "none",
-    snapshot: status?.snapshot ?? 0,
-  };
 }

@@ -12,6 +12,11 @@ interface Bucket {
   lengthMs: number;
 }
 
+/** What a sample has besides the throughput. */
+export type SampleMore = Pick<Sample, "traffic" | "leaders">;
+
+const NOTHING: SampleMore = { traffic: { phase1: 0, phase2: 0, learn: 0, calls: 0, beats: 0 }, leaders: [] };
+
 const emptyBucket = (): Bucket => ({ acknowledged: 0, latenciesMs: [], lengthMs: 0 });
 
 /** Counts acknowledged commands as their callers see them. */
@@ -39,14 +44,16 @@ export class Throughput {
   }
 
   /** Ends the present interval. To be called every `SAMPLE_MS`; being late is reckoned with. */
-  sample(nowMs: number, wallMs: number): void {
+  sample(nowMs: number, wallMs: number, more: SampleMore = NOTHING): void {
     const bucket = this.#bucket;
     bucket.lengthMs = Math.max(nowMs - this.#lastMs, 1);
     this.#lastMs = nowMs;
     this.#bucket = emptyBucket();
     this.#recent.push(bucket);
     if (this.#recent.length > PER_SECOND) this.#recent.shift();
-    const sample = { atMs: wallMs, perSecond: Math.round((bucket.acknowledged * 1000) / bucket.lengthMs) };
+    const perSecond = Math.round((bucket.acknowledged * 1000) / bucket.lengthMs);
+    const at = shares(bucket.latenciesMs);
+    const sample: Sample = { atMs: wallMs, perSecond, p50Ms: at(0.5), p99Ms: at(0.99), ...more };
     this.#samples.push(sample);
     if (this.#samples.length > HISTORY) this.#samples.shift();
     for (const listener of this.#listeners) listener(sample);
@@ -63,8 +70,7 @@ export class Throughput {
   }
 
   view(): ThroughputView {
-    const latencies = this.#recent.flatMap((bucket) => bucket.latenciesMs).sort((a, b) => a - b);
-    const at = (share: number): number => latencies[Math.floor(share * (latencies.length - 1))] ?? 0;
+    const at = shares(this.#recent.flatMap((bucket) => bucket.latenciesMs));
     const total = this.#recent.reduce((sum, bucket) => sum + bucket.acknowledged, 0);
     const lengthMs = this.#recent.reduce((sum, bucket) => sum + bucket.lengthMs, 0);
     return {
@@ -75,6 +81,11 @@ export class Throughput {
       failed: this.#failed,
     };
   }
+}
+
+function shares(values: readonly number[]): (share: number) => number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 }
 
 /** Speed of a counter that is read now and then, over about the last second. */

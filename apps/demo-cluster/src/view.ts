@@ -1,4 +1,8 @@
 // What the screen and the page show. Types only: the page is built from it too.
+import type { LogEntry, Round, TrafficCounts } from "./moments.js";
+import type { CheckView } from "./state-check.js";
+import type { Told } from "./story.js";
+import type { LinkRate } from "./traffic.js";
 
 export type ReplicaState = "starting" | "running" | "paused" | "stopping" | "killed" | "failed";
 
@@ -11,6 +15,8 @@ export interface ReplicaView {
   readonly role: "leader" | "candidate" | "follower";
   /** `round.node`, or "" before the first election. */
   readonly ballot: string;
+  /** It accepts nothing below this. */
+  readonly promised: Round | null;
   readonly chosen: number;
   readonly applied: number;
   readonly commandsPerSecond: number;
@@ -24,6 +30,13 @@ export interface ReplicaView {
   readonly part: Part;
   /** Everything up to this slot is in its snapshot; 0: it has none. */
   readonly snapshot: number;
+  /** Why it leads or not, in its own words. */
+  readonly reason: string;
+  readonly impaired: "disk" | "loop" | null;
+  /** How much longer each write to its disk takes, as somebody wanted it. */
+  readonly slowMs: number;
+  /** The last slots on its disk, lowest first. */
+  readonly log: readonly LogEntry[];
 }
 
 /** What the callers see, over the last second. */
@@ -47,6 +60,9 @@ export interface ClusterView {
   readonly directory: string;
   /** That no replica has had: for the next one. */
   readonly freshId: number;
+  /** Messages between replicas. */
+  readonly links: readonly LinkRate[];
+  readonly check: CheckView;
 }
 
 export type FeedKind = "leader" | "bad" | "good" | "plain";
@@ -61,11 +77,18 @@ export interface FeedLine {
   readonly text: string;
 }
 
-/** One point of the throughput chart. */
+/** One point of the charts. */
 export interface Sample {
   /** Wall clock, milliseconds. */
   readonly atMs: number;
   readonly perSecond: number;
+  /** Of the calls that ended in this interval; 0 if none did. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Messages between replicas, a second. */
+  readonly traffic: TrafficCounts;
+  /** Who believed to lead, and in which round. */
+  readonly leaders: readonly (readonly [id: number, round: number])[];
 }
 
 /** What the page is sent: first everything, then what is new. */
@@ -74,7 +97,9 @@ export type PageMessage =
       readonly kind: "hello";
       readonly view: ClusterView;
       readonly feed: readonly FeedLine[];
+      readonly story: readonly Told[];
       readonly samples: readonly Sample[];
     }
   | { readonly kind: "view"; readonly view: ClusterView; readonly sample: Sample }
-  | { readonly kind: "feed"; readonly line: FeedLine };
+  | { readonly kind: "feed"; readonly line: FeedLine }
+  | { readonly kind: "told"; readonly told: Told };

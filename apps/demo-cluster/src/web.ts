@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Outcome } from "./execute.js";
 import { broken, codeOf, usage } from "./failure.js";
+import type { Told } from "./story.js";
 import type { ClusterView, FeedLine, PageMessage, Sample } from "./view.js";
 
 /** What the page shows and can do. */
@@ -13,6 +14,7 @@ export interface PageSource {
   /** Calls back at each new sample until the returned function is called. */
   readonly onSample: (listener: (sample: Sample) => void) => () => void;
   readonly feed: { readonly lines: readonly FeedLine[]; onLine(listener: (line: FeedLine) => void): () => void };
+  readonly story: { readonly lines: readonly Told[]; onTold(listener: (told: Told) => void): () => void };
   readonly execute: (line: string) => Promise<Outcome>;
 }
 
@@ -88,7 +90,7 @@ interface Exchange {
 }
 
 async function answer(exchange: Exchange): Promise<void> {
-  const { request, response, source, streams, folder } = exchange;
+  const { request, response, streams, folder } = exchange;
   const [path = ""] = (request.url ?? "").split("?");
   if (!isLocal(request)) return end(response, 403, "This page is only for its own machine.");
   const file = FILES.get(path);
@@ -96,11 +98,7 @@ async function answer(exchange: Exchange): Promise<void> {
   if (request.method !== "GET") return end(response, 405, "Not allowed.");
   if (path === "/events") return streams.add(response);
   if (file === undefined) return end(response, 404, "There is no such page.");
-  const text = await readFile(folder + file.file, "utf8");
-  const body = text.replace(
-    "<!-- replicas -->",
-    '<article class="replica"></article>'.repeat(source.view().replicas.length),
-  );
+  const body = await readFile(folder + file.file);
   response.writeHead(200, { ...HEADERS, "content-type": file.type }).end(body);
 }
 
@@ -169,6 +167,7 @@ class Streams {
         if (this.#open.size > 0) this.#send({ kind: "view", view: source.view(), sample });
       }),
       source.feed.onLine((line) => this.#send({ kind: "feed", line })),
+      source.story.onTold((told) => this.#send({ kind: "told", told })),
     ];
   }
 
@@ -180,6 +179,7 @@ class Streams {
       kind: "hello",
       view: this.#source.view(),
       feed: feed.lines,
+      story: this.#source.story.lines,
       samples: this.#source.samples(),
     };
     response.write(`retry: 1000\n\n${event(hello)}`);

@@ -31,6 +31,7 @@ describe("typed commands", () => {
     ["cut 1", { kind: "cut", id: 1, other: undefined }],
     ["heal", { kind: "heal", pair: undefined }],
     ["heal 3 1", { kind: "heal", pair: [3, 1] }],
+    ["slow 3 500", { kind: "slow", id: 3, ms: 500 }],
     ["load 0", { kind: "load", perSecond: 0 }],
     ["quit", { kind: "quit" }],
     ["   ", null],
@@ -54,6 +55,8 @@ describe("typed commands", () => {
     ["cut 1 2 3", /usage: cut/],
     ["load -5", /load takes a number up to 100000, not -5/],
     ["load 1000000", /load takes/],
+    ["slow 3", /usage: slow ID MS/],
+    ["slow 3 99999", /slow takes up to 10000 ms/],
     ["put k \u001b[2J", /no control characters/],
     [`put k ${"x".repeat(5000)}`, /at most 4096/],
   ])("refuses %j", (line, text) => {
@@ -95,6 +98,7 @@ describe("carrying out", () => {
       return Promise.resolve();
     },
     heal: () => Promise.resolve(),
+    slow: () => Promise.resolve(),
     load: () => undefined,
   };
 

@@ -5,12 +5,13 @@ const terminal = { directory: "/srv", terminal: true };
 
 describe("options", () => {
   it("has defaults", () => {
-    expect(parseOptions([], terminal)).toEqual({ nodes: 3, data: null, port: 0, tour: false });
+    expect(parseOptions([], terminal)).toEqual({ nodes: 3, data: null, port: 0, tour: false, page: false });
   });
 
   it("plays the tour without a terminal", () => {
     expect(parseOptions([], { ...terminal, terminal: false })?.tour).toBe(true);
     expect(parseOptions(["--tour"], terminal)?.tour).toBe(true);
+    expect(parseOptions(["--page"], { ...terminal, terminal: false })).toMatchObject({ tour: false, page: true });
   });
 
   it("resolves the directory from where the person stands", () => {
@@ -29,6 +30,7 @@ describe("options", () => {
     [["--data", ""], /--data needs/],
     [["--what"], /unknown option '--what'/],
     [["three"], /too many arguments/],
+    [["--tour", "--page"], /--tour and --page exclude each other/],
     [["--tour", "--nodes", "2"], /the tour kills a leader, so it needs --nodes 3/],
   ])("refuses %j in one line", (argv, text) => {
     const error = expect.objectContaining({ message: expect.stringMatching(text), exitCode: 2 });

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Feed } from "../src/feed.js";
+import { Story } from "../src/story.js";
 import { Throughput } from "../src/throughput.js";
 import type { ClusterView, PageMessage, ReplicaView } from "../src/view.js";
 import { type Page, servePage } from "../src/web.js";
@@ -16,15 +17,19 @@ const view: ClusterView = {
   throughput: { perSecond: 0, p50Ms: 0, p99Ms: 0, acknowledged: 0, failed: 0 },
   directory: "/tmp/x",
   freshId: 4,
+  links: [],
+  check: { compared: 0, atMs: null, slot: 0, differs: null },
 };
 
 let page: Page;
 let feed: Feed;
+let story: Story;
 let throughput: Throughput;
 let executed: string[];
 
 beforeEach(async () => {
   feed = new Feed();
+  story = new Story();
   throughput = new Throughput(0);
   executed = [];
   const source = {
@@ -32,6 +37,7 @@ beforeEach(async () => {
     samples: () => throughput.samples,
     onSample: (listener: Parameters<Throughput["onSample"]>[0]) => throughput.onSample(listener),
     feed,
+    story,
     execute: (line: string) => {
       executed.push(line);
       return Promise.resolve({ ok: true, lines: ["done"], quit: false });
@@ -76,11 +82,11 @@ const post = (line: string, headers: Readonly<Record<string, string>> = {}) =>
   });
 
 describe("the page", () => {
-  it("is served on the loopback address with a card for each replica and nothing from elsewhere", async () => {
+  it("is served on the loopback address with nothing from elsewhere", async () => {
     expect(page.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const { status, text, policy } = await ask({});
     expect(status).toBe(200);
-    expect(text.match(/<article class="replica">/g)).toHaveLength(3);
+    expect(text).toContain('<script type="module" src="/page.js">');
     expect(text).not.toMatch(/(src|href)="(https?:)?\/\//);
     expect(policy).toContain("default-src 'none'");
   });
@@ -143,6 +149,9 @@ describe("the stream", () => {
       kind: "feed",
       line: { number: 2, kind: "bad", text: "replica 1 killed" },
     });
+    story.add(2, { kind: "killed" }, 0);
+    story.tell(1000);
+    expect(await next(messages)).toMatchObject({ kind: "told", told: { number: 1, at: 2, tone: "fault" } });
     throughput.sample(500, 500);
     expect(await next(messages)).toMatchObject({ kind: "view", view: { leader: 1 }, sample: { atMs: 500 } });
     await page.close();
@@ -173,6 +182,7 @@ describe("the port", () => {
       samples: () => [],
       onSample: () => () => undefined,
       feed,
+      story,
       execute: () => Promise.reject(new Error()),
     };
     await expect(servePage(source, port, FOLDER)).rejects.toThrow(

@@ -1,0 +1,67 @@
+// How replicas and links look: decided here, drawn elsewhere.
+import type { ClusterView, ReplicaView } from "../view.js";
+import { roundText } from "../words.js";
+
+/** Sends a command line as if it were typed. */
+export type Run = (line: string) => void;
+
+export const grouped = (value: number): string => Math.round(value).toLocaleString("en");
+
+export const clock = (atMs: number): string => new Date(atMs).toTimeString().slice(0, 8);
+
+export const isUp = ({ state }: ReplicaView): boolean => state === "running" || state === "paused";
+
+/** One word for what a replica is. */
+export function roleOf({ state, role, part }: ReplicaView): string {
+  if (state === "killed" || state === "failed") return "down";
+  if (state !== "running") return state;
+  return part === "voter" ? role : part === "none" ? "no member" : part;
+}
+
+export function roundOf(round: { readonly round: number; readonly node: number } | null): string {
+  return round === null ? "none yet" : roundText(round);
+}
+
+export type LinkState = "up" | "cut" | "silent" | "down";
+
+/** What can be said of the link between two replicas. */
+export function linkState(view: ClusterView, a: number, b: number): LinkState {
+  if (view.cuts.some(([one, other]) => (one === a && other === b) || (one === b && other === a))) return "cut";
+  const [one, other] = [a, b].map((id) => view.replicas.find((replica) => replica.id === id));
+  if (one === undefined || other === undefined || one.pid === null || other.pid === null) return "down";
+  return one.heard.includes(b) || other.heard.includes(a) ? "up" : "silent";
+}
+
+export const rateOf = ({ links }: ClusterView, from: number, to: number): number =>
+  links.find(([a, b]) => a === from && b === to)?.[2] ?? 0;
+
+/** Pairs in which a replica is, that are cut. */
+export const cutsOf = ({ cuts }: ClusterView, id: number): readonly (readonly [number, number])[] =>
+  cuts.filter((pair) => pair.includes(id));
+
+export interface Segment {
+  readonly id: number;
+  readonly round: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Who believed to lead, from when to when, out of single looks at it. */
+export function leaderships(
+  samples: readonly { readonly atMs: number; readonly leaders: readonly (readonly [number, number])[] }[],
+): Segment[] {
+  const done: Segment[] = [];
+  let open: Segment[] = [];
+  let lastMs = samples[0]?.atMs ?? 0;
+  for (const { atMs, leaders } of samples) {
+    const kept: Segment[] = [];
+    for (const [id, round] of leaders) {
+      const before = open.find((segment) => segment.id === id && segment.round === round);
+      kept.push({ id, round, fromMs: before?.fromMs ?? lastMs, toMs: atMs });
+    }
+    done.push(...open.filter(({ id, round }) => !kept.some((one) => one.id === id && one.round === round)));
+    open = kept;
+    lastMs = atMs;
+  }
+  return [...done, ...open];
+}
