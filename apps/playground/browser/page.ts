@@ -41,7 +41,7 @@ export async function openSite(): Promise<Site> {
     response.writeHead(body === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" }).end(body);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 90_000 });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     browser,

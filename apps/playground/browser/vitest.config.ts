@@ -12,7 +12,7 @@ export default defineConfig({
     include: ["*.test.ts"],
     reporters: ["default", "../../../scripts/vitest-reporter.ts"],
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
   },
 });
