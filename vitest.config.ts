@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Sources instead of dist for @synod/* packages: tests need no build. (The rest are Vite's own defaults for Node.)
@@ -18,6 +19,8 @@ export default defineConfig({
     environment: "node",
     reporters: ["default", "./scripts/vitest-reporter.ts"],
     testTimeout: 20_000,
+    // Vitest leaves one core free; of two cores that is half the machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       ...folders
         .filter((folder) => existsSync(`${folder}/package.json`))

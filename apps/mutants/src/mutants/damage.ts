@@ -28,7 +28,7 @@ export const damageMutants: readonly Mutant[] = [
     patches: [
       core(`return this.writes.durableUpTo >= this.repairUpTo;`, `return this.log.chosenUpTo >= this.repairUpTo;`),
     ],
-    finder: { kind: "core", profile: "disk", schedules: 1500 },
+    finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
     id: "learner-confirms-reads",
@@ -41,7 +41,7 @@ export const damageMutants: readonly Mutant[] = [
         `"confirm in a ballot of another node");`,
       ),
     ],
-    finder: { kind: "core", profile: "disk", schedules: 1500 },
+    finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
     id: "learner-is-heard",

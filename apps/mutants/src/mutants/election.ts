@@ -44,7 +44,7 @@ export const electionMutants: readonly Mutant[] = [
         `    if (lag > 0) return 1000 * this.#timeoutMs;\n    const better = heard.filter((p) => !p.impaired);`,
       ),
     ],
-    finder: { kind: "core", schedules: 2600 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "campaigns-beside-a-good-leader",

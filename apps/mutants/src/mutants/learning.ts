@@ -26,7 +26,7 @@ export const learningMutants: readonly Mutant[] = [
         `      if (sinceMs < waitMs || this.#patienceMs(id, open) > 0) break;`,
       ),
     ],
-    finder: { kind: "core", profile: "flexible", schedules: 1_000 },
+    finder: { kind: "core", profile: "flexible", schedules: 800 },
   },
   {
     id: "leader-waits-for-its-install",
@@ -86,7 +86,7 @@ export const learningMutants: readonly Mutant[] = [
         `if (after < 0) core.toSelf.push({ message, after });`,
       ),
     ],
-    finder: { kind: "core", profile: "disk", schedules: 500 },
+    finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
     id: "learner-mixes-ballots",
@@ -126,7 +126,7 @@ export const learningMutants: readonly Mutant[] = [
     faults: [10],
     title: "Members count votes of slots whose configuration they do not know yet",
     patches: [learning(`  const end = history.knownUpTo(log.chosenUpTo);`, `  const end = log.chosenUpTo + 1_000;`)],
-    finder: { kind: "core", profile: "members", schedules: 2_000 },
+    finder: { kind: "core", profile: "members", schedules: 600 },
   },
   {
     id: "read-of-the-chosen-prefix-where-members-learn-for-themselves",

@@ -26,7 +26,7 @@ export const leaseMutants: readonly Mutant[] = [
     faults: [76],
     title: "Grantors that are a phase-1 quorum make a lease",
     patches: [leases(`if (quorums.phase2(grantors)) return`, `if (quorums.phase1(grantors)) return`)],
-    finder: { kind: "core", profile: "flexible", schedules: 2_000 },
+    finder: { kind: "core", profile: "flexible", schedules: 800 },
   },
   {
     id: "lease-from-any-member",
@@ -194,7 +194,7 @@ export const leaseMutants: readonly Mutant[] = [
         `if (!round.quorums.phase2(round.replied)) return false;`,
       ),
     ],
-    finder: { kind: "core", profile: "flexible", schedules: 1_000 },
+    finder: { kind: "core", profile: "flexible", schedules: 800 },
   },
   {
     id: "quorum-read-joins-the-round-under-way",

@@ -75,7 +75,7 @@ export const nodeMutants: readonly Mutant[] = [
         ``,
       ),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 300 },
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
   {
     id: "effects-before-write-settles",
@@ -104,7 +104,7 @@ export const nodeMutants: readonly Mutant[] = [
         replace: "`${Math.min(session.slot, 0)}.${sequence}`;",
       },
     ],
-    finder: { kind: "sim", profile: "calm", seeds: 40 },
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
   },
   {
     id: "any-open-is-mine",
@@ -132,14 +132,14 @@ export const nodeMutants: readonly Mutant[] = [
     }`,
       ),
     ],
-    finder: { kind: "sim", profile: "network", seeds: 150 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "possible-effect-called-none",
     faults: [66],
     title: "A caller that gives up is told that its command was not proposed although a copy is on its way",
     patches: [inFile("proposal")(`this.copies === (this.withdraw === null ? 0 : 1)`, `this.copies <= 1`)],
-    finder: { kind: "sim", profile: "network", seeds: 150 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "read-before-applied",

@@ -111,7 +111,7 @@ export const proposerMutants: readonly Mutant[] = [
     patches: [
       proposer(`    this.#reported = new Map();\n    this.#open = new Map();`, `    this.#reported = new Map();`),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2500 },
+    finder: { kind: "core", profile: "network", schedules: 2000 },
   },
   {
     id: "page-taken-as-complete",

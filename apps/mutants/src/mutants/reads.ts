@@ -81,7 +81,7 @@ export const readMutants: readonly Mutant[] = [
     patches: [
       handlers(`if (message.bootId !== core.bootId) return core.ignore(from, "read index for an earlier life");`, ``),
     ],
-    finder: { kind: "core", schedules: 2000 },
+    finder: { kind: "core", schedules: 1000 },
   },
   {
     id: "index-reply-for-any-question",

@@ -46,7 +46,7 @@ export const serviceMutants: readonly Mutant[] = [
         `batch.entries.slice(0, Math.max(1, batch.entries.length - 1)).forEach((entry, index) =>`,
       ),
     ],
-    finder: { kind: "sim", profile: "calm", seeds: 40 },
+    finder: { kind: "sim", profile: "calm", seeds: 20 },
   },
   {
     id: "machine-reads-the-clock",
@@ -155,7 +155,7 @@ export const serviceMutants: readonly Mutant[] = [
   readonly #opens = new Map<string, SessionId>();`,
       ),
     ],
-    finder: { kind: "sim", profile: "network", seeds: 300 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "refused-sequence-is-answered",

@@ -59,7 +59,7 @@ export const snapshotMutants: readonly Mutant[] = [
       ),
       handlers(`?? 0), held.index) : 0`, `?? 0), core.applied) : 0`),
     ],
-    finder: { kind: "core", profile: "swarm", schedules: 400 },
+    finder: { kind: "core", profile: "swarm", schedules: 200 },
   },
   {
     id: "compacted-and-no-snapshot-offered",
@@ -86,7 +86,7 @@ export const snapshotMutants: readonly Mutant[] = [
     core.tailBytes = 0;`,
       ),
     ],
-    finder: { kind: "core", profile: "swarm", schedules: 2_000 },
+    finder: { kind: "core", profile: "swarm", schedules: 200 },
   },
   {
     id: "handed-out-again-after-a-snapshot",

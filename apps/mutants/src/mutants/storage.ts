@@ -33,7 +33,7 @@ export const storageMutants: readonly Mutant[] = [
     faults: [29],
     title: "The body of a record is read without looking at its checksum",
     patches: [reader(`body !== undefined && crc32(body) === header.bodyChecksum;`, `body !== undefined;`)],
-    finder: { kind: "sim", profile: "disk", seeds: 300 },
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
   {
     id: "half-record-is-fatal",
@@ -94,7 +94,7 @@ export const storageMutants: readonly Mutant[] = [
         `    if (jumped) return;`,
       ),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 300 },
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
   {
     id: "blank-disk-votes",
@@ -129,7 +129,7 @@ export const storageMutants: readonly Mutant[] = [
       },
       store(`if (options.create !== undefined && !isUnused(read, snapshot)) throw alreadyFormatted(directory);`, ``),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 150 },
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
   {
     id: "used-store-bootstrapped-again",
@@ -386,6 +386,6 @@ export const storageMutants: readonly Mutant[] = [
         `  } finally {`,
       ),
     ],
-    finder: { kind: "sim", profile: "disk", seeds: 400 },
+    finder: { kind: "sim", profile: "disk", seeds: 100 },
   },
 ];

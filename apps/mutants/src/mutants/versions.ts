@@ -16,7 +16,7 @@ export const versionMutants: readonly Mutant[] = [
     faults: [81],
     title: "A leader raises versions that some member of an older release does not support",
     patches: [upgrade(`      common = lower(common, theirs);`, ``)],
-    finder: { kind: "sim", profile: "network", seeds: 300 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "raised-without-the-silent",
@@ -30,7 +30,7 @@ export const versionMutants: readonly Mutant[] = [
     faults: [81],
     title: "Commands are executed under the version of the local release in place of the one in the log",
     patches: [machine(`      machineVersion: this.#versions.machine,`, `      machineVersion: this.supports.machine,`)],
-    finder: { kind: "sim", profile: "network", seeds: 300 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "raise-not-refused",
@@ -79,7 +79,7 @@ export const versionMutants: readonly Mutant[] = [
         `    return supports.wire;`,
       ),
     ],
-    finder: { kind: "sim", profile: "network", seeds: 300 },
+    finder: { kind: "sim", profile: "network", seeds: 130 },
   },
   {
     id: "frames-by-the-own-log-alone",

@@ -30,7 +30,7 @@ export const witnessMutants: readonly Mutant[] = [
     faults: [77],
     title: "A witness forgets what other witnesses say to have on disk",
     patches: [witness(`fullVotersOf(configuration).map(`, `[...fullVotersOf(configuration), ...quorums.members].map(`)],
-    finder: { kind: "core", profile: "disk", schedules: 2_000 },
+    finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
     id: "forgotten-slot-counts-as-empty",
@@ -50,7 +50,7 @@ export const witnessMutants: readonly Mutant[] = [
   const { votes, lastSlot } = page;`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 4_000 },
+    finder: { kind: "core", profile: "network", schedules: 2000 },
   },
   {
     id: "witness-campaigns",
