@@ -1,0 +1,234 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { countOf, goTo, openPage, openSite, type Site, verdictOf, type Watched } from "./page.ts";
+
+let site: Site;
+let watched: Watched;
+
+beforeAll(async () => {
+  site = await openSite();
+});
+beforeEach(async () => {
+  watched = await openPage(site, "#/promises-report");
+});
+afterEach(async () => {
+  expect(watched.complaints).toEqual([]);
+  await watched.page.context().close();
+});
+afterAll(() => site.close());
+
+const lastRow = (): Promise<string> => watched.page.locator("[aria-current=step]").innerText();
+
+describe("time", () => {
+  test("step, back, to the end, to the beginning, by button and by key", async () => {
+    const { page } = watched;
+    await page.locator("#next").click();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("n");
+    expect(await countOf(page)).toBe("3 / 16");
+    await page.locator("#back").click();
+    await page.keyboard.press("p");
+    expect(await countOf(page)).toBe("1 / 16");
+    await page.locator("#last").click();
+    expect(await countOf(page)).toBe("16 / 16");
+    await page.locator("#first").click();
+    expect(await countOf(page)).toBe("0 / 16");
+    await page.locator(".scrub input").fill("5");
+    expect(await countOf(page)).toBe("5 / 16");
+    await page.locator(".rows-list button").nth(1).click();
+    expect(await countOf(page)).toBe("2 / 16");
+  });
+
+  test("play, speed and pause", async () => {
+    const { page } = watched;
+    await page.locator(".speed select").selectOption("4");
+    await page.locator("#play").click();
+    await page.getByText("3 / 16").waitFor();
+    await page.locator("#play").click();
+    const count = await countOf(page);
+    expect(await page.locator("#play").getAttribute("aria-label")).toBe("Play");
+    await page.keyboard.press("n");
+    expect(await countOf(page)).not.toBe(count);
+  });
+});
+
+describe("messages", () => {
+  beforeEach(async () => {
+    await watched.page.keyboard.press("n");
+  });
+
+  test("deliver the younger one first", async () => {
+    const { page } = watched;
+    await page.locator(".tray-list button", { hasText: "S1 → S3" }).click();
+    await page.getByRole("button", { name: "Deliver" }).click();
+    expect(await lastRow()).toContain("S3 receives ACC");
+  });
+
+  test("drop one by key, duplicate one by button", async () => {
+    const { page } = watched;
+    await page.keyboard.press("j");
+    await page.keyboard.press("d");
+    expect(await lastRow()).toContain("from S1 to S2 is lost");
+    expect(await page.locator(".tray-list button").count()).toBe(1);
+    await page.locator(".tray-list button").first().click();
+    await page.getByRole("button", { name: "Duplicate" }).click();
+    expect(await lastRow()).toContain("another copy is on its way");
+    expect(await page.locator(".tray-list button", { hasText: "S1 → S3" }).count()).toBe(1);
+  });
+
+  test("one that is delayed is overtaken", async () => {
+    const { page } = watched;
+    await page.getByRole("button", { name: "Empty stage" }).click();
+    await page.getByRole("button", { name: "C1 asks S1 for m1" }).click();
+    await page.locator(".tray-list button").first().click();
+    await page.getByRole("button", { name: "Delay" }).click();
+    await page.keyboard.press("n");
+    expect(await lastRow()).toContain("S3 receives ACC");
+  });
+
+  test("click one in the picture, and again to let it arrive", async () => {
+    const { page } = watched;
+    const end = page.locator(".line-waits .hit").first();
+    await end.click({ force: true });
+    expect(await page.locator(".tray-list [aria-pressed=true]").count()).toBe(1);
+    await end.click({ force: true });
+    expect(await countOf(page)).toBe("2 / 2");
+  });
+});
+
+describe("accidents", () => {
+  test("crash, restart, restart without its disk, time-out, suspicion", async () => {
+    const { page } = watched;
+    const press = (name: string): Promise<void> => page.getByRole("button", { name, exact: true }).click();
+    await press("S3: Crash");
+    expect(await lastRow()).toContain("S3 crashes");
+    await press("S3: Restart");
+    expect(await lastRow()).toContain("disk kept");
+    await press("S3: Crash");
+    await press("S3: Restart without disk");
+    expect(await lastRow()).toContain("disk lost");
+    await press("S1: Time-out");
+    expect(await lastRow()).toContain("has waited long enough");
+    await press("S2: Suspect S1");
+    expect(await lastRow()).toContain("S2 thinks that S1 is down, and is wrong");
+  });
+
+  test("by key: pick a server, crash it, restart it, cut it off, heal", async () => {
+    const { page } = watched;
+    for (const key of ["2", "x"]) await page.keyboard.press(key);
+    expect(await lastRow()).toContain("S2 crashes");
+    await page.keyboard.press("x");
+    expect(await lastRow()).toContain("S2 restarts");
+    await page.keyboard.press("c");
+    expect(await lastRow()).toContain("The network is cut");
+    await page.keyboard.press("c");
+    expect(await lastRow()).toContain("The network is whole again");
+  });
+
+  test("one link", async () => {
+    const { page } = watched;
+    await page.getByText("Cut a link").click();
+    await page.getByRole("button", { name: "Cut S1 from S2" }).click();
+    expect(await lastRow()).toContain("S1-S2 cannot talk");
+    await page.getByRole("button", { name: "Heal the network" }).click();
+    expect(await lastRow()).toContain("whole again");
+  });
+});
+
+test("another future does not take away the first", async () => {
+  const { page } = watched;
+  for (const key of ["n", "n", "1", "x"]) await page.keyboard.press(key);
+  expect(await countOf(page)).toBe("3 / 3");
+  await page.getByRole("button", { name: /^Future 1: 16 rows/ }).click();
+  expect(await countOf(page)).toBe("3 / 16");
+  await page.getByRole("button", { name: /^Future 2: 3 rows/ }).click();
+  expect(await countOf(page)).toBe("3 / 3");
+});
+
+test("five servers; what one of them knows", async () => {
+  const { page } = watched;
+  await page.locator("#servers").selectOption("5");
+  expect(await page.locator(".server").count()).toBe(5);
+  await page.keyboard.press("End");
+  await page.locator("#eyes").selectOption("S2");
+  expect(await page.locator(".diagram .row.dim").count()).toBeGreaterThan(0);
+  expect(await page.locator(".band-chosen").count()).toBe(0);
+});
+
+test("code with its difference, rules, a guess", async () => {
+  const { page } = watched;
+  await page.locator("#tab-code").click();
+  expect(await page.locator(".code-line.code-new").count()).toBeGreaterThan(3);
+  await page.getByRole("button", { name: "Show what is gone" }).click();
+  expect(await page.locator(".code-line.code-gone").count()).toBeGreaterThan(0);
+  await page.keyboard.press("ArrowRight");
+  await page.locator("#tab-rules").click();
+  expect(await page.locator("[data-invariant]").count()).toBe(6);
+  await page.getByRole("button", { name: "Safe", exact: true }).click();
+  await page.keyboard.press("End");
+  await page.getByText("You saw it coming.").waitFor();
+});
+
+test("help by key and button, and the keys do nothing behind it", async () => {
+  const { page } = watched;
+  await page.keyboard.press("?");
+  await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("n");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  expect(await countOf(page)).toBe("0 / 16");
+  await page.getByRole("button", { name: "Help and keys" }).click();
+  await page.getByRole("button", { name: "Close the help" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+});
+
+test("dark, light, as the machine has it", async () => {
+  const { page } = watched;
+  const paper = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const before = await paper();
+  await page.getByRole("button", { name: "Colours: auto" }).click();
+  expect(await paper()).toBe(before);
+  await page.getByRole("button", { name: "Colours: light" }).click();
+  expect(await paper()).not.toBe(before);
+  await page.reload();
+  await page.getByRole("button", { name: "Colours: dark" }).click();
+});
+
+test("previous and next story, and the way back of the browser", async () => {
+  const { page } = watched;
+  await page.keyboard.press("]");
+  await page.getByText("The Learn is lost and S3 crashes").first().waitFor();
+  expect(await page.evaluate(() => location.hash)).toContain("learn-lost-and-crash");
+  await page.goBack();
+  await page.getByText("S3 is down and nobody knows what it did").waitFor();
+});
+
+describe("free play", () => {
+  test("clients ask, all invariants hold, the log fills", async () => {
+    const { page } = watched;
+    await goTo(page, "#/free/synod-multipaxos");
+    await page.getByRole("button", { name: "S1: Suspect S2", exact: true }).click();
+    for (let step = 0; step < 8; step++) await page.keyboard.press("n");
+    await page.getByRole("button", { name: "C1 asks S1 for m1" }).click();
+    for (let step = 0; step < 8; step++) await page.keyboard.press("n");
+    await page.locator("#tab-rules").click();
+    expect(await page.locator("[data-holds=yes]").count()).toBe(6);
+    expect(await page.locator(".matrix-chosen").innerText()).toContain("m1");
+    await page.getByRole("button", { name: "Ask the checker how it ends" }).click();
+    expect(await verdictOf(page)).toBe("safe");
+  });
+
+  test("by chance: the same seed gives the same run", async () => {
+    const { page } = watched;
+    const runs: string[] = [];
+    for (let time = 0; time < 2; time++) {
+      await goTo(page, "#/");
+      await page.getByRole("heading", { level: 1, name: /agree/ }).waitFor();
+      await goTo(page, "#/free/what-if-ignores-promise?seed=7&v=1");
+      await page.getByRole("button", { name: "By chance" }).click();
+      for (let step = 0; step < 25; step++) await page.keyboard.press("n");
+      runs.push(await page.locator(".rows-list").innerText());
+    }
+    expect(runs[0]).toBe(runs[1]);
+    expect(runs[0]?.split("\n").length).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,90 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const PAGE = new URL("../dist/index.html", import.meta.url);
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Everything that a browser asks for by itself is switched off: a test asks nobody for anything. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** The built page on a port of its own, and a browser to look at it. */
+export async function openSite(): Promise<Site> {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(
+      `There is no browser at ${CHROMIUM}: install Debian's package chromium, or set CHROMIUM to the path of one.`,
+    );
+  }
+  const html = await readFile(PAGE);
+  const server: Server = createServer((request, response) => {
+    const isPage = request.url === "/";
+    response.writeHead(isPage ? 200 : 404, { "content-type": "text/html; charset=utf-8" }).end(isPage ? html : "");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    browser,
+    async close() {
+      await browser.close();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+export interface Watched {
+  readonly page: Page;
+  /** What the page complained of, and what it asked for besides itself. */
+  readonly complaints: string[];
+}
+
+/** A new page, without motion unless asked for, that notes every complaint and every request. */
+export async function openPage(site: Site, hash: string = "", options: BrowserContextOptions = {}): Promise<Watched> {
+  const context = await site.browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    reducedMotion: "reduce",
+    ...options,
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith("blob:") && !url.startsWith("data:") && url.split("#")[0] !== site.url)
+      complaints.push(`asked for ${url}`);
+  });
+  await page.goto(`${site.url}${hash}`);
+  await page.locator("#main").waitFor();
+  return { page, complaints };
+}
+
+/** Goes to another place within the page. */
+export async function goTo(page: Page, hash: string): Promise<void> {
+  await page.evaluate((to) => {
+    location.hash = to;
+  }, hash);
+}
+
+export const verdictOf = (page: Page): Promise<string | null> => page.locator(".verdict").getAttribute("data-verdict");
+
+/** How many rows are shown, and of how many: `8 / 8`. */
+export const countOf = async (page: Page): Promise<string> => (await page.locator(".scrub-count").innerText()).trim();

@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["@synod/source", "module", "node", "development|production"];
+
+/** The built page in a real browser: `npm run playground:test`. */
+export default defineConfig({
+  root: import.meta.dirname,
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ["@synod/source"] } },
+  test: {
+    name: "playground in a browser",
+    include: ["*.test.ts"],
+    reporters: ["default", "../../../scripts/vitest-reporter.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});

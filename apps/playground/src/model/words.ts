@@ -1,0 +1,180 @@
+import { LADDER, type Protocol, PROTOCOLS, type Scenario, SCENARIOS, WHAT_IFS } from "@synod/lecture";
+
+/** Why each protocol is there, for somebody who has never heard of it. */
+export const WHY: Readonly<Record<string, string>> = {
+  "single-server":
+    "One computer does everything in order, so nothing can contradict anything. This is what we want in the end; but when it dies, the service is gone.",
+  "two-servers":
+    "So we keep a second copy. Both get every command; but nobody says in which order, and two orders make two different worlds.",
+  leader:
+    "Then let one of them decide the order and tell the other. Simple, and almost right: messages on a network may overtake each other.",
+  discard:
+    "Give each command a number, and throw away what comes too early. Order is safe now. What was thrown away is missing for ever.",
+  buffer: "Do not throw it away: keep it until its turn. Now overtaking does no harm; a lost message still does.",
+  learn:
+    "Send again until the other side says “I have it”. That little reply, the Learn, will turn out to be half of Paxos.",
+  "retrans-accept":
+    "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so nothing needs to be kept.",
+  takeover:
+    "The leader crashes and the other one goes on alone. Three cases end well. Then both clients hold the same lock.",
+  "wait-for-learn":
+    "Answer only when the other one has it too. Now a crash takes nothing with it; a wrong suspicion, or a cut cable, still makes two worlds.",
+  "three-servers":
+    "A third server breaks the tie: only a side with two of three may go on. Two such sides cannot exist at once, but two after another can.",
+  "leader-ids":
+    "When leaders change, messages of the old one still arrive. Write the leader’s name on them and ignore those of another. What if the same leader comes back?",
+  rounds:
+    "A name can return, a number never does. Each round belongs to one server, and a higher round is always newer. That says who is late, not what was missed.",
+  promises:
+    "Before leading, ask a majority for a promise: nothing of lower rounds any more. The old leader is shut out for certain. What did he do before that?",
+  reports:
+    "A promise must also tell what was accepted. Any two majorities share a server, so somebody remembers whatever may have been chosen. This is the heart of Paxos.",
+  resend:
+    "Repeat from time to time what is known, so that those who were away catch up. Nothing else is needed for them.",
+  "five-servers":
+    "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early.",
+  "all-to-all":
+    "Let everybody tell everybody, and act when a majority has said so. Right, at the price of many messages.",
+  commit: "Let the leader count alone and tell the result. The same safety, and far fewer messages.",
+  "multi-paxos":
+    "One promise covers all commands to come, so that each costs one round trip. A new leader fills the gaps with commands that do nothing.",
+  "basic-paxos":
+    "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it.",
+  "synod-paxos": "No more toy: the very code that you can install, step by step in the same picture.",
+  "synod-multipaxos": "The replica that runs in production, under your hands. Try to break it.",
+  "two-phase-commit":
+    "Everybody votes, one counts. It looks nearly like Paxos, until the one who counts is gone: then all wait, and nobody may move.",
+  "three-phase-commit":
+    "One more phase, so that nobody has to wait. Now nobody waits, and two of them decide differently.",
+  "one-acceptor": "If one server decides for all there is never a quarrel, and never an answer once it is down.",
+  "first-proposal":
+    "Many acceptors, each takes the first value it hears and keeps it. Three values, one vote each, and no majority for ever.",
+  "worked-example":
+    "The classic exercise with numbers: 8 proposes foo, 9 proposes bar, and 10 has to find out which of them it must take.",
+  "distinguished-proposer":
+    "Rivals can outbid each other without end. Let one propose for all: faster, and safe even if two believe that they are the one.",
+  "what-if-reports-nothing":
+    "Take out the report and promises only shut the door. Watch who remembers the value that was chosen. Nobody.",
+  "what-if-reports-promise": "Report the value with the wrong number, and a stale value looks fresh.",
+  "what-if-takes-first": "Two reports, two values. Take the one that came first, and a chosen value is overturned.",
+  "what-if-takes-most-frequent":
+    "Two reports, two values. Let the majority of reports decide, and a chosen value is overturned all the same.",
+  "what-if-ignores-promise": "A promise that nobody keeps is only a message.",
+  "what-if-shared-numbers":
+    "Rounds must go up, and each must have one owner. Two owners of one number are two values in one round.",
+  "what-if-small-quorum": "Majorities are there because any two of them meet. One vote meets nobody.",
+  "what-if-counts-values": "Two votes for the same value in different rounds are not two votes.",
+  "what-if-forgets-promise": "A promise made before a crash holds after it. So it must be on disk.",
+  "what-if-forgets-vote": "A vote given before a crash counts after it. So it must be on disk too.",
+  "what-if-forgets-all": "Without a disk a server is a newcomer with an old name, and may vote twice.",
+  "what-if-liar":
+    "Paxos forgives silence, not lies. One server that says different things to different people is enough.",
+};
+
+interface Chapter {
+  readonly title: string;
+  readonly intro: string;
+  readonly protocols: readonly Protocol[];
+}
+
+const between = (first: string, last: string): Protocol[] => {
+  const index = (id: string): number => LADDER.findIndex((protocol) => protocol.id === id);
+  return LADDER.slice(index(first), index(last) + 1);
+};
+
+const named = (...ids: string[]): Protocol[] => PROTOCOLS.filter((protocol) => ids.includes(protocol.id));
+
+/** The lecture, in the order in which it is best read. */
+export const CHAPTERS: readonly Chapter[] = [
+  {
+    title: "One server, then two",
+    intro: "Nine protocols that almost work.",
+    protocols: between("single-server", "wait-for-learn"),
+  },
+  {
+    title: "A majority",
+    intro: "Three servers, and the trouble with leaders who return.",
+    protocols: between("three-servers", "rounds"),
+  },
+  { title: "Promises", intro: "The two ideas that make it safe.", protocols: between("promises", "resend") },
+  {
+    title: "More servers, more commands",
+    intro: "From one command at a time to a log.",
+    protocols: between("five-servers", "multi-paxos"),
+  },
+  {
+    title: "Paxos itself, and as shipped",
+    intro: "One decision; then the code that you install.",
+    protocols: between("basic-paxos", "synod-multipaxos"),
+  },
+  {
+    title: "Other roads",
+    intro: "What else one might try.",
+    protocols: named(
+      "two-phase-commit",
+      "three-phase-commit",
+      "one-acceptor",
+      "first-proposal",
+      "worked-example",
+      "distinguished-proposer",
+    ),
+  },
+  {
+    title: "What if …?",
+    intro: "Paxos with one line changed. Each of them breaks.",
+    protocols: WHAT_IFS.map((one) => one.protocol),
+  },
+];
+
+/** In reading order, so that the way leads from the first to the last. */
+export const READING: readonly Scenario[] = CHAPTERS.flatMap((chapter) =>
+  chapter.protocols.flatMap((protocol) => SCENARIOS.filter((scenario) => scenario.protocol.id === protocol.id)),
+);
+
+export function scenariosOf(protocol: string): Scenario[] {
+  return SCENARIOS.filter((scenario) => scenario.protocol.id === protocol);
+}
+
+export function chapterOf(protocol: string): Chapter | undefined {
+  return CHAPTERS.find((chapter) => chapter.protocols.some((one) => one.id === protocol));
+}
+
+/** 1 for the first step of the ladder; null for what stands beside it. */
+export function stepOf(protocol: string): number | null {
+  const index = LADDER.findIndex((one) => one.id === protocol);
+  return index < 0 ? null : index + 1;
+}
+
+/** What a message type is, in words. */
+export const MESSAGES: Readonly<Record<string, string>> = {
+  REQ: "a client’s command",
+  PREP: "Prepare: promise me to accept nothing below this round",
+  PROM: "Promise: I do, and this is what I have accepted so far",
+  ACC: "Accept: take this value in this round",
+  LRN: "Learn: I have accepted it",
+  COM: "Commit: this is decided",
+  REJ: "Reject: I have promised a higher round",
+  BEAT: "are you there?",
+};
+
+export function wordsOfMessage(label: string): string {
+  return MESSAGES[label.split(" ")[0] ?? ""] ?? "";
+}
+
+/** What a search may do, in words. */
+export function boundsWords(bounds: Readonly<Record<string, unknown>>): string {
+  const of = (key: string): number => (typeof bounds[key] === "number" ? bounds[key] : 0);
+  const parts = [
+    ["crashes", "crash", "crashes"],
+    ["restarts", "restart", "restarts"],
+    ["lostDisks", "lost disk", "lost disks"],
+    ["suspicions", "wrong suspicion", "wrong suspicions"],
+    ["timeouts", "time-out", "time-outs"],
+    ["losses", "loss", "losses"],
+    ["duplicates", "duplicate", "duplicates"],
+  ] as const;
+  const told = parts.flatMap(([key, one, many]) => (of(key) === 0 ? [] : [`${of(key)} ${of(key) === 1 ? one : many}`]));
+  const values = Array.isArray(bounds["values"]) ? bounds["values"].length : 0;
+  const commands = values === 0 ? "no new commands" : values === 1 ? "one command" : `${values} commands`;
+  return [commands, "messages in any order", ...told].join(", ");
+}

@@ -1,0 +1,267 @@
+import { styleOfValue } from "@synod/ui";
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { linesOf } from "../model/arrows.js";
+import type { Figure, Waiting } from "../model/figure.js";
+import { type Layout, layoutOf, type LayoutOptions, type PlacedRow, type TextLook } from "../model/layout.js";
+import { MessageLine } from "./lines.js";
+import { TokenMark } from "./tokens.js";
+
+export interface DiagramProps {
+  readonly figure: Figure;
+  /** How many rows of it are shown. */
+  readonly shown: number;
+  readonly waiting: readonly Waiting[];
+  readonly held?: readonly number[];
+  readonly message?: number | null;
+  readonly server?: string | null;
+  readonly eyes?: string | null;
+  /** The row that decides, or the two between which it goes round. */
+  readonly deciding?: readonly number[];
+  readonly onPick?: (id: number) => void;
+  readonly onRow?: (row: number) => void;
+  readonly label: string;
+}
+
+interface Size extends LayoutOptions {
+  readonly letter: number;
+}
+
+/** The space-time diagram. It is a picture of the list of sentences beside it, which says the same to those who do not see it. */
+export function Diagram(props: DiagramProps): JSX.Element {
+  const { figure, shown, waiting, message = null, held = [], eyes = null, deciding = [], onPick, onRow, label } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const size = useSize(box);
+  const layout = useMemo(() => layoutOf(figure, size), [figure, size]);
+  useFollow(box, layout, shown);
+  const rows = layout.rows.slice(0, shown);
+  const lines = linesOf(figure, layout, shown, waiting);
+  const dims = (row: PlacedRow): boolean => eyes !== null && row.row.at !== eyes;
+  return (
+    <div
+      class="diagram"
+      ref={box}
+      tabIndex={0}
+      role="group"
+      aria-label={`${label}. Scrolls.`}
+      style={{ "--letter": `${size.letter}px` }}
+    >
+      <div class="lane-heads" aria-hidden="true" style={{ width: `${layout.width}px` }}>
+        {layout.lanes.map(({ id, x }) => (
+          <span
+            key={id}
+            class={id === props.server ? "lane-head lane-head-picked" : "lane-head"}
+            style={{ left: `${x}px` }}
+          >
+            {id}
+          </span>
+        ))}
+      </div>
+      <svg
+        width={layout.width}
+        height={layout.height}
+        viewBox={`0 0 ${layout.width} ${layout.height}`}
+        role="img"
+        aria-label={label}
+      >
+        <Ground layout={layout} rows={rows} shown={shown} deciding={deciding} onRow={onRow} />
+        {lines.map((line) => {
+          const dim = eyes !== null && !rows.some((row) => row.row.row === line.row && row.row.at === eyes);
+          const isHeld = line.id !== null && held.includes(line.id);
+          const picked = line.end === "waits" && line.id === message;
+          return (
+            <MessageLine
+              key={line.key}
+              line={line}
+              values={figure.values}
+              picked={picked}
+              held={isHeld}
+              dim={dim}
+              onPick={onPick ?? null}
+            />
+          );
+        })}
+        {rows.map((placed) => (
+          <RowMarks
+            key={placed.row.row}
+            placed={placed}
+            layout={layout}
+            figure={figure}
+            dim={dims(placed)}
+            hidesChosen={eyes !== null}
+          />
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+/** Lanes, cuts, row numbers, and the row that decides. */
+function Ground(props: {
+  readonly layout: Layout;
+  readonly rows: readonly PlacedRow[];
+  readonly shown: number;
+  readonly deciding: readonly number[];
+  readonly onRow: ((row: number) => void) | undefined;
+}): JSX.Element {
+  const { layout, rows, deciding, onRow } = props;
+  const end = rows.at(-1)?.bottom ?? 14;
+  const [from, to] = deciding.map((row) => rows[row - 1]);
+  return (
+    <>
+      {layout.cuts
+        .filter((cut) => cut.from < end)
+        .map((cut) => (
+          <rect
+            key={cut.from}
+            class="cut"
+            x="0"
+            y={cut.from}
+            width={layout.width}
+            height={Math.min(cut.to, end) - cut.from}
+          />
+        ))}
+      {deciding.length === 1 && from !== undefined && (
+        <rect class="deciding" x="0" y={from.top} width={layout.width} height={from.bottom - from.top} />
+      )}
+      {deciding.length === 2 && to !== undefined && (
+        <path class="circle" d={`M22 ${to.y} H6 V${from?.y ?? 14} H22 m-6 -5 l6 5 l-6 5`} />
+      )}
+      {layout.lanes.map(({ id, x, stretches }) =>
+        stretches.map((stretch) => {
+          const stop = Math.min(stretch.to, layout.foot + 8);
+          const shownTo = stretch.to > end ? (stretch.from <= end ? stop : 0) : stretch.to;
+          if (stretch.from > end) return null;
+          return (
+            <path
+              key={`${id}${stretch.from}`}
+              class={`lane lane-${stretch.look}`}
+              d={`M${x} ${stretch.from} V${shownTo}`}
+            />
+          );
+        }),
+      )}
+      {rows.map(({ row, y, top, bottom }) => (
+        <g key={row.row}>
+          <text class="row-number" x="20" y={y}>
+            {row.row}
+          </text>
+          {onRow !== undefined && (
+            <rect
+              class="row-hit"
+              x="0"
+              y={top}
+              width={layout.width}
+              height={bottom - top}
+              onClick={() => onRow(row.row)}
+            >
+              <title>{row.text}</title>
+            </rect>
+          )}
+        </g>
+      ))}
+    </>
+  );
+}
+
+function RowMarks(props: {
+  readonly placed: PlacedRow;
+  readonly layout: Layout;
+  readonly figure: Figure;
+  readonly dim: boolean;
+  readonly hidesChosen: boolean;
+}): JSX.Element {
+  const { placed, layout, figure, dim, hidesChosen } = props;
+  const { row, x, y, tokens, bands } = placed;
+  const has = (mark: string): boolean => row.marks.some((one) => one.mark === mark);
+  const broken = has("crashed") || has("stopped");
+  return (
+    <g class={dim ? "row dim" : "row"} data-row={row.row}>
+      {bands
+        .filter((band) => !(hidesChosen && band.kind === "chosen"))
+        .map((band) => {
+          const color = band.value === undefined ? "" : styleOfValue(band.value, figure.values).color;
+          return (
+            <g key={band.y} class={`band band-${band.kind}`} style={{ color }}>
+              {band.kind === "chosen" && (
+                <path d={`M30 ${band.y - 9} H${layout.width} M30 ${band.y + 9} H${layout.width}`} />
+              )}
+              <text class="token strong" x={layout.width / 2 + 12} y={band.y} text-anchor="middle">
+                {band.text}
+              </text>
+            </g>
+          );
+        })}
+      {x !== null && broken && (
+        <path class="broken" d={`M${x - 7} ${y - 7} L${x + 7} ${y + 7} M${x + 7} ${y - 7} L${x - 7} ${y + 7}`} />
+      )}
+      {x !== null && !broken && (
+        <circle class={has("restarted") ? "event event-open" : "event"} cx={x} cy={y} r={has("restarted") ? 5 : 3.5} />
+      )}
+      {tokens.map((token) => (
+        <TokenMark key={`${token.kind}${token.x}`} token={token} y={y} values={figure.values} />
+      ))}
+    </g>
+  );
+}
+
+const widths = new Map<string, number>();
+let canvas: CanvasRenderingContext2D | null = null;
+
+/** As wide as the browser draws it, so that neighbours never touch, whatever the fonts of the machine are. */
+function measureAt(letter: number): (text: string, look: TextLook) => number {
+  const style = getComputedStyle(document.documentElement);
+  const family = (name: string): string => style.getPropertyValue(name);
+  const fonts: Record<TextLook, string> = {
+    plain: `${letter}px ${family("--font")}`,
+    strong: `600 ${letter}px ${family("--font")}`,
+    code: `${letter - 1}px ${family("--font-code")}`,
+  };
+  return (text, look) => {
+    const key = `${fonts[look]} ${text}`;
+    const known = widths.get(key);
+    if (known !== undefined) return known;
+    canvas ??= document.createElement("canvas").getContext("2d");
+    if (canvas === null) return text.length * letter * 0.65;
+    canvas.font = fonts[look];
+    const width = Math.ceil(canvas.measureText(text).width);
+    widths.set(key, width);
+    return width;
+  };
+}
+
+function sizeOf(width: number): Size {
+  const coarse = typeof matchMedia === "function" && matchMedia("(pointer: coarse)").matches;
+  const letter = width < 480 ? 11 : 12.5;
+  return { width, rowHeight: coarse ? 36 : 32, letter, measure: measureAt(letter) };
+}
+
+function useSize(box: { readonly current: HTMLDivElement | null }): Size {
+  const [size, setSize] = useState<Size>(() => sizeOf(640));
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const measure = (): void => {
+      const width = element.clientWidth;
+      if (width > 0) setSize((old) => (old.width === width ? old : sizeOf(width)));
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [box]);
+  return size;
+}
+
+/** Keeps the last row that is shown in view, by scrolling the diagram and never the page. */
+function useFollow(box: { readonly current: HTMLDivElement | null }, layout: Layout, shown: number): void {
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const row = layout.rows[shown - 1];
+    const bottom = (row?.bottom ?? 0) + 80;
+    const top = row?.top ?? 0;
+    if (bottom > element.scrollTop + element.clientHeight - 28) element.scrollTop = bottom - element.clientHeight + 60;
+    else if (top < element.scrollTop) element.scrollTop = Math.max(0, top - 40);
+  }, [box, layout, shown]);
+}

@@ -1,0 +1,185 @@
+import { labelOf, phaseOf, PROTOCOLS, type ScenarioSearch } from "@synod/lecture";
+import { Button } from "@synod/ui";
+import type { JSX } from "preact";
+import { figureOf, type Waiting } from "../model/figure.js";
+import { serversOf } from "../model/moves.js";
+import type { Event, Stage as StageState, State } from "../model/state.js";
+import { branchOf, rowsIn, worldAt } from "../model/tree.js";
+import { chapterOf, READING, scenariosOf, stepOf, WHY } from "../model/words.js";
+import { Branches } from "./branches.js";
+import { Clients } from "./clients.js";
+import { Code } from "./code.js";
+import { Diagram } from "./diagram.js";
+import { Invariants } from "./invariants.js";
+import { Ladder } from "./ladder.js";
+import { Matrix } from "./matrix.js";
+import { Rows } from "./rows.js";
+import { SearchPanel } from "./search-panel.js";
+import { Servers } from "./servers.js";
+import { Tabs } from "./tabs.js";
+import { Settings } from "./settings.js";
+import { Transport } from "./transport.js";
+import { Tray } from "./tray.js";
+import { findingOf, VerdictCard } from "./verdict-card.js";
+
+export interface StageProps {
+  readonly state: State;
+  readonly stage: StageState;
+  readonly dispatch: (event: Event) => void;
+  readonly onSearch: (wanted: ScenarioSearch) => void;
+  readonly onStop: () => void;
+}
+
+/** One step of the lecture, or the free playground. */
+export function StagePage({ state, stage, dispatch, onSearch, onStop }: StageProps): JSX.Element {
+  const figure = figureOf(branchOf(stage.tree));
+  const { at } = stage.tree;
+  const finding = findingOf(stage);
+  const goTo = (row: number): void => dispatch({ do: "row", row });
+  return (
+    <div class="with-ladder">
+      <Ladder current={stage.scenario === null ? null : stage.protocol.id} />
+      <main class="stage" id="main">
+        <Intro stage={stage} />
+        <div class="stage-grid">
+          <div class="stage-picture">
+            <Transport state={state} stage={stage} dispatch={dispatch} />
+            <Diagram
+              figure={figure}
+              shown={at}
+              waiting={waitingOf(stage)}
+              held={stage.held}
+              message={stage.message}
+              server={stage.server}
+              eyes={stage.eyes}
+              deciding={finding.rows}
+              label={`Space-time diagram, ${at} of ${figure.rows.length} rows; the list “What has happened” says the same`}
+              onPick={(id) =>
+                dispatch(id === stage.message ? { do: "act", action: { do: "deliver", id } } : { do: "message", id })
+              }
+              onRow={goTo}
+            />
+            <Tray stage={stage} dispatch={dispatch} />
+            <Settings stage={stage} dispatch={dispatch} />
+          </div>
+          <div class="stage-side">
+            <VerdictCard state={state} stage={stage} dispatch={dispatch} onSearch={onSearch} />
+            <Tabs stage={stage} dispatch={dispatch}>
+              {stage.tab === "servers" && (
+                <>
+                  <Servers stage={stage} dispatch={dispatch} />
+                  <Clients stage={stage} dispatch={dispatch} />
+                  <Branches stage={stage} dispatch={dispatch} />
+                </>
+              )}
+              {stage.tab === "code" && <Code protocol={stage.protocol} />}
+              {stage.tab === "rules" && (
+                <>
+                  <Matrix stage={stage} />
+                  <Invariants stage={stage} />
+                </>
+              )}
+              {stage.tab === "search" && <SearchPanel stage={stage} onSearch={onSearch} onStop={onStop} />}
+            </Tabs>
+          </div>
+        </div>
+        <Rows rows={figure.rows} shown={at} onRow={goTo} deciding={finding.rows} />
+        <Onward stage={stage} />
+      </main>
+    </div>
+  );
+}
+
+function waitingOf({ tree }: StageState): Waiting[] {
+  return worldAt(tree).flights.map(({ id, from, to, message, row }) => {
+    return { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: row };
+  });
+}
+
+function Intro({ stage }: { readonly stage: StageState }): JSX.Element {
+  const { protocol, scenario, tree } = stage;
+  const step = stepOf(protocol.id);
+  const stories = scenario === null ? [] : scenariosOf(protocol.id);
+  const isEnd = tree.at === rowsIn(tree);
+  return (
+    <div class="intro">
+      <p class="kicker">
+        {scenario === null
+          ? "Free play"
+          : [step === null ? "" : `Step ${step} of 22`, chapterOf(protocol.id)?.title ?? ""]
+              .filter(Boolean)
+              .join(" · ")}
+      </p>
+      <h1>{protocol.title}</h1>
+      <p class="lead">{WHY[protocol.id] ?? protocol.adds}</p>
+      <p class="adds">
+        <b>New here:</b> {protocol.adds}
+      </p>
+      {scenario === null && <FreeIntro stage={stage} />}
+      {stories.length > 0 && (
+        <ul class="stories" aria-label="Stories of this step">
+          {stories.map((story) => (
+            <li key={story.id}>
+              <a href={`#/${story.id}`} {...(story.id === scenario?.id && { "aria-current": "page" as const })}>
+                {story.title}
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+      {scenario !== null && (
+        <p class="question">
+          <b>{isEnd ? "What you saw:" : "Ask yourself:"}</b> {isEnd ? scenario.sees : scenario.question}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function FreeIntro({ stage }: { readonly stage: StageState }): JSX.Element {
+  return (
+    <div class="free-intro">
+      <p>
+        Your turn. Let clients ask, let messages overtake each other, crash whom you like.{" "}
+        <b>The challenge: make two values chosen for one number.</b> With the real protocol nobody has; change one line,
+        with a “What if”, and you can.
+      </p>
+      <label>
+        Protocol{" "}
+        <select
+          value={stage.protocol.id}
+          onChange={(input) => {
+            location.hash = `#/free/${input.currentTarget.value}`;
+          }}
+        >
+          {PROTOCOLS.map((protocol) => (
+            <option key={protocol.id} value={protocol.id}>
+              {protocol.title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <span class="soft">{serversOf(worldAt(stage.tree)).length} servers</span>
+    </div>
+  );
+}
+
+function Onward({ stage }: { readonly stage: StageState }): JSX.Element | null {
+  const index = READING.findIndex((one) => one.id === stage.scenario?.id);
+  if (index < 0) return null;
+  const [before, after] = [READING[index - 1], READING[index + 1]];
+  return (
+    <nav class="onward" aria-label="Next story">
+      {before === undefined ? <span /> : <a href={`#/${before.id}`}>← {before.title}</a>}
+      {after === undefined ? (
+        <Button look="main" onPress={() => (location.hash = "#/free/synod-multipaxos")}>
+          Now try to break it →
+        </Button>
+      ) : (
+        <a class="onward-next" href={`#/${after.id}`}>
+          {after.title} →
+        </a>
+      )}
+    </nav>
+  );
+}

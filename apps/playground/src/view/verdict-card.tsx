@@ -1,0 +1,84 @@
+import type { ScenarioSearch } from "@synod/lecture";
+import { Button, VERDICTS, VerdictIcon } from "@synod/ui";
+import type { JSX } from "preact";
+import { GOALS, searchesOf } from "../model/searching.js";
+import type { Event, Stage, State } from "../model/state.js";
+import { branchOf, rowsIn } from "../model/tree.js";
+import { type Finding, type Guess, quickFinding, replyTo, verdictOf } from "../model/verdict.js";
+
+interface VerdictProps {
+  readonly state: State;
+  readonly stage: Stage;
+  readonly dispatch: (event: Event) => void;
+  readonly onSearch: (wanted: ScenarioSearch) => void;
+}
+
+const GUESSES: readonly Guess[] = ["safe", "diverges", "blocks", "livelocks"];
+
+/** What the checker says of the branch that is shown. The whole branch is judged only at its end; a contradiction shows at once. */
+export function findingOf(stage: Stage): Finding {
+  const { tree, protocol, scenario } = stage;
+  const run = branchOf(tree);
+  const quick = quickFinding(run);
+  if (tree.at === rowsIn(tree)) {
+    const isFree = scenario === null && (protocol.id === "synod-multipaxos" || tree.at === 0);
+    return isFree ? quick : verdictOf(run);
+  }
+  const [row] = quick.rows;
+  if (quick.kind === "diverges" && row !== undefined && row <= tree.at) return quick;
+  return { kind: "open", words: "", rows: [] };
+}
+
+export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps): JSX.Element {
+  const { scenario, tree } = stage;
+  const finding = findingOf(stage);
+  const isEnd = tree.at === rowsIn(tree) && rowsIn(tree) > 0;
+  const guess = scenario === null ? undefined : state.guesses[scenario.id];
+  const left = rowsIn(tree) - tree.at;
+  const [wanted] = searchesOf(scenario, stage.protocol);
+  return (
+    <section class={`verdict verdict-${finding.kind}`} aria-label="The checker’s verdict" data-verdict={finding.kind}>
+      <h2>
+        <VerdictIcon verdict={finding.kind} />
+        {VERDICTS[finding.kind].word}
+      </h2>
+      <p class="verdict-words">
+        {finding.words !== ""
+          ? finding.words
+          : left > 0
+            ? `${left} more ${left === 1 ? "row" : "rows"} to come. What will the checker say?`
+            : "Nothing has happened yet."}
+      </p>
+      {finding.kind === "open" && scenario !== null && !isEnd && (
+        <div class="guesses" role="group" aria-label="Your guess">
+          {GUESSES.map((one) => (
+            <Button key={one} pressed={guess === one} onPress={() => dispatch({ do: "guess", guess: one })}>
+              {VERDICTS[one].word}
+            </Button>
+          ))}
+        </div>
+      )}
+      {finding.kind !== "open" && guess !== undefined && <p class="verdict-reply">{replyTo(guess, finding.kind)}</p>}
+      <p class="verdict-rows">
+        {finding.kind !== "open" &&
+          finding.rows.map((row) => (
+            <Button key={row} onPress={() => dispatch({ do: "row", row })}>
+              Row {row}
+            </Button>
+          ))}
+        {finding.kind === "open" && scenario === null && rowsIn(tree) > 0 && (
+          <Button onPress={() => dispatch({ do: "judge" })}>Ask the checker how it ends</Button>
+        )}
+        {(isEnd || scenario === null) && wanted !== undefined && stage.search?.state !== "running" && (
+          <Button
+            id="find"
+            onPress={() => onSearch(wanted)}
+            title={`Tries every run within bounds, looking for ${GOALS[wanted.goal]} (f)`}
+          >
+            Find a counterexample
+          </Button>
+        )}
+      </p>
+    </section>
+  );
+}

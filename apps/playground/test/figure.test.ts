@@ -1,0 +1,121 @@
+import { playScenario, SCENARIOS } from "@synod/lecture";
+import { describe, expect, test } from "vitest";
+import { linesOf, valueIn } from "../src/model/arrows.js";
+import { diffLines, piecesOf, withoutImports } from "../src/model/diff.js";
+import { figureOf } from "../src/model/figure.js";
+import { layoutOf } from "../src/model/layout.js";
+import { bandsOf, tokensOf } from "../src/model/tokens.js";
+import { readTrace } from "../src/model/trace-file.js";
+import { boundsWords, CHAPTERS, READING, WHY } from "../src/model/words.js";
+
+const measure = (text: string): number => text.length * 7;
+const options = { width: 640, rowHeight: 30, measure };
+const figures = SCENARIOS.map((scenario) => [scenario.id, figureOf(playScenario(scenario))] as const);
+
+describe.each(figures)("the figure of %s", (_, figure) => {
+  test.each([360, 640])("has one event a row, and marks that touch nothing, at %s", (width) => {
+    const layout = layoutOf(figure, { ...options, width });
+    let bottom = 0;
+    for (const row of layout.rows) {
+      expect(row.top).toBeGreaterThanOrEqual(bottom);
+      expect(row.bottom).toBeGreaterThan(row.top);
+      bottom = row.bottom;
+      for (const [index, token] of row.tokens.entries()) {
+        const next = row.tokens[index + 1];
+        if (next !== undefined) expect(token.x + token.width).toBeLessThanOrEqual(next.x);
+        if (width === 640) expect(token.x).toBeGreaterThanOrEqual(0);
+      }
+    }
+    expect(layout.height).toBeGreaterThan(bottom);
+  });
+
+  test("every message ends in the row that tells of it, and no line runs up", () => {
+    const layout = layoutOf(figure, options);
+    const lines = linesOf(figure, layout, figure.rows.length, []);
+    expect(lines.filter((line) => line.y2 < line.y1)).toEqual([]);
+    const arrived = figure.rows.filter((row) => row.arrow !== null).length;
+    expect(lines.filter((line) => line.key.startsWith("m")).length).toBe(arrived);
+    expect(lines.length + figure.rows.length).toBeLessThan(700);
+  });
+});
+
+test("the four marks differ in kind", () => {
+  const figure = figureOf(playScenario(SCENARIOS.find((one) => one.id === "worked-example-1") ?? SCENARIOS[0]!));
+  const kinds = new Set(
+    figure.rows.flatMap((row) => [
+      ...tokensOf(row).map((token) => token.kind),
+      ...bandsOf(row).map((band) => band.kind),
+    ]),
+  );
+  expect([...kinds]).toEqual(expect.arrayContaining(["promised", "accepted", "learned", "chosen"]));
+});
+
+test("a message has the colour of the value that it carries", () => {
+  expect(valueIn("PROM 2 #1 (1, m1)", ["m1", "m2"])).toBe("m1");
+  expect(valueIn("PREP 2", ["m1"])).toBeNull();
+});
+
+describe("a trace file", () => {
+  const file = (events: unknown[], report: unknown = { nodes: [1, 2], failure: null }): string =>
+    JSON.stringify({ version: 1, report, events });
+  const send = { atMs: 1, kind: "send", from: 1, to: 2, message: "prepare 1.1", delivery: 1 };
+  const deliver = { ...send, atMs: 3, kind: "deliver" };
+
+  test("an arrival knows its departure, and beats are left out", () => {
+    const trace = readTrace("x", file([{ ...send, message: "beat 1" }, send, deliver]));
+    expect(trace.left).toBe(1);
+    expect(trace.figure.lanes).toEqual(["S1", "S2"]);
+    expect(trace.figure.rows[1]?.arrow).toMatchObject({ from: "S1", to: "S2", sentRow: 1, phase: "prepare" });
+    expect([trace.failed, trace.words]).toEqual([false, "2 nodes, 3 events, no invariant broken."]);
+  });
+
+  test.each([
+    ["hello", "no JSON"],
+    ["{}", "no trace of the simulator"],
+    [JSON.stringify({ version: 2, events: [] }), "no trace of the simulator"],
+    [file([{ atMs: 1, kind: "other" }]), "a kind that this page does not know"],
+    [file([null]), "a kind that this page does not know"],
+  ])("%s is refused", (text, why) => {
+    expect(() => readTrace("x", text)).toThrow(why);
+  });
+});
+
+describe("the difference of two sources", () => {
+  test("what is new and what is gone", () => {
+    expect(diffLines("a\nb\nc", "a\nx\nc").map(({ text, change }) => `${change} ${text}`)).toEqual([
+      "same a",
+      "gone b",
+      "new x",
+      "same c",
+    ]);
+  });
+
+  test("a line is all its pieces, in order", () => {
+    const line = '  if (m.type === "REQ") return []; // because';
+    expect(
+      piecesOf(line)
+        .map((piece) => piece.text)
+        .join(""),
+    ).toBe(line);
+    expect(
+      piecesOf(line)
+        .filter((piece) => piece.kind !== "plain")
+        .map((piece) => piece.text),
+    ).toEqual(["if", '"REQ"', "return", "// because"]);
+    expect(withoutImports('import {\n  a,\n} from "b";\n\nconst x = 1;\n')).toBe("const x = 1;");
+  });
+});
+
+test("every protocol is in a chapter and has a why; every story is on the way", () => {
+  const told = CHAPTERS.flatMap((chapter) => chapter.protocols.map((protocol) => protocol.id));
+  expect(new Set(told).size).toBe(told.length);
+  expect(told.filter((id) => WHY[id] === undefined)).toEqual([]);
+  expect(Object.keys(WHY).length).toBe(told.length);
+  expect(READING.length).toBe(SCENARIOS.length);
+});
+
+test("bounds in words", () => {
+  expect(boundsWords({ values: [1, 2], crashes: 1, timeouts: 2 })).toBe(
+    "2 commands, messages in any order, 1 crash, 2 time-outs",
+  );
+});

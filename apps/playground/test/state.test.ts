@@ -1,0 +1,133 @@
+import { SCENARIOS } from "@synod/lecture";
+import { describe, expect, test } from "vitest";
+import { meaningOf } from "../src/model/keys.js";
+import { readLink } from "../src/model/link.js";
+import { searchesOf } from "../src/model/searching.js";
+import { type Event, reduce, START, type Stage, type State } from "../src/model/state.js";
+import { rowsIn, worldAt } from "../src/model/tree.js";
+import { quickFinding, replyTo, verdictOf } from "../src/model/verdict.js";
+import { branchOf } from "../src/model/tree.js";
+
+const open = (hash: string): State => reduce(START, { do: "open", place: readLink(hash) });
+const after = (state: State, ...events: Event[]): State => events.reduce(reduce, state);
+const stageOf = (state: State): Stage => {
+  if (state.stage === null) throw new Error("There is no stage.");
+  return state.stage;
+};
+const atOf = (state: State): number => stageOf(state).tree.at;
+
+describe("time", () => {
+  const state = open("#/promises-report");
+
+  test("it plays what is written, and stops at its end", () => {
+    let now = after(state, { do: "play" });
+    for (let tick = 0; tick < 40; tick++) now = reduce(now, { do: "tick" });
+    expect([atOf(now), now.playing]).toEqual([16, false]);
+  });
+
+  test("a step past the end lets things happen by themselves", () => {
+    const now = after(open("#/promises-report-nothing"), { do: "last" }, { do: "next" });
+    expect(rowsIn(stageOf(now).tree)).toBe(9);
+  });
+
+  test("play at the end begins again", () => {
+    expect(atOf(after(state, { do: "last" }, { do: "play" }))).toBe(0);
+  });
+
+  test("first, last, back and a row stay within the run", () => {
+    expect(atOf(after(state, { do: "back" }))).toBe(0);
+    expect(atOf(after(state, { do: "row", row: 99 }))).toBe(16);
+  });
+});
+
+describe("acting", () => {
+  const state = open("#/promises-report");
+
+  test("what is not possible is said and changes nothing", () => {
+    const now = after(state, { do: "act", action: { do: "deliver", id: 99 } });
+    expect(now.note).toContain("no message 99");
+    expect(stageOf(now).tree).toBe(stageOf(state).tree);
+  });
+
+  test("what is held back is overtaken", () => {
+    const asked = after(
+      state,
+      { do: "startOver" },
+      { do: "act", action: { do: "ask", client: "C1", value: "m1", to: "S1" } },
+    );
+    const [first] = worldAt(stageOf(asked).tree).flights;
+    const now = after(asked, { do: "hold", id: first?.id ?? 0 }, { do: "next" });
+    expect(worldAt(stageOf(now).tree).flights.map((flight) => flight.id)).toContain(first?.id);
+  });
+
+  test("other servers: the script is played if it makes sense with them", () => {
+    const now = after(state, { do: "servers", count: 5 });
+    expect([Object.keys(worldAt(stageOf(now).tree).servers).length, rowsIn(stageOf(now).tree) > 0]).toEqual([5, true]);
+    expect(rowsIn(stageOf(after(state, { do: "servers", count: 1 })).tree)).toBe(0);
+  });
+
+  test("what a search has found is played from its beginning, and the story stays", () => {
+    const story = SCENARIOS.find((one) => one.id === "promises-report-nothing");
+    const [wanted] = searchesOf(story ?? null, stageOf(state).protocol);
+    if (story === undefined || wanted === undefined) throw new Error("It has a search.");
+    const search = { wanted, protocol: "promises", state: "found", states: 1, depth: 1, ms: 1 } as const;
+    const actions = [
+      { do: "suspect", at: "S2", of: "S1" },
+      { do: "crash", at: "S3" },
+    ] as const;
+    const now = after(open("#/promises-report-nothing"), { do: "found", search, actions });
+    expect([atOf(now), rowsIn(stageOf(now).tree), now.playing, stageOf(now).tree.moments.length]).toEqual([
+      0,
+      2,
+      true,
+      11,
+    ]);
+  });
+});
+
+test("every key of the help means something", () => {
+  const state = after(open("#/promises-report"), { do: "next" });
+  const keys = [
+    "ArrowRight",
+    "ArrowLeft",
+    "n",
+    "p",
+    "Home",
+    "End",
+    " ",
+    "+",
+    "-",
+    "j",
+    "k",
+    "Enter",
+    "d",
+    "u",
+    "w",
+    "1",
+    "x",
+    "t",
+    "c",
+    "f",
+    "[",
+    "]",
+    "?",
+  ];
+  expect(keys.filter((key) => meaningOf(key, state) === null)).toEqual([]);
+  expect(meaningOf("7", state)).toBeNull();
+  expect(meaningOf("q", state)).toBeNull();
+  expect(meaningOf("n", { ...state, help: true })).toBeNull();
+});
+
+test("a contradiction shows at once; how it ends only when asked", () => {
+  const broken = branchOf(stageOf(open("#/promises-report-nothing")).tree);
+  expect(quickFinding(broken)).toMatchObject({ kind: "diverges", rows: [8] });
+  const stuck = branchOf(stageOf(open("#/two-of-five")).tree);
+  expect(quickFinding(stuck).kind).toBe("open");
+  expect(verdictOf(stuck).kind).toBe("blocks");
+  expect(quickFinding(stuck).kind).toBe("blocks");
+  expect([replyTo(undefined, "safe"), replyTo("safe", "safe"), replyTo("safe", "blocks")]).toEqual([
+    "",
+    "You saw it coming.",
+    "Not what you guessed: look for the row that decides.",
+  ]);
+});
