@@ -9,6 +9,16 @@ import { chromium } from "playwright-core";
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WAIT_MS = 45_000;
+/** As for the playground: the browser asks nobody for anything by itself. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const SIZES = { desk: { width: 1440, height: 1000 }, phone: { width: 360, height: 780 } };
 const shotsAt = process.argv.indexOf("--shots");
 const shots = shotsAt < 0 ? null : process.argv[shotsAt + 1];
@@ -287,7 +297,7 @@ async function missed(page) {
 async function main() {
   const { child, address } = startDemo();
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
     const url = await address;
     const page = await open(browser, url, "desk", "light");
