@@ -1,7 +1,9 @@
 import { createReadStream } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { open, rename, rm } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { SynodError } from "@synod/interface";
+import { nodeFileSystem } from "@synod/storage-file";
 import * as v from "valibot";
 
 /**
@@ -42,7 +44,9 @@ const headSchema: v.GenericSchema<unknown, BackupHead> = v.object({
 /** Writes under another name and flushes; only a whole backup gets the name. @throws SynodError `InvalidArgument` where the file is there */
 export async function writeBackup(path: string, head: BackupHead, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = `${path}.partial`;
-  const file = await open(temporary, "w");
+  await rm(temporary, { force: true });
+  // It holds every value: for its owner alone.
+  const file = await open(temporary, "wx", 0o600);
   try {
     const json = Buffer.from(JSON.stringify(head));
     const front = Buffer.alloc(FRONT_BYTES);
@@ -66,6 +70,7 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
   }
   await file.close();
   await rename(temporary, path);
+  await nodeFileSystem().syncDirectory(dirname(resolve(path)));
 }
 
 /** @throws SynodError `Malformed`, `VersionUnsupported`, `InvalidArgument` where it cannot be read */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
-import { parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { CliError } from "./exit-codes.js";
 import { fileSchema, SETTING_NAMES, type Settings } from "./settings.js";
 import { complaints } from "./values.js";
@@ -38,10 +38,17 @@ function parseConfig(content: string, path: string): Partial<Settings> {
   throw new CliError("usage", [...wrong, ...(unknown ? [`the keys are ${SETTING_NAMES.join(", ")}`] : [])].join("\n"));
 }
 
-/** @throws CliError with line and column. */
+/** @throws CliError with line and column, and nothing of what stands there: it may be a secret. */
 export function parseYaml(content: string, path: string): unknown {
-  const document = parseDocument(content, { prettyErrors: true });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(content, { prettyErrors: false, lineCounter });
   const [error] = document.errors;
-  if (error !== undefined) throw new CliError("usage", `${path}: ${error.message.trim()}`, { cause: error });
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new CliError("usage", `${path}: line ${line}, column ${col}: ${sayOf(error.code)}`);
+  }
   return document.toJS();
 }
+
+/** The texts of the parser quote what they find. */
+const sayOf = (code: string): string => `this is no valid YAML (${code.toLowerCase().replaceAll("_", " ")})`;

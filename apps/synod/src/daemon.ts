@@ -2,13 +2,14 @@ import { messageCodec } from "@synod/codec-msgpack";
 import { type Logger, type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type PrometheusMetrics, prometheusMetrics } from "@synod/metrics-prometheus";
 import { createNode, type NodeStatus } from "@synod/node";
-import { type ClientToken, type Server, serve } from "@synod/server";
+import { type Server, serve } from "@synod/server";
 import { fileStorage } from "@synod/storage-file";
 import { type MutualTlsMaterial, tcpTransport } from "@synod/transport-tcp";
 import { CliError } from "./exit-codes.js";
 import type { HttpPages, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
 import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
+import type { Clients } from "./tokens.js";
 import { VERSION } from "./version.js";
 
 export interface DaemonOptions {
@@ -21,12 +22,14 @@ export interface DaemonOptions {
   readonly listen?: string | undefined;
   /** Where clients are let in, or off. */
   readonly clientListen: string;
-  readonly tokens: readonly ClientToken[];
+  /** Null: whoever reaches the port, or has a certificate where these are wanted, may do everything. */
+  readonly known: Clients | null;
   /** For the other nodes and for clients alike: both prove who they are. */
   readonly tls?: (() => MutualTlsMaterial) | undefined;
   readonly httpListen: string;
   readonly electionTimeoutMs?: number | undefined;
   readonly priority?: number | undefined;
+  readonly snapshotLogBytes?: number | undefined;
   readonly shutdownTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -107,6 +110,7 @@ function pagesOf(running: () => Running | null, draining: () => boolean): HttpPa
       const parts = { node: now?.node.status() ?? null, server: now?.server?.status() ?? null };
       return { version: VERSION, ready: isReady().ok, draining: draining(), ...parts };
     },
+    digest: () => running()?.node.digest() ?? null,
     metrics: async () => {
       const metrics = running()?.metrics;
       if (metrics === undefined) return { contentType: "text/plain", text: "" };
@@ -151,7 +155,14 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { electionTimeoutMs, priority } = options;
+  const { electionTimeoutMs, priority, snapshotLogBytes } = options;
+  const limits = {
+    ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
+    // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
+    ...(snapshotLogBytes === undefined
+      ? {}
+      : { snapshotLogBytes, snapshotTailBytesMax: Math.ceil(snapshotLogBytes / 4) }),
+  };
   return createNode({
     id: nodeId,
     cluster: { id: clusterId, members: founders.members },
@@ -165,7 +176,7 @@ function startNode(options: DaemonOptions, recovered: Recovered, storage: Storag
     }),
     // It is open already: what it holds says which node this is.
     storage: opened(storage, recovered),
-    ...(electionTimeoutMs === undefined ? {} : { limits: { electionTimeoutMs } }),
+    limits,
     ...(priority === undefined ? {} : { priority }),
     logger: options.logger,
     metrics,
@@ -184,7 +195,7 @@ async function serveClients(
   node: RunningNode,
   cluster: string,
   metrics: PrometheusMetrics,
-  { clientListen, tokens, tls, logger }: DaemonOptions,
+  { clientListen, known, tls, logger }: DaemonOptions,
 ): Promise<Server | null> {
   if (clientListen === "off") return null;
   const { queryCodec, answerCodec } = coordinationCodecs();
@@ -193,12 +204,16 @@ async function serveClients(
     listen: clientListen,
     queryCodec,
     answerCodec,
-    tokens,
+    ...(known ?? { anonymousRole: "admin" }),
     logger,
     metrics,
     ...(tls === undefined ? {} : { tls }),
   });
-  if (tokens.length === 0 && tls === undefined && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
+  if (known === null && tls !== undefined) {
+    logger.warn("whoever has a certificate of this authority may do everything: give --tokens-file with roles", {
+      clients: server.address,
+    });
+  } else if (known === null && !/^(127\.|\[::1\]|localhost:)/.test(server.address)) {
     logger.warn("whoever reaches the port for clients may do everything: give --tokens-file, or certificates", {
       clients: server.address,
     });

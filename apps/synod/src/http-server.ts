@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { SynodError } from "@synod/interface";
 import { splitAddress } from "./values.js";
 
@@ -14,6 +15,8 @@ export interface HttpPages {
   /** Whether clients should be sent here. */
   ready(): Probe;
   status(): unknown;
+  /** Of the state that this node has; null while there is none. @throws SynodError `Busy` */
+  digest(): { readonly applied: number; readonly digest: string } | null;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
@@ -23,15 +26,17 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+const CONNECTIONS_MAX = 256;
+
 /** Every page by its path; deploy/ and docs/OPERATIONS.md name them. */
-export const PATHS = ["/livez", "/readyz", "/metrics", "/status"] as const;
+export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as const;
 
 /**
  * Probes, numbers and status for machines of one's own network: no secrets are in them, and nothing can be changed through them.
  * @throws SynodError `AddressInUse`, `InvalidArgument`
  */
 export async function httpServer(listen: string, pages: HttpPages): Promise<HttpServer> {
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     answer(request, response, pages).catch((cause: unknown) => {
       send(response, 500, "text/plain", `${cause instanceof Error ? cause.message : String(cause)}\n`);
     });
@@ -40,7 +45,7 @@ export async function httpServer(listen: string, pages: HttpPages): Promise<Http
   server.requestTimeout = 5000;
   server.headersTimeout = 5000;
   server.keepAliveTimeout = 5000;
-  server.maxConnections = 256;
+  makeRoom(server);
   const bound = await listenAt(server, listen);
   return {
     address: bound,
@@ -50,6 +55,17 @@ export async function httpServer(listen: string, pages: HttpPages): Promise<Http
         server.closeAllConnections();
       }),
   };
+}
+
+/** Where there are too many, the one that was opened first goes: those who hold connections open must not keep probes out. */
+function makeRoom(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    const [oldest] = open.size >= CONNECTIONS_MAX ? open : [];
+    oldest?.destroy();
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
 }
 
 function listenAt(server: Server, listen: string): Promise<string> {
@@ -83,12 +99,25 @@ async function answer(request: IncomingMessage, response: ServerResponse, pages:
       return sendProbe(response, pages.ready());
     case "/status":
       return send(response, 200, "application/json", `${JSON.stringify(pages.status())}\n`);
+    case "/digest":
+      return sendDigest(response, pages);
     case "/metrics": {
       const { contentType, text } = await pages.metrics();
       return send(response, 200, contentType, text);
     }
     default:
       return send(response, 404, "text/plain", `There is ${PATHS.join(", ")}.\n`);
+  }
+}
+
+function sendDigest(response: ServerResponse, pages: HttpPages): void {
+  try {
+    const digest = pages.digest();
+    if (digest !== null) return send(response, 200, "application/json", `${JSON.stringify(digest)}\n`);
+    send(response, 503, "text/plain", "no: the store is being read\n");
+  } catch (cause) {
+    if (!(cause instanceof SynodError)) throw cause;
+    send(response, 503, "text/plain", `no: ${cause.message}\n`);
   }
 }
 

@@ -49,10 +49,18 @@ export async function withCluster<T>(
     ...(token === undefined ? {} : { token }),
     ...(tls === undefined ? {} : { tls }),
     name: "synod",
+    logger: { debug: nothing, info: nothing, warn: noteToken, error: nothing },
     limits: { timeoutMs },
   });
   await using session = coordination(client);
   return await work({ client, coordination: session, servers, timeoutMs });
+}
+
+const nothing = (): void => {};
+
+/** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
+function noteToken(message: string): void {
+  if (message.includes("without encryption")) process.stderr.write(`note: ${message}\n`);
 }
 
 function tokenOf(given: Given): string | undefined {

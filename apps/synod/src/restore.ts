@@ -1,19 +1,20 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { readdir, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import {
   type CoordinationAnswer,
-  type CoordinationCommand,
   coordinationCodecs,
+  type CoordinationMachine,
   coordinationMachine,
   type CoordinationQuery,
 } from "@synod/coordination";
 import { type Configuration, SynodError } from "@synod/interface";
 import { ConfigurationHistory } from "@synod/multipaxos";
 import { SnapshotInstall, snapshotFront } from "@synod/node";
-import { encodeBatch, type ReplicatedMachine, replicatedMachine } from "@synod/rsm";
+import { type ReplicatedMachine, replicatedMachine } from "@synod/rsm";
 import { fileStorage, nodeFileSystem } from "@synod/storage-file";
 import { readBackup, readBackupHead } from "./backup.js";
-import { isFormatted } from "./store.js";
+import { isFormatted, isStoreFile } from "./store.js";
 
 type Machine = ReplicatedMachine<CoordinationQuery, CoordinationAnswer>;
 
@@ -33,11 +34,14 @@ export interface BackupContent {
 }
 
 /** @throws SynodError `Malformed`, `VersionUnsupported` */
-export async function inspectBackup(
-  path: string,
-): Promise<{ readonly content: BackupContent; readonly machine: Machine }> {
+export async function inspectBackup(path: string): Promise<{
+  readonly content: BackupContent;
+  readonly machine: Machine;
+  readonly raiseRevision: CoordinationMachine["raiseRevision"];
+}> {
   const { snapshotAt: _, nodeId: _node, ...head } = await readBackupHead(path);
-  const machine = replicatedMachine({ stateMachine: coordinationMachine(), ...coordinationCodecs() });
+  const stateMachine = coordinationMachine();
+  const machine = replicatedMachine({ stateMachine, ...coordinationCodecs() });
   const install = new SnapshotInstall(machine);
   for await (const chunk of readBackup(path)) install.write(chunk);
   const history = new ConfigurationHistory(NOBODY);
@@ -51,7 +55,11 @@ export async function inspectBackup(
   if (status.kind !== "status") throw new SynodError("Malformed", `${path}: its content is of another state machine`);
   const { revision, keys, leases, locks } = status;
   const usedIds = [...new Set(earlier)].sort((a, b) => a - b);
-  return { content: { ...head, members, usedIds, revision, keys, leases, locks }, machine };
+  return {
+    content: { ...head, members, usedIds, revision, keys, leases, locks },
+    machine,
+    raiseRevision: (to) => stateMachine.raiseRevision(to),
+  };
 }
 
 /** Stands in until the head of the snapshot is read. */
@@ -68,25 +76,41 @@ export interface RestoreOptions {
   readonly cluster: string;
   readonly id: number;
   readonly founders: Configuration;
+  /** How far revisions and fencing tokens jump: the same for each founder. */
   readonly skipRevisions: number;
 }
 
+/** More than any cluster makes in a second. */
+const REVISIONS_PER_SECOND = 1_000_000;
+
 /**
- * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the directory gets
- * its name when everything is on the disk.
+ * How far revisions have to jump so that none is given out twice: as many as a cluster may have made in the time since the backup, in which
+ * the old one, or another one restored from the same backup, may have gone on.
+ */
+export const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
+  Math.max(1, Math.ceil((restoredAt.getTime() - savedAt.getTime()) / 1000)) * REVISIONS_PER_SECOND;
+
+/** Where a store is made before it is moved to its place. */
+const MAKING = "restoring";
+
+/**
+ * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the identity, without
+ * which no store starts, is moved to its place last, and what a crash left of an earlier attempt is cleared away.
  * @throws SynodError `InvalidArgument` for a cluster or an id of the old cluster, `AlreadyFormatted`, `Malformed`
  */
 export async function restoreBackup(
   options: RestoreOptions,
 ): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string }> {
   const { path, directory, cluster, id, founders } = options;
+  const making = join(directory, MAKING);
+  await clearAttempt(directory, making);
   if (await isFormatted(directory)) {
     throw new SynodError(
       "AlreadyFormatted",
       `${directory} holds a store already, and is left as it is: restore into a blank directory`,
     );
   }
-  const { content, machine } = await inspectBackup(path);
+  const { content, machine, raiseRevision } = await inspectBackup(path);
   checkNew(content, cluster, founders);
   if (!founders.members.some((member) => member.id === id)) {
     throw new SynodError(
@@ -94,13 +118,11 @@ export async function restoreBackup(
       `node ${id} is not among the members: each founder is restored, others join later`,
     );
   }
-  const revisionNow = skipRevisions(machine, content.revision, options.skipRevisions);
-  const marked = { ...founders, alpha: alphaOf(machine) };
+  const revisionNow = content.revision + options.skipRevisions;
+  raiseRevision(revisionNow);
+  const marked = { ...founders, origin: originOf(content, machine, revisionNow) };
   const { index, chunks } = machine.snapshot();
   const front = snapshotFront(new ConfigurationHistory(marked).encode(index));
-  // Made in a place of its own, and then moved with the identity last: without it a store does not start.
-  const making = join(directory, "restoring");
-  await rm(making, { recursive: true, force: true });
   await using storage = fileStorage({ directory: making });
   const { identity } = await storage.open({ create: { clusterId: cluster, nodeId: id, founders: marked } });
   await storage.saveSnapshot(
@@ -115,6 +137,15 @@ export async function restoreBackup(
   return { ...content, revisionNow, storeId: identity.storeId };
 }
 
+/** The directory was blank when the attempt began, and as long as the identity is not there it holds nothing else. */
+async function clearAttempt(directory: string, making: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (!names.includes(MAKING) || names.includes("identity")) return;
+  const begun = await readdir(making);
+  for (const name of begun.includes("identity") ? names.filter(isStoreFile) : []) await rm(join(directory, name));
+  await rm(making, { recursive: true });
+}
+
 async function moveStore(from: string, to: string): Promise<void> {
   const files = nodeFileSystem();
   const names = await files.list(from);
@@ -123,6 +154,8 @@ async function moveStore(from: string, to: string): Promise<void> {
     await files.syncDirectory(to);
   }
   await rm(from, { recursive: true });
+  await files.syncDirectory(to);
+  await files.syncDirectory(dirname(resolve(to)));
 }
 
 /** Clients and nodes of the old cluster must not take the new one for theirs. */
@@ -143,40 +176,10 @@ function checkNew({ cluster, usedIds }: BackupContent, newCluster: string, { mem
   }
 }
 
-/**
- * Nodes whose founders differ in anything refuse to talk. The window is the one number in them that may be any: derived from the state, it keeps
- * apart nodes that were restored from different backups, or formatted blank, and would otherwise form a majority with another past.
- */
-function alphaOf(machine: Machine): number {
-  return 1025 + (Number.parseInt(machine.chainHash.slice(0, 8), 16) % 1024);
-}
-
-const KEY = "synod/restored";
-const PER_SLOT = 1000;
-
-/** Makes changes that come to nothing, so that no revision or fencing token of the old cluster is given out again. @returns the revision then */
-function skipRevisions(machine: Machine, from: number, count: number): number {
-  const { commandCodec } = coordinationCodecs();
-  const put: CoordinationCommand = { kind: "put", key: KEY, value: new Uint8Array(0), lease: null, expected: null };
-  const body = commandCodec.encode(put);
-  const timeMs = machine.timeMs;
-  const [opened] = machine.apply(machine.applied + 1, encodeBatch(timeMs, [{ kind: "open", nonce: "0".repeat(32) }]));
-  if (opened?.kind !== "opened") throw new SynodError("Malformed", "the backup has no room for one more session");
-  const { session } = opened;
-  let sequence = 0;
-  const apply = (bodies: readonly Uint8Array[]): void => {
-    const floor = sequence;
-    const entries = bodies.map((one) => ({
-      kind: "command" as const,
-      ticket: { session, sequence: ++sequence, floor },
-      body: one,
-    }));
-    machine.apply(machine.applied + 1, encodeBatch(timeMs, entries));
-  };
-  for (let left = count; left > 0; left -= PER_SLOT)
-    apply(Array.from({ length: Math.min(left, PER_SLOT) }, () => body));
-  apply([commandCodec.encode({ kind: "delete", key: KEY, expected: null })]);
-  machine.apply(machine.applied + 1, encodeBatch(timeMs, [{ kind: "close", session }]));
-  const status = machine.query({ kind: "status" });
-  return status.kind === "status" ? status.revision : from;
+/** Tells apart nodes that were restored from different backups, at different times, or formatted blank, and would otherwise form a majority with another past. */
+function originOf({ cluster, index }: BackupContent, { chainHash }: Machine, revision: number): string {
+  return createHash("sha256")
+    .update(JSON.stringify([cluster, index, chainHash, revision]))
+    .digest("hex")
+    .slice(0, 32);
 }

@@ -2,7 +2,7 @@
 import type { Member } from "@synod/interface";
 import { type Command, Option } from "commander";
 import * as v from "valibot";
-import { address, addresses, duration, listen, members, natural, nodeId, oneOf, text } from "./values.js";
+import { address, addresses, duration, listen, members, natural, nodeId, oneOf, positive, text } from "./values.js";
 
 /** What the settings give once they are read. */
 export interface Settings {
@@ -20,6 +20,7 @@ export interface Settings {
   readonly tlsKey: string;
   readonly electionTimeout: number;
   readonly priority: number;
+  readonly snapshotLogBytes: number;
   readonly shutdownTimeout: number;
   readonly logFormat: "text" | "json";
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -76,7 +77,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   tokensFile: {
     flag: "--tokens-file <path>",
     env: "SYNOD_TOKENS_FILE",
-    help: "YAML list of { token, role } that clients are let in with; role is read, write or admin",
+    help: "YAML list of { token, role } and { certificate, role } that clients are let in with; role is read, write or admin",
     schema: text,
   },
   tlsCa: { flag: "--tls-ca <path>", env: "SYNOD_TLS_CA", help: "PEM file of who is trusted", schema: text },
@@ -93,6 +94,12 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     env: "SYNOD_PRIORITY",
     help: "of two nodes that could lead, the one with the higher priority goes first",
     schema: natural,
+  },
+  snapshotLogBytes: {
+    flag: "--snapshot-log-bytes <number>",
+    env: "SYNOD_SNAPSHOT_LOG_BYTES",
+    help: "bytes of log after which a snapshot is taken",
+    schema: positive,
   },
   shutdownTimeout: {
     flag: "--shutdown-timeout <duration>",

@@ -32,11 +32,13 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+export const isStoreFile = (name: string): boolean => /^(identity|wal-\d{16}\.log|snapshot-\d{16})$/.test(name);
+
 /** Whether the directory has a store, whole or not. @throws what reading the directory throws, unless it is missing. */
 export async function isFormatted(directory: string): Promise<boolean> {
   try {
     const names = await readdir(directory);
-    return names.some((name) => /^(identity|wal-\d{16}\.log|snapshot-\d{16})$/.test(name));
+    return names.some(isStoreFile);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw new SynodError("StoreFailed", `cannot read ${directory}: ${(cause as Error).message}`, { cause });

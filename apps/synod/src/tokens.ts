@@ -1,17 +1,30 @@
 import { readFileSync } from "node:fs";
-import type { ClientToken } from "@synod/server";
+import type { CertificateRole, ClientToken } from "@synod/server";
 import * as v from "valibot";
 import { parseYaml } from "./config-file.js";
 import { CliError } from "./exit-codes.js";
 import { complaints, oneOf, text } from "./values.js";
 
+const role = oneOf("read", "write", "admin");
 const schema = v.array(
-  v.strictObject({ token: text, role: oneOf("read", "write", "admin") }),
-  "expected a list of { token, role }",
+  v.pipe(
+    v.strictObject({ token: v.optional(text), certificate: v.optional(text), role }),
+    v.check(
+      ({ token, certificate }) => (token === undefined) !== (certificate === undefined),
+      "expected either a token or a certificate",
+    ),
+  ),
+  "expected a list of { token, role } and { certificate, role }",
 );
 
+/** Who may connect, and what for. */
+export interface Clients {
+  readonly tokens: readonly ClientToken[];
+  readonly certificateRoles: readonly CertificateRole[];
+}
+
 /** @throws CliError that names the place, and never the token */
-export function readTokens(path: string): ClientToken[] {
+export function readTokens(path: string): Clients {
   let content: string;
   try {
     content = readFileSync(path, "utf8");
@@ -24,5 +37,11 @@ export function readTokens(path: string): ClientToken[] {
     throw new CliError("usage", places.join("\n"));
   }
   if (parsed.output.length === 0) throw new CliError("usage", `${path}: expected at least one { token, role }`);
-  return parsed.output;
+  const tokens: ClientToken[] = [];
+  const certificateRoles: CertificateRole[] = [];
+  for (const { token, certificate, role: given } of parsed.output) {
+    if (token !== undefined) tokens.push({ token, role: given });
+    if (certificate !== undefined) certificateRoles.push({ name: certificate, role: given });
+  }
+  return { tokens, certificateRoles };
 }

@@ -32,6 +32,7 @@ const whole = (least: number, what: string): v.GenericSchema<unknown, number> =>
   );
 
 export const nodeId: v.GenericSchema<unknown, number> = whole(1, "a node id, a whole number from 1");
+export const positive: v.GenericSchema<unknown, number> = whole(1, "a whole number from 1");
 export const natural: v.GenericSchema<unknown, number> = whole(0, "a whole number from 0");
 
 /** The port of an address, if it is one: `host:port` or `[::1]:port`. */
@@ -93,12 +94,18 @@ export const members: v.GenericSchema<unknown, Member[]> = v.pipe(
 export const oneOf = <const T extends readonly string[]>(...options: T): v.GenericSchema<unknown, T[number]> =>
   v.picklist(options, `expected ${options.join(" or ")}`);
 
-/** What was found, short enough for a line. Never the whole of a long text: it may be a secret in the wrong place. */
+/** What was found, in a few words. No long text and nothing that is made of parts: a secret may be in the wrong place. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
   const json = JSON.stringify(value) ?? typeof value;
-  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
+  return json.length > 30 ? `a text of ${json.length - 2} characters` : json;
 }
+
+/** Nothing is shown of a token, nor of a file that is a text as a whole. */
+const isSecret = (where: string, value: unknown): boolean =>
+  /(^|\.)token$/.test(where) || (where === "" && typeof value === "string");
 
 /** `key: expected ..., found ...` for each thing that is wrong. */
 export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string): string[] {
@@ -113,7 +120,7 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
     const expected = issue.message.startsWith("expected")
       ? issue.message
       : `expected ${issue.expected ?? issue.message}`;
-    return `${place}${expected}, found ${shown(issue.input)}`;
+    return isSecret(where, issue.input) ? `${place}${expected}` : `${place}${expected}, found ${shown(issue.input)}`;
   });
 }
 

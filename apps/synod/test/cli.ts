@@ -19,7 +19,7 @@ export interface Run {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   /** Settles when either stream has the text, with all output so far; rejects if the program ends without it. */
-  saw(text: string | RegExp): Promise<string>;
+  readonly saw: (text: string | RegExp) => Promise<string>;
 }
 
 export interface RunOptions {

@@ -300,6 +300,14 @@ describe("operation", slow, () => {
       node: { id: 1, state: "running" },
       server: { state: "serving" },
     });
+    // Equal where equally much was executed; nothing is written meanwhile.
+    const digestOf = async (id: number): Promise<unknown> =>
+      (await fetch(`http://${cluster.node(id).http}/digest`)).json();
+    const digest = { applied: expect.any(Number), digest: expect.stringMatching(/^[0-9a-f]{16}\./) };
+    expect(await digestOf(1)).toEqual(digest);
+    await expect
+      .poll(async () => [await digestOf(2), await digestOf(3)])
+      .toEqual([await digestOf(1), await digestOf(1)]);
     expect((await fetch(`${base}/else`)).status).toBe(404);
     expect((await fetch(`${base}/livez`, { method: "POST" })).status).toBe(405);
   });

@@ -1,5 +1,5 @@
 // Members, tokens, backups and the first start, with real processes. Needs the build, as `npm test` makes it.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { endAll, json, run, temporary } from "./cli.js";
@@ -182,6 +182,7 @@ describe("snapshot", slow, () => {
       members: [1],
       usedIds: [1],
     });
+    expect(statSync(backup).mode & 0o077).toBe(0);
     const bytes = readFileSync(backup);
     for (const at of [3, 9, 40, bytes.length - 30, bytes.length - 1]) {
       const spoiled = Buffer.from(bytes);
@@ -226,6 +227,8 @@ describe("snapshot", slow, () => {
     });
     for (const { id, directory } of nodes)
       expect(await restore("new", id, members, directory)).toMatchObject({ code: 0, err: "" });
+    // Revisions of readers that saw more than the backup has are not gone on from.
+    expect(readdirSync(first.directory)).not.toContain("restoring");
     expect(await restore("new", 11, members, first.directory)).toMatchObject({
       code: 7,
       err: expect.stringContaining("AlreadyFormatted"),
@@ -248,6 +251,46 @@ describe("snapshot", slow, () => {
     expect(Number(locked.out)).toBeGreaterThan(token + 5000);
     await cluster.end(13, "SIGKILL");
     expect(await cluster.synod(["put", "d", "D"])).toMatchObject({ code: 0 });
+  });
+
+  it("wants to know when a restore was decided, and skips what may have been given out since the backup", async () => {
+    const restore = (name: string, ...more: string[]): ReturnType<typeof run> =>
+      run(
+        ["snapshot", "restore", backup, "--cluster", "later", "--id", "31", "--json", "--data-dir"].concat([
+          join(place.path, name),
+          "--members",
+          "31=127.0.0.1:1,32=127.0.0.1:2",
+          ...more,
+        ]),
+      );
+    expect(await restore("later")).toMatchObject({ code: 2, err: expect.stringMatching(/--restored-at 20\d\d-/) });
+    for (const wrong of ["yesterday", "2026-11-21", "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
+      expect(await restore("later", "--restored-at", wrong)).toMatchObject({ code: 2 });
+    const status = await json<{ revision: number; savedAt: string }>(["snapshot", "status", backup]);
+    const at = new Date(Date.parse(status.savedAt) + 100_000).toISOString();
+    const { out } = await restore("later", "--restored-at", at);
+    expect(JSON.parse(out)).toMatchObject({ revision: status.revision + 100_000_000 });
+  });
+
+  it("clears away what a crash left of a restore, and nothing else", async () => {
+    const directory = join(place.path, "crashed");
+    const restore = (): ReturnType<typeof run> =>
+      run(
+        ["snapshot", "restore", backup, "--cluster", "again", "--id", "41", "--members", "41=127.0.0.1:1"].concat([
+          "--data-dir",
+          directory,
+        ]),
+      );
+    expect(await restore()).toMatchObject({ code: 0 });
+    const names = readdirSync(directory);
+    // As if it had ended before the identity was moved.
+    mkdirSync(join(directory, "restoring"));
+    renameSync(join(directory, "identity"), join(directory, "restoring", "identity"));
+    expect(await restore()).toMatchObject({ code: 0 });
+    expect(readdirSync(directory)).toEqual(names);
+    // A store that lost its identity otherwise is not touched.
+    rmSync(join(directory, "identity"));
+    expect(await restore()).toMatchObject({ code: 7 });
   });
 
   it("keeps nodes apart that were restored and formatted blank under one name", async () => {

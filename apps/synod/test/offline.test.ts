@@ -1,10 +1,10 @@
 // What works without a cluster. Needs the build, as `npm test` makes it.
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { json, run, temporary } from "./cli.js";
+import { freePorts, json, run, start, temporary } from "./cli.js";
 
 let place = temporary();
 beforeEach(() => {
@@ -81,7 +81,7 @@ describe("settings", () => {
   });
 
   it.each([
-    ["cluster: [1]", "conf.yaml: cluster: expected a text, found [1]"],
+    ["cluster: [1]", "conf.yaml: cluster: expected a text, found a list"],
     ["id: 0", "conf.yaml: id: expected a node id, a whole number from 1, found 0"],
     [
       "members:\n  - { id: 1, address: here }",
@@ -92,12 +92,32 @@ describe("settings", () => {
     ["electionTimeout: fast", 'conf.yaml: electionTimeout: expected a duration such as 500ms, 10s or 2m, found "fast"'],
     ["logLevel: loud", 'conf.yaml: logLevel: expected debug or info or warn or error, found "loud"'],
     ["clutser: shop", "conf.yaml: clutser: there is no such key"],
-    ["a: [", "conf.yaml: "],
+    ["a: [", "conf.yaml: line 1, column 5: this is no valid YAML (bad indent)"],
   ])("refuses %j and says where and why", async (content, wanted) => {
     writeFileSync(at("conf.yaml"), content);
     const { code, err } = await run(["init", "--config", "conf.yaml"], { cwd: place.path });
     expect(code).toBe(2);
     expect(err).toContain(wanted);
+  });
+
+  it.each([
+    "token: sec-ret: other",
+    "token: [sec-ret]",
+    "token: 'sec-ret",
+    "sec-ret",
+    "clutser: {token: sec-ret}",
+    "- token: sec-ret",
+    "logLevel: sec-ret-that-was-pasted-into-the-wrong-line",
+  ])("never prints a secret: %j", async (content) => {
+    for (const name of ["conf.yaml", "tokens.yaml"]) writeFileSync(at(name), `${content}\n`);
+    const refused = [
+      await run(["init", "--config", "conf.yaml"], { cwd: place.path }),
+      await run(["start", "--data-dir", at("none"), "--tokens-file", "tokens.yaml"], { cwd: place.path }),
+    ];
+    for (const { code, out, err } of refused) {
+      expect(code).toBe(2);
+      expect(out + err).not.toContain("sec-ret");
+    }
   });
 
   it("refuses a file that is named and missing", async () => {
@@ -190,6 +210,25 @@ function contentOf(directory: string): Record<string, string> {
     }),
   );
 }
+
+describe("start", () => {
+  it("ends at SIGTERM while it still reads its store", async () => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    const [http = 0] = await freePorts(1);
+    // Reading this takes for ever.
+    const endless = join(at("data"), "wal-0000000000000002.log");
+    execFileSync("mkfifo", [endless]);
+    const listen = ["--listen", "127.0.0.1:0", "--client-listen", "off", "--http-listen", `127.0.0.1:${http}`];
+    const { child, saw, ended } = start(["start", "--data-dir", at("data"), ...listen]);
+    const live = async (): Promise<string> => (await fetch(`http://127.0.0.1:${http}/livez`)).text();
+    await expect.poll(() => live().catch(() => ""), { timeout: 10_000 }).toContain("is being read");
+    child.kill("SIGTERM");
+    await saw("stopped while its store was read");
+    // A thread that is stuck in a read cannot be left behind: with this it goes on.
+    closeSync(openSync(endless, constants.O_RDWR | constants.O_NONBLOCK));
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+});
 
 describe("doctor", () => {
   interface Examined {

@@ -1,8 +1,11 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { SynodError } from "@synod/interface";
 import { describe, expect, it } from "vitest";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
+import { httpServer } from "../src/http-server.js";
 import { CliError, exitOf } from "../src/exit-codes.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
 
@@ -24,6 +27,25 @@ describe("probes", () => {
       false,
     ]);
   });
+});
+
+it("probes are answered while others hold all the connections that there may be", async () => {
+  const fine = { ok: true, reason: "fine" };
+  const http = await httpServer("127.0.0.1:0", {
+    live: () => fine,
+    ready: () => fine,
+    status: () => ({}),
+    metrics: async () => ({ contentType: "text/plain", text: "" }),
+    digest: () => null,
+  });
+  const port = Number(http.address.split(":")[1]);
+  const slow = Array.from({ length: 300 }, () => connect(port, "127.0.0.1"));
+  for (const socket of slow) socket.on("error", () => {});
+  await Promise.all(slow.map((socket) => once(socket, "connect")));
+  for (const socket of slow) socket.write("GET /livez HTTP/1.1\r\n");
+  expect((await fetch(`http://${http.address}/livez`, { signal: AbortSignal.timeout(5_000) })).status).toBe(200);
+  for (const socket of slow) socket.destroy();
+  await http.close();
 });
 
 describe("disk syncs", () => {

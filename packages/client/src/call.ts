@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { SynodError } from "@synod/interface";
 import { backoffMs } from "@synod/transport-tcp/framing";
-import type { Answer, Connection } from "./connection.js";
+import type { Answer, Connection, Waiter } from "./connection.js";
 import type { Context } from "./context.js";
 import type { Pool, Sendable, Target } from "./pool.js";
 import type { Deadlines, Timed } from "./protocol/deadlines.js";
@@ -64,28 +64,35 @@ export interface CallOptions {
 }
 
 /** One call of a user: any number of attempts, one after the other, and exactly one end. */
-export class Call<T> implements Sendable, Timed {
+export class Call<T> implements Sendable, Timed, Waiter {
   readonly promise: Promise<T>;
   readonly untilMs: number;
   readonly #shared: CallShared;
   readonly #plan: CallPlan<T>;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.giveUp("the signal was aborted", this.#signal?.reason);
-  #resolve: (value: T) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  /** Listens to the signal; null where there is none. */
+  readonly #onAbort: (() => void) | null;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
   #ended = false;
   /** Attempts without an answer that proves that they had no effect. */
   #open = 0;
   #attempts = 0;
   #last: SynodError | null = null;
   #avoid: Connection | null = null;
-  /** Gives up what the call waits for now. */
-  #release: () => void = () => {};
+  /** The attempt under way: where, and its number there. */
+  #connection: Connection | null = null;
+  #id = 0;
+  /** It waits for a server. */
+  #queued = false;
+  /** Gives up whatever else it waits for now. */
+  #release: (() => void) | null = null;
 
   constructor(shared: CallShared, plan: CallPlan<T>, { signal, timeoutMs }: CallOptions) {
     this.#shared = shared;
     this.#plan = plan;
     this.#signal = signal;
+    this.#onAbort = signal === undefined ? null : () => this.giveUp("the signal was aborted", signal.reason);
     this.untilMs = shared.context.clock.now() + timeoutMs;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
@@ -119,16 +126,18 @@ export class Call<T> implements Sendable, Timed {
 
   /** Watches the signal and the deadline. Not sent before `go`. */
   begin(): this {
-    if (this.#signal?.aborted === true) this.#onAbort();
-    else {
-      if (this.#signal !== undefined) {
-        // Many calls with one signal are no leak.
-        setMaxListeners(0, this.#signal);
-        this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+    const [signal, onAbort] = [this.#signal, this.#onAbort];
+    if (signal !== undefined && onAbort !== null) {
+      if (signal.aborted) {
+        onAbort();
+        return this;
       }
-      this.#shared.deadlines.add(this);
-      this.#shared.calls.add(this);
+      // Many calls with one signal are no leak.
+      setMaxListeners(0, signal);
+      signal.addEventListener("abort", onAbort, { once: true });
     }
+    this.#shared.deadlines.add(this);
+    this.#shared.calls.add(this);
     return this;
   }
 
@@ -153,13 +162,29 @@ export class Call<T> implements Sendable, Timed {
     }
     this.#open++;
     this.#attempts++;
+    this.#queued = false;
     this.#avoid = connection;
     this.#plan.sent?.(connection);
-    this.#release = connection.request((id) => this.#plan.request(id, this.#attemptMs(leftMs)), {
-      bytes: this.#plan.bytes,
-      answered: (answer) => this.#answered(answer),
-      lost: (error) => this.#failed(lossOf(error)),
-    });
+    this.#connection = connection;
+    this.#id = connection.nextId();
+    connection.request(this.#plan.request(this.#id, this.#attemptMs(leftMs)), this);
+  }
+
+  answered(answer: Answer): void {
+    this.#connection = null;
+    if (answer.kind === "failure") return this.#failed(failureOf(answer));
+    let value: T;
+    try {
+      value = this.#plan.read(answer);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#succeed(value);
+  }
+
+  lost(error: SynodError): void {
+    this.#connection = null;
+    this.#failed(lossOf(error));
   }
 
   expire(): void {
@@ -188,17 +213,10 @@ export class Call<T> implements Sendable, Timed {
   }
 
   #submit(): void {
-    this.#release = () => this.#shared.pool.withdraw(this);
+    if (this.#ended) return;
+    this.#release = null;
+    this.#queued = true;
     this.#shared.pool.submit(this);
-  }
-
-  #answered(answer: Answer): void {
-    if (answer.kind === "failure") return this.#failed(failureOf(answer));
-    try {
-      this.#succeed(this.#plan.read(answer));
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 
   #failed(failure: Failure): void {
@@ -206,7 +224,6 @@ export class Call<T> implements Sendable, Timed {
     if (this.#ended) return;
     if (notProposed) this.#open--;
     this.#last = error;
-    this.#release = () => {};
     const final = this.#plan.final?.(failure) ?? null;
     if (final !== null) return this.#fail(final);
     if (forAll) return this.#fail(error);
@@ -244,11 +261,13 @@ export class Call<T> implements Sendable, Timed {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== null) this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#shared.deadlines.delete(this);
     this.#shared.calls.delete(this);
-    this.#release();
-    this.#release = () => {};
+    if (this.#queued) this.#shared.pool.withdraw(this);
+    this.#connection?.cancel(this.#id);
+    this.#release?.();
+    this.#release = null;
     this.#plan.ended?.();
     return true;
   }

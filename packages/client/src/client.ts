@@ -16,7 +16,7 @@ import { firstConnection } from "./first-connection.js";
 import type { Link } from "./link.js";
 import { addressesOf, type ConnectOptions, contextOf } from "./options.js";
 import { Pool } from "./pool.js";
-import { ProposalPlan, ReadPlan } from "./proposal.js";
+import { type CallRoom, ProposalPlan, ReadPlan } from "./proposal.js";
 import { Deadlines } from "./protocol/deadlines.js";
 import { Sessions, type Ticket } from "./session.js";
 import type { ClientStatus } from "./status.js";
@@ -58,6 +58,12 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   readonly #sessions: Sessions;
   readonly #events = new Events<ClientEvent>();
   readonly #firstLook: ((link: Link) => void)[] = [];
+  readonly #room: CallRoom = {
+    leave: (bytes) => {
+      this.#calls--;
+      this.#callBytes -= bytes + callCostBytes;
+    },
+  };
   #callBytes = 0;
   #calls = 0;
   #closed = false;
@@ -94,12 +100,20 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     }
   }
 
-  async propose(command: Command, options: ProposeOptions & Timeout = {}): Promise<Result> {
+  propose(command: Command, options: ProposeOptions & Timeout = {}): Promise<Result> {
+    try {
+      return this.#propose(command, options);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  #propose(command: Command, options: ProposeOptions & Timeout): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const given = options.session;
     const callOptions = this.#callOptions(options);
-    const release = this.#admit(body.length);
-    const plan = new ProposalPlan(body, this.#options.resultCodec, given, release);
+    this.#enter(body.length);
+    const plan = new ProposalPlan(body, this.#options.resultCodec, given, this.#room);
     const call = new Call(this.#shared, plan, callOptions).begin();
     if (given !== undefined) return call.go().promise;
     const holder = {
@@ -114,14 +128,23 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     return call.promise;
   }
 
-  async read(query: Query, options: ReadOptions & Timeout = {}): Promise<Answer> {
+  read(query: Query, options: ReadOptions & Timeout = {}): Promise<Answer> {
+    try {
+      return this.#read(query, options);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  #read(query: Query, options: ReadOptions & Timeout): Promise<Answer> {
     const { via = "leader" } = options;
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
     }
     const bytes = this.#options.queryCodec.encode(query);
     const callOptions = this.#callOptions(options);
-    const plan = new ReadPlan(bytes, via, this.#options.answerCodec, this.#admit(bytes.length));
+    this.#enter(bytes.length);
+    const plan = new ReadPlan(bytes, via, this.#options.answerCodec, this.#room);
     return new Call(this.#shared, plan, callOptions).begin().go().promise;
   }
 
@@ -173,6 +196,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     for (const call of this.#shared.calls) call.giveUp("the client was closed", closed);
     if (session !== null && this.#pool.readyCount > 0) await this.#giveBack(session);
     this.#pool.close(closed);
+    this.#shared.deadlines.close();
     this.#events.close();
   }
 
@@ -214,18 +238,14 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     return new SynodError("Busy", `too many ${text} at this client`, { details: { retryAfterMs: 100 } });
   }
 
-  /** Takes a call in. @returns what gives its place back */
-  #admit(bytes: number): () => void {
+  /** Takes a call in; its plan leaves again. */
+  #enter(bytes: number): void {
     this.#checkOpen();
     const { callsMax, callBytesMax } = this.#context.limits;
     const cost = bytes + callCostBytes;
     if (this.#calls >= callsMax || this.#callBytes + cost > callBytesMax) throw this.#busy("calls are under way");
     this.#calls++;
     this.#callBytes += cost;
-    return () => {
-      this.#calls--;
-      this.#callBytes -= cost;
-    };
   }
 
   #ready(link: Link): void {
@@ -248,3 +268,6 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     for (const look of this.#firstLook) look(link);
   }
 }
+
+/** A caller should not have to look for an error in two places. */
+const rejected = <T>(error: unknown): Promise<T> => Promise.reject(error);

@@ -1,20 +1,11 @@
 import type { Socket } from "node:net";
 import { SynodError } from "@synod/interface";
-import {
-  type Address,
-  dialSocket,
-  encodeFrame,
-  type Frame,
-  type FrameDecoder,
-  frameDecoder,
-  FrameWriter,
-  proofOf,
-} from "@synod/transport-tcp/framing";
+import { type Address, dialSocket, encodeFrame, FrameInput, FrameOutput, proofOf } from "@synod/transport-tcp/framing";
 import type { Context } from "./context.js";
 import { decodeGoodbye, decodeWelcome, encodeHello, type Goodbye, type Welcome } from "./protocol/handshake.js";
 import { handshakeFrameBytesMax, replyKinds, requestKinds } from "./protocol/kinds.js";
 import { decodeReply, type LeaderHint, type Reply } from "./protocol/replies.js";
-import { encodeRequest, type Request } from "./protocol/requests.js";
+import { type Request, requestBytes, writeRequest } from "./protocol/requests.js";
 
 /** A connection is given up after this many beats in a row without a byte from the server. */
 const silentBeatsMax = 3;
@@ -22,8 +13,9 @@ const silentBeatsMax = 3;
 /** The answer to one request. */
 export type Answer = Extract<Reply, { readonly id: number }>;
 
-/** Who waits for an answer. Exactly one of the two is called, once. */
+/** Who waits for an answer. Exactly one of the two is called, once; neither after `cancel`. */
 export interface Waiter {
+  readonly kind: Request["kind"];
   /** Payload bytes, as the server counts them. */
   readonly bytes: number;
   answered(answer: Answer): void;
@@ -44,14 +36,31 @@ export interface ConnectionOptions {
   readonly onEnd: (error: SynodError) => void;
 }
 
+/** In the place of one that waits no longer. */
+class GivenUp implements Waiter {
+  readonly kind: Request["kind"];
+  readonly bytes: number;
+
+  constructor({ kind, bytes }: Waiter) {
+    this.kind = kind;
+    this.bytes = bytes;
+  }
+
+  answered(): void {}
+
+  lost(): void {}
+}
+
 /** One connection to one server, from dialing to its end. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #context: Context;
   readonly #socket: Socket;
-  readonly #decoder: FrameDecoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
+  readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
+    this.#receive(kind, bytes, from, to);
+  });
   readonly #open = new Map<number, Waiter>();
-  #writer: FrameWriter | null = null;
+  #output: FrameOutput | null = null;
   #welcome: Welcome | null = null;
   #draining = false;
   #goodbye: Goodbye | null = null;
@@ -97,49 +106,47 @@ export class Connection {
     return requests < requestsMax && (requests === 0 || this.#openBytes + bytes <= requestBytesMax);
   }
 
-  /** Sends a request; only where `hasRoom`. @returns what cancels it: no answer is told any more, and the server stops working on it. */
-  request(make: (id: number) => Exclude<Request, { kind: "cancel" | "ping" }>, waiter: Waiter): () => void {
-    const id = this.#nextId();
-    const request = make(id);
-    const isWatch = request.kind === "watch";
-    const bytes = isWatch ? 0 : waiter.bytes;
-    this.#openBytes += bytes;
-    if (isWatch) this.#watches++;
-    let cancelled = false;
-    this.#open.set(id, {
-      bytes,
-      answered: (answer) => {
-        this.#openBytes -= bytes;
-        if (isWatch) this.#watches--;
-        if (!cancelled) waiter.answered(answer);
-      },
-      lost: (error) => {
-        if (!cancelled) waiter.lost(error);
-      },
-    });
+  /** Requests without an answer, watches left out. */
+  get requests(): number {
+    return this.#open.size - this.#watches;
+  }
+
+  /** A number for the next request. */
+  nextId(): number {
+    do this.#lastId = this.#lastId >= 2 ** 32 - 1 ? 1 : this.#lastId + 1;
+    while (this.#open.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  /** Sends a request; only where `hasRoom`. */
+  request(request: Exclude<Request, { kind: "cancel" | "ping" }>, waiter: Waiter): void {
+    if (request.kind === "watch") this.#watches++;
+    else this.#openBytes += waiter.bytes;
+    this.#open.set(request.id, waiter);
     this.#send(request);
-    return () => {
-      if (cancelled || !this.#open.has(id)) return;
-      // It keeps its place until the server has answered, so that what is sent stays bounded.
-      cancelled = true;
-      this.#send({ kind: "cancel", id });
-    };
+  }
+
+  /** No answer is told any more, and the server stops working on it. */
+  cancel(id: number): void {
+    const waiter = this.#open.get(id);
+    if (waiter === undefined || waiter instanceof GivenUp) return;
+    // It keeps its place until the server has answered, so that what is sent stays bounded.
+    this.#open.set(id, new GivenUp(waiter));
+    this.#send({ kind: "cancel", id });
   }
 
   close(error: SynodError): void {
     this.#end(error);
   }
 
-  #nextId(): number {
-    do this.#lastId = this.#lastId >= 2 ** 32 - 1 ? 1 : this.#lastId + 1;
-    while (this.#open.has(this.#lastId));
-    return this.#lastId;
-  }
-
   #send(request: Request): void {
-    const [kind, payload] = encodeRequest(request);
-    if (this.#ended || this.#writer?.send(encodeFrame(kind, payload))) return;
-    this.#end(new SynodError("NoServer", "the server does not read what it is sent"));
+    const output = this.#output;
+    if (this.#ended || output === null) return;
+    const length = requestBytes(request);
+    const at = output.reserve(length);
+    if (at < 0) return this.#end(new SynodError("NoServer", "the server does not read what it is sent"));
+    writeRequest(output.bytes, at, request);
+    output.commit(requestKinds[request.kind], length);
   }
 
   #greet(): void {
@@ -152,15 +159,15 @@ export class Connection {
     }
     const hello = encodeHello({ cluster, token, name, frameBytesMax: limits.frameBytesMax });
     // What is sent is bounded by what may be open.
-    const writer = new FrameWriter(this.#socket, {
+    const output = new FrameOutput(this.#socket, {
       queueBytesMax: Number.MAX_SAFE_INTEGER,
       // In the middle of something long the server has nothing to answer; but it takes it. The system alone takes what is short.
       onWritten: () => {
-        if (writer.heldBytes > 0) this.#heard = true;
+        if (output.heldBytes > 0) this.#heard = true;
       },
     });
-    this.#writer = writer;
-    this.#writer.send(encodeFrame(requestKinds.hello, hello));
+    this.#output = output;
+    output.send(encodeFrame(requestKinds.hello, hello));
   }
 
   #read(chunk: Uint8Array): void {
@@ -168,10 +175,7 @@ export class Connection {
     this.#heard = true;
     try {
       this.#checkPlain(chunk);
-      for (const frame of this.#decoder.push(chunk)) {
-        this.#receive(frame);
-        if (this.#ended) return;
-      }
+      this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
       this.#end(error);
@@ -184,18 +188,20 @@ export class Connection {
     throw new SynodError("CertificateRefused", "the server speaks TLS: give the client the option `tls`");
   }
 
-  #receive({ kind, payload }: Frame): void {
-    if (kind === replyKinds.goodbye) return this.#dismissed(decodeGoodbye(payload));
+  #receive(kind: number, bytes: Uint8Array, from: number, to: number): void {
+    if (kind === replyKinds.goodbye) return this.#dismissed(decodeGoodbye(bytes.subarray(from, to)));
     if (this.#welcome === null) {
       if (kind !== replyKinds.welcome) throw new SynodError("Malformed", "the other side is no Synod server");
-      return this.#welcomed(decodeWelcome(payload));
+      return this.#welcomed(decodeWelcome(bytes.subarray(from, to)));
     }
-    const reply = decodeReply(kind, payload);
+    const reply = decodeReply(kind, bytes, from, to);
     if (reply.kind === "pong") return;
     if (reply.kind === "leader") return this.#options.onLeader(reply);
     const waiter = this.#open.get(reply.id);
     if (waiter === undefined) throw new SynodError("Malformed", "the server answered what was not asked");
     this.#open.delete(reply.id);
+    if (waiter.kind === "watch") this.#watches--;
+    else this.#openBytes -= waiter.bytes;
     waiter.answered(reply);
     this.#options.onRoom();
   }
@@ -206,7 +212,7 @@ export class Connection {
       throw new SynodError("CertificateRefused", text);
     }
     this.#welcome = welcome;
-    this.#decoder.frameBytesMax = this.#context.limits.frameBytesMax;
+    this.#input.frameBytesMax = this.#context.limits.frameBytesMax;
     this.#heard = false;
     this.#cancelTimer();
     this.#cancelTimer = this.#context.clock.timer(this.#beatMs(welcome), () => this.#beat(welcome));
@@ -233,7 +239,7 @@ export class Connection {
     if (this.#silentBeats >= silentBeatsMax) {
       return this.#end(new SynodError("NoServer", "the server was silent for too long"));
     }
-    if (this.#writer?.heldBytes === 0) this.#send({ kind: "ping" });
+    if (this.#output?.heldBytes === 0) this.#send({ kind: "ping" });
     this.#cancelTimer = this.#context.clock.timer(this.#beatMs(welcome), () => this.#beat(welcome));
   }
 
@@ -256,6 +262,7 @@ export class Connection {
   #end(error: SynodError): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#input.stop();
     this.#cancelTimer();
     this.#socket.destroy();
     const open = [...this.#open.values()];

@@ -17,6 +17,7 @@ export interface ConnectOptions<Command, Query, Result, Answer = Result> {
   /** As the servers have them. */
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
+  /** Without `tls` it goes over the network as it is: `process.emitWarning` or the logger says so where that is not this machine. */
   readonly token?: string;
   /**
    * TLS: only servers whose certificate names a node of the cluster, signed by `ca`, are trusted. `key` and `cert` are shown to servers that
@@ -80,6 +81,8 @@ export function contextOf(
   const { cluster, token = null, name = null } = options;
   if (cluster === "" || cluster.length > 255)
     throw invalid("cluster must be the id of the cluster, 1 to 255 characters");
+  const remote = options.servers.find((server) => !isLoopback(parseAddress(server)));
+  if (token !== null && options.tls === undefined && remote !== undefined) warnOfPlainToken(remote, options.logger);
   return {
     cluster,
     token,
@@ -92,6 +95,14 @@ export function contextOf(
     metrics: options.metrics ?? noMetrics,
     notices: new Notices(logger),
   };
+}
+
+const isLoopback = ({ host }: Address): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
+
+function warnOfPlainToken(server: string, logger: Logger | undefined): void {
+  const text = `the token goes to ${server} without encryption: give tls, or be sure of the network`;
+  if (logger === undefined) process.emitWarning(text, { code: "SYNOD_PLAIN_TOKEN" });
+  else logger.warn(text, { server });
 }
 
 const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);

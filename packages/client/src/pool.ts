@@ -6,8 +6,14 @@ import { Link } from "./link.js";
 import type { LeaderHint } from "./protocol/replies.js";
 import type { Request } from "./protocol/requests.js";
 
-/** Where something is best sent: to the leader's server if it is connected; anywhere; only to the server of this address. */
-export type Target = "leader" | "any" | { readonly server: string };
+/**
+ * Where something is best sent: to the leader's server if it is connected; there as long as this client has not much open there, which spares
+ * a hop; anywhere; only to the server of this address.
+ */
+export type Target = "leader" | "nearLeader" | "any" | { readonly server: string };
+
+/** Requests of this client at the leader's server from which on reads are spread over all servers. */
+const nearLeaderMax = 256;
 
 /** Something that wants to be sent. */
 export interface Sendable {
@@ -81,6 +87,8 @@ export class Pool {
   /** Sends it now, or as soon as a server takes it; in the order in which they came. */
   submit(sendable: Sendable): void {
     const lane = this.#laneOf(sendable);
+    const connection = lane.size === 0 ? this.#pick(sendable) : null;
+    if (connection !== null) return sendable.sendOn(connection);
     lane.add(sendable);
     this.#pumpLane(lane);
   }
@@ -106,10 +114,14 @@ export class Pool {
   }
 
   #pump(): void {
-    for (const lane of Object.values(this.#waiting)) this.#pumpLane(lane);
+    const { requests, watches, named } = this.#waiting;
+    this.#pumpLane(requests);
+    this.#pumpLane(watches);
+    this.#pumpLane(named);
   }
 
   #pumpLane(lane: Set<Sendable>): void {
+    if (lane.size === 0) return;
     for (const sendable of lane) {
       const connection = this.#pick(sendable);
       if (connection !== null) {
@@ -129,7 +141,8 @@ export class Pool {
       const connection = link?.connection ?? null;
       if (connection === null || !connection.hasRoom(kind, bytes)) continue;
       if (typeof to === "object" && to.server !== link?.address) continue;
-      const leads = to === "leader" && connection.welcome?.nodeId === this.#hint.leader;
+      const wanted = to === "leader" || (to === "nearLeader" && connection.requests < nearLeaderMax);
+      const leads = wanted && connection.welcome?.nodeId === this.#hint.leader;
       const score = (connection === avoid ? 0 : 2) + (leads || connection === prefer ? 1 : 0);
       if (score > bestScore) [best, bestScore] = [connection, score];
     }

@@ -1,9 +1,15 @@
 import { type Codec, type SessionTicket, SynodError } from "@synod/interface";
 import type { Answer } from "./connection.js";
 import type { CallEnd, CallPlan } from "./call.js";
-import { proposeHeadBytes, type Request } from "./protocol/requests.js";
+import type { Target } from "./pool.js";
+import { proposeHeadBytes, readHeadBytes, type Request } from "./protocol/requests.js";
 import type { Ticket } from "./session.js";
 import type { Failure } from "./verdicts.js";
+
+/** Where a call has taken a place. */
+export interface CallRoom {
+  leave(bytes: number): void;
+}
 
 /** A command, encoded once; every attempt carries the same bytes with the same ticket. */
 export class ProposalPlan<Result> implements CallPlan<Result> {
@@ -14,15 +20,15 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
   readonly #body: Uint8Array;
   readonly #resultCodec: Codec<Result>;
   readonly #given: SessionTicket | undefined;
-  readonly #onEnd: () => void;
+  readonly #room: CallRoom;
   /** In the client's own session; null until one is given. */
   ticket: Ticket | null = null;
 
-  constructor(body: Uint8Array, resultCodec: Codec<Result>, given: SessionTicket | undefined, onEnd: () => void) {
+  constructor(body: Uint8Array, resultCodec: Codec<Result>, given: SessionTicket | undefined, room: CallRoom) {
     this.#body = body;
     this.#resultCodec = resultCodec;
     this.#given = given;
-    this.#onEnd = onEnd;
+    this.#room = room;
     this.bytes = proposeHeadBytes + body.length;
   }
 
@@ -36,7 +42,7 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
     if (answer.kind !== "result")
       throw new SynodError("Malformed", "the server answered something else than was asked");
     this.ticket?.used();
-    return this.#resultCodec.decode(answer.body);
+    return decodedResult(this.#resultCodec, answer.body);
   }
 
   final({ error }: Failure): SynodError | null {
@@ -58,27 +64,29 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
 
   ended(): void {
     this.ticket?.done();
-    this.#onEnd();
+    this.#room.leave(this.#body.length);
   }
 }
 
 /** A read, at any replica. */
 export class ReadPlan<A> implements CallPlan<A> {
   readonly kind = "read";
-  readonly to = "any";
+  readonly to: Target;
   readonly repeatable = true;
   readonly bytes: number;
   readonly #query: Uint8Array;
   readonly #via: "leader" | "quorum";
   readonly #answerCodec: Codec<A>;
-  readonly #onEnd: () => void;
+  readonly #room: CallRoom;
 
-  constructor(query: Uint8Array, via: "leader" | "quorum", answerCodec: Codec<A>, onEnd: () => void) {
+  constructor(query: Uint8Array, via: "leader" | "quorum", answerCodec: Codec<A>, room: CallRoom) {
     this.#query = query;
+    // Who asks a quorum does so because the leader is slow or gone.
+    this.to = via === "leader" ? "nearLeader" : "any";
     this.#via = via;
     this.#answerCodec = answerCodec;
-    this.#onEnd = onEnd;
-    this.bytes = 9 + query.length;
+    this.#room = room;
+    this.bytes = readHeadBytes + query.length;
   }
 
   request(id: number, deadlineMs: number): Extract<Request, { kind: "read" }> {
@@ -88,7 +96,7 @@ export class ReadPlan<A> implements CallPlan<A> {
   read(answer: Exclude<Answer, { kind: "failure" }>): A {
     if (answer.kind !== "result")
       throw new SynodError("Malformed", "the server answered something else than was asked");
-    return this.#answerCodec.decode(answer.body);
+    return decodedAnswer(this.#answerCodec, answer.body);
   }
 
   conclude({ text, cause, nobody, closed }: CallEnd): SynodError {
@@ -96,6 +104,27 @@ export class ReadPlan<A> implements CallPlan<A> {
   }
 
   ended(): void {
-    this.#onEnd();
+    this.#room.leave(this.#query.length);
+  }
+}
+
+/** @throws SynodError `InvalidResult`: the command took effect */
+function decodedResult<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (cause) {
+    const text =
+      "the command took effect, but the result codec refused its result: have client and nodes the same codecs?";
+    throw new SynodError("InvalidResult", text, { cause });
+  }
+}
+
+/** @throws SynodError `Malformed` */
+export function decodedAnswer<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (cause) {
+    const text = "the answer codec refused the answer: have client and servers the same codecs?";
+    throw new SynodError("Malformed", text, { cause });
   }
 }

@@ -36,7 +36,11 @@ class OwnSession {
   }
 
   done(sequence: number): void {
-    this.#done.add(sequence);
+    if (sequence !== this.#floor + 1) {
+      this.#done.add(sequence);
+      return;
+    }
+    this.#floor = sequence;
     while (this.#done.delete(this.#floor + 1)) this.#floor++;
   }
 }
@@ -60,11 +64,58 @@ export interface Ticket {
   done(): void;
 }
 
+interface TicketEvents {
+  used(session: OwnSession): void;
+  expired(session: OwnSession): void;
+  /** There may be room for another ticket. */
+  done(): void;
+}
+
+class OwnTicket implements Ticket {
+  readonly #session: OwnSession;
+  readonly #sequence: number;
+  readonly #events: TicketEvents;
+  #done = false;
+
+  constructor(session: OwnSession, sequence: number, events: TicketEvents) {
+    this.#session = session;
+    this.#sequence = sequence;
+    this.#events = events;
+  }
+
+  current(): SessionTicket {
+    const session = this.#session;
+    return { session: session.id, sequence: this.#sequence, floor: session.floor };
+  }
+
+  used(): void {
+    this.#events.used(this.#session);
+  }
+
+  expired(): void {
+    this.#events.expired(this.#session);
+  }
+
+  done(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#session.done(this.#sequence);
+    this.#events.done();
+  }
+}
+
 /** Opens a session when the first command wants one, keeps it alive, and replaces it once the cluster has forgotten it. */
 export class Sessions {
   readonly #shared: CallShared;
   readonly #onLost: (session: SessionId) => void;
   readonly #waiting = new Set<TicketHolder>();
+  readonly #ticketEvents: TicketEvents = {
+    used: (session) => {
+      session.usedAtMs = this.#shared.context.clock.now();
+    },
+    expired: (session) => this.#lost(session),
+    done: () => this.#serve(),
+  };
   #session: OwnSession | null = null;
   #opening: Call<{ session: SessionId; limit: number }> | null = null;
   #cancelTimer: () => void = () => {};
@@ -82,6 +133,9 @@ export class Sessions {
 
   /** Gives a ticket, now or as soon as there is one. */
   acquire(holder: TicketHolder): void {
+    const session = this.#waiting.size === 0 && !this.#closed ? this.#fresh() : null;
+    const sequence = session?.next() ?? null;
+    if (session !== null && sequence !== null) return holder.granted(this.#ticket(session, sequence));
     this.#waiting.add(holder);
     this.#serve();
   }
@@ -124,20 +178,7 @@ export class Sessions {
   }
 
   #ticket(session: OwnSession, sequence: number): Ticket {
-    let done = false;
-    return {
-      current: () => ({ session: session.id, sequence, floor: session.floor }),
-      used: () => {
-        session.usedAtMs = this.#shared.context.clock.now();
-      },
-      expired: () => this.#lost(session),
-      done: () => {
-        if (done) return;
-        done = true;
-        session.done(sequence);
-        this.#serve();
-      },
-    };
+    return new OwnTicket(session, sequence, this.#ticketEvents);
   }
 
   #lost(session: OwnSession): void {

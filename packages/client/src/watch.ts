@@ -1,6 +1,7 @@
 import { type Codec, SynodError, type Watched } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
 import type { Connection } from "./connection.js";
+import { decodedAnswer } from "./proposal.js";
 
 export interface WatchShared<Query, Answer> {
   readonly shared: CallShared;
@@ -79,7 +80,7 @@ export class WatchIterator<Query, Answer> implements AsyncIterableIterator<Watch
         read: (reply) => {
           if (reply.kind !== "watched") throw new SynodError("Malformed", "the server answered something else");
           const next = reply.next === null ? null : queryCodec.decode(reply.next);
-          return { answer: { answer: answerCodec.decode(reply.answer), next }, next: reply.next };
+          return { answer: { answer: decodedAnswer(answerCodec, reply.answer), next }, next: reply.next };
         },
         conclude: ({ text, cause }) => new SynodError("Closed", `the watch ended: ${text}`, { cause }),
         prefer: () => this.#at,

@@ -2,18 +2,15 @@ import { type Codec, SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
 import { LAYOUT, type Layout, oldest } from "./layout.js";
-import { packView, unpack } from "./packr.js";
+import { pack } from "./pack.js";
 import { read } from "./read.js";
-import { scan, type ScanLimits } from "./scan.js";
-import { withValues, write } from "./write.js";
+import { unpack } from "./unpack.js";
+import { write } from "./write.js";
 
 export interface MessageCodecOptions {
   /** Longer frames are refused, before anything in them is read. Default 8 MiB. Equal on all nodes. */
   readonly frameBytesMax?: number;
 }
-
-/** Frame, list of votes, vote, ballot. */
-const LIMITS: ScanLimits = { depthMax: 4, maps: false };
 
 /**
  * What replicas say to each other: one envelope is one MessagePack array, its positions fixed by the version in front.
@@ -34,16 +31,13 @@ export function codecOf(layout: Layout, options: MessageCodecOptions = {}): Code
     encode(envelope: Envelope): Uint8Array {
       const { version } = envelope;
       if (!(version >= oldest(layout) && version <= layout.version)) throw unsupported(`version ${version}`, layout);
-      const { array, values } = write(envelope, layout);
-      const view = packView(array);
-      const frame = values === null ? new Uint8Array(view) : withValues(view, values);
+      const frame = pack(write(envelope, layout));
       checkSize(frame.length, "frameBytesMax", frameBytesMax);
       return frame;
     },
     decode(bytes: Uint8Array): Envelope {
       checkSize(bytes.length, "frameBytesMax", frameBytesMax);
       checkVersion(bytes, layout);
-      scan(bytes, LIMITS);
       return read(unpack(bytes), layout);
     },
   };

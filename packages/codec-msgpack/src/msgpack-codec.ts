@@ -2,7 +2,7 @@ import { type Codec, SynodError } from "@synod/interface";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
 import { packView, unpack } from "./packr.js";
 import { checkPlain, DEPTH_MAX } from "./plain.js";
-import { scan, type ScanLimits } from "./scan.js";
+import { scan } from "./scan.js";
 
 export interface MsgpackCodecOptions<T> {
   /** Longer encodings are refused, on encode and, before anything in them is read, on decode. Default 8 MiB. */
@@ -14,7 +14,6 @@ export interface MsgpackCodecOptions<T> {
   readonly validate?: (value: unknown) => T;
 }
 
-const LIMITS: ScanLimits = { depthMax: DEPTH_MAX, maps: true };
 const DECODE_CODES: ReadonlySet<string> = new Set(["Malformed", "VersionUnsupported", "TooLarge"]);
 
 /**
@@ -36,7 +35,7 @@ export function msgpackCodec<T>(options: MsgpackCodecOptions<T> = {}): Codec<T> 
     },
     decode(bytes: Uint8Array): T {
       checkSize(bytes.length, "bytesMax", bytesMax);
-      scan(bytes, LIMITS);
+      scan(bytes, DEPTH_MAX);
       const value = unpack(bytes);
       try {
         return validate(value);

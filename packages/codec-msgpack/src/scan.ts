@@ -1,21 +1,15 @@
 import { malformed } from "./errors.js";
 import { isUtf8 } from "./utf8.js";
 
-/** What may stand in the bytes besides nil, booleans, numbers, strings, byte strings and arrays. */
-export interface ScanLimits {
-  /** Arrays and maps inside each other, the outermost counted. */
-  readonly depthMax: number;
-  readonly maps: boolean;
-}
-
 /**
  * Reads the skeleton of one MessagePack value before msgpackr does, so that it meets only what this package writes: every
  * declared length is there, nothing follows, nesting is bounded, text is UTF-8. Extension types, 32-bit floats and 64-bit
  * integers (which JavaScript numbers cannot hold) are refused. The time is linear in the bytes; nothing is kept.
+ * @param depthMax arrays and maps inside each other, the outermost counted
  * @throws SynodError `Malformed`.
  */
-export function scan(bytes: Uint8Array, limits: ScanLimits): void {
-  const end = new Scanner(bytes, limits).value(0, 1);
+export function scan(bytes: Uint8Array, depthMax: number): void {
+  const end = new Scanner(bytes, depthMax).value(0, 1);
   if (end !== bytes.length) throw malformed(`${bytes.length - end} bytes follow after the end of the value`);
 }
 
@@ -38,11 +32,11 @@ const FIXED: ReadonlyMap<number, number> = new Map([
 /** Every method takes the offset of what it reads and returns the offset after it. */
 class Scanner {
   readonly #bytes: Uint8Array;
-  readonly #limits: ScanLimits;
+  readonly #depthMax: number;
 
-  constructor(bytes: Uint8Array, limits: ScanLimits) {
+  constructor(bytes: Uint8Array, depthMax: number) {
     this.#bytes = bytes;
-    this.#limits = limits;
+    this.#depthMax = depthMax;
   }
 
   value(at: number, depth: number): number {
@@ -107,7 +101,6 @@ class Scanner {
   }
 
   #map(at: number, length: number, depth: number): number {
-    if (!this.#limits.maps) throw malformed(`a map at offset ${at} is not allowed`);
     this.#enter(at, 2 * length, depth);
     let next = at;
     for (let i = 0; i < length; i++) next = this.value(this.#key(next), depth + 1);
@@ -116,7 +109,7 @@ class Scanner {
 
   /** Every element takes a byte at least, so a length beyond what is left is a lie. */
   #enter(at: number, elements: number, depth: number): void {
-    if (depth > this.#limits.depthMax) throw malformed(`nested deeper than ${this.#limits.depthMax}`);
+    if (depth > this.#depthMax) throw malformed(`nested deeper than ${this.#depthMax}`);
     this.#skip(at, elements);
   }
 

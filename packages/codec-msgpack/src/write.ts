@@ -4,21 +4,15 @@ import { KINDS, OUTCOMES, REFUSALS } from "./kinds.js";
 import { type Layout, writeAdded } from "./layout.js";
 
 const numbers: ReadonlyMap<Message["kind"], number> = new Map(KINDS.map((kind, index) => [kind, index + 1]));
-const NONE: readonly Uint8Array[] = [];
 
-/** Array form of an envelope. `values` of an Accept or Learn come last and are left out: they are appended as bytes. */
-export interface Written {
-  readonly array: unknown[];
-  readonly values: readonly Uint8Array[] | null;
-}
-
-export function write(envelope: Envelope, layout: Layout): Written {
+/** Array form of an envelope. */
+export function write(envelope: Envelope, layout: Layout): unknown[] {
   const { version, clusterId, from, bootId, epoch, supports, message } = envelope;
   const { wire, log, machine } = supports;
   const array: unknown[] = [version, clusterId, from, bootId, [epoch, wire, log, machine], numbers.get(message.kind)];
   writeAdded(layout, version, array, message);
   writeFields(array, message);
-  return { array, values: message.kind === "accept" || message.kind === "learn" ? message.values : null };
+  return array;
 }
 
 const pair = (ballot: Ballot): [number, number] => [ballot.round, ballot.node];
@@ -38,7 +32,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(pair(m.ballot), m.firstSlot, m.chosenUpTo);
       // Clusters in which nobody makes use of it have it in no frame.
       if (m.leaderVoted === true) to.push(true);
-      to.push(NONE);
+      to.push(m.values);
       return;
     case "accepted":
       to.push(pair(m.ballot), m.chosenUpTo, m.durableUpTo, m.applied, m.slots, m.creditBytes);
@@ -54,7 +48,7 @@ function writeFields(to: unknown[], m: Message): void {
       to.push(m.firstSlot, m.lastSlot);
       return;
     case "learn":
-      to.push(m.firstSlot, m.chosenUpTo, NONE);
+      to.push(m.firstSlot, m.chosenUpTo, m.values);
       return;
     case "beat":
     case "beatReply":
@@ -124,38 +118,4 @@ function writeFacts(to: unknown[], facts: BeatFacts): void {
     impaired,
     priority,
   );
-}
-
-const binHeaderSize = (length: number): number => (length < 0x100 ? 2 : length < 0x1_0000 ? 3 : 5);
-const arrayHeaderSize = (length: number): number => (length < 0x10 ? 1 : length < 0x1_0000 ? 3 : 5);
-
-/** Puts a big-endian unsigned integer and returns the offset after it. */
-function putUint(to: Uint8Array, at: number, value: number, size: number): number {
-  for (let i = 0; i < size; i++) to[at + i] = value >>> (8 * (size - 1 - i));
-  return at + size;
-}
-
-/**
- * Replaces the empty array that `head` ends with by an array of byte strings. What msgpackr would write, but with one
- * copy of each value in place of two: values are nearly all of what a busy cluster sends.
- */
-export function withValues(head: Uint8Array, values: readonly Uint8Array[]): Uint8Array {
-  let size = head.length - 1 + arrayHeaderSize(values.length);
-  for (const { length } of values) size += binHeaderSize(length) + length;
-  const to = new Uint8Array(size);
-  to.set(head);
-  let at = head.length - 1;
-  const count = values.length;
-  if (count < 0x10) to[at++] = 0x90 | count;
-  else if (count < 0x1_0000) at = putUint(to, putUint(to, at, 0xdc, 1), count, 2);
-  else at = putUint(to, putUint(to, at, 0xdd, 1), count, 4);
-  for (const value of values) {
-    const { length } = value;
-    if (length < 0x100) at = putUint(to, putUint(to, at, 0xc4, 1), length, 1);
-    else if (length < 0x1_0000) at = putUint(to, putUint(to, at, 0xc5, 1), length, 2);
-    else at = putUint(to, putUint(to, at, 0xc6, 1), length, 4);
-    to.set(value, at);
-    at += length;
-  }
-  return to;
 }

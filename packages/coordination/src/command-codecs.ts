@@ -64,6 +64,7 @@ export const commandCodec: Codec<CoordinationCommand> = versionedCodec({
 
 export const resultCodec: Codec<CoordinationResult> = versionedCodec({
   what: "result",
+  kept: true,
   kinds: RESULTS,
   write: writeResult,
   read: readResult,

@@ -1,4 +1,5 @@
 import { ANSWER_BYTES_MAX, HOLDERS_MAX, REQUEST_VALUE_BYTES_MAX } from "./limits.js";
+import { growthOver } from "./key-space.js";
 import type { State } from "./state.js";
 import type {
   Condition,
@@ -44,11 +45,12 @@ export function execute(state: State, command: CoordinationCommand): Coordinatio
 }
 
 function put(state: State, { key, value, lease, expected }: Of<"put">): CoordinationResult {
-  const keyRevision = state.keys.get(key)?.revision ?? 0;
+  const before = state.keys.get(key);
+  const keyRevision = before?.revision ?? 0;
   if (expected !== null && expected !== keyRevision) {
     return { kind: "written", done: false, revision: state.revision, keyRevision };
   }
-  const refusal = checkPuts(state, [{ kind: "put", key, value, lease }]);
+  const refusal = checkPut(state, key, value, lease) ?? checkGrowth(state, growthOver(before, key, value));
   if (refusal !== null) return refusal;
   const revision = state.revision + 1;
   state.put(key, value, lease, revision);
@@ -141,16 +143,26 @@ function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
 
 /** Why these cannot be put; null if they can, in whatever state the others of them leave. */
 function checkPuts(state: State, operations: readonly Operation[]): CoordinationResult | null {
-  const { keyBytesMax, valueBytesMax, stateBytesMax } = state.limits;
   let growth = 0;
   for (const operation of operations) {
     if (operation.kind !== "put") continue;
     const { key, value, lease } = operation;
-    if (utf8Length(key) > keyBytesMax) return refused("keyTooLarge", keyBytesMax);
-    if (value.length > valueBytesMax) return refused("valueTooLarge", valueBytesMax);
-    if (lease !== null && state.leases.alive(lease, state.timeMs) === null) return refused("noLease");
+    const refusal = checkPut(state, key, value, lease);
+    if (refusal !== null) return refusal;
     growth += state.keys.growth(key, value);
   }
+  return checkGrowth(state, growth);
+}
+
+function checkPut(state: State, key: string, value: Uint8Array, lease: string | null): CoordinationResult | null {
+  const { keyBytesMax, valueBytesMax } = state.limits;
+  if (utf8Length(key) > keyBytesMax) return refused("keyTooLarge", keyBytesMax);
+  if (value.length > valueBytesMax) return refused("valueTooLarge", valueBytesMax);
+  return lease !== null && state.leases.alive(lease, state.timeMs) === null ? refused("noLease") : null;
+}
+
+function checkGrowth(state: State, growth: number): CoordinationResult | null {
+  const { stateBytesMax } = state.limits;
   return growth > 0 && state.bytes + growth > stateBytesMax ? refused("stateFull", stateBytesMax) : null;
 }
 

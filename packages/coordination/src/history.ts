@@ -17,7 +17,10 @@ export interface Change {
   readonly revision: Revision;
   readonly key: string;
   readonly before: KeyRecord | null;
+  readonly hash: number;
   next: Change | null;
+  /** Bytes of all changes before it that this replica has seen. */
+  readonly startBytes: number;
 }
 
 interface Chain {
@@ -29,9 +32,11 @@ interface Chain {
 /** What a change costs besides key and value, about. */
 const CHANGE_BYTES = 96;
 
-const bytesOf = ({ key, before }: Change): number => CHANGE_BYTES + key.length + (before?.value.length ?? 0);
+const bytesOf = ({ key, before }: Pick<Change, "key" | "before">): number =>
+  CHANGE_BYTES + key.length + (before?.value.length ?? 0);
 
-const hashOf = ({ revision, key, before }: Change): number => hashRecord(7, key, [revision, before?.hash ?? 0]);
+const hashOf = (revision: Revision, key: string, before: KeyRecord | null): number =>
+  hashRecord(7, key, [revision, before?.hash ?? 0]);
 
 /** What keys were before, as far back as its bytes go. */
 export class History {
@@ -43,6 +48,7 @@ export class History {
   /** Keys with a chain. */
   readonly touched: SortedKeys = new SortedKeys();
   bytes = 0;
+  #seenBytes = 0;
   /** Every change up to this revision is forgotten. */
   compacted: Revision = 0;
 
@@ -52,7 +58,8 @@ export class History {
   }
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
-    const change: Change = { revision, key, before, next: null };
+    const hash = hashOf(revision, key, before);
+    const change: Change = { revision, key, before, hash, next: null, startBytes: this.#seenBytes };
     let chain = this.#chains.get(key);
     if (chain === undefined) {
       chain = { changes: [], head: 0 };
@@ -64,17 +71,18 @@ export class History {
     chain.changes.push(change);
     this.#changes.push(change);
     this.bytes += bytesOf(change);
-    this.#hash.add(hashOf(change));
+    this.#seenBytes += bytesOf(change);
+    this.#hash.add(change.hash);
   }
 
   /** To be called when all changes of a revision are in: a revision is kept as a whole, or forgotten. */
   trim(): void {
     while (this.#head < this.#changes.length) {
       const first = this.#changes[this.#head] as Change;
-      if (this.bytes <= this.#bytesMax && first.revision !== this.compacted) break;
-      this.compacted = first.revision;
+      if (this.bytes <= this.#bytesMax && first.revision > this.compacted) break;
+      this.compacted = Math.max(this.compacted, first.revision);
       this.bytes -= bytesOf(first);
-      this.#hash.remove(hashOf(first));
+      this.#hash.remove(first.hash);
       this.#head++;
       this.#forget(first.key);
     }
@@ -82,6 +90,12 @@ export class History {
       this.#changes = this.#changes.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  /** Everything up to this revision. */
+  forget(revision: Revision): void {
+    this.compacted = Math.max(this.compacted, revision);
+    this.trim();
   }
 
   /** What a key was at a revision that is not forgotten. */
@@ -98,6 +112,12 @@ export class History {
     if (chain === undefined) return;
     const [changes, head] = chain === null ? [this.#changes, this.#head] : [chain.changes, chain.head];
     for (let at = firstFrom(changes, head, revision); at < changes.length; at++) yield changes[at] as Change;
+  }
+
+  /** What is kept of the changes from a revision on. */
+  bytesFrom(revision: Revision): number {
+    const first = this.#changes[firstFrom(this.#changes, this.#head, revision)];
+    return first === undefined ? 0 : this.#seenBytes - first.startBytes;
   }
 
   /** As of now, for a snapshot: changes do not change, but for `next`. */

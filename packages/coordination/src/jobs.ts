@@ -1,10 +1,12 @@
 import { SynodError } from "@synod/interface";
 import { type CallOptions, type Core, Linked } from "./core.js";
+import { checkKeep, KeptKeys } from "./kept.js";
 import { checkName, type Lock, type Locks, type Protected } from "./locks.js";
 import type { AcquireOptions } from "./requests.js";
+import { textValues } from "./values.js";
 
 export interface RunOnceOptions extends AcquireOptions {
-  /** So long, in logged time, it is remembered that an occurrence was done. Default 7 days. */
+  /** So long, in logged time, and at most a quarter longer, it is remembered that an occurrence was done. Default 7 days, at most 292. */
   readonly keepMs?: number;
 }
 
@@ -20,7 +22,8 @@ export interface Jobs {
   /**
    * Runs an occurrence of a job unless it was done before, one process at a time. If the process fails or is lost before the end, another one
    * runs it: the work is done at least once, and by two at a time never, as far as it heeds its signal or its token.
-   * @throws SynodError `LockNotAcquired`; `LeaseLost`: it was lost before it was known to be done; and what the work throws
+   * @throws SynodError `LockNotAcquired`, `InvalidArgument`, `Busy` or `TooLarge` where it could not be remembered: nothing was done; `LeaseLost`: it was lost before it was
+   * known to be done; and what the work throws
    */
   runOnce<T>(
     name: string,
@@ -38,16 +41,20 @@ export interface Jobs {
 const KEEP_DEFAULT_MS = 7 * 24 * 3_600_000;
 const CLAIM_MIN_MS = 600_000;
 const CLAIM_PATIENCE_MS = 30_000;
-const EMPTY = new Uint8Array(0);
+/** What the key of an occurrence has while it runs, or once it was begun; and when it is done. */
+const BEGUN = Uint8Array.of(1);
+const DONE = new Uint8Array(0);
 
 export class JobsClient implements Jobs {
   readonly #core: Core;
   readonly #locks: Locks;
+  readonly #kept: KeptKeys;
 
   /** @param locks - with queues of their own */
   constructor(core: Core, locks: Locks) {
     this.#core = core;
     this.#locks = locks;
+    this.#kept = new KeptKeys(core);
   }
 
   async runOnce<T>(
@@ -56,17 +63,20 @@ export class JobsClient implements Jobs {
     work: (given: Protected) => T | PromiseLike<T>,
     options: RunOnceOptions = {},
   ): Promise<RunOnceResult<T>> {
-    const which = occurrence instanceof Date ? occurrence.toISOString() : String(occurrence);
     // No name and occurrence read like another pair of them.
-    const key = `synod/jobs/${JSON.stringify([checkName(name), which])}`;
+    const key = `synod/jobs/${JSON.stringify([checkName(name), textOf(occurrence)])}`;
+    const keepMs = checkKeep(options.keepMs ?? KEEP_DEFAULT_MS);
     if (await this.#isDone(key, options)) return { ran: false };
     return this.#locks.runExclusive(
       name,
       async (given) => {
-        // Somebody else may have done it while this one waited.
-        if (await this.#isDone(key, { signal: given.signal })) return { ran: false };
+        // Whatever could keep it from being remembered comes to light before the work.
+        const lease = await heldOr(given.lock, () => this.#kept.lease(keepMs, given));
+        const begun = await heldOr(given.lock, () => this.#begin(key, lease, given));
+        if (!begun) return { ran: false };
         const value = await work(given);
-        await this.#done(key, given, options.keepMs ?? KEEP_DEFAULT_MS);
+        given.lock.assertHeld();
+        await heldOr(given.lock, () => this.#done(key, keepMs, lease, given));
         return { ran: true, value };
       },
       options,
@@ -75,60 +85,95 @@ export class JobsClient implements Jobs {
 
   cronCoordinator(): RunCoordinator {
     return {
-      shouldRun: (key, ttlMs) => this.#claim(`synod/cron/${key}`, Math.max(CLAIM_MIN_MS, Math.ceil(ttlMs))),
+      shouldRun: (key, ttlMs) => this.#claim(`synod/cron/${key}`, checkKeep(Math.max(CLAIM_MIN_MS, Math.ceil(ttlMs)))),
       // The claim stays, for those whose clocks are late.
       onComplete: async () => {},
     };
   }
 
   async #isDone(key: string, options: CallOptions): Promise<boolean> {
-    return (await this.#core.read(["get"], { kind: "get", key, revision: null }, options)).entry !== null;
+    const { entry } = await this.#core.read(["get"], { kind: "get", key, revision: null }, options);
+    return entry?.value.length === 0;
   }
 
-  async #done(key: string, { lock, signal }: Protected, keepMs: number): Promise<void> {
-    lock.assertHeld();
-    try {
-      if (await this.#markDone(key, lock, keepMs, signal)) return;
-    } catch (cause) {
-      lock.assertHeld();
-      throw cause;
-    }
-    throw new SynodError("LeaseLost", "The lock of the job was lost before it was marked as done.");
+  /** Takes the place of the mark. @returns false if somebody else has done it while this one waited */
+  async #begin(key: string, lease: string, { lock, signal }: Protected): Promise<boolean> {
+    const { result } = await this.#core.settle(
+      "transaction",
+      {
+        kind: "transaction",
+        if: [
+          { held: lock.resource, fencingToken: lock.fencingToken },
+          { key, field: "value", is: "!=", to: DONE },
+        ],
+        do: [{ kind: "put", key, value: BEGUN, lease }],
+        else: [{ kind: "range", keys: { key }, limit: 1 }],
+      },
+      { signal },
+    );
+    const [found] = result.results;
+    if (result.succeeded) return true;
+    if (found?.kind === "range" && found.entries[0]?.value.length === 0) return false;
+    throw lostBefore("was begun");
   }
 
-  /** @returns false if the lock is somebody else's by now */
-  async #markDone(key: string, lock: Lock, keepMs: number, signal: AbortSignal): Promise<boolean> {
-    const lease = this.#core.newId();
-    await this.#core.settle("leases", { kind: "grantLease", id: lease, ttlMs: keepMs }, { signal });
+  /** What was hung on the first lease may be kept for less by as long as the work took: better than not at all. */
+  async #done(key: string, keepMs: number, first: string, { lock, signal }: Protected): Promise<void> {
+    const lease = await this.#kept.lease(keepMs, { signal }).catch(() => first);
     const { result } = await this.#core.settle(
       "transaction",
       {
         kind: "transaction",
         if: [{ held: lock.resource, fencingToken: lock.fencingToken }],
-        do: [{ kind: "put", key, value: EMPTY, lease }],
+        do: [{ kind: "put", key, value: DONE, lease }],
         else: [],
       },
       { signal },
     );
-    return result.succeeded;
+    if (!result.succeeded) throw lostBefore("was marked as done");
   }
 
   /** Whoever puts the key first has it. */
-  async #claim(key: string, ttlMs: number): Promise<boolean> {
-    const id = this.#core.newId();
+  async #claim(key: string, keepMs: number): Promise<boolean> {
+    const own = textValues.encode(this.#core.newId());
     const until = new Linked(this.#core.closed).after(this.#core.clock, CLAIM_PATIENCE_MS, () => null);
     try {
-      await this.#core.settle("leases", { kind: "grantLease", id, ttlMs }, until);
-      const command = { kind: "put", key, value: EMPTY, lease: id, expected: 0 } as const;
-      const { result } = await this.#core.settle("written", command, until);
+      const lease = await this.#kept.lease(keepMs, until);
+      const { result } = await this.#core.settle(
+        "written",
+        { kind: "put", key, value: own, lease, expected: 0 },
+        until,
+      );
       if (result.done) return true;
       // An earlier copy of the own claim, perhaps.
       const { entry } = await this.#core.read(["get"], { kind: "get", key, revision: null }, until);
-      const own = entry?.lease === id;
-      if (!own) this.#core.later(this.#core.propose("leases", { kind: "endLeases", ids: [id], remember: false }));
-      return own;
+      return entry !== null && textValues.decode(entry.value) === textValues.decode(own);
     } finally {
       until.dispose();
     }
   }
+}
+
+/** A lock that was lost meanwhile is why it failed, and what the caller should know. */
+async function heldOr<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    lock.assertHeld();
+    throw cause;
+  }
+}
+
+const lostBefore = (what: string): SynodError =>
+  new SynodError("LeaseLost", `The lock of the job was lost before it ${what}.`);
+
+/** @throws SynodError `InvalidArgument` */
+function textOf(occurrence: string | number | Date): string {
+  if (typeof occurrence === "string") return occurrence;
+  if (typeof occurrence === "number" && Number.isFinite(occurrence)) return String(occurrence);
+  if (occurrence instanceof Date && !Number.isNaN(occurrence.getTime())) return occurrence.toISOString();
+  throw new SynodError(
+    "InvalidArgument",
+    `An occurrence is a text, a number or a valid date, not ${String(occurrence)}.`,
+  );
 }

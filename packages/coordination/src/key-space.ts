@@ -9,6 +9,8 @@ import type { CoordinationAnswer, KeyEntry, KeyEvent, KeySelector, Revision } fr
 const RECORD_BYTES = 128;
 /** A watch without news is told how far it has come after so many revisions, so that no look goes further back. */
 const PROGRESS_REVISIONS = 256;
+/** And after so much of what the history may hold, lest it be forgotten what the watch has not been told of. */
+const PROGRESS_SHARE = 1 / 8;
 const EMPTY = new Uint8Array(0);
 
 export interface RangeRequest {
@@ -34,10 +36,12 @@ export class KeySpace {
   readonly records: CowMap<string, KeyRecord> = cowMap();
   readonly #sorted = new SortedKeys();
   readonly history: History;
+  readonly #historyBytesMax: number;
   bytes = 0;
 
   constructor(limits: MachineLimits, hash: StateHash) {
     this.#hash = hash;
+    this.#historyBytesMax = limits.historyBytesMax;
     this.history = new History(limits.historyBytesMax, hash);
   }
 
@@ -47,8 +51,7 @@ export class KeySpace {
 
   /** By how much the bytes grow if the key is put. */
   growth(key: string, value: Uint8Array): number {
-    const before = this.records.get(key);
-    return before === undefined ? sizeOf(key, value) : value.length - before.value.length;
+    return growthOver(this.get(key), key, value);
   }
 
   /** @returns what was there before */
@@ -57,8 +60,9 @@ export class KeySpace {
     const createRevision = before?.createRevision ?? revision;
     const version = (before?.version ?? 0) + 1;
     this.history.add(revision, key, before);
-    if (before !== null) this.#leave(key, before);
-    this.restore(key, { value, revision, createRevision, version, lease });
+    if (before === null) this.#sorted.add(key);
+    else this.#leave(key, before);
+    this.#set(key, { value, revision, createRevision, version, lease });
     return before;
   }
 
@@ -75,10 +79,14 @@ export class KeySpace {
 
   /** A key as it is in a snapshot. */
   restore(key: string, record: Omit<KeyRecord, "hash">): void {
+    this.#sorted.add(key);
+    this.#set(key, record);
+  }
+
+  #set(key: string, record: Omit<KeyRecord, "hash">): void {
     const { value, revision, createRevision, version, lease } = record;
     const hash = hashOf(key, record);
     this.records.set(key, { value, revision, createRevision, version, lease, hash });
-    this.#sorted.add(key);
     this.#hash.add(hash);
     this.bytes += sizeOf(key, value);
   }
@@ -138,8 +146,12 @@ export class KeySpace {
       last = change.revision;
       bytes += change.key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
     }
-    const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS;
+    const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS || this.#isFar(from);
     return news ? { kind: "events", events, revision } : null;
+  }
+
+  #isFar(from: Revision): boolean {
+    return this.history.bytesFrom(from) > this.#historyBytesMax * PROGRESS_SHARE;
   }
 
   #eventOf({ key, revision, next }: Change): KeyEvent {
@@ -165,8 +177,12 @@ export class KeySpace {
 }
 
 function hashOf(key: string, { value, revision, createRevision, version, lease }: Omit<KeyRecord, "hash">): number {
-  return hashRecord(1, `${key}\0${lease ?? ""}`, [revision, createRevision, version], value);
+  return hashRecord(1, key, [revision, createRevision, version], value, lease ?? "");
 }
+
+/** By how much the bytes grow if what is there becomes this. */
+export const growthOver = (before: KeyRecord | null, key: string, value: Uint8Array): number =>
+  before === null ? sizeOf(key, value) : value.length - before.value.length;
 
 const sizeOf = (key: string, value: Uint8Array): number => RECORD_BYTES + key.length + value.length;
 

@@ -225,10 +225,25 @@ export class KeyValueClient<T> implements KeyValue<T> {
     };
   }
 
-  async *watch(keys: KeySelector, options: WatchOptions = {}): AsyncGenerator<Changes<T>, void> {
+  watch(keys: KeySelector, options: WatchOptions = {}): AsyncGenerator<Changes<T>, void> {
+    // Asked at the call: what happens before the first `next` belongs to the watch.
+    const beginning = options.from ?? this.#nextRevision(options);
+    if (typeof beginning !== "number") beginning.catch(() => {});
+    return this.#changes(keys, options, beginning);
+  }
+
+  async #nextRevision(options: CallOptions): Promise<Revision> {
+    return (await this.#core.read(["status"], { kind: "status" }, options)).revision + 1;
+  }
+
+  async *#changes(
+    keys: KeySelector,
+    options: WatchOptions,
+    beginning: Revision | Promise<Revision>,
+  ): AsyncGenerator<Changes<T>, void> {
     const until = new Linked(options.signal, this.#core.closed);
     try {
-      const from = options.from ?? (await this.#core.read(["status"], { kind: "status" }, until)).revision + 1;
+      const from = await beginning;
       const query: CoordinationQuery = { kind: "events", keys, from };
       for await (const { answer } of this.#core.watch(query, until.signal)) {
         if (answer.kind === "compacted") throw compacted(answer.compacted);

@@ -48,12 +48,20 @@ export class LeasesClient implements Leases {
     this.#keeper = keeper;
   }
 
+  /** `close` waits for what is under way, so that nothing is given to a client that is closed. */
   async grant(options: GrantOptions = {}): Promise<LeaseHandle> {
+    const granting = this.#grant(options);
+    this.#core.later(granting);
+    return granting;
+  }
+
+  async #grant(options: GrantOptions): Promise<LeaseHandle> {
     const ttlMs = checkTtl(options.ttlMs ?? TTL_DEFAULT_MS);
     const id = this.#core.newId();
     const until = new Linked(options.signal, this.#core.closed);
     try {
       const { sentMs } = await this.#core.settle("leases", { kind: "grantLease", id, ttlMs }, until);
+      if (until.signal.aborted) throw until.signal.reason;
       return new Handle(this.#keeper, this.#keeper.keep(id, ttlMs, sentMs));
     } catch (cause) {
       this.#core.later(this.#keeper.endById(id, ttlMs, true));

@@ -12,7 +12,13 @@ import { type MachineLimits, limitsOf } from "./limits.js";
 import { answer, watchAnswer } from "./queries.js";
 import { restoring, snapshotOf } from "./snapshot.js";
 import { State } from "./state.js";
-import type { CoordinationAnswer, CoordinationCommand, CoordinationQuery, CoordinationResult } from "./types.js";
+import type {
+  CoordinationAnswer,
+  CoordinationCommand,
+  CoordinationQuery,
+  CoordinationResult,
+  Revision,
+} from "./types.js";
 
 /** Keys, leases and requests that are cleared away before a command, and when nothing else is to do. */
 const STEPS_PER_COMMAND = 64;
@@ -21,12 +27,15 @@ const STEPS_PER_TICK = 1024;
 /** Limits of what is replicated: equal on all replicas, for good. */
 export type CoordinationMachineOptions = Partial<MachineLimits>;
 
-export type CoordinationMachine = StateMachine<
-  CoordinationCommand,
-  CoordinationQuery,
-  CoordinationResult,
-  CoordinationAnswer
->;
+export interface CoordinationMachine
+  extends StateMachine<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer> {
+  /**
+   * For a restored backup, before any replica has the state: goes on from this revision, so that none that was given out after the backup is
+   * given out again, and forgets the history, as its readers may have seen what is not in the backup. Not replicated.
+   * @throws SynodError `InvalidArgument` for one that is below the present revision
+   */
+  raiseRevision(to: Revision): void;
+}
 
 /**
  * Keys with revisions, leases, queues for locks, and counters: one deterministic state machine. For `createNode`, together with `coordinationCodecs`.
@@ -78,6 +87,18 @@ class Machine implements CoordinationMachine {
     return restoring(this.#state.limits, (state) => {
       this.#state = state;
     });
+  }
+
+  raiseRevision(to: Revision): void {
+    const { revision, keys } = this.#state;
+    if (!Number.isSafeInteger(to) || to < revision) {
+      throw new SynodError(
+        "InvalidArgument",
+        `A revision is raised to an integer from ${revision}, not to ${String(to)}.`,
+      );
+    }
+    this.#state.revision = to;
+    keys.history.forget(to);
   }
 
   digest(): string {

@@ -2,6 +2,7 @@ import { SynodError } from "@synod/interface";
 import { type CallOptions, type Closing, type Core, Linked } from "./core.js";
 import type { KeptLease, LeaseKeeper } from "./lease-keeper.js";
 import { TTL_MAX_MS } from "./limits.js";
+import type { CoordinationAnswer, CoordinationQuery } from "./types.js";
 
 /** How a place in a queue is asked for. */
 export interface AcquireOptions extends CallOptions {
@@ -29,6 +30,8 @@ type Failure = "aborted" | "timeout" | "closed" | "expired" | "refused" | "faile
 const TTL_DEFAULT_MS = 10_000;
 /** Shorter than this, a lease is lost to any hiccup. */
 const TTL_MIN_MS = 50;
+/** A place that waits is looked at so often in its time to live. */
+const LOOKS = 3;
 /** Without waiting: so long is tried to find out whether it is free. */
 const TRY_MS = 30_000;
 
@@ -116,13 +119,36 @@ export class Requests {
   async #turn(name: string, lease: KeptLease, after: number, until: Linked): Promise<number> {
     const wait = new Linked(until.signal, lease.signal);
     try {
-      const answer = await this.#core.next({ kind: "request", name, id: lease.id, after }, wait.signal);
+      const query = { kind: "request", name, id: lease.id, after } as const;
+      // A watch may be at a replica that is cut off while the keep-alives arrive: nobody else would get the lock, and nobody would know.
+      const looking = this.#looked(query, lease.ttlMs / LOOKS, wait.signal);
+      const answer = await Promise.race([this.#core.next(query, wait.signal), looking]);
       if (answer?.kind === "request" && answer.status === "held") return answer.fencingToken;
       if (answer === null) throw wait.signal.reason;
       lease.lose("it expired before a keep-alive arrived");
       throw lease.signal.reason;
     } finally {
+      // Ends whichever of the two is still under way.
+      wait.abort(null);
       wait.dispose();
+    }
+  }
+
+  /** Asks again and again, linearizably, until it does not wait any more; null: the signal aborted. */
+  async #looked(
+    query: Extract<CoordinationQuery, { readonly kind: "request" }>,
+    everyMs: number,
+    signal: AbortSignal,
+  ): Promise<CoordinationAnswer | null> {
+    for (;;) {
+      await this.#core.sleep(everyMs, signal);
+      if (signal.aborted) return null;
+      try {
+        const answer = await this.#core.read(["request"], query, { signal });
+        if (answer.status !== "waiting") return answer;
+      } catch {
+        // The watch says whether there is still hope.
+      }
     }
   }
 }

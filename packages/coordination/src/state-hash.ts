@@ -1,8 +1,17 @@
 const EMPTY = new Uint8Array(0);
 const MODULUS = 2 ** 52;
 
-/** 52 bits of what a record says. Finds faults of programs and memory, not forgeries. */
-export function hashRecord(table: number, name: string, numbers: readonly number[], bytes: Uint8Array = EMPTY): number {
+/**
+ * 52 bits of what a record says. Finds faults of programs and memory, not forgeries.
+ * @param other a second text, as if it stood behind the name and a 0
+ */
+export function hashRecord(
+  table: number,
+  name: string,
+  numbers: readonly number[],
+  bytes: Uint8Array = EMPTY,
+  other: string | null = null,
+): number {
   let a = 0x239b961b ^ table;
   let b = 0x38b34ae5 ^ (table << 8);
   const mix = (word: number): void => {
@@ -12,7 +21,12 @@ export function hashRecord(table: number, name: string, numbers: readonly number
     b ^= b >>> 13;
   };
   for (let at = 0; at < name.length; at++) mix(name.charCodeAt(at));
-  mix(name.length);
+  if (other === null) mix(name.length);
+  else {
+    mix(0);
+    for (let at = 0; at < other.length; at++) mix(other.charCodeAt(at));
+    mix(name.length + 1 + other.length);
+  }
   for (const value of numbers) {
     mix(value | 0);
     mix(Math.floor(value / 0x1_0000_0000));

@@ -14,19 +14,22 @@ export function versionedCodec<T extends { readonly kind: string }>(options: {
   readonly what: string;
   /** In the order of their bytes, from 1. Never reordered. */
   readonly kinds: readonly T["kind"][];
+  /** Values are kept for long: each has memory of its own. */
+  readonly kept?: boolean;
   readonly write: (writer: Writer, value: T) => void;
   readonly read: (reader: Reader, kind: T["kind"]) => T;
 }): Codec<T> {
-  const { what, kinds, write, read } = options;
+  const { what, kinds, write, read, kept = false } = options;
+  const writer = new Writer(0);
   return {
     encode(value) {
       const kind = kinds.indexOf(value.kind);
       if (kind < 0) throw new SynodError("InvalidArgument", `${JSON.stringify(value.kind)} is no kind of ${what}.`);
-      const writer = new Writer();
-      writer.byte(FORMAT_VERSION);
+      writer.again().byte(FORMAT_VERSION);
       writer.byte(kind + 1);
       write(writer, value);
-      return writer.done();
+      const written = writer.done();
+      return kept ? written.slice() : written;
     },
     decode(bytes) {
       const reader = new Reader(bytes, what);

@@ -28,17 +28,33 @@ export function utf8Length(text: string): number {
   return length;
 }
 
+/** What short values are written into, one behind the other: memory of its own for each would cost more than to fill it. */
+const SHARED_BYTES = 4096;
+/** Less than this is not worth going on with. */
+const REST_BYTES_MIN = 256;
+
 /** Grows as it is written. Integers are varints: seven bits a byte, lowest first, in the shortest form. */
 export class Writer {
   #bytes: Uint8Array;
+  #from = 0;
   #at = 0;
 
   constructor(sizeHint: number = 64) {
     this.#bytes = new Uint8Array(sizeHint);
   }
 
+  /** Begins another value, behind those that were taken; one that was not taken is dropped. */
+  again(): this {
+    if (this.#bytes.length > SHARED_BYTES || this.#bytes.length - this.#from < REST_BYTES_MIN) {
+      this.#bytes = new Uint8Array(SHARED_BYTES);
+      this.#from = 0;
+    }
+    this.#at = this.#from;
+    return this;
+  }
+
   get length(): number {
-    return this.#at;
+    return this.#at - this.#from;
   }
 
   byte(value: number): void {
@@ -79,7 +95,19 @@ export class Writer {
   }
 
   text(value: string): void {
-    this.bytes(utf8(value));
+    const { length } = value;
+    // Short texts are nearly always ASCII; the first character that is not sends it the long way.
+    if (length >= 0x80) return this.bytes(utf8(value));
+    this.#room(1 + length);
+    const bytes = this.#bytes;
+    const start = this.#at + 1;
+    for (let at = 0; at < length; at++) {
+      const code = value.charCodeAt(at);
+      if (code >= 0x80) return this.bytes(utf8(value));
+      bytes[start + at] = code;
+    }
+    bytes[this.#at] = length;
+    this.#at = start + length;
   }
 
   maybeText(value: string | null): void {
@@ -92,16 +120,21 @@ export class Writer {
     for (const value of values) write(value);
   }
 
-  /** What has been written; the writer is of no use afterwards. */
+  /** What has been written, which nobody writes over; `again` begins the next value. */
   done(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    const written = this.#bytes.subarray(this.#from, this.#at);
+    this.#from = this.#at;
+    return written;
   }
 
   #room(size: number): void {
     if (this.#at + size <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + size));
-    grown.set(this.#bytes.subarray(0, this.#at));
+    const length = this.#at - this.#from;
+    const grown = new Uint8Array(Math.max(2 * length, length + size, SHARED_BYTES));
+    grown.set(this.#bytes.subarray(this.#from, this.#at));
     this.#bytes = grown;
+    this.#from = 0;
+    this.#at = length;
   }
 }
 
@@ -160,7 +193,8 @@ export class Reader {
 
   /** A copy. */
   bytes(): Uint8Array {
-    return this.#view(this.int()).slice();
+    const end = this.#skip(this.int());
+    return this.#bytes.slice(this.#at, (this.#at = end));
   }
 
   text(): string {
@@ -196,8 +230,13 @@ export class Reader {
   }
 
   #view(length: number): Uint8Array {
+    const end = this.#skip(length);
+    return this.#bytes.subarray(this.#at, (this.#at = end));
+  }
+
+  /** @returns where so many bytes end */
+  #skip(length: number): number {
     if (length > this.left) throw this.malformed("a length points past its end");
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return this.#at + length;
   }
 }

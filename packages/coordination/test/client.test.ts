@@ -116,6 +116,41 @@ test("a watch begins with what comes after the call, tells all of it once, and c
   await again.end();
 });
 
+test("a watch without a revision begins at the call, whenever it is iterated", async () => {
+  const { client } = new World().process();
+  const kv = client.kv.as(jsonValues<number>());
+  const watch = kv.watch({ prefix: "a" });
+  await quiet();
+  await kv.put("a", 1);
+  expect((await taken(watch).next()).events).toMatchObject([{ kind: "put", value: 1 }]);
+});
+
+test("a watch that nobody iterates leaves nothing behind, and one whose beginning fails says so", async () => {
+  const world = new World();
+  const { client } = world.process();
+  client.kv.watch({ prefix: "a" });
+  await quiet();
+  expect(world.watching).toBe(0);
+  await client.close();
+  const late = client.kv.watch({ prefix: "a" });
+  await quiet();
+  expect(code(await caught(taken(late).next()))).toBe("Closed");
+});
+
+test("a watch without news lives on, however much is written elsewhere", async () => {
+  const { client } = new World({ historyBytesMax: 100_000 }).process();
+  const watch = taken(client.kv.watch({ prefix: "quiet" }, { from: 1 }));
+  const next = watch.next();
+  // Few revisions, many bytes.
+  for (let i = 0; i < 40; i++) {
+    await client.kv.put("loud", new Uint8Array(10_000));
+    await quiet();
+  }
+  await client.kv.put("quiet", Uint8Array.of(1));
+  expect((await next).events).toMatchObject([{ key: "quiet" }]);
+  await watch.end();
+});
+
 test("a watch of a reader that was too slow says so", async () => {
   const world = new World({ historyBytesMax: 500 });
   const { client } = world.process();
@@ -182,6 +217,27 @@ test("keys end with their lease", async () => {
   expect(await client.kv.get("k")).toBeNull();
 });
 
+test("a lease whose grant is answered after the client was closed is given back", async () => {
+  for (const way of ["closed", "aborted"] as const) {
+    const world = new World();
+    const { client } = world.process();
+    const ending = new AbortController();
+    world.fate = ({ kind }) => (kind === "grantLease" ? "answeredLater" : "answered");
+    const granting = caught(client.leases.grant({ ttlMs: 1000, signal: ending.signal }));
+    await quiet();
+    expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 1 });
+    const closing = way === "closed" ? client.close() : ending.abort("enough");
+    world.answer();
+    expect(await granting).toMatchObject(way === "closed" ? { code: "Closed" } : {});
+    await closing;
+    await world.run(500);
+    // Only what is remembered of it, lest a late copy makes it again.
+    expect(world.machine.query({ kind: "lease", id: "?" })).toMatchObject({ kind: "none" });
+    await world.run(600_000);
+    expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 0 });
+  }
+});
+
 test("elections: one leads, others see who, and take over", async () => {
   const world = new World();
   const [a, b, c] = [world.process().client, world.process().client, world.process().client];
@@ -220,8 +276,63 @@ test("a job runs once for each occurrence; after a failure another process runs 
   expect(await b?.jobs.runOnce("backup", 2, () => "saved")).toEqual({ ran: true, value: "saved" });
   // Remembered for as long as was asked for.
   await b?.jobs.runOnce("backup", 3, () => "saved", { keepMs: 60_000 });
-  await world.run(61_000);
+  await world.run(58_000);
+  expect(await a?.jobs.runOnce("backup", 3, () => "again")).toEqual({ ran: false });
+  await world.run(60_000 / 4 + 2_000);
   expect(await a?.jobs.runOnce("backup", 3, () => "again")).toMatchObject({ ran: true });
+});
+
+test("occurrences share leases: they never fill the limit, whoever runs them and for however long they are kept", async () => {
+  const world = new World({ leasesMax: 40 });
+  for (let i = 0; i < 300; i++) {
+    const { client } = world.process();
+    const keepMs = [undefined, 3_600_000, 3_601_000][i % 3];
+    const ran = client.jobs.runOnce("mail", i, () => i, keepMs === undefined ? {} : { keepMs });
+    await world.run(60_000);
+    expect(await ran).toEqual({ ran: true, value: i });
+    await client.close();
+  }
+  const { client } = world.process();
+  expect(await client.jobs.runOnce("mail", 0, () => "again")).toEqual({ ran: false });
+  // Kept for an hour, five hours ago.
+  expect(await client.jobs.runOnce("mail", 1, () => "again")).toMatchObject({ ran: true });
+  for (let i = 0; i < 100; i++) {
+    const own = world.process().client;
+    const asked = [own, client].map(({ jobs }) => jobs.cronCoordinator().shouldRun(`minute ${i}`, 1_000));
+    await world.run(500);
+    expect((await Promise.all(asked)).filter(Boolean).length).toBe(1);
+    await own.close();
+  }
+});
+
+test("what keeps a job from being remembered comes to light before the work", async () => {
+  const world = new World({ stateBytesMax: 2_500, leasesMax: 4 });
+  const { client } = world.process();
+  let runs = 0;
+  const attempt = (occurrence: string | number | Date, keepMs = 60_000): Promise<unknown> =>
+    caught(client.jobs.runOnce("j", occurrence, () => ++runs, { keepMs }));
+  for (const keepMs of [0, -1, 0.5, Number.NaN, 1e12]) expect(code(await attempt(1, keepMs))).toBe("InvalidArgument");
+  for (const no of [Number.NaN, new Date("no date")]) expect(code(await attempt(no))).toBe("InvalidArgument");
+  expect(code(await attempt("x".repeat(2_000)))).toBe("TooLarge");
+  const leases = await Promise.all([1, 2].map(() => client.leases.grant()));
+  expect(code(await attempt(1, 3_600_000))).toBe("Busy");
+  await leases[0]?.end();
+  await client.kv.put("large", new Uint8Array(900));
+  expect(code(await attempt("y".repeat(300)))).toBe("Busy");
+  expect(runs).toBe(0);
+  expect(await attempt(1)).toEqual({ ran: true, value: 1 });
+  expect(await client.counters.get("x")).toBe(0);
+});
+
+test("a mark is made even where the state has become full under the work", async () => {
+  const { client } = new World({ stateBytesMax: 4_000 }).process();
+  const work = async (): Promise<void> => {
+    for (let i = 0; ; i++) {
+      if (code(await caught(client.kv.put(`k${i}`, new Uint8Array(10)))) === "Busy") return;
+    }
+  };
+  expect(await client.jobs.runOnce("fill", 1, work)).toMatchObject({ ran: true });
+  expect(await client.jobs.runOnce("fill", 1, work)).toEqual({ ran: false });
 });
 
 test("a job that lost its lock is not marked as done", async () => {
@@ -255,7 +366,7 @@ test.each(["answered", "answerLost", "late", "lost"] as const)("cron: one of all
   await processes[0]?.client.jobs.cronCoordinator().onComplete(key);
   await world.run(300_000);
   expect(await processes[0]?.client.jobs.cronCoordinator().shouldRun(key, 30_000)).toBe(false);
-  await world.run(600_000);
+  await world.run(1_000_000);
   expect(world.machine.query({ kind: "status" })).toMatchObject({ keys: 0, leases: 0 });
 });
 

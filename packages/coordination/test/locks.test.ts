@@ -42,6 +42,23 @@ test("the queue is first come, first served", async () => {
   expect(world.watching).toBe(0);
 });
 
+test("who waits at a replica that hears of nothing has its turn all the same", async () => {
+  const world = new World();
+  const { client: a } = world.process();
+  const { client: b } = world.process();
+  const first = await a.locks.acquire("x");
+  world.deaf = true;
+  const waiting = b.locks.acquire("x", { ttlMs: 3000 });
+  await world.run(500);
+  await first.release();
+  await world.run(900);
+  const second = await outcomeOf(waiting);
+  expect(second).toMatchObject({ held: true, name: "x" });
+  expect(world.watching).toBe(0);
+  await world.run(60_000);
+  expect((second as Lock).held).toBe(true);
+});
+
 test("a holder that lives keeps its lock; one that dies loses it after its time to live", async () => {
   const world = new World();
   const { client: a, clock } = world.process();

@@ -291,6 +291,28 @@ test("tokens grow through everything: releases, deleted locks, snapshots", () =>
   }
 });
 
+test("a raised revision is that of what comes next; the history before it is forgotten, and a snapshot keeps that", () => {
+  const bench = new Bench();
+  bench.put("k", "v");
+  const { fencingToken } = bench.acquire("l", "a");
+  bench.machine.raiseRevision(1_000_000);
+  expect(bench.status()).toMatchObject({ revision: 1_000_000, compacted: 1_000_000, historyBytes: 0 });
+  expect(() => bench.machine.raiseRevision(999_999)).toThrow("is raised to");
+  const copy = coordinationMachine();
+  const sink = copy.restore();
+  for (const chunk of bench.machine.snapshot()) sink.write(chunk);
+  sink.end();
+  expect(copy.digest?.()).toBe(bench.machine.digest?.());
+  expect(bench.acquire("l", "b")).toMatchObject({ status: "waiting" });
+  bench.do({ kind: "endLeases", ids: ["a"], remember: false });
+  expect(bench.acquire("l", "b").fencingToken).toBeGreaterThan(1_000_000);
+  expect(fencingToken).toBeLessThan(10);
+  bench.put("k", "w");
+  const events = (from: number) => bench.machine.watch?.({ kind: "events", keys: { key: "k" }, from })?.answer;
+  expect(events(1_000_000)).toMatchObject({ kind: "compacted" });
+  expect(events(1_000_001)).toMatchObject({ kind: "events", events: [{ key: "k" }] });
+});
+
 test("asking again tells of the place that there is; an ended lease that is remembered gets none", () => {
   const bench = new Bench();
   const first = bench.acquire("x", "a");

@@ -97,6 +97,8 @@ export class World {
   readonly commands: CoordinationCommand[] = [];
   /** Decides on each command in turn. */
   fate: (command: CoordinationCommand) => Fate = () => "answered";
+  /** Watches are at a replica that hears of nothing. */
+  deaf = false;
   readonly #clocks: VirtualClock[] = [];
 
   constructor(options: CoordinationMachineOptions = {}) {
@@ -218,7 +220,7 @@ export class World {
         };
         const abort = (): void => done(null);
         const look = (): void => {
-          const answer = this.machine.watch?.(at) ?? null;
+          const answer = this.deaf ? null : (this.machine.watch?.(at) ?? null);
           if (answer !== null) done(answer);
         };
         if (signal?.aborted === true) return resolve(null);

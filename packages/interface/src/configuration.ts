@@ -66,6 +66,8 @@ export interface Configuration {
   readonly lease?: LeaseTerms;
   /** By default members learn from the leader what is chosen. */
   readonly learning?: Learning;
+  /** Of founders whose state was not blank, a restored backup say: which one it was. Nodes with different ones never talk. */
+  readonly origin?: string;
 }
 
 /** A member to be added. Its id must never have been a member before. */

@@ -28,6 +28,24 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Gives a call up: its caller is told now, with this as the cause of the error. Does nothing once the caller was told. */
+export type GiveUp = (cause: unknown) => void;
+
+/** Who waits for a call. Exactly one of the two is called, once, and not before the call has returned. */
+export interface Caller<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * `propose` and `read` of a `Service` without a promise and a signal for each call: for servers, which have thousands under way. What stands
+ * against a call right away is thrown.
+ */
+export interface DirectService<Query, Answer> {
+  propose(body: Uint8Array, session: SessionTicket, caller: Caller<Uint8Array>): GiveUp;
+  read(query: Query, via: "leader" | "quorum", caller: Caller<Answer>): GiveUp;
+}
+
 /** What an application talks to, embedded (`@synod/node`) or from another process. */
 export interface Service<Command, Query, Result, Answer = Result> {
   /**

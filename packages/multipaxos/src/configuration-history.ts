@@ -202,6 +202,19 @@ export class ConfigurationHistory {
   }
 }
 
+/**
+ * The newest configuration in the head of a snapshot; null if that is malformed.
+ * @throws SynodError `VersionUnsupported`: this release must not go on as if there was nothing
+ */
+export function newestOf(head: Uint8Array): Governing | null {
+  try {
+    return decodeHistory(head).at(-1) ?? null;
+  } catch (error) {
+    if (error instanceof SynodError && error.code !== "VersionUnsupported") return null;
+    throw error;
+  }
+}
+
 function decodeHistory(head: Uint8Array): Governing[] {
   const reader = new Reader(head, "a configuration history");
   const version = reader.byte();

@@ -32,7 +32,7 @@ export function changeConfiguration(core: Core, value: Uint8Array): ChangeRefusa
   if (core.openChange?.changeId === change.changeId && log.chosenUpTo < core.openChange.slot) return null;
   if (history.entries.some(({ changeId }) => changeId === change.changeId)) return null;
   if (change.stamp !== history.last.epoch) return "epoch";
-  if (!core.membership.complete || (core.openChange !== null && log.chosenUpTo < core.openChange.slot)) {
+  if (!core.membership.settled || (core.openChange !== null && log.chosenUpTo < core.openChange.slot)) {
     return "changeUnderWay";
   }
   if (isHandingOver(core) || proposer.capacity() === 0 || proposer.next < history.last.from) return "busy";
@@ -89,24 +89,30 @@ export function membershipTurn(core: Core): void {
   // The mark must reach the disk even where nothing else is written: the completion waits for it.
   if (core.log.chosenUpTo >= history.last.from - 1) core.writes.requireMark(history.last.from - 1);
   if (core.proposer.phase !== "idle" && !core.proposer.secured) secure(core);
+  const gone = membership.takeGone();
+  if (gone.length > 0) dismiss(core, gone);
   if (core.completeTold !== history.last.epoch && membership.complete) onComplete(core);
 }
 
+/** Nobody needs these any more. */
+function dismiss(core: Core, gone: readonly NodeId[]): void {
+  const { epoch } = core.history.last;
+  const others = gone.filter((id) => id !== core.me);
+  if (core.leads) core.send(others, { kind: "removed", epoch, mayStop: true }, "control");
+  if (gone.includes(core.me)) leave(core, epoch, true);
+}
+
 function onComplete(core: Core): void {
-  const { last, previous } = core.history;
+  const { last } = core.history;
   core.completeTold = last.epoch;
   if (last.slot > 0) core.notice({ kind: "changeComplete", epoch: last.epoch });
-  const gone = previous?.configuration.members.map(({ id }) => id).filter((id) => last.retired.includes(id)) ?? [];
-  const others = gone.filter((id) => id !== core.me);
-  if (core.leads) core.send(others, { kind: "removed", epoch: last.epoch, mayStop: true }, "control");
-  if (last.retired.includes(core.me)) leave(core, last.epoch, true);
-  else if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");
+  if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");
 }
 
 /** Once a round of the election clock. */
 export function membershipTick(core: Core): void {
   const { last } = core.history;
-  if (last.retired.includes(core.me)) leave(core, last.epoch, core.membership.complete);
+  if (last.retired.includes(core.me)) leave(core, last.epoch, core.membership.isGone(core.me));
   if (!core.leads) return;
   promoteJoining(core);
 }
@@ -160,7 +166,7 @@ export function onRemoved(core: Core, from: NodeId, message: Removed): void {
 export function tellRemoved(core: Core, to: NodeId): void {
   const { last } = core.history;
   if (!last.retired.includes(to)) return;
-  core.send(to, { kind: "removed", epoch: last.epoch, mayStop: core.membership.complete }, "control");
+  core.send(to, { kind: "removed", epoch: last.epoch, mayStop: core.membership.isGone(to) }, "control");
 }
 
 /** A node asks the leader for a change. */

@@ -30,8 +30,15 @@ export class Membership {
   readonly asked: ForwardFilter = new ForwardFilter();
   readonly #me: NodeId;
   readonly #reports = new Map<NodeId, Report>();
-  /** Every change up to this epoch is known to be complete. */
-  #completeEpoch = 1;
+  /** Every change up to these epochs is known to be settled, and complete; 0 as long as none is. */
+  #settledEpoch = 0;
+  #completeEpoch = 0;
+  /** Ids that were removed up to the complete epoch, and those of them that nobody was told of yet. */
+  #gone: ReadonlySet<NodeId> = new Set();
+  #goneLately: NodeId[] = [];
+  /** Nothing was reported, and no change was made, since completion was judged last. */
+  #judged = "";
+  #reportedCount = 0;
   #window: { key: string; quorums: QuorumSystem } | null = null;
   #audience: { key: string; ids: readonly NodeId[] } | null = null;
 
@@ -42,7 +49,9 @@ export class Membership {
 
   /** A peer, or this node, says how far its log and its disk reach. */
   reported(id: NodeId, report: Report): void {
-    const durableUpTo = Math.max(this.#reports.get(id)?.durableUpTo ?? 0, report.durableUpTo);
+    const known = this.#reports.get(id)?.durableUpTo ?? 0;
+    const durableUpTo = Math.max(known, report.durableUpTo);
+    if (durableUpTo > known) this.#reportedCount++;
     this.#reports.set(id, { chosenUpTo: report.chosenUpTo, durableUpTo });
   }
 
@@ -65,18 +74,82 @@ export class Membership {
   }
 
   /**
-   * Whether the newest change is complete: a phase-2 quorum of the new configuration has everything below it on disk, and the
-   * mark that it is chosen. Before that the disks of removed members may be the only ones that hold it. One of them has to be a full
-   * member: a witness may have forgotten the values.
+   * Whether the slots below the newest change are settled: a phase-2 quorum of the new configuration has everything below it on disk, and
+   * the mark that it is chosen. From then on no vote of a removed member is needed, and the next change may start. One of the quorum has to be
+   * a full member, or nobody of the new configuration might have a value at all.
    */
-  get complete(): boolean {
+  get settled(): boolean {
     const { last } = this.history;
-    if (this.#completeEpoch >= last.epoch || last.slot === 0) return true;
+    if (this.#settledEpoch >= last.epoch || last.slot === 0) return true;
     const durable = new Set<NodeId>();
     for (const [id, { durableUpTo }] of this.#reports) if (durableUpTo >= last.from - 1) durable.add(id);
     if (!last.quorums.phase2(durable) || !fullVotersOf(last.configuration).some((id) => durable.has(id))) return false;
-    this.#completeEpoch = last.epoch;
+    this.#settledEpoch = last.epoch;
     return true;
+  }
+
+  /**
+   * Whether the newest change is complete: the disks of those that it removed, or made mere learners, may be thrown away. A witness may have
+   * forgotten what they have, so it takes more than that the slots are settled: full members that are a quorum have the values.
+   */
+  get complete(): boolean {
+    const { last } = this.history;
+    if (last.slot === 0) return true;
+    this.#judge();
+    return this.#completeEpoch >= last.epoch;
+  }
+
+  /** The configurations before the newest, back to the last one whose change is known to be complete: somebody may still need their members. */
+  get unfinished(): readonly Governing[] {
+    if (this.complete) return [];
+    return this.history.entries.slice(0, -1).filter(({ epoch }) => epoch >= this.#completeEpoch);
+  }
+
+  /** Whether an id was removed, and nobody needs it any more. */
+  isGone(id: NodeId): boolean {
+    this.#judge();
+    return this.#gone.has(id);
+  }
+
+  /** Members of which this became true since the last call, as far as they are remembered. */
+  takeGone(): readonly NodeId[] {
+    this.#judge();
+    return this.#goneLately.splice(0);
+  }
+
+  /** Works out which change is the last complete one. */
+  #judge(): void {
+    const { entries, last } = this.history;
+    if (this.#completeEpoch >= last.epoch) return;
+    const judged = `${last.epoch} ${this.#reportedCount}`;
+    if (judged === this.#judged) return;
+    this.#judged = judged;
+    const made = [...entries].reverse().find((entry) => entry.epoch <= this.#completeEpoch || this.#isComplete(entry));
+    if (made === undefined || made.epoch <= this.#completeEpoch) return;
+    this.#gone = new Set(made.retired);
+    const before = entries.filter(({ epoch }) => epoch >= this.#completeEpoch && epoch < made.epoch);
+    const members = before.flatMap(({ configuration }) => configuration.members.map(({ id }) => id));
+    this.#goneLately.push(...[...new Set(members)].filter((id) => this.#gone.has(id)));
+    this.#completeEpoch = made.epoch;
+  }
+
+  #isComplete(made: Governing): boolean {
+    const { last } = this.history;
+    if (made.slot === 0) return true;
+    if (made === last && !this.settled) return false;
+    const full = fullVotersOf(made.configuration);
+    // The next change was not proposed before this one was settled, and where no witness votes that is the same.
+    if (made !== last && full.length === made.quorums.members.length) return true;
+    const durable = new Set(full.filter((id) => this.durableUpTo(id) >= made.from - 1));
+    if (durable.size === full.length || made.quorums.phase2(durable)) return true;
+    return made === last && this.#decideAsBefore();
+  }
+
+  /** Whether the same voters with the same quorums decide ever since the last change that is complete: then nothing had to move. */
+  #decideAsBefore(): boolean {
+    const since = this.history.entries.filter(({ epoch }) => epoch >= this.#completeEpoch);
+    const texts = since.map(({ configuration, quorums }) => JSON.stringify([quorums.members, configuration.quorum]));
+    return since[0]?.epoch === this.#completeEpoch && new Set(texts).size === 1;
   }
 
   /** The quorums of every configuration that may own a slot above the chosen prefix, taken together. */
@@ -89,23 +162,15 @@ export class Membership {
 
   /**
    * Everybody who is to hear of the log, this node first: members and learners of every configuration in the window, and those
-   * whom the newest change removes, until it is complete.
+   * whom changes that are not complete remove.
    */
   audience(chosenUpTo: Slot): readonly NodeId[] {
-    const { history, complete } = this;
-    const governing = history.from(chosenUpTo + 1);
-    const { previous } = history;
-    const all = complete || previous === null ? governing : [previous, ...governing];
+    const all = [...this.unfinished, ...this.history.from(chosenUpTo + 1)];
     const key = all.map(({ epoch }) => epoch).join();
     if (this.#audience?.key !== key) {
       const ids = new Set([this.#me, ...all.flatMap(({ configuration }) => configuration.members.map(({ id }) => id))]);
       this.#audience = { key, ids: [...ids] };
     }
     return this.#audience.ids;
-  }
-
-  /** Whether an id was removed, and nobody needs it any more. */
-  isGone(id: NodeId): boolean {
-    return this.history.last.retired.includes(id) && this.complete;
   }
 }

@@ -6,7 +6,7 @@ import type { SnapshotAsk, SnapshotChunk, SnapshotFacts, SnapshotOffer } from ".
 import { queueProposals } from "./proposer-handlers.js";
 import { startReads } from "./read-handlers.js";
 import { sameSnapshot } from "./snapshot-fetch.js";
-import { forgetUpTo, SLOT_BYTES } from "./witness.js";
+import { SLOT_BYTES, skipTo } from "./witness.js";
 
 /** Of a snapshot in one message, whatever is asked for: every codec and transport takes frames of 8 MiB. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ export function onSnapshotOffer(core: Core, from: NodeId, offer: SnapshotOffer):
   if (offer.index <= core.log.chosenUpTo) return;
   if (core.witness) {
     if (offer.head === undefined) return core.ignore(from, "whole snapshot offered to a witness");
-    return forgetUpTo(core, offer.index, offer.head);
+    return skipTo(core, from, offer.index, offer.head);
   }
   core.snapshotFetch.offered(from, offer, core.nowMs);
   fetchSnapshot(core);

@@ -69,8 +69,14 @@ export interface MembershipStatus {
   /** The newest, which may govern from a later slot on. */
   readonly last: Governing;
   readonly previous: Governing | null;
-  /** Whether the newest change is known to be complete. */
+  /** Those before the newest whose members may still be needed. */
+  readonly unfinished: readonly Governing[];
+  /** Whether the slots below the newest change are known to be settled: the next may start. */
+  readonly settled: boolean;
+  /** Whether it is known that nobody needs the disks of those that the newest change, or one before it, removed. */
   readonly complete: boolean;
+  /** Whether an id was removed, and nobody needs its disk any more. */
+  readonly isGone: (id: NodeId) => boolean;
   /** This node is out; null while it is not. */
   readonly removed: { readonly epoch: number; readonly mayStop: boolean } | null;
   /** What a peer last said of its chosen prefix, or null. */
@@ -113,7 +119,10 @@ export function membershipOf(core: Core): MembershipStatus {
     governing: history.at(log.chosenUpTo + 1),
     last: history.last,
     previous: history.previous,
+    unfinished: membership.unfinished,
+    settled: membership.settled,
     complete: membership.complete,
+    isGone: (id) => membership.isGone(id),
     removed,
     reported: (id) => membership.chosenUpTo(id),
   };

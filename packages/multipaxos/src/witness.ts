@@ -1,26 +1,31 @@
 import type { NodeId, Slot } from "@synod/interface";
+import { type Governing, newestOf } from "./configuration-history.js";
 import { fullVotersOf } from "./configuration-value.js";
 import type { Core } from "./core.js";
 
 /**
- * Up to where others have what this witness holds, on disk and marked as chosen. `all`: full members that are a phase-2 quorum, so that
- * as many disks may be lost as without witnesses. `one`: at least one full member that answers now; should it go down the group waits for it.
+ * Up to where others have what this witness holds, on disk and marked as chosen. `all`: full members that are a phase-2 quorum, of every
+ * configuration whose members may still be needed, so that as many disks may be lost as without witnesses. `one`: at least one full member that
+ * answers now; should it go down the group waits for it.
  */
 function heldByOthers(core: Core): { readonly all: Slot; readonly one: Slot } {
-  const { configuration, quorums } = core.history.last;
+  const { membership, history } = core;
+  const all = Math.min(...[...membership.unfinished, history.last].map((each) => heldByQuorum(core, each)));
+  const heard = core.election.heard(core.nowMs);
+  const full = fullVotersOf(history.last.configuration).filter((id) => heard.includes(id));
+  return { all, one: Math.max(0, ...full.map((id) => membership.durableUpTo(id))) };
+}
+
+/** Up to where full members that are a phase-2 quorum of it have everything on disk as chosen. */
+function heldByQuorum(core: Core, { configuration, quorums }: Governing): Slot {
   const marks = fullVotersOf(configuration).map((id) => [id, core.membership.durableUpTo(id)] as const);
   marks.sort(([, a], [, b]) => b - a);
   const holders = new Set<NodeId>();
-  let all = 0;
   for (const [id, mark] of marks) {
     holders.add(id);
-    if (!quorums.phase2(holders)) continue;
-    all = mark;
-    break;
+    if (quorums.phase2(holders)) return mark;
   }
-  const heard = core.election.heard(core.nowMs);
-  const one = Math.max(0, ...marks.filter(([id]) => heard.includes(id)).map(([, mark]) => mark));
-  return { all, one };
+  return 0;
 }
 
 /** What may be forgotten now, if it is worth it. */
@@ -48,8 +53,36 @@ export function witnessTick(core: Core): void {
   if (index > core.log.compactedUpTo) forgetUpTo(core, index, core.history.encode(index));
 }
 
-/** A full member has a snapshot of everything up to `index`: it is chosen, and not needed here. */
-export function forgetUpTo(core: Core, index: Slot, head: Uint8Array): void {
+/**
+ * A peer has a snapshot in place of what this witness lacks. To go on above it is to forget everything below, votes too, and to say that
+ * it is chosen: whoever leads then has to fetch it. So that waits for others to hold it, as forgetting does; meanwhile this witness votes on. One that
+ * only joins votes nowhere yet. Who counts is said by the newest configuration that either side knows: the own one may be the founders'.
+ */
+export function skipTo(core: Core, from: NodeId, index: Slot, head: Uint8Array): void {
+  const offered = newestOf(head);
+  if (offered === null) return core.ignore(from, "malformed head of a snapshot");
+  const { history, membership, settings } = core;
+  const own = offered.epoch <= history.last.epoch;
+  const deciding = own ? [...membership.unfinished, history.last] : [offered];
+  const { configuration, quorums } = own ? history.last : offered;
+  const isHeld = deciding.every((each) => heldByQuorum(core, each) >= index);
+  const hasRoom = quorums.members.includes(core.me) && heldBytes(core) <= settings.retainedBytesMax;
+  // Whoever offers it has it.
+  if (!isHeld && (hasRoom || !fullVotersOf(configuration).includes(from))) return;
+  forgetUpTo(core, index, head);
+}
+
+/** What this witness keeps, about: values up to its chosen prefix, and votes above. */
+function heldBytes(core: Core): number {
+  let bytes = core.tailBytes;
+  for (const slot of core.acceptor.slots(core.log.chosenUpTo + 1, Infinity)) {
+    const vote = core.acceptor.vote(slot);
+    if (vote !== undefined) bytes += vote.value.length + SLOT_BYTES;
+  }
+  return bytes;
+}
+
+function forgetUpTo(core: Core, index: Slot, head: Uint8Array): void {
   if (core.forgetting || index <= (core.held?.index ?? 0)) return;
   core.forgetting = true;
   core.snapshotSteps.push({ kind: "forget", index, head });

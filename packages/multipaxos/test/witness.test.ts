@@ -201,7 +201,7 @@ describe("a witness that was away", () => {
 
   test("gets the configurations in place of a snapshot", () => {
     const story = away();
-    story.only([1, 3]);
+    story.heal();
     story.take();
     story.pass(TIMEOUT_MS);
     expect(sentBy(story, 3, "snapshotAsk")).toEqual([]);
@@ -209,9 +209,53 @@ describe("a witness that was away", () => {
     expect(story.actor(3).snapshots).toEqual(["forget"]);
   });
 
+  test("goes on voting, and keeps what it has, while the one that offers them is the only full member known to hold it", () => {
+    const story = led(withWitnesses(3, 1), { retainedBytesMax: 200 });
+    story.only([1, 2]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS + 2 * ROUND_MS);
+    story.snapshot(1);
+    story.pass(ROUND_MS);
+    expect(story.replica(1).status().compactedUpTo).toBe(2);
+    story.only([1, 3]);
+    for (const letter of ["x", "y", "z"]) story.propose(1, letter);
+    expect(story.executed[0]).toHaveLength(8);
+    story.pass(TIMEOUT_MS);
+    expect(story.actor(3).snapshots).toEqual([]);
+    expect(story.replica(3).status()).toMatchObject({ chosenUpTo: 0, compactedUpTo: 0 });
+    // Too much to keep: the group waits for that member, then, should it go down.
+    story.propose(1, "more");
+    story.pass(TIMEOUT_MS);
+    expect(story.actor(3).snapshots[0]).toBe("forget");
+    expect(story.replica(3).status().chosenUpTo).toBe(9);
+  });
+
+  test("that joins takes them at once: it votes nowhere yet", () => {
+    const members: Member[] = [{ id: 1 }, { id: 2 }, { id: 3, role: "joiningWitness" }];
+    // Quorums that name their members, so that nobody promotes it meanwhile.
+    const quorum: QuorumSpec = {
+      kind: "weights",
+      weights: [
+        [1, 1],
+        [2, 1],
+      ],
+      phase1: 2,
+      phase2: 1,
+    };
+    const story = led({ ...configurationOf(3, 4, quorum), members }, { retainedBytesMax: 1 });
+    story.only([1, 2]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS + 2 * ROUND_MS);
+    story.snapshot(1);
+    story.pass(ROUND_MS);
+    story.only([1, 3]);
+    story.pass(TIMEOUT_MS);
+    expect(story.replica(3).status().chosenUpTo).toBe(5);
+  });
+
   test("offers and serves no snapshot", () => {
     const story = away();
-    story.only([1, 3]);
+    story.heal();
     story.pass(TIMEOUT_MS);
     story.only([2, 3]);
     story.sent.length = 0;
@@ -228,6 +272,9 @@ describe("a witness that was away", () => {
     story.deliver(1, 3, { kind: "snapshotOffer", index: 9, hash: "x", bytes: 10 });
     expect(story.actor(3).snapshots).toEqual([]);
     expect(story.actor(3).notices.at(-1)).toMatchObject({ reason: "whole snapshot offered to a witness" });
+    story.deliver(1, 3, { kind: "snapshotOffer", index: 9, hash: "x", bytes: 10, head: Uint8Array.of(1, 9, 9) });
+    expect(story.actor(3).notices.at(-1)).toMatchObject({ reason: "malformed head of a snapshot" });
+    expect(story.actor(3).snapshots).toEqual([]);
   });
 });
 
@@ -259,13 +306,88 @@ describe("changes of the members", () => {
     }
   });
 
+  /** A witness has forgotten what 1 and 2 hold; then 4 takes the place of 2, and is not there. */
+  const replaced = (): Story => {
+    const members: Member[] = [
+      { id: 1 },
+      { id: 2 },
+      { id: 3, role: "witness" },
+      { id: 4, role: "learner" },
+      { id: 5, role: "learner" },
+    ];
+    const story = led({ ...configurationOf(5, 16), members }, SETTINGS);
+    story.only([1, 2, 3]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(3 * ROUND_MS);
+    expect(story.actor(3).dropped).toBe(4);
+    change(story, [{ id: 1 }, { id: 4 }, { id: 3, role: "witness" }, { id: 5, role: "learner" }]);
+    story.pass(4 * TIMEOUT_MS);
+    return story;
+  };
+
+  test("are not complete while one full member holds what a witness has forgotten: losing its disk would lose that", () => {
+    const story = replaced();
+    const { last, settled, complete } = story.replica(1).membership();
+    expect({ epoch: last.epoch, settled, complete }).toEqual({ epoch: 2, settled: true, complete: false });
+    expect(story.replica(2).membership().removed).toEqual({ epoch: 2, mayStop: false });
+    // The disk of 1 is lost. What was acknowledged is on that of 2, which nobody may have thrown away.
+    story.crash(1);
+    story.only([2, 3, 4]);
+    story.pass(8 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([4]);
+    expect(story.executed[3]?.slice(0, 5)).toEqual(LETTERS);
+    // Both full voters had it by then.
+    expect(story.replica(2).membership().removed).toEqual({ epoch: 2, mayStop: true });
+  });
+
+  test("that are settled let the next one start: a new member that died may be replaced as well", () => {
+    const story = replaced();
+    const configuration: Configuration = {
+      ...story.configuration,
+      epoch: 3,
+      members: [{ id: 1 }, { id: 5 }, { id: 3, role: "witness" }],
+    };
+    const value = encodeConfigurationValue({ stamp: 2, changeId: "d", configuration });
+    story.only([1, 2, 3, 5]);
+    story.pass(TIMEOUT_MS);
+    story.lose((from, to, { kind }) => [from, to].includes(4) || ([from, to].includes(5) && kind !== "beat"));
+    story.do(1, (replica) => replica.change(value));
+    expect(
+      story
+        .actor(1)
+        .notices.filter(({ kind }) => kind === "changeAnswered")
+        .at(-1),
+    ).toMatchObject({ refused: null });
+    story.pass(4 * TIMEOUT_MS);
+    const status = story.replica(1).membership();
+    expect([status.last.epoch, status.settled, status.complete]).toEqual([3, true, false]);
+    expect(status.unfinished.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    // Removed two changes ago, and still needed.
+    expect([2, 4].map((id) => status.isGone(id))).toEqual([false, false]);
+    expect(story.replica(2).membership().removed).toEqual({ epoch: 2, mayStop: false });
+    story.only([1, 2, 3, 5]);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.replica(1).membership()).toMatchObject({ complete: true, unfinished: [] });
+    expect([2, 4].map((id) => story.replica(1).membership().isGone(id))).toEqual([true, true]);
+    expect(story.replica(2).membership().removed).toEqual({ epoch: 2, mayStop: true });
+  });
+
+  test("that leave the voters alone are complete as soon as they are settled, whichever full member is down", () => {
+    const members: Member[] = [{ id: 1 }, { id: 2 }, { id: 3, role: "witness" }, { id: 4, role: "learner" }];
+    const story = led({ ...configurationOf(4, 8), members }, SETTINGS);
+    story.crash(2);
+    change(story, members.slice(0, 3));
+    story.pass(2 * TIMEOUT_MS);
+    expect(story.replica(1).membership()).toMatchObject({ last: { epoch: 2 }, complete: true });
+  });
+
   test("are complete only when a full member has all that was chosen before", () => {
     const story = led(withWitnesses(4, 2));
     story.only([1, 3, 4]);
     change(story, [{ id: 2 }, { id: 3, role: "witness" }, { id: 4, role: "witness" }]);
     story.pass(4 * TIMEOUT_MS);
     const status = story.replica(1).membership();
-    expect([status.last.epoch, status.complete]).toEqual([2, false]);
+    expect([status.last.epoch, status.settled, status.complete]).toEqual([2, false, false]);
     story.heal();
     story.pass(8 * TIMEOUT_MS);
     expect(story.replica(2).membership()).toMatchObject({ complete: true });

@@ -1,4 +1,4 @@
-import { type Configuration, type ProposeOptions, SynodError } from "@synod/interface";
+import { type Configuration, type GiveUp, type ProposeOptions, type SessionTicket, SynodError } from "@synod/interface";
 import { checkTicket } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { type Settle, withSignal } from "./signals.js";
@@ -15,27 +15,36 @@ function refuseAborted(signal: AbortSignal | undefined, before: string): void {
 /** Takes a command in. @throws SynodError what stands against it already here */
 export function beginProposal(
   driver: Driver,
-  { commandBytesMax, proposeTimeoutMs }: NodeLimits,
+  limits: NodeLimits,
   { body, signal, session }: { readonly body: Uint8Array } & ProposeOptions,
   caller: Settle<Uint8Array>,
 ): void {
+  refuseAborted(signal, "the command was proposed");
+  if (signal === undefined) beginCommand(driver, limits, { body, session }, caller);
+  else withSignal(signal, caller, (settle) => beginCommand(driver, limits, { body, session }, settle));
+}
+
+/** @returns what gives it up. @throws SynodError what stands against it already here */
+export function beginCommand(
+  driver: Driver,
+  { commandBytesMax, proposeTimeoutMs }: NodeLimits,
+  { body, session }: { readonly body: Uint8Array; readonly session: SessionTicket | undefined },
+  caller: Settle<Uint8Array>,
+): GiveUp {
   if (body.length > commandBytesMax) {
     throw new SynodError(
       "TooLarge",
       `the command has ${body.length} bytes; limits.commandBytesMax is ${commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
     );
   }
-  refuseAborted(signal, "the command was proposed");
   const { proposals } = driver;
   if (session !== undefined) checkTicket(session, body);
   const refusal = proposals.refusal(session?.session ?? null, body.length);
   if (refusal !== null) throw driver.busy("commands", refusal);
-  withSignal(signal, caller, (settle) => {
-    const deadlineMs = driver.nowMs + proposeTimeoutMs;
-    const proposal = proposals.add({ body, ticket: session, deadlineMs, ...settle });
-    return (cause) => proposal.giveUp("the signal was aborted", { cause });
-  });
+  const deadlineMs = driver.nowMs + proposeTimeoutMs;
+  const proposal = proposals.add({ body, ticket: session, deadlineMs, caller });
   driver.wake();
+  return (cause) => proposal.giveUp("the signal was aborted", { cause });
 }
 
 /** Takes a change of the members in. @throws SynodError what stands against it already here */

@@ -153,13 +153,15 @@ export function checkMembers(
 
 /**
  * The name under which nodes of this cluster know each other on the wire: with it travels what the founders must agree on. Two nodes that
- * were formatted with different members, quorums, windows, leases or ways of learning could choose two values for one slot, so they must never talk.
+ * were formatted with different members, quorums, windows, leases, ways of learning or first states could choose two values for one slot, so they must never talk.
  */
 export function wireName(clusterId: string, stored: Configuration): string {
   // Nothing is added where there are none: such clusters know each other as they always did.
   const leases = stored.lease === undefined ? [] : [leaseText(stored.lease)];
   const learning = stored.learning === undefined ? [] : [stored.learning];
-  const agreed = JSON.stringify([foundersOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning]);
+  const origin = stored.origin === undefined ? [] : [`from ${stored.origin}`];
+  const parts = [foundersOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning, ...origin];
+  const agreed = JSON.stringify(parts);
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;

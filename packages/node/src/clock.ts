@@ -31,11 +31,16 @@ const hostDelay = (delayMs: number): number => Math.min(Math.ceil(delayMs), 2 **
 
 /** Randomness of the host. */
 export function systemRandom(): Random {
-  const words = new Uint32Array(1);
+  // One call for many words: the call costs far more than a word.
+  const words = new Uint32Array(256);
+  let next = words.length;
   return {
     uint32() {
-      crypto.getRandomValues(words);
-      return words[0] ?? 0;
+      if (next === words.length) {
+        crypto.getRandomValues(words);
+        next = 0;
+      }
+      return words[next++] ?? 0;
     },
   };
 }

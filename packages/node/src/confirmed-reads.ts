@@ -1,7 +1,8 @@
-import { type ReadOptions, SynodError } from "@synod/interface";
+import { type Caller, type GiveUp, type ReadOptions, SynodError } from "@synod/interface";
+import type { ReadVia } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
-import { withSignal } from "./signals.js";
+import { type Settle, withSignal } from "./signals.js";
 
 export interface ConfirmedReadsParts<Query, Answer> {
   readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead">;
@@ -20,46 +21,50 @@ export class ConfirmedReads<Query, Answer> {
   }
 
   /** @throws SynodError what stands against the call already here */
-  read(
-    query: Query,
-    { signal, via = "leader" }: ReadOptions,
-    caller: { resolve: (answer: Answer) => void; reject: (cause: unknown) => void },
-  ): void {
-    const { driver, machine, readTimeoutMs, confirmed } = this.#p;
-    const { reads } = driver;
-    const aborted = (cause: unknown): SynodError =>
-      new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
+  read(query: Query, { signal, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
     if (signal?.aborted === true) throw aborted(signal.reason);
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
     }
+    if (signal === undefined) this.begin(query, via, caller);
+    else withSignal<Answer>(signal, caller, (settle) => this.begin(query, via, settle));
+  }
+
+  /** @returns what gives it up */
+  begin(query: Query, via: ReadVia, caller: Caller<Answer>): GiveUp {
+    const { driver, machine, readTimeoutMs, confirmed } = this.#p;
+    const { reads } = driver;
     const startedMs = driver.nowMs;
-    withSignal<Answer>(signal, caller, (settle) => {
-      const token = reads.add({
-        deadlineMs: startedMs + readTimeoutMs,
-        answer: (untilMs) => {
-          const outcome = outcomeOf(() => machine.query(query));
-          // Only now: the process may have stood still since the lease was looked at.
-          if (untilMs < Infinity && driver.nowMs >= untilMs) return "round";
-          confirmed(startedMs);
-          if ("answer" in outcome) settle.resolve(outcome.answer);
-          else settle.reject(outcome.cause);
-          return null;
-        },
-        reject: settle.reject,
-      });
-      driver.askIndex(token, via);
-      return (cause) => {
-        driver.cancelRead(token);
-        reads.fail(token, aborted(cause));
-      };
+    const token = reads.add({
+      deadlineMs: startedMs + readTimeoutMs,
+      answer: (untilMs) => {
+        const outcome = outcomeOf(machine, query);
+        // Only now: the process may have stood still since the lease was looked at.
+        if (untilMs < Infinity && driver.nowMs >= untilMs) return "round";
+        confirmed(startedMs);
+        if ("answer" in outcome) caller.resolve(outcome.answer);
+        else caller.reject(outcome.cause);
+        return null;
+      },
+      reject: (error) => caller.reject(error),
     });
+    driver.askIndex(token, via);
+    return (cause) => {
+      driver.cancelRead(token);
+      reads.fail(token, aborted(cause));
+    };
   }
 }
 
-function outcomeOf<T>(query: () => T): { readonly answer: T } | { readonly cause: unknown } {
+const aborted = (cause: unknown): SynodError =>
+  new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
+
+function outcomeOf<Query, Answer>(
+  machine: Pick<ReplicatedMachine<Query, Answer>, "query">,
+  query: Query,
+): { readonly answer: Answer } | { readonly cause: unknown } {
   try {
-    return { answer: query() };
+    return { answer: machine.query(query) };
   } catch (cause) {
     return { cause };
   }

@@ -6,7 +6,7 @@ import type { DriverOptions, Input } from "./driver-options.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Loop } from "./loop.js";
-import { addressBook, isGone, membersOf } from "./membership.js";
+import { addressBook, membersOf } from "./membership.js";
 import { Notices } from "./notices.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
@@ -338,7 +338,7 @@ export class Driver {
   #forgetGone(): void {
     const membership = this.#o.replica.membership();
     if (membership.last.retired.length === 0) return;
-    const isOver = (id: NodeId): boolean => isGone(membership, id) && !this.peers.isConnected(id);
+    const isOver = (id: NodeId): boolean => membership.isGone(id) && !this.peers.isConnected(id);
     for (const known of [this.peers, this.upgrade, this.#wire]) known.forget(isOver);
   }
 

@@ -153,22 +153,18 @@ export function membersOf({ last, governing }: Pick<MembershipStatus, "last" | "
   return [...new Set(members.map(({ id }) => id))];
 }
 
-/** Removed, and nobody needs it any more: it is still told so where it asks, but it is no peer. */
-export function isGone({ last, complete }: Pick<MembershipStatus, "last" | "complete">, id: NodeId): boolean {
-  return complete && last.retired.includes(id);
-}
-
 /**
  * Where everybody listens. What the log says of a member comes before what the options say, except of the founders as long as they
  * are unchanged: a store keeps the addresses of its first day.
  */
 export function addressBook(
-  { last, previous, governing }: Pick<MembershipStatus, "last" | "previous" | "governing">,
+  { last, previous, unfinished, governing }: Pick<MembershipStatus, "last" | "previous" | "unfinished" | "governing">,
   given: readonly Member[],
 ): Member[] {
   const book = new Map<NodeId, Member>();
   for (const member of given) if (!last.retired.includes(member.id)) book.set(member.id, member);
-  for (const { epoch, configuration } of [...(previous === null ? [] : [previous]), governing, last]) {
+  const known = [...unfinished, ...(previous === null ? [] : [previous]), governing, last];
+  for (const { epoch, configuration } of known) {
     for (const { id, address, name } of configuration.members) {
       const old = book.get(id);
       const logged = { ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };

@@ -1,6 +1,7 @@
 import {
   type Codec,
   type Configuration,
+  type DirectService,
   type Incarnation,
   type LogDamage,
   type Logger,
@@ -20,7 +21,7 @@ import {
 } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
-import { beginChange, beginProposal } from "./calls.js";
+import { beginChange, beginCommand, beginProposal } from "./calls.js";
 import { wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
@@ -59,6 +60,7 @@ const TRANSFER_MS = 5_000;
 export class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
   readonly id: NodeId;
   readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
+  readonly direct: DirectService<Query, Answer>;
   readonly #options: NodeOptions<Command, Query, Result, Answer>;
   readonly #limits: NodeLimits;
   readonly #storeId: string;
@@ -160,6 +162,16 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       read: (query, given) => this.read(query, given),
       watch: (query, given) => this.watch(query, given),
     };
+    this.direct = {
+      propose: (body, session, caller) => {
+        this.#checkRunning();
+        return beginCommand(this.#driver, limits, { body, session }, caller);
+      },
+      read: (query, via, caller) => {
+        this.#checkReads();
+        return this.#confirmed.begin(query, via, caller);
+      },
+    };
     this.#stale = new StaleReads({
       driver: this.#driver,
       replica: this.#replica,
@@ -213,7 +225,16 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const reply = await this.#proposeBytes(body, options);
-    return this.#resultCodec.decode(reply);
+    return this.#decoded(reply);
+  }
+
+  #decoded(reply: Uint8Array): Result {
+    try {
+      return this.#resultCodec.decode(reply);
+    } catch (cause) {
+      const text = "the command took effect, but the result codec cannot read the result that it wrote";
+      throw new SynodError("InvalidResult", text, { cause });
+    }
   }
 
   #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
@@ -225,11 +246,15 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   read(query: Query, options: ReadOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#checkRunning();
-      if (this.#driver.reads.count >= READS_MAX)
-        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#checkReads();
       this.#confirmed.read(query, options, { resolve, reject });
     });
+  }
+
+  #checkReads(): void {
+    this.#checkRunning();
+    if (this.#driver.reads.count < READS_MAX) return;
+    throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
   }
 
   async *watch(query: Query, { signal }: WatchOptions = {}): AsyncGenerator<Watched<Query, Answer>> {

@@ -59,15 +59,14 @@ export class Proposals {
     body: Uint8Array;
     ticket: SessionTicket | undefined;
     deadlineMs: number;
-    resolve: (reply: Uint8Array) => void;
-    reject: (error: SynodError) => void;
+    caller: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
   }): Proposal {
-    const { body, ticket, deadlineMs, resolve, reject } = options;
+    const { body, ticket, deadlineMs, caller } = options;
     const proposal: Proposal = new Proposal({
       source: ticket === undefined ? { kind: "own" } : { kind: "given", ticket },
       body,
       deadlineMs,
-      settle: { resolve, reject },
+      settle: caller,
       release: () => this.#release(proposal),
     });
     this.#track(proposal);

@@ -3,7 +3,7 @@ import type { MembershipStatus, Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { whyNotVoting } from "./damage.js";
 import type { Driver } from "./driver.js";
-import { addressBook, isGone, tolerance } from "./membership.js";
+import { addressBook, tolerance } from "./membership.js";
 import { reasonOf } from "./sight.js";
 import type { NodeMembership, NodePeerStatus, NodeStatus } from "./types.js";
 
@@ -70,7 +70,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
       heldBackBy: driver.upgrade.heldBackBy(replica.heard),
     },
     peers: addressBook(membership, parts.addresses)
-      .filter((member) => member.id !== id && !isGone(membership, member.id))
+      .filter((member) => member.id !== id && !membership.isGone(member.id))
       .map((member) => peerOf(member, driver, replica)),
     snapshot: driver.snapshots.status(driver.seenMs),
     storage: { writes: driver.writing.count, lastWriteMs: driver.writing.lastMs },

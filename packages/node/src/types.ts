@@ -3,6 +3,7 @@ import type {
   Clock,
   Codec,
   Configuration,
+  DirectService,
   Learning,
   LeaseTerms,
   Logger,
@@ -212,6 +213,8 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   readonly id: NodeId;
   /** This node for who has commands and wants results as the bytes of their codecs, such as a server: they go untouched to the log. */
   readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
+  /** The same without promises and signals. */
+  readonly direct: DirectService<Query, Answer>;
   /** Everything up to this slot is executed here. */
   readonly applied: Slot;
   /**

@@ -29,7 +29,9 @@ class Bench {
     const replica: Pick<Replica, "membership" | "madeBy" | "ofEpoch" | "change"> = {
       membership: () => {
         const last = this.entries.at(-1) as Governing;
-        return { last, governing: last, previous: null, complete: this.complete, removed: null, reported: () => null };
+        const { complete } = this;
+        const rest = { previous: null, unfinished: [], removed: null, reported: () => null, isGone: () => false };
+        return { last, governing: last, settled: complete, complete, ...rest };
       },
       madeBy: (changeId) => this.entries.find((entry) => entry.changeId === changeId) ?? null,
       ofEpoch: (epoch) => this.entries.find((entry) => entry.epoch === epoch) ?? null,

@@ -274,12 +274,12 @@ describe("what a change makes of a configuration", () => {
       { id: 9, address: "contact" },
       { id: 7, address: "gone" },
     ];
-    expect(addressBook({ last: first, previous: null, governing: first }, given)).toEqual([
+    expect(addressBook({ last: first, previous: null, unfinished: [], governing: first }, given)).toEqual([
       ...given,
       { id: 2, address: "b" },
     ]);
     const second = entry(2, [{ id: 1, address: "moved" }], [2, 7]);
-    expect(addressBook({ last: second, previous: first, governing: first }, given)).toEqual([
+    expect(addressBook({ last: second, previous: first, unfinished: [], governing: first }, given)).toEqual([
       { id: 1, address: "moved" },
       { id: 9, address: "contact" },
       { id: 2, address: "b" },

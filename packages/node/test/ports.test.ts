@@ -106,6 +106,18 @@ describe("the name of a cluster on the wire", () => {
     expect(named(weights([1, 2], [2, 1], [3, 1]))).not.toBe(named(weights([1, 1], [2, 2], [3, 1])));
   });
 
+  it("is another one where the founders began with another state", () => {
+    const from = (origin?: string): string =>
+      wireName("c", {
+        epoch: 1,
+        members: [{ id: 1 }],
+        alpha: 8,
+        quorum: { kind: "majority" },
+        ...(origin === undefined ? {} : { origin }),
+      });
+    expect(new Set([from(), from("a backup"), from("another")]).size).toBe(3);
+  });
+
   it("is another one where a founder is something else: who votes decides which sets are quorums", () => {
     const of = (role?: "voter" | "learner" | "witness"): string =>
       wireName("c", {

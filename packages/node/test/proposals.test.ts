@@ -41,8 +41,10 @@ class Calls {
       body,
       ticket,
       deadlineMs,
-      resolve: () => (this.ends[at] = "settled"),
-      reject: (error) => (this.ends[at] = error.code),
+      caller: {
+        resolve: () => (this.ends[at] = "settled"),
+        reject: (error) => (this.ends[at] = error.code),
+      },
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type Clock, type Codec, type Logger, type Metrics, SynodError } from "@synod/interface";
 import {
+  cut,
   decodeHello,
   decodeRequest,
   type Deadlines,
@@ -8,22 +9,24 @@ import {
   encodeGoodbye,
   encodeReply,
   encodeWelcome,
-  type Frame,
-  type FrameDecoder,
-  frameDecoder,
-  FrameWriter,
+  FrameInput,
+  FrameOutput,
   handshakeFrameBytesMax,
   type LeaderHint,
   type Notices,
   proofOf,
   type Reply,
+  replyBytes,
   replyKinds,
   requestKinds,
   type Role,
+  type Texts,
+  textsOf,
+  writeReply,
 } from "@synod/client/protocol";
 import { Rate } from "./rate.js";
 import { failureOf, type Question, Requests } from "./requests.js";
-import type { Tokens } from "./tokens.js";
+import type { Admission } from "./tokens.js";
 import type { ServedNode, ServerLimits } from "./types.js";
 
 /** What all connections of one server share. */
@@ -32,7 +35,7 @@ export interface ServerContext<Query, Answer> {
   readonly cluster: string;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
-  readonly tokens: Tokens;
+  readonly admission: Admission;
   /** Clients prove by a certificate that the cluster knows them. */
   readonly wantsCertificates: boolean;
   readonly limits: ServerLimits;
@@ -42,6 +45,8 @@ export interface ServerContext<Query, Answer> {
   readonly metrics: Metrics;
   readonly notices: Notices;
   readonly leader: () => LeaderHint;
+  /** Of all connections. */
+  readonly totals: { watches: number; heldBytes: number };
 }
 
 export interface ConnectionOptions<Query, Answer> {
@@ -60,6 +65,15 @@ const smallBytesMax = 1_024;
 /** A client with answers in plenty asks again after this. */
 const fullAgainMs = 100;
 
+const labels: Record<Question["kind"], Readonly<Record<string, string>>> = {
+  propose: { kind: "propose" },
+  read: { kind: "read" },
+  watch: { kind: "watch" },
+  openSession: { kind: "openSession" },
+  closeSession: { kind: "closeSession" },
+  admin: { kind: "admin" },
+};
+
 const pongFrame = encodeFrame(...encodeReply({ kind: "pong" }));
 
 /** One client, from its first byte to its last. */
@@ -68,11 +82,19 @@ export class Connection<Query, Answer> {
   readonly #context: ServerContext<Query, Answer>;
   readonly #socket: Socket;
   readonly #remote: string;
-  readonly #decoder: FrameDecoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
-  readonly #writer: FrameWriter;
+  readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
+    this.#receive(kind, bytes, from, to);
+  });
+  readonly #output: FrameOutput;
+  /** As the client calls itself, for the log. */
+  #name: { readonly client?: string } = {};
+  /** What this connection counts in the totals. */
+  #heldBytes = 0;
   readonly #rate: Rate;
   #requests: Requests<Query, Answer> | null = null;
   #answerBytesMax = 0;
+  /** When the chunk came that is being read. */
+  #nowMs: number;
   #lastFrameMs: number;
   #stalledSinceMs = Infinity;
   #paused = false;
@@ -88,9 +110,10 @@ export class Connection<Query, Answer> {
     this.#context = context;
     this.#socket = socket;
     this.#remote = socket.remoteAddress ?? "unknown";
-    this.#lastFrameMs = clock.now();
-    this.#rate = new Rate(limits.requestsPerSecondMax, clock.now());
-    this.#writer = new FrameWriter(socket, {
+    this.#nowMs = clock.now();
+    this.#lastFrameMs = this.#nowMs;
+    this.#rate = new Rate(limits.requestsPerSecondMax, this.#nowMs);
+    this.#output = new FrameOutput(socket, {
       // Reads are refused at the limit; the results of commands that were executed have as much again.
       queueBytesMax: 2 * limits.outputBytesMax,
       onWritten: () => this.#written(),
@@ -107,6 +130,10 @@ export class Connection<Query, Answer> {
   /** The handshake is done. */
   get accepted(): boolean {
     return this.#requests !== null;
+  }
+
+  get remote(): string {
+    return this.#remote;
   }
 
   get requests(): number {
@@ -126,7 +153,12 @@ export class Connection<Query, Answer> {
     if (this.#draining) return;
     this.#draining = true;
     if (this.accepted) this.#sendGoodbye(why);
-    this.#requests?.endWatches();
+    this.#requests?.endWatches(new SynodError("Closed", "the server is closing"));
+  }
+
+  /** Sends watches elsewhere that began by then. */
+  endWatches(why: SynodError, beforeMs: number): void {
+    this.#requests?.endWatches(why, beforeMs);
   }
 
   /** Everything that is written has a little time to leave. */
@@ -141,33 +173,32 @@ export class Connection<Query, Answer> {
 
   #read(chunk: Uint8Array): void {
     if (this.#ending) return;
+    this.#nowMs = this.#context.clock.now();
     try {
-      for (const frame of this.#decoder.push(chunk)) {
-        this.#lastFrameMs = this.#context.clock.now();
-        this.#receive(frame);
-        if (this.#ending) return;
-      }
+      this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
       this.#refuse(error);
     }
   }
 
-  #receive({ kind, payload }: Frame): void {
+  #receive(kind: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#lastFrameMs = this.#nowMs;
     if (this.#requests === null) {
       if (kind !== requestKinds.hello) throw new SynodError("Malformed", "The other side is no Synod client.");
-      return this.#greet(payload);
+      return this.#greet(bytes.subarray(from, to));
     }
-    const request = decodeRequest(kind, payload);
+    const request = decodeRequest(kind, bytes, from, to);
     if (request.kind === "ping") this.#sendFrame(pongFrame);
     else if (request.kind === "cancel") this.#requests.cancel(request.id);
-    else this.#ask(this.#requests, request, payload.length);
+    else this.#ask(this.#requests, request, to - from);
   }
 
   #greet(payload: Uint8Array): void {
     const { context } = this.#options;
     const { limits, cluster, node } = context;
     const hello = decodeHello(payload);
+    if (hello.name !== null) this.#name = { client: cut(hello.name) };
     const refused = context.wantsCertificates ? (proofOf(this.#socket)?.refused ?? null) : null;
     if (refused !== null) {
       throw new SynodError("CertificateRefused", `The server wants a certificate of the client: ${refused}.`);
@@ -176,7 +207,7 @@ export class Connection<Query, Answer> {
       const text = `The client is of cluster ${JSON.stringify(hello.cluster)}, the server of cluster ${JSON.stringify(cluster)}.`;
       throw new SynodError("WrongCluster", text);
     }
-    const role = context.tokens.roleOf(hello.token);
+    const role = context.admission.roleOf(hello.token, proofOf(this.#socket)?.names ?? []);
     const refusal = this.#options.refusal();
     if (refusal !== null) throw refusal;
     this.#accept(role, Math.min(hello.frameBytesMax, limits.outputBytesMax / 2));
@@ -188,14 +219,15 @@ export class Connection<Query, Answer> {
       limits: { requestsMax, requestBytesMax, watchesMax, frameBytesMax, idleTimeoutMs },
     });
     this.#sendFrame(encodeFrame(replyKinds.welcome, welcome));
+    context.logger.debug("a client was let in", { remote: this.#remote, ...this.#name, role });
   }
 
   #accept(role: Role, answerBytesMax: number): void {
-    const { node, queryCodec, answerCodec, limits, clock, deadlines, logger } = this.#context;
+    const { node, queryCodec, answerCodec, limits, deadlines, logger } = this.#context;
     this.#cancelTimer();
     this.#options.onAccepted();
     this.#context.notices.forget(this.#remote);
-    this.#decoder.frameBytesMax = limits.frameBytesMax;
+    this.#input.frameBytesMax = limits.frameBytesMax;
     this.#answerBytesMax = answerBytesMax;
     this.#requests = new Requests({
       node,
@@ -203,7 +235,8 @@ export class Connection<Query, Answer> {
       answerCodec,
       role,
       deadlines,
-      now: () => clock.now(),
+      totals: this.#context.totals,
+      now: () => this.#nowMs,
       answer: (reply, question) => this.#answer(reply, question),
       onBug: (error) => logger.error("a request failed with an error that is none of Synod", { error }),
     });
@@ -214,50 +247,66 @@ export class Connection<Query, Answer> {
     const { metrics } = this.#context;
     if (requests.has(question.id)) throw new SynodError("Malformed", "A request with the number of one that is open.");
     const refusal = this.#busy(requests, question, payloadBytes);
-    metrics.count("synod_server_requests_total", 1, { kind: question.kind });
+    metrics.count("synod_server_requests_total", 1, labels[question.kind]);
     if (refusal === null) return requests.begin(question, payloadBytes);
     if (refusal.code === "Busy") metrics.count("synod_server_busy_total", 1);
     this.#send(failureOf(question.id, refusal));
   }
 
   #busy(requests: Requests<Query, Answer>, { kind }: Question, payloadBytes: number): SynodError | null {
-    const { limits, clock } = this.#context;
+    const { limits } = this.#context;
     if (this.#draining) return new SynodError("Closed", "the server is closing: ask another one");
     const busy = (text: string, retryAfterMs: number): SynodError =>
       new SynodError("Busy", text, { details: { retryAfterMs } });
-    const waitMs = this.#rate.take(clock.now());
+    const waitMs = this.#rate.take(this.#nowMs);
     if (waitMs > 0) return busy("more requests a second than this server takes of one connection", waitMs);
     if (kind === "watch") {
-      return requests.watches < limits.watchesMax ? null : busy("too many watches of this connection", 1_000);
+      if (requests.watches >= limits.watchesMax) return busy("too many watches of this connection", 1_000);
+      return this.#context.totals.watches < limits.watchesTotalMax ? null : busy("too many watches here", 1_000);
     }
     const fits = requests.count === 0 || requests.bytes + payloadBytes <= limits.requestBytesMax;
     return requests.count < limits.requestsMax && fits ? null : busy("too many open requests of this connection", 50);
   }
 
   #answer(reply: Reply, question: Question["kind"]): void {
-    const [kind, payload] = encodeReply(reply);
-    if (payload.length > this.#answerBytesMax && "id" in reply) {
-      const text = `the answer has ${payload.length} bytes, more than the ${this.#answerBytesMax} that can be sent: ask for less at once`;
+    const texts = textsOf(reply);
+    const length = replyBytes(reply, texts);
+    if (length > this.#answerBytesMax && "id" in reply) {
+      const text = `the answer has ${length} bytes, more than the ${this.#answerBytesMax} that can be sent: ask for less at once`;
       // A command that was executed has an outcome, even where nobody can be told its result.
       const code = question === "propose" ? "InvalidResult" : "TooLarge";
       this.#send(failureOf(reply.id, new SynodError(code, text)));
-    } else if (question !== "propose" && "id" in reply && this.#isFull(payload.length)) {
+    } else if (question !== "propose" && "id" in reply && this.#isFull(length)) {
       const details = { retryAfterMs: fullAgainMs };
       this.#send(
         failureOf(reply.id, new SynodError("Busy", "more answers wait for this client than may", { details })),
       );
-    } else this.#sendFrame(encodeFrame(kind, payload));
+    } else this.#write(reply, texts, length);
     this.#options.onIdle();
   }
 
   /** Many small answers are let through: an open request has room for one. */
   #isFull(payloadBytes: number): boolean {
-    const { outputBytesMax } = this.#context.limits;
-    return payloadBytes > smallBytesMax && this.#writer.heldBytes + payloadBytes > outputBytesMax;
+    const { limits, totals } = this.#context;
+    const { outputBytesMax, outputBytesTotalMax } = limits;
+    if (payloadBytes <= smallBytesMax) return false;
+    if (this.#output.heldBytes + payloadBytes > outputBytesMax) return true;
+    return totals.heldBytes + payloadBytes > outputBytesTotalMax;
   }
 
   #send(reply: Reply): void {
-    this.#sendFrame(encodeFrame(...encodeReply(reply)));
+    const texts = textsOf(reply);
+    this.#write(reply, texts, replyBytes(reply, texts));
+  }
+
+  #write(reply: Reply, texts: Texts, length: number): void {
+    if (this.#ending) return;
+    const output = this.#output;
+    const at = output.reserve(length);
+    if (at < 0) return this.#dropSlow();
+    writeReply(output.bytes, at, reply, texts);
+    output.commit(replyKinds[reply.kind], length);
+    this.#waits();
   }
 
   #sendGoodbye({ code, message, details }: SynodError): void {
@@ -268,16 +317,28 @@ export class Connection<Query, Answer> {
 
   #sendFrame(frame: readonly [Uint8Array, Uint8Array]): void {
     if (this.#ending) return;
-    if (!this.#writer.send(frame)) return this.#dropSlow();
+    if (!this.#output.send(frame)) return this.#dropSlow();
+    this.#waits();
+  }
+
+  /** Something waits for the client to take it. */
+  #waits(): void {
+    this.#count(this.#output.heldBytes);
     if (this.#stalledSinceMs === Infinity) this.#stalledSinceMs = this.#context.clock.now();
-    if (this.#writer.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
+    if (this.#output.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
     // Who does not read answers may not ask more.
     this.#paused = true;
     this.#socket.pause();
   }
 
+  #count(heldBytes: number): void {
+    this.#context.totals.heldBytes += heldBytes - this.#heldBytes;
+    this.#heldBytes = heldBytes;
+  }
+
   #written(): void {
-    const { heldBytes } = this.#writer;
+    const { heldBytes } = this.#output;
+    if (!this.#ended) this.#count(heldBytes);
     this.#stalledSinceMs = heldBytes === 0 ? Infinity : this.#context.clock.now();
     if (!this.#paused || heldBytes > this.#context.limits.outputBytesMax / 4) return;
     this.#paused = false;
@@ -303,7 +364,8 @@ export class Connection<Query, Answer> {
     metrics.count("synod_server_refusals_total", 1, { code: "Slow" });
     notices.warn(this.#remote, "a client does not read its answers and is disconnected", {
       remote: this.#remote,
-      waitingBytes: this.#writer.heldBytes,
+      ...this.#name,
+      waitingBytes: this.#output.heldBytes,
     });
     this.destroy();
   }
@@ -312,7 +374,11 @@ export class Connection<Query, Answer> {
   #refuse(error: SynodError): void {
     const { metrics, notices } = this.#context;
     metrics.count("synod_server_refusals_total", 1, { code: error.code });
-    notices.warn(this.#remote, `a client is refused: ${error.code}`, { remote: this.#remote, reason: error.message });
+    notices.warn(this.#remote, `a client is refused: ${error.code}`, {
+      remote: this.#remote,
+      ...this.#name,
+      reason: error.message,
+    });
     this.#sendGoodbye(error);
     this.#closeSoon();
   }
@@ -320,9 +386,10 @@ export class Connection<Query, Answer> {
   #closeSoon(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#input.stop();
     this.#requests?.abortAll("the connection ended");
     this.#cancelTimer();
-    this.#writer.end();
+    this.#output.end();
     this.#cancelTimer = this.#context.clock.timer(1_000, () => this.#socket.destroy());
     // To see the end of the other side.
     this.#socket.resume();
@@ -333,6 +400,7 @@ export class Connection<Query, Answer> {
     this.#cancelTimer();
     if (this.#ended) return;
     this.#ended = true;
+    this.#count(0);
     this.#requests?.abortAll("the client is gone");
     this.#options.onEnd();
   }

@@ -2,6 +2,7 @@ import { NodeServer } from "./server.js";
 import type { ServedNode, ServeOptions, Server } from "./types.js";
 
 export type {
+  CertificateRole,
   ClientToken,
   CloseServerOptions,
   ServedNode,

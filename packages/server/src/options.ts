@@ -7,11 +7,14 @@ const defaults: ServerLimits = {
   requestsMax: 1_024,
   requestBytesMax: 16 * 1024 * 1024,
   watchesMax: 4_096,
-  requestsPerSecondMax: 100_000,
+  watchesTotalMax: 50_000,
+  requestsPerSecondMax: 1_000_000,
   outputBytesMax: 64 * 1024 * 1024,
+  outputBytesTotalMax: 512 * 1024 * 1024,
   outputStallMs: 10_000,
   handshakeTimeoutMs: 5_000,
   idleTimeoutMs: 30_000,
+  leaderlessMs: 2_000,
 };
 
 /** Longest delay that timers of the host can hold. */

@@ -1,4 +1,4 @@
-import { type Codec, type Service, SynodError } from "@synod/interface";
+import { type Caller, type Codec, type GiveUp, type Service, SynodError } from "@synod/interface";
 import {
   type AdminCall,
   decodeAdminCall,
@@ -21,6 +21,8 @@ export interface RequestsOptions<Query, Answer> {
   readonly answerCodec: Codec<Answer>;
   readonly role: Role;
   readonly deadlines: Deadlines;
+  /** Counted along. */
+  readonly totals: { watches: number };
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -28,17 +30,59 @@ export interface RequestsOptions<Query, Answer> {
   readonly onBug: (error: unknown) => void;
 }
 
-interface Open extends Timed {
+const gone = (): void => {};
+
+/** A request without an answer yet. */
+class Open implements Timed, Caller<unknown> {
+  readonly id: number;
+  readonly kind: Question["kind"];
   readonly bytes: number;
-  readonly isWatch: boolean;
-  readonly abort: AbortController;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Ends the work on it: it is answered with what is known then. */
+  giveUp: GiveUp = gone;
+  readonly #settle: Settle;
+
+  constructor(question: Question, bytes: number, sinceMs: number, settle: Settle) {
+    this.id = question.id;
+    this.kind = question.kind;
+    this.bytes = bytes;
+    this.sinceMs = sinceMs;
+    this.untilMs = question.kind === "watch" ? Infinity : sinceMs + question.deadlineMs;
+    this.#settle = settle;
+  }
+
+  get isWatch(): boolean {
+    return this.kind === "watch";
+  }
+
+  resolve(value: unknown): void {
+    this.#settle.resolve(this, value);
+  }
+
+  reject(error: unknown): void {
+    this.#settle.reject(this, error);
+  }
+
+  expire(): void {
+    this.giveUp(new SynodError("NotProposed", "the client's deadline has passed"));
+  }
+}
+
+interface Settle {
+  resolve(open: Open, value: unknown): void;
+  reject(open: Open, error: unknown): void;
 }
 
 /** What one client has asked and is not answered yet. */
 export class Requests<Query, Answer> {
   readonly #options: RequestsOptions<Query, Answer>;
   readonly #open = new Map<number, Open>();
-  #watches = 0;
+  readonly #settle: Settle = {
+    resolve: (open, value) => this.#resolved(open, value),
+    reject: (open, error) => this.#end(open, this.#failure(open, error)),
+  };
+  #watchCount = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
@@ -47,11 +91,16 @@ export class Requests<Query, Answer> {
 
   /** Without watches. */
   get count(): number {
-    return this.#open.size - this.#watches;
+    return this.#open.size - this.#watchCount;
   }
 
   get watches(): number {
-    return this.#watches;
+    return this.#watchCount;
+  }
+
+  #countWatches(by: number): void {
+    this.#watchCount += by;
+    this.#options.totals.watches += by;
   }
 
   get bytes(): number {
@@ -66,57 +115,68 @@ export class Requests<Query, Answer> {
   begin(question: Question, payloadBytes: number): void {
     const { deadlines, now } = this.#options;
     const isWatch = question.kind === "watch";
-    const abort = new AbortController();
-    const open: Open = {
-      bytes: isWatch ? 0 : payloadBytes,
-      isWatch,
-      abort,
-      untilMs: question.kind === "watch" ? Infinity : now() + question.deadlineMs,
-      expire: () => abort.abort(new SynodError("NotProposed", "the client's deadline has passed")),
-    };
-    this.#open.set(question.id, open);
+    const open = new Open(question, isWatch ? 0 : payloadBytes, now(), this.#settle);
+    this.#open.set(open.id, open);
     this.#bytes += open.bytes;
-    if (isWatch) this.#watches++;
+    if (isWatch) this.#countWatches(1);
     deadlines.add(open);
-    this.#work(question, abort.signal).then(
-      (reply) => this.#end(question, open, reply),
-      (error: unknown) => this.#end(question, open, this.#failure(question, error)),
-    );
+    try {
+      open.giveUp = this.#work(question, open);
+    } catch (error) {
+      open.reject(error);
+    }
   }
 
   cancel(id: number): void {
-    this.#open.get(id)?.abort.abort(new SynodError("NotProposed", "the client gave up"));
+    this.#open.get(id)?.giveUp(new SynodError("NotProposed", "the client gave up"));
   }
 
   /** Nobody waits for answers any more. */
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#watches = 0;
+    this.#countWatches(-this.#watchCount);
     this.#bytes = 0;
     for (const request of open) {
       this.#options.deadlines.delete(request);
-      request.abort.abort(new SynodError("Closed", why));
+      request.giveUp(new SynodError("Closed", why));
     }
   }
 
-  /** Watches have no end of their own. */
-  endWatches(): void {
-    for (const { isWatch, abort } of this.#open.values()) {
-      if (isWatch) abort.abort(new SynodError("Closed", "the server is closing"));
+  /** Watches have no end of their own. @param beforeMs - of those that began by then */
+  endWatches(why: SynodError, beforeMs: number = Infinity): void {
+    for (const request of this.#open.values()) {
+      if (request.isWatch && request.sinceMs <= beforeMs) request.giveUp(why);
     }
   }
 
-  #end({ id, kind }: Question, open: Open, reply: Reply): void {
-    if (this.#open.get(id) !== open) return;
-    this.#open.delete(id);
+  #resolved(open: Open, value: unknown): void {
+    let reply: Reply;
+    try {
+      reply = this.#replyOf(open, value);
+    } catch (error) {
+      return open.reject(error);
+    }
+    this.#end(open, reply);
+  }
+
+  /** What became of a call of `DirectService`; of others `#slow` has made a reply. */
+  #replyOf({ id, kind }: Open, value: unknown): Reply {
+    if (kind === "propose") return { kind: "result", id, body: value as Uint8Array };
+    if (kind === "read") return { kind: "result", id, body: this.#options.answerCodec.encode(value as Answer) };
+    return value as Reply;
+  }
+
+  #end(open: Open, reply: Reply): void {
+    if (this.#open.get(open.id) !== open) return;
+    this.#open.delete(open.id);
     this.#bytes -= open.bytes;
-    if (open.isWatch) this.#watches--;
+    if (open.isWatch) this.#countWatches(-1);
     this.#options.deadlines.delete(open);
-    this.#options.answer(reply, kind);
+    this.#options.answer(reply, open.kind);
   }
 
-  #failure({ id, kind }: Question, error: unknown): Reply {
+  #failure({ id, kind }: Open, error: unknown): Reply {
     if (error instanceof SynodError) return failureOf(id, error);
     this.#options.onBug(error);
     // What asks has no effect; of what does, nobody knows how far it came.
@@ -124,19 +184,33 @@ export class Requests<Query, Answer> {
     return failureOf(id, new SynodError(code, `the request failed: ${String(error)}`));
   }
 
-  async #work(question: Question, signal: AbortSignal): Promise<Reply> {
-    const { node, queryCodec, answerCodec } = this.#options;
-    const { id } = question;
+  #work(question: Question, open: Open): GiveUp {
+    const { node, queryCodec } = this.#options;
     this.#check(question);
     switch (question.kind) {
-      case "propose": {
-        const { body, ticket: session } = question;
-        return { kind: "result", id, body: await node.encoded.propose(body, { session, signal }) };
+      case "propose":
+        // A copy: one command that waits must not keep the whole chunk that it came in.
+        return node.direct.propose(Buffer.from(question.body), question.ticket, open);
+      case "read":
+        return node.direct.read(queryCodec.decode(question.query), question.via, open);
+      case "watch":
+      case "openSession":
+      case "closeSession":
+      case "admin": {
+        const abort = new AbortController();
+        this.#slow(question, abort.signal).then(
+          (reply) => open.resolve(reply),
+          (error: unknown) => open.reject(error),
+        );
+        return (cause) => abort.abort(cause);
       }
-      case "read": {
-        const answer = await node.encoded.read(queryCodec.decode(question.query), { signal, via: question.via });
-        return { kind: "result", id, body: answerCodec.encode(answer) };
-      }
+    }
+  }
+
+  async #slow(question: Exclude<Question, { readonly kind: "propose" | "read" }>, signal: AbortSignal): Promise<Reply> {
+    const { node, queryCodec } = this.#options;
+    const { id } = question;
+    switch (question.kind) {
       case "watch":
         return this.#watch(id, queryCodec.decode(question.query), signal);
       case "openSession": {

@@ -15,14 +15,13 @@ import {
   materialOf,
   Notices,
   parseAddress,
+  Strangers,
 } from "@synod/client/protocol";
 import { Connection, type ServerContext } from "./connection.js";
 import { limitsOf, noMetrics, silent } from "./options.js";
-import { Tokens } from "./tokens.js";
+import { Admission } from "./tokens.js";
 import type { CloseServerOptions, ServedNode, ServeOptions, Server, ServerStatus } from "./types.js";
 
-/** Connections that have not shaken hands; more are dropped, so that a flood of them costs little. */
-const strangersMax = 256;
 const drainTimeoutMs = 5_000;
 const busyAgainMs = 1_000;
 
@@ -33,9 +32,12 @@ export class NodeServer<Query, Answer> implements Server {
   readonly #closeSockets: () => void;
   readonly #connections = new Set<Connection<Query, Answer>>();
   /** Connections that have not shaken hands yet. */
-  readonly #strangers = new Set<Connection<Query, Answer>>();
+  readonly #strangers = new Strangers<Connection<Query, Answer>>();
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
+  /** When the node last saw a working leader. */
+  #ledAtMs: number = hostClock.now();
+  #cancelLook: () => void = () => {};
   #address = "";
   #hint: LeaderHint;
   #closing: Promise<void> | null = null;
@@ -49,13 +51,14 @@ export class NodeServer<Query, Answer> implements Server {
     }
     this.#listen = options.listen;
     this.#hint = hintOf(node);
+    const wantsCertificates = options.tls !== undefined && materialOf(options.tls).ca !== undefined;
     this.#context = {
       node,
       cluster,
       queryCodec,
       answerCodec,
-      tokens: new Tokens(options.tokens ?? [], options.anonymousRole),
-      wantsCertificates: options.tls !== undefined && materialOf(options.tls).ca !== undefined,
+      admission: new Admission({ ...options, wantsCertificates }),
+      wantsCertificates,
       limits: limitsOf(options.limits),
       clock: hostClock,
       deadlines: new Deadlines(hostClock),
@@ -63,6 +66,7 @@ export class NodeServer<Query, Answer> implements Server {
       metrics,
       notices: new Notices(logger),
       leader: () => this.#hint,
+      totals: { watches: 0, heldBytes: 0 },
     };
     const { server, closeSockets } = acceptor({
       tls: options.tls,
@@ -87,6 +91,7 @@ export class NodeServer<Query, Answer> implements Server {
     const { logger } = this.#context;
     this.#address = formatAddress(await listen(this.#server, parseAddress(this.#listen)));
     this.#server.on("error", (error) => logger.error("the listening socket failed", { error }));
+    this.#look();
     this.#follow().catch((error: unknown) => logger.error("the events of the node ended with an error", { error }));
   }
 
@@ -112,27 +117,25 @@ export class NodeServer<Query, Answer> implements Server {
 
   #meet(socket: Socket): void {
     const { metrics } = this.#context;
-    if (this.#strangers.size >= strangersMax) {
-      metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
-      socket.on("error", () => {});
-      socket.destroy();
-      return;
-    }
     const connection: Connection<Query, Answer> = new Connection({
       context: this.#context,
       socket,
       refusal: () => this.#refusal(),
-      onAccepted: () => this.#strangers.delete(connection),
+      onAccepted: () => this.#strangers.delete(connection, connection.remote),
       onIdle: () => this.#onIdle(),
       onEnd: () => {
         this.#connections.delete(connection);
-        this.#strangers.delete(connection);
+        this.#strangers.delete(connection, connection.remote);
         metrics.gauge("synod_server_connections", this.#connections.size);
         this.#onIdle();
       },
     });
     this.#connections.add(connection);
-    this.#strangers.add(connection);
+    const gone = this.#strangers.add(connection, connection.remote);
+    if (gone !== null) {
+      metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
+      gone.destroy();
+    }
     metrics.gauge("synod_server_connections", this.#connections.size);
   }
 
@@ -155,6 +158,20 @@ export class NodeServer<Query, Answer> implements Server {
     await this.close({ drainTimeoutMs: 0 });
   }
 
+  /** Nothing reaches a node without a leader, so whoever watches there would wait for ever without being told. */
+  #look(): void {
+    const { node, limits, clock } = this.#context;
+    const nowMs = clock.now();
+    const { content, leader } = node.status();
+    if (content && leader !== null) this.#ledAtMs = nowMs;
+    const blindMs = nowMs - this.#ledAtMs;
+    if (blindMs >= limits.leaderlessMs) {
+      const why = new SynodError("NoLeader", `this node has seen no leader for ${Math.round(blindMs)} ms`);
+      for (const connection of this.#connections) connection.endWatches(why, nowMs - limits.leaderlessMs);
+    }
+    this.#cancelLook = clock.timer(limits.leaderlessMs / 4, () => this.#look());
+  }
+
   #tellLeader(): void {
     const hint = hintOf(this.#context.node);
     if (hint.leader === this.#hint.leader && hint.round === this.#hint.round) return;
@@ -165,6 +182,7 @@ export class NodeServer<Query, Answer> implements Server {
   async #close(timeoutMs: number): Promise<void> {
     this.#state = "draining";
     this.#watching.abort();
+    this.#cancelLook();
     const free = closeServer(this.#server);
     const why = goingAway();
     for (const connection of this.#connections) connection.drain(why);
@@ -179,6 +197,7 @@ export class NodeServer<Query, Answer> implements Server {
     this.#onIdle();
     await gone;
     await free;
+    this.#context.deadlines.close();
     this.#state = "closed";
   }
 

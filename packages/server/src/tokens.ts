@@ -1,27 +1,62 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { SynodError } from "@synod/interface";
 import type { Role } from "@synod/client/protocol";
-import type { ClientToken } from "./types.js";
+import type { CertificateRole, ClientToken } from "./types.js";
 
 const digest = (token: string): Buffer => createHash("sha256").update(token).digest();
 
-/** Says what a token allows. How long it takes tells nothing of how much of a token was right. */
-export class Tokens {
+export interface AdmissionOptions {
+  readonly tokens?: readonly ClientToken[];
+  readonly certificateRoles?: readonly CertificateRole[];
+  readonly anonymousRole?: Role;
+  /** Clients prove by a certificate that the cluster knows them. */
+  readonly wantsCertificates: boolean;
+}
+
+/** Says what a token or a certificate allows. How long it takes tells nothing of how much of a token was right. */
+export class Admission {
   readonly #known: readonly { readonly digest: Buffer; readonly role: Role }[];
+  readonly #named: readonly CertificateRole[];
   readonly #anonymous: Role | null;
 
-  constructor(tokens: readonly ClientToken[], anonymousRole: Role | undefined) {
-    if (tokens.some(({ token }) => token === "")) throw new SynodError("InvalidArgument", "a token is empty");
+  /** @throws SynodError `InvalidArgument` */
+  constructor({ tokens = [], certificateRoles = [], anonymousRole, wantsCertificates }: AdmissionOptions) {
+    const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
+    if (tokens.some(({ token }) => token === "")) throw invalid("a token is empty");
+    if (certificateRoles.some(({ name }) => name === "")) throw invalid("a name of certificateRoles is empty");
+    if (certificateRoles.length > 0 && !wantsCertificates) {
+      throw invalid("certificateRoles needs tls with ca: otherwise nobody shows a certificate");
+    }
+    const open = tokens.length + certificateRoles.length === 0;
+    if (open && wantsCertificates && anonymousRole === undefined) {
+      const text =
+        "say what clients may do: tokens, certificateRoles, or anonymousRole for every certificate that ca has signed";
+      throw invalid(text);
+    }
     this.#known = tokens.map(({ token, role }) => ({ digest: digest(token), role }));
-    this.#anonymous = anonymousRole ?? (tokens.length === 0 ? "admin" : null);
+    this.#named = certificateRoles;
+    this.#anonymous = anonymousRole ?? (open ? "admin" : null);
   }
 
-  /** @throws SynodError `Unauthorized`. */
-  roleOf(token: string | null): Role {
-    if (token === null || this.#known.length === 0) {
-      if (this.#anonymous !== null) return this.#anonymous;
+  /** @param names - that the certificate of the client proves @throws SynodError `Unauthorized` */
+  roleOf(token: string | null, names: readonly string[]): Role {
+    if (token !== null && this.#known.length > 0) return this.#roleOfToken(token);
+    let role: Role | null = null;
+    for (const { name, role: named } of this.#named) {
+      if (names.includes(name) && (role === null || allows(named, role))) role = named;
+    }
+    role ??= this.#anonymous;
+    if (role !== null) return role;
+    if (this.#known.length > 0) {
       throw new SynodError("Unauthorized", "This server wants a token: give the client the option `token`.");
     }
+    throw new SynodError(
+      "Unauthorized",
+      `The certificate has none of the names that this server knows (${names.join(", ")}).`,
+    );
+  }
+
+  #roleOfToken(token: string): Role {
     const given = digest(token);
     let role: Role | null = null;
     for (const known of this.#known) if (timingSafeEqual(known.digest, given)) role = known.role;

@@ -3,6 +3,7 @@ import type {
   ChangeOptions,
   Codec,
   Configuration,
+  DirectService,
   Logger,
   MembershipChange,
   Metrics,
@@ -17,12 +18,15 @@ import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 export interface ServedNode<Query, Answer> {
   readonly id: NodeId;
   readonly encoded: Service<Uint8Array, Query, Uint8Array, Answer>;
+  readonly direct: DirectService<Query, Answer>;
   openSession(options?: { readonly signal?: AbortSignal }): Promise<{ readonly id: SessionId; readonly limit: number }>;
   closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   status(): {
     readonly clusterId: string;
     readonly state: string;
     readonly leader: NodeId | null;
+    /** Whether it sees a working leader. */
+    readonly content: boolean;
     readonly ballot: Ballot | null;
   };
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly kind: string }>;
@@ -50,21 +54,34 @@ export interface ServerLimits {
   readonly requestBytesMax: number;
   /** Open watches of one connection; 4,096 by default. */
   readonly watchesMax: number;
-  /** Requests of one connection in a second, with as many at once; 100,000 by default. */
+  /** Open watches of all connections; 50,000 by default, half of what a node takes. */
+  readonly watchesTotalMax: number;
+  /** Requests of one connection in a second, with as many at once; 1,000,000 by default: a flood, not a busy client. */
   readonly requestsPerSecondMax: number;
   /** Answers that one client has not taken yet; 64 MiB by default. At half of it nothing more is read from this client. */
   readonly outputBytesMax: number;
+  /** Answers that all clients together have not taken yet; 512 MiB by default. Beyond it answers of reads and watches are refused with `Busy`. */
+  readonly outputBytesTotalMax: number;
   /** A client that takes nothing of what waits for it for so long is disconnected; 10,000 by default. */
   readonly outputStallMs: number;
   /** Time for TLS and handshake; 5,000 by default. */
   readonly handshakeTimeoutMs: number;
   /** A connection on which no whole frame came for so long is ended; 30,000 by default. Clients send something three times as often. */
   readonly idleTimeoutMs: number;
+  /** A watch is sent elsewhere when the node has seen no working leader for so long: it would hear of nothing; 2,000 by default. */
+  readonly leaderlessMs: number;
 }
 
 export interface ServerTlsMaterial extends TlsMaterial {
   readonly key: string | Uint8Array;
   readonly cert: string | Uint8Array;
+}
+
+/** What a client may do that shows a certificate of this name. */
+export interface CertificateRole {
+  /** One of its subject alternative names: a DNS name or a URI. */
+  readonly name: string;
+  readonly role: Role;
 }
 
 export interface ServeOptions<Query, Answer> {
@@ -75,9 +92,13 @@ export interface ServeOptions<Query, Answer> {
   /** As the clients have them. */
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
-  /** Without tokens every client is let in, as `anonymousRole` says. */
   readonly tokens?: readonly ClientToken[];
-  /** What a client without a token may do: `admin` by default if there are no tokens; if there are, it is refused. */
+  /** What a client may do that gives no token and shows one of these certificates; with several names the one that may most. Needs `tls` with `ca`. */
+  readonly certificateRoles?: readonly CertificateRole[];
+  /**
+   * What any other client may do: `admin` by default if there are no tokens, certificate roles and certificates at all; if there are tokens or certificate roles, it
+   * is refused. With `tls` and `ca` alone it must be given: every certificate of that authority then has this role.
+   */
   readonly anonymousRole?: Role;
   /**
    * TLS: the certificate names this node, as `nodeUri(cluster, id)` says. With `ca` clients must show a certificate that it signed. A function

@@ -62,6 +62,56 @@ describe("the server", () => {
     expect(await wire.goodbye()).toMatchObject({ code: "Malformed" });
   });
 
+  test("all connections together have limits, too: of watches, and of answers that nobody takes", async () => {
+    const limits = { watchesTotalMax: 3, outputBytesTotalMax: 3_000_000 };
+    world = await World.of(1, { serve: { limits } });
+    const [address = ""] = world.addresses;
+    const query = queryCodec.encode({ op: "history", from: 5 });
+    const wires = await Promise.all([1, 2, 3, 4].map(() => Wire.accepted(address)));
+    const [one, two, three, four] = wires as [Wire, Wire, Wire, Wire];
+    for (const wire of [one, two, three]) wire.ask({ kind: "watch", id: 1, query });
+    await until(() => world.members[0]?.server.status().watches === 3);
+    four.ask({ kind: "watch", id: 1, query });
+    expect(await four.reply(1)).toMatchObject({ kind: "failure", code: "Busy" });
+    three.ask({ kind: "cancel", id: 1 });
+    await three.reply(1);
+    two.socket.destroy();
+    await until(() => world.members[0]?.server.status().watches === 1);
+    four.ask({ kind: "watch", id: 2, query }, { kind: "watch", id: 3, query });
+    await until(() => world.members[0]?.server.status().watches === 3);
+
+    const large = queryCodec.encode({ op: "large", bytes: 1_000_000 });
+    const read = (id: number) => ({ kind: "read", id, deadlineMs: 5_000, via: "leader", query: large }) as const;
+    one.socket.pause();
+    let refused: unknown = null;
+    // The system takes a lot of it itself.
+    for (let id = 100; refused === null; id++) {
+      one.ask(read(id));
+      four.ask(read(id));
+      const reply = await four.reply(id);
+      if (reply.kind === "failure") refused = reply;
+    }
+    expect(refused).toMatchObject({ code: "Busy" });
+    one.socket.destroy();
+    for (let id = 10_000, ok = false; !ok; id++) {
+      four.ask(read(id));
+      ok = (await four.reply(id)).kind === "result";
+    }
+  });
+
+  test("who opens connections and says nothing keeps nobody out", async () => {
+    const counts = new Counts();
+    world = await World.of(1, { serve: { metrics: counts } });
+    const idle = Array.from({ length: 300 }, () => new Wire(world.addresses[0] ?? ""));
+    await until(() => idle.filter(({ closed }) => closed).length === 300 - 256);
+    // The oldest ones.
+    expect(idle.findIndex(({ closed }) => !closed)).toBe(300 - 256);
+    const client = await world.connect();
+    expect(await client.propose(add)).toBe(1);
+    expect(counts.of("synod_server_refusals_total")["Flood"]).toBe(300 - 256 + 1);
+    for (const { socket } of idle) socket.destroy();
+  });
+
   test("a frame above the limit ends the connection; a client does not send it", async () => {
     world = await World.of(1, { serve: { limits: { frameBytesMax: 2_000 } } });
     const client = await world.connect();

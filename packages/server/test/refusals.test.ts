@@ -33,6 +33,34 @@ describe("at connect", () => {
     ]);
   });
 
+  test("a client is in the log under its name", async () => {
+    const fields: unknown[] = [];
+    const logger = new (class extends Lines {
+      override warn(_: string, given?: unknown): void {
+        fields.push(given);
+      }
+      override debug(_?: string, given?: unknown): void {
+        fields.push(given);
+      }
+    })();
+    world = await World.of(1, { serve: { tokens: [{ token: "right", role: "write" }], logger } });
+    await codeOf(world.connect({ token: "wrong", name: "the \u0007 shop" }));
+    await world.connect({ token: "right", name: "screen" });
+    expect(fields).toMatchObject([{ client: "the   shop" }, { client: "screen", role: "write" }]);
+  });
+
+  test("a token that would go over a network in clear is told of", async () => {
+    world = await World.of(1);
+    const lines = new Lines();
+    const far = { servers: ["192.0.2.1:1"], limits: { timeoutMs: 50 }, logger: lines };
+    await codeOf(world.connect(far));
+    await codeOf(world.connect({ ...far, tls: { ca: "x" }, token: "t" }));
+    await codeOf(world.connect({ ...far, servers: ["127.0.0.1:1", "localhost:1", "[::1]:1"], token: "t" }));
+    expect(lines.warnings.filter((text) => text.includes("encryption"))).toEqual([]);
+    await codeOf(world.connect({ ...far, token: "t" }));
+    expect(lines.warnings.filter((text) => text.includes("encryption"))).toHaveLength(1);
+  });
+
   test("another version of the protocol is told so", async () => {
     world = await World.of(1);
     const wire = new Wire(world.addresses[0] ?? "");

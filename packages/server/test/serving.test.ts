@@ -23,6 +23,26 @@ describe("a client of three nodes", () => {
     expect(client.status()).toMatchObject({ state: "connected", calls: 0 });
   });
 
+  test("a result or answer that the own codec refuses has a code: the command took effect", async () => {
+    world = await World.of(1);
+    const refusing = {
+      encode: () => new Uint8Array(0),
+      decode: () => {
+        throw new TypeError("no such field");
+      },
+    };
+    const client = await world.connect({ resultCodec: refusing, answerCodec: refusing });
+    const cause = { message: "no such field" };
+    await expect(client.propose({ op: "add", key: "a", by: 2 })).rejects.toMatchObject({
+      code: "InvalidResult",
+      cause,
+    });
+    await expect(client.read({ op: "get", key: "a" })).rejects.toMatchObject({ code: "Malformed", cause });
+    const watching = client.watch({ op: "history", from: 0 }).next();
+    await expect(watching).rejects.toMatchObject({ code: "Malformed", cause });
+    expect(world.members[0]?.machine.values.get("a")).toBe(2);
+  });
+
   test("administers", async () => {
     world = await World.of(3);
     const client = await world.connect();
@@ -40,7 +60,7 @@ describe("a client of three nodes", () => {
     expect(changed.quorum).toEqual({ kind: "sizes", phase1: 2, phase2: 2 });
   });
 
-  test("writes go to the server of the leader, reads to all", async () => {
+  test("writes and reads go to the server of the leader; many reads at a time, and those of a quorum, to all", async () => {
     const counts = [new Counts(), new Counts(), new Counts()];
     world = await World.of(3, { serve: (id) => ({ metrics: counts[id - 1] ?? new Counts() }) });
     const leader = await world.leader();
@@ -55,7 +75,14 @@ describe("a client of three nodes", () => {
     expect(asked.map((kinds) => kinds["propose"] ?? 0)).toEqual(
       [1, 2, 3].map((id) => (id === leader.node.id ? 30 : 0)),
     );
-    expect(asked.map((kinds) => kinds["read"])).toEqual([10, 10, 10]);
+    const atLeader = (count: number): number[] => [1, 2, 3].map((id) => (id === leader.node.id ? count : 0));
+    const reads = (): number[] => counts.map((each) => each.of("synod_server_requests_total")["read"] ?? 0);
+    expect(reads()).toEqual(atLeader(30));
+    const get = { op: "get", key: "a" } as const;
+    await Promise.all(Array.from({ length: 256 + 30 }, () => client.read(get)));
+    expect(reads()).toEqual(atLeader(30 + 256).map((count) => count + 10));
+    await Promise.all(Array.from({ length: 30 }, () => client.read(get, { via: "quorum" })));
+    expect(reads()).toEqual(atLeader(30 + 256).map((count) => count + 20));
   });
 
   test("a slow consumer of a watch gets what there is when it comes back, and nothing waits for it meanwhile", async () => {

@@ -2,7 +2,7 @@ import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
 import type { Codec, Logger, Metrics, StateMachine } from "@synod/interface";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
 import { memoryStorage } from "@synod/storage-memory";
-import { memoryNetwork } from "@synod/transport-memory";
+import { type MemoryNetwork, memoryNetwork } from "@synod/transport-memory";
 import { type Client, connect, type ConnectOptions } from "@synod/client";
 import { serve, type ServeOptions, type Server } from "../src/index.js";
 
@@ -85,6 +85,8 @@ export type ServeOverrides = Partial<ServeOptions<Query, Answer>>;
 /** Nodes in this process, each with a server on a real port. */
 export class World {
   readonly members: Member[] = [];
+  /** Between the nodes. */
+  readonly network: MemoryNetwork = memoryNetwork();
   readonly #clients: TestClient[] = [];
 
   static async of(
@@ -92,7 +94,7 @@ export class World {
     options: { serve?: ServeOverrides | ((id: number) => ServeOverrides); limits?: Partial<NodeLimits> } = {},
   ): Promise<World> {
     const world = new World();
-    const network = memoryNetwork();
+    const { network } = world;
     const members = Array.from({ length: count }, (_, i) => ({ id: i + 1 }));
     await Promise.all(
       members.map(async ({ id }) => {

@@ -17,7 +17,7 @@ const refused = { code: "CertificateRefused" };
 
 describe("TLS between clients and servers", () => {
   test("mutual", async () => {
-    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1) } });
+    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1), anonymousRole: "admin" } });
     const client = await world.connect({ tls: await authority.sign(["synod://orders/client/shop"]) });
     expect(await client.propose(add)).toBe(1);
   });
@@ -31,7 +31,9 @@ describe("TLS between clients and servers", () => {
 
   test("the server wants a certificate that its authority signed", async () => {
     const counts = new Counts();
-    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1), metrics: counts } });
+    world = await World.of(1, {
+      serve: { tls: await authority.node(cluster, 1), anonymousRole: "write", metrics: counts },
+    });
     await expect(world.connect({ tls: { ca: authority.pem } })).rejects.toMatchObject(refused);
     const foreign = { ...(await other.sign([])), ca: authority.pem };
     await expect(world.connect({ tls: foreign })).rejects.toMatchObject(refused);
@@ -57,8 +59,32 @@ describe("TLS between clients and servers", () => {
     expect(counts.of("synod_server_refusals_total")["Unauthorized"] ?? 0).toBe(name === "another node" ? 1 : 0);
   });
 
+  test("what a certificate allows is said, by its name or for all of its authority", async () => {
+    world = await World.of(1);
+    const { node } = world.member(1);
+    const tls = await authority.node(cluster, 1);
+    await expect(world.serve(node, { tls })).rejects.toMatchObject({ code: "InvalidArgument" });
+    const certificateRoles = [
+      { name: "synod://orders/client/shop", role: "write" },
+      { name: "synod://orders/client/shop", role: "read" },
+      { name: "synod://orders/client/screen", role: "read" },
+    ] as const;
+    await expect(world.serve(node, { certificateRoles })).rejects.toMatchObject({ code: "InvalidArgument" });
+    const server = await world.serve(node, { tls, certificateRoles, tokens: [{ token: "t", role: "admin" }] });
+    const roleOf = async (names: string[], token?: string): Promise<unknown> => {
+      const options = { servers: [server.address], tls: await authority.sign(names) };
+      const client = await world.connect(token === undefined ? options : { ...options, token });
+      return client.status().servers[0]?.role;
+    };
+    expect(await roleOf(["synod://orders/client/shop"])).toBe("write");
+    expect(await roleOf(["synod://orders/client/screen"])).toBe("read");
+    expect(await roleOf(["synod://orders/client/screen"], "t")).toBe("admin");
+    await expect(roleOf(["synod://orders/client/other"])).rejects.toMatchObject({ code: "Unauthorized" });
+    await server.close();
+  });
+
   test("only one side with TLS: a clear error", async () => {
-    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1) } });
+    world = await World.of(1, { serve: { tls: await authority.node(cluster, 1), anonymousRole: "admin" } });
     await expect(world.connect()).rejects.toMatchObject(refused);
   });
 
@@ -69,7 +95,7 @@ describe("TLS between clients and servers", () => {
 
   test("certificates are replaced without a restart", async () => {
     let material = await other.node(cluster, 1);
-    world = await World.of(1, { serve: { tls: () => material } });
+    world = await World.of(1, { serve: { tls: () => material, anonymousRole: "write" } });
     const tls = { ...(await authority.sign([])), ca: authority.pem };
     await expect(world.connect({ tls })).rejects.toMatchObject(refused);
     material = await authority.node(cluster, 1);
@@ -80,7 +106,9 @@ describe("TLS between clients and servers", () => {
   test("failover works as without", async () => {
     world = await World.of(3);
     const servers = await Promise.all(
-      world.members.map(async ({ node }) => world.serve(node, { tls: await authority.node(cluster, node.id) })),
+      world.members.map(async ({ node }) =>
+        world.serve(node, { tls: await authority.node(cluster, node.id), anonymousRole: "write" }),
+      ),
     );
     const client = await world.connect({
       servers: servers.map(({ address }) => address),

@@ -71,6 +71,11 @@ export function shown(value: unknown): string {
 
 const COLUMN = 9;
 
+function nodesOf(event: TraceEvent): NodeId[] {
+  if (event.kind === "world") return [];
+  return event.kind === "node" ? [event.node] : [event.from, event.to];
+}
+
 function arrow(event: TraceEvent & { from: NodeId; to: NodeId }, ids: readonly NodeId[]): string {
   const from = ids.indexOf(event.from);
   const to = ids.indexOf(event.to);
@@ -94,9 +99,11 @@ function arrow(event: TraceEvent & { from: NodeId; to: NodeId }, ids: readonly N
  */
 export function diagram(
   all: readonly TraceEvent[],
-  ids: readonly NodeId[],
+  nodes: readonly NodeId[],
   { beats = false }: { readonly beats?: boolean } = {},
 ): string[] {
+  // Members that left in the course of the run had their part in it.
+  const ids = [...new Set([...nodes, ...all.flatMap(nodesOf)])].sort((a, b) => a - b);
   const events = beats ? all : all.filter((event) => !("message" in event && event.message.startsWith("beat")));
   const head = `${"ms".padStart(11)}  ${ids.map((id) => String(id).padEnd(COLUMN)).join("")}`;
   const rows = events.map((event) => {

@@ -304,6 +304,7 @@ function watchedLocks(grants: Grants): CoordinationMachine {
       look();
       return applied;
     },
+    raiseRevision: (to) => inner.raiseRevision(to),
     tick: (context) => {
       inner.tick?.(context);
       look();

@@ -4,6 +4,7 @@ import type { FileHandle, FileSystem, Slot } from "@synod/interface";
 import { encodeHeader, HEADER_BYTES, type LogState, raiseState } from "./frame.js";
 import type { LogTail, SegmentInfo } from "./log-reader.js";
 import { segmentName, TEMPORARY } from "./names.js";
+import { Pace } from "./pace.js";
 import { type EncodedBody, encodeBody } from "./records.js";
 
 export interface LogPlace {
@@ -12,6 +13,9 @@ export interface LogPlace {
   readonly storeId: string;
   readonly segmentBytes: number;
 }
+
+/** A write up to this size goes to the page cache in less time than a thread of the pool needs to take it over. */
+const WRITE_NOW_BYTES_MAX = 64 * 1024;
 
 const ZEROS = new Uint8Array(2 ** 20);
 
@@ -23,6 +27,7 @@ export class Log {
   readonly #segments: SegmentInfo[];
   #handle: FileHandle;
   #offset = 0;
+  readonly #pace = new Pace();
   #sequence: number;
   #previous: number;
   /** The next segment, made while the present one is being filled; undefined in it: that failed, e.g. for want of room. */
@@ -128,15 +133,33 @@ export class Log {
       bodyBytes: body.bytes,
       bodyChecksum,
     });
-    await this.#handle.write([header.bytes, ...body.chunks], this.#offset);
-    await this.#handle.datasync();
+    await this.#flush([header.bytes, ...body.chunks], HEADER_BYTES + body.bytes);
     this.#state = state;
     this.#sequence++;
     this.#previous = header.checksum;
     this.#offset += HEADER_BYTES + body.bytes;
     current.slotMax = Math.max(current.slotMax, body.slotMax);
   }
+
+  async #flush(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    const [handle, pace] = [this.#handle, this.#pace];
+    if (handle.writeNow === undefined || bytes > WRITE_NOW_BYTES_MAX) {
+      await handle.write(chunks, this.#offset);
+      return handle.datasync();
+    }
+    // What this turn sends must not wait for the disk of this node.
+    await turnEnd();
+    handle.writeNow(chunks, this.#offset);
+    const waits = pace.mayWait;
+    const startedMs = performance.now();
+    if (waits) handle.datasyncNow?.();
+    else await handle.datasync();
+    pace.took(performance.now() - startedMs);
+  }
 }
+
+/** Settles when what is about to run in this turn of the event loop has run. */
+const turnEnd = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /** A file of zeros under a temporary name: flushing into blocks that are there already costs the disk less than growing a file. */
 async function prepareSegment({ fileSystem, directory, segmentBytes }: LogPlace): Promise<FileHandle> {

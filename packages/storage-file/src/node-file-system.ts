@@ -47,6 +47,20 @@ class NodeFileHandle implements FileHandle {
     }
   }
 
+  writeNow(chunks: readonly Uint8Array[], position: number): void {
+    let rest = chunks;
+    let at = position;
+    while (rest.length > 0) {
+      const written = fs.writevSync(this.#fd, rest, at);
+      at += written;
+      rest = skip(rest, written);
+    }
+  }
+
+  datasyncNow(): void {
+    fs.fdatasyncSync(this.#fd);
+  }
+
   async read(position: number, length: number): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(length);
     let filled = 0;

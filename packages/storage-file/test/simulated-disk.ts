@@ -249,6 +249,14 @@ class MountedDisk implements FileSystem {
     this.#process = process;
   }
 
+  /** One call that returns when it is done: it may fail before it has any effect. */
+  callNow(operation: Operation, path: string, act: () => void): void {
+    this.#checkAlive();
+    this.#disk.before(operation, path, this.#disk.count++);
+    this.#checkAlive();
+    act();
+  }
+
   /** One call: it may fail before it has any effect, and the process may be gone when it would return. */
   async call<T>(operation: Operation, path: string, act: () => T): Promise<T> {
     await Promise.resolve();
@@ -340,14 +348,35 @@ class MountedFile implements FileHandle {
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
     let at = position;
     for (const chunk of chunks) {
-      await this.#call("write", () => {
-        const grows = Math.max(0, at + chunk.length - this.#inode.bytes.length);
-        const fits = chunk.subarray(0, chunk.length - Math.max(0, grows - this.#disk.freeBytes()));
-        this.#inode.put(fits, at);
-        if (fits.length < chunk.length) throw systemError("ENOSPC", this.#path);
-        at += chunk.length;
-      });
+      const from = at;
+      await this.#call("write", () => this.#put(chunk, from));
+      at += chunk.length;
     }
+  }
+
+  #callNow(operation: Operation, act: () => void): void {
+    if (!this.#open) throw new Error(`${operation} on a closed file: ${this.#path}`);
+    this.#mount.callNow(operation, this.#path, act);
+  }
+
+  writeNow(chunks: readonly Uint8Array[], position: number): void {
+    let at = position;
+    for (const chunk of chunks) {
+      const from = at;
+      this.#callNow("write", () => this.#put(chunk, from));
+      at += chunk.length;
+    }
+  }
+
+  datasyncNow(): void {
+    this.#callNow("datasync", () => this.#flush());
+  }
+
+  #put(chunk: Uint8Array, at: number): void {
+    const grows = Math.max(0, at + chunk.length - this.#inode.bytes.length);
+    const fits = chunk.subarray(0, chunk.length - Math.max(0, grows - this.#disk.freeBytes()));
+    this.#inode.put(fits, at);
+    if (fits.length < chunk.length) throw systemError("ENOSPC", this.#path);
   }
 
   read(position: number, length: number): Promise<Uint8Array> {

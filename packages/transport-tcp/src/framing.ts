@@ -2,9 +2,12 @@
 // replicas, and that of @synod/client and @synod/server.
 export * from "./address.js";
 export * from "./backoff.js";
+export * from "./frame-input.js";
+export * from "./frame-output.js";
 export * from "./frame-writer.js";
 export * from "./frames.js";
 export * from "./listen.js";
 export * from "./notices.js";
 export * from "./ports.js";
+export * from "./strangers.js";
 export * from "./tls.js";

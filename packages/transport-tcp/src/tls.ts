@@ -10,6 +10,7 @@ import {
 import { type Logger, type NodeId, SynodError } from "@synod/interface";
 import type { Address } from "./address.js";
 import type { EncodedFrame } from "./frames.js";
+import { Strangers } from "./strangers.js";
 
 /** Certificates and key, in PEM. */
 export interface TlsMaterial {
@@ -66,6 +67,8 @@ export interface PeerProof {
   isNode(cluster: string, id: NodeId): boolean;
   /** Whether it is that of any node of this cluster. */
   isAnyNode(cluster: string): boolean;
+  /** Its subject alternative names, DNS names and URIs; what they prove says `refused`. */
+  readonly names: readonly string[];
 }
 
 const proofs = new WeakMap<Socket, PeerProof>();
@@ -81,7 +84,8 @@ export function proofOf(socket: Socket): PeerProof | null {
 
 function proofFrom(socket: TLSSocket): PeerProof {
   const certificate = socket.getPeerX509Certificate();
-  const uris = certificate === undefined ? [] : urisOf(certificate.subjectAltName ?? "");
+  const names = certificate === undefined ? [] : namesOf(certificate.subjectAltName ?? "");
+  const uris = names.filter(({ kind }) => kind === "URI").map(({ value }) => value);
   // Typed as an Error; the code in the documentation.
   const reason: unknown = socket.authorizationError;
   const why = certificate === undefined ? "there is none" : reason instanceof Error ? reason.message : String(reason);
@@ -89,20 +93,21 @@ function proofFrom(socket: TLSSocket): PeerProof {
     refused: socket.authorized ? null : why,
     isNode: (cluster, id) => uris.includes(nodeUri(cluster, id)),
     isAnyNode: (cluster) => uris.some((uri) => uri.startsWith(nodeUriPrefix(cluster))),
+    names: names.map(({ value }) => value),
   };
 }
 
 /** Node.js puts names with separators into quotes, so that one name cannot pass for two. What does not fit this has no names. */
-export function urisOf(subjectAltName: string): string[] {
-  const uris: string[] = [];
+export function namesOf(subjectAltName: string): { readonly kind: "URI" | "DNS"; readonly value: string }[] {
+  const names: { readonly kind: "URI" | "DNS"; readonly value: string }[] = [];
   const name = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?=, |$)/y;
   while (name.lastIndex < subjectAltName.length) {
     const match = name.exec(subjectAltName);
     if (match === null) return [];
     const [, kind, value = ""] = match;
-    if (kind === "URI" && !value.startsWith('"')) uris.push(value);
+    if ((kind === "URI" || kind === "DNS") && !value.startsWith('"')) names.push({ kind, value });
   }
-  return uris;
+  return names;
 }
 
 /** As it is now. */
@@ -176,8 +181,6 @@ function secureServer(material: TlsMaterial, handshakeTimeoutMs: number): Secure
   }
 }
 
-/** Connections that are not through with TLS; more are dropped, so that a flood of them costs little. */
-const handshakesMax = 256;
 /** What a client of TLS says first. */
 const tlsHandshakeByte = 0x16;
 
@@ -206,6 +209,8 @@ class Handshakes {
   readonly #secure: SecureServer;
   /** By the other side's address: the secure socket does not tell which one it stands on. */
   readonly #raw = new Map<string, Socket>();
+  /** Of these, those that have not begun with it or are not through. */
+  readonly #strangers = new Strangers<Socket>();
   #material: TlsMaterial;
 
   constructor(options: AcceptorOptions, tls: Tls) {
@@ -214,7 +219,7 @@ class Handshakes {
     this.#material = materialOf(tls);
     this.#secure = secureServer(this.#material, options.handshakeTimeoutMs);
     this.#secure.on("secureConnection", (socket) => {
-      this.#raw.delete(nameOf(socket));
+      this.#through(nameOf(socket));
       options.onSocket(socket);
     });
     this.#secure.on("tlsClientError", (error, { remoteAddress = "unknown" }) =>
@@ -226,11 +231,8 @@ class Handshakes {
     const name = nameOf(socket);
     const ignore = (): void => {};
     socket.on("error", ignore);
-    socket.once("close", () => this.#raw.delete(name));
-    if (this.#raw.size >= handshakesMax) {
-      socket.destroy();
-      return;
-    }
+    socket.once("close", () => this.#through(name, socket));
+    this.#strangers.add(socket, hostOf(socket))?.destroy();
     this.#raw.set(name, socket);
     socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy());
     socket.once("data", (chunk) => {
@@ -243,6 +245,13 @@ class Handshakes {
       this.#secure.emit("connection", socket);
       process.nextTick(() => socket.resume());
     });
+  }
+
+  /** @param gone - the socket itself, whose addresses are unknown once it is closed */
+  #through(name: string, gone?: Socket): void {
+    const socket = gone ?? this.#raw.get(name);
+    if (socket !== undefined) this.#strangers.delete(socket, hosts.get(socket) ?? "");
+    this.#raw.delete(name);
   }
 
   close(): void {
@@ -267,6 +276,15 @@ class Handshakes {
       this.#options.logger.error("the new certificate cannot be used; the one before stays", { error });
     }
   }
+}
+
+/** As it was when it came: a socket that is closed has forgotten it. */
+const hosts = new WeakMap<Socket, string>();
+
+function hostOf(socket: Socket): string {
+  const host = socket.remoteAddress ?? "";
+  hosts.set(socket, host);
+  return host;
 }
 
 const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

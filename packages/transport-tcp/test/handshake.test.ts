@@ -112,8 +112,8 @@ describe("judgement", () => {
     ["misdirected", { ...hello, to: 3 }, {}],
     ["misdirected", hello, { expected: 3 }],
     ["unknown", { ...hello, from: { ...peer, nodeId: 4 } }, {}],
-    ["certificate", hello, { proof: { refused: null, isNode: () => false, isAnyNode: () => true } }],
-    ["certificate", hello, { proof: { refused: "expired", isNode: () => true, isAnyNode: () => true } }],
+    ["certificate", hello, { proof: { refused: null, isNode: () => false, isAnyNode: () => true, names: [] } }],
+    ["certificate", hello, { proof: { refused: "expired", isNode: () => true, isAnyNode: () => true, names: [] } }],
     ["stale", hello, { known: () => ({ ...peer, bootCount: 8 }) }],
     ["stale", hello, { known: () => ({ ...peer, bootId: "0".repeat(32) }) }],
   ])("%s", (reason, said, knowledge) => {

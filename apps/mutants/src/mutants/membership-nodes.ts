@@ -29,8 +29,8 @@ export const membershipOfNodesMutants: readonly Mutant[] = [
     title: "A removed member stops as soon as it knows, and not only when nobody needs its disk any more",
     patches: [
       handlers(
-        "leave(core, last.epoch, core.membership.complete);",
-        "leave(core, last.epoch, core.membership.complete || last.retired.length > 0);",
+        "leave(core, last.epoch, core.membership.isGone(core.me));",
+        "leave(core, last.epoch, core.membership.isGone(core.me) || last.retired.length > 0);",
       ),
     ],
     finder: { ...SWARM, seeds: 60 },

@@ -105,8 +105,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "A change counts as complete when a quorum knows what is chosen, flushed or not",
     patches: [
       membership(
-        `const durableUpTo = Math.max(this.#reports.get(id)?.durableUpTo ?? 0, report.durableUpTo);`,
-        `const durableUpTo = Math.max(this.#reports.get(id)?.durableUpTo ?? 0, report.chosenUpTo);`,
+        `const durableUpTo = Math.max(known, report.durableUpTo);`,
+        `const durableUpTo = Math.max(known, report.chosenUpTo);`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 400 },
@@ -174,7 +174,7 @@ export const membershipMutants: readonly Mutant[] = [
     id: "next-change-before-the-last-is-complete",
     faults: [63, 69],
     title: "A leader proposes a change while the one before is not complete",
-    patches: [handlers(`if (!core.membership.complete || (core.openChange`, `if ((core.openChange`)],
+    patches: [handlers(`if (!core.membership.settled || (core.openChange`, `if ((core.openChange`)],
     finder: { ...UNIT, test: "one at a time" },
   },
   {
@@ -208,8 +208,8 @@ export const membershipMutants: readonly Mutant[] = [
     patches: [
       handlers(`  if (mayStop) partAsLeader(core, "this node was removed");`, ``),
       handlers(
-        `else if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");`,
-        `else if (last.epoch < 0) core.stopProposing("never");`,
+        `if (core.leads && !last.quorums.members.includes(core.me)) partAsLeader(core, "this node is no voter any more");`,
+        `if (last.epoch < 0) core.stopProposing("never");`,
       ),
     ],
     finder: { ...UNIT, test: "a removed leader" },

@@ -86,6 +86,45 @@ export const witnessMutants: readonly Mutant[] = [
     finder: unit("are complete only when a full member has all that was chosen before"),
   },
   {
+    id: "change-complete-with-one-full-member",
+    faults: [69, 77],
+    title: "A change is taken for complete once one full member has what witnesses may have forgotten",
+    patches: [
+      inFile("membership")(
+        `if (durable.size === full.length || made.quorums.phase2(durable)) return true;`,
+        `if (durable.size > 0 || made.quorums.phase2(durable)) return true;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "members", schedules: 2_000 },
+  },
+  {
+    id: "change-complete-while-voters-change",
+    faults: [69, 77],
+    title: "A change of the voters is taken for complete as soon as it is settled",
+    patches: [inFile("membership")(`return made === last && this.#decideAsBefore();`, `return made === last;`)],
+    finder: unit("are not complete while one full member holds what a witness has forgotten"),
+  },
+  {
+    id: "members-of-two-changes-ago-forgotten",
+    faults: [69, 70],
+    title:
+      "Whom a change removed is not told of the log any more, since another change followed that is not complete either",
+    patches: [
+      inFile("membership")(
+        `return this.history.entries.slice(0, -1).filter(({ epoch }) => epoch >= this.#completeEpoch);`,
+        `return this.history.entries.slice(-2, -1).filter(({ epoch }) => epoch >= this.#completeEpoch);`,
+      ),
+    ],
+    finder: unit("that are settled let the next one start"),
+  },
+  {
+    id: "witness-takes-any-offer",
+    faults: [77],
+    title: "A witness that lacks a value forgets its votes on the word of one member that has a snapshot",
+    patches: [witness(`if (!isHeld && (hasRoom ||`, `if (!isHeld && index < 0 && (hasRoom ||`)],
+    finder: unit("goes on voting, and keeps what it has"),
+  },
+  {
     id: "leader-makes-room-for-witnesses",
     faults: [39],
     title: "A leader whose disk hangs gives up although only witnesses are left",

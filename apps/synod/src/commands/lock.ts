@@ -96,7 +96,13 @@ async function hold(
       if (command.length === 0) return await untilEnd(lock, what.name, asked.signal, output);
       asked.stop();
       const env = { [what.variable]: what.name, SYNOD_FENCING_TOKEN: String(fencingToken) };
-      const ended = await runChild({ command, env, lost: lock.signal, killAfterMs: flags.killAfter });
+      const ended = await runChild({
+        command,
+        env,
+        lost: lock.signal,
+        held: () => lock.held,
+        killAfterMs: flags.killAfter,
+      });
       // Lost while it ran, even if it has ended meanwhile by itself: that must not look like success.
       lock.assertHeld();
       return ended;

@@ -2,18 +2,21 @@ import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type Command, InvalidArgumentError } from "commander";
-import { writeBackup } from "../backup.js";
+import { readBackupHead, writeBackup } from "../backup.js";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
-import { inspectBackup, restoreBackup } from "../restore.js";
+import { inspectBackup, restoreBackup, revisionsSince } from "../restore.js";
 import { withSettings } from "../settings.js";
 import { holderOf, readStore } from "../store.js";
 import { askAll } from "./cluster.js";
 import { foundersOf } from "./init.js";
 
-const SKIP_REVISIONS = 1_000_000;
+/** A restore that was decided longer ago was another one, whose cluster may have given out tokens since. */
+const RESTORED_AT_AGE_MS = 24 * 3_600_000;
+/** Clocks of machines differ by less, one may hope. */
+const CLOCKS_MS = 600_000;
 /** The whole state is written. */
 const SNAPSHOT_MS = 300_000;
 const TRIES = 10;
@@ -53,8 +56,14 @@ function addStatus(snapshot: Command): void {
 }
 
 const wholeNumber = (value: string): number => {
-  if (!/^\d{1,8}$/.test(value)) throw new InvalidArgumentError("expected a whole number up to 99999999");
+  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError("expected a whole number");
   return Number(value);
+};
+const momentFlag = (value: string): Date => {
+  const moment = new Date(value);
+  // With its zone: the machines of the founders may have different ones.
+  if (/T.*(Z|[+-]\d\d:\d\d)$/.test(value) && !Number.isNaN(moment.getTime())) return moment;
+  throw new InvalidArgumentError("expected a time with its zone, such as 2026-11-21T17:00:00Z");
 };
 
 function addRestore(snapshot: Command): void {
@@ -66,18 +75,18 @@ function addRestore(snapshot: Command): void {
         "same file, then start them.",
     )
     .option(
-      "--skip-revisions <count>",
-      "how far revisions and fencing tokens jump; the same for each founder",
-      wholeNumber,
-      SKIP_REVISIONS,
-    );
+      "--restored-at <time>",
+      "when this restore was decided, such as 2026-11-21T17:00:00Z; the same for each founder. Revisions and fencing tokens jump by a million for each second since the backup",
+      momentFlag,
+    )
+    .option("--skip-revisions <count>", "how far they jump instead; the same for each founder", wholeNumber);
   withSettings(command, ["cluster", "id", "dataDir", "members"]).action(
-    async (path: string, flags: { json?: boolean; skipRevisions: number }) => {
+    async (path: string, flags: { json?: boolean } & SkipFlags) => {
       const given = new Given(flags, process.env);
       const output = makeOutput(flags);
       const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
       const founders = foundersOf(given.need("members"));
-      const { skipRevisions } = flags;
+      const skipRevisions = await skipOf(path, flags, founders.members.length);
       const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
       const result = {
         cluster,
@@ -94,13 +103,46 @@ function addRestore(snapshot: Command): void {
           `Restored ${made.keys} keys of ${made.cluster} into ${directory}, node ${id} of the new cluster ${cluster}.`,
           "",
           "Next:",
-          "  the same for each other founder, from the same file",
+          "  the same for each other founder, from the same file, with the same --restored-at or --skip-revisions",
           `  synod start --data-dir ${directory}`,
           `  clients connect with --cluster ${cluster}`,
         ].join("\n"),
       );
     },
   );
+}
+
+interface SkipFlags {
+  readonly restoredAt?: Date;
+  readonly skipRevisions?: number;
+}
+
+/**
+ * Fencing tokens must never go back, and nobody knows how many were given out after the backup: by the old cluster, or by another one that was
+ * restored from it. Founders that are given different times are different clusters, and do not talk.
+ * @throws CliError
+ */
+async function skipOf(path: string, { restoredAt, skipRevisions }: SkipFlags, founders: number): Promise<number> {
+  if (skipRevisions !== undefined) return skipRevisions;
+  const now = new Date();
+  const example = `--restored-at ${now.toISOString().slice(0, 19)}Z`;
+  if (restoredAt === undefined && founders > 1) {
+    const why = "it says how far fencing tokens jump, which are not to be given out twice";
+    throw new CliError("usage", `when was this restore decided? Give each founder the same ${example}: ${why}`);
+  }
+  const at = restoredAt ?? now;
+  const savedAt = new Date((await readBackupHead(path)).savedAt);
+  if (at.getTime() < savedAt.getTime()) {
+    throw new CliError(
+      "usage",
+      `--restored-at is before the backup was saved (${savedAt.toISOString()}): give ${example}`,
+    );
+  }
+  const aheadMs = at.getTime() - now.getTime();
+  if (aheadMs > CLOCKS_MS || aheadMs < -RESTORED_AT_AGE_MS) {
+    throw new CliError("usage", `--restored-at is another day than this one: give each founder the same ${example}`);
+  }
+  return revisionsSince(savedAt, at);
 }
 
 function addSave(snapshot: Command): void {

@@ -30,7 +30,7 @@ export function addStart(program: Command): void {
   withSettings(command, [
     ...(["dataDir", "cluster", "id", "address", "listen", "clientListen", "httpListen"] as const),
     ...(["tokensFile", "tlsCa", "tlsCert", "tlsKey"] as const),
-    ...(["electionTimeout", "priority", "shutdownTimeout", "logFormat", "logLevel"] as const),
+    ...(["electionTimeout", "priority", "snapshotLogBytes", "shutdownTimeout", "logFormat", "logLevel"] as const),
   ]).action(start);
 }
 
@@ -43,16 +43,16 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
   const httpListen = given.get("httpListen") ?? HTTP_LISTEN;
   const shutdownTimeoutMs = given.get("shutdownTimeout") ?? SHUTDOWN_MS;
   const tokensFile = given.get("tokensFile");
-  const tokens = tokensFile === undefined ? [] : readTokens(tokensFile);
+  const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
   if (flags.waitForInit === true && !(await isFormatted(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
-  const daemon = await startDaemon({
+  const starting = startDaemon({
     directory,
     httpListen,
     clientListen: given.get("clientListen") ?? CLIENT_LISTEN,
-    tokens,
+    known,
     tls: nodeTls(given),
     shutdownTimeoutMs,
     logger,
@@ -62,7 +62,14 @@ async function start(flags: { readonly json?: boolean; readonly waitForInit?: bo
     listen: given.get("listen"),
     electionTimeoutMs: given.get("electionTimeout"),
     priority: given.get("priority"),
+    snapshotLogBytes: given.get("snapshotLogBytes"),
   });
+  const daemon = await Promise.race([starting, ended.signal]);
+  if (daemon === null) {
+    // Reading a store may take minutes and changes nothing that a crash would not leave whole: nothing is to be closed.
+    logger.info("the node was stopped while its store was read");
+    process.exit(0);
+  }
   const { id, cluster, clients, http } = daemon;
   output.result(
     { event: "started", cluster, id, clients, http, version: VERSION },
@@ -113,6 +120,7 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
     live: () => ({ ok: true, reason: "it waits for synod init" }),
     ready: () => ({ ok: false, reason }),
     status: () => ({ version: VERSION, ready: false, draining: false, node: null, reason }),
+    digest: () => null,
     metrics: async () => ({ contentType: "text/plain", text: "" }),
   };
   const http: HttpServer | null = httpListen === "off" ? null : await httpServer(httpListen, pages);

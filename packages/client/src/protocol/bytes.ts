@@ -1,5 +1,7 @@
 import { SynodError } from "@synod/interface";
+import { putU32, u32At } from "@synod/transport-tcp/framing";
 
+const nothing = new Uint8Array(0);
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true });
 
@@ -16,65 +18,83 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Bytes of a frame with a fixed head, big-endian, and a body behind it. */
+/** Writes heads of fixed length, big-endian, and bodies behind them, into bytes that have room for them. */
 export class Writer {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  #bytes: Uint8Array;
+  #at: number;
 
-  constructor(length: number) {
-    this.bytes = new Uint8Array(length);
-    this.#view = new DataView(this.bytes.buffer);
+  constructor(bytes: Uint8Array = nothing, at: number = 0) {
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  /** Goes on elsewhere: one writer serves any number of frames. */
+  into(bytes: Uint8Array, at: number): this {
+    this.#bytes = bytes;
+    this.#at = at;
+    return this;
   }
 
   u8(value: number): this {
-    this.bytes[this.#at++] = value;
+    this.#bytes[this.#at++] = value;
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#at, value);
+    putU32(this.#bytes, this.#at, value);
     this.#at += 4;
     return this;
   }
 
   /** A safe integer from 0 in eight bytes. */
   u64(value: number): this {
-    this.#view.setUint32(this.#at, Math.floor(value / 2 ** 32));
-    this.#view.setUint32(this.#at + 4, value % 2 ** 32);
+    putU32(this.#bytes, this.#at, Math.floor(value / 2 ** 32));
+    putU32(this.#bytes, this.#at + 4, value % 2 ** 32);
     this.#at += 8;
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.bytes.set(bytes, this.#at);
-    this.#at += bytes.length;
+    const { length } = bytes;
+    // For a few bytes a loop is cheaper.
+    if (length > 32) this.#bytes.set(bytes, this.#at);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#at + i] = bytes[i] as number;
+    this.#at += length;
     return this;
   }
 }
 
-/** The inverse of `Writer`: whatever does not fit is `Malformed`. Bodies are views of the frame. */
+/** The inverse of `Writer`: whatever does not fit is `Malformed`. Bodies are views of what is read. */
 export class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  #bytes: Uint8Array;
+  #at: number;
+  #end: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array = nothing, from: number = 0, to: number = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = from;
+    this.#end = to;
+  }
+
+  /** Goes on elsewhere: one reader serves any number of frames. */
+  over(bytes: Uint8Array, from: number, to: number): this {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#end = to;
+    return this;
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] as number;
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return u32At(this.#bytes, this.#take(4));
   }
 
   u64(): number {
     const at = this.#take(8);
-    const value = this.#view.getUint32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
+    const value = u32At(this.#bytes, at) * 2 ** 32 + u32At(this.#bytes, at + 4);
     if (!Number.isSafeInteger(value)) throw malformed("A number out of range.");
     return value;
   }
@@ -85,17 +105,17 @@ export class Reader {
   }
 
   rest(): Uint8Array {
-    return this.raw(this.#bytes.length - this.#at);
+    return this.raw(this.#end - this.#at);
   }
 
   end(): void {
-    if (this.#at < this.#bytes.length) throw malformed("A frame that is longer than it should be.");
+    if (this.#at < this.#end) throw malformed("A frame that is longer than it should be.");
   }
 
   #take(length: number): number {
     const at = this.#at;
-    if (at + length > this.#bytes.length) throw malformed("A frame that is shorter than it should be.");
-    this.#at += length;
+    if (at + length > this.#end) throw malformed("A frame that is shorter than it should be.");
+    this.#at = at + length;
     return at;
   }
 }

@@ -11,6 +11,7 @@ export interface Timed {
 export class Deadlines {
   readonly #clock: Pick<Clock, "now" | "timer">;
   readonly #timed = new Set<Timed>();
+  /** When the timer fires; Infinity: there is none. */
   #armedMs = Infinity;
   #cancel: () => void = () => {};
 
@@ -24,9 +25,15 @@ export class Deadlines {
     if (timed.untilMs < this.#armedMs) this.#arm(timed.untilMs);
   }
 
+  /** The timer stays: it may fire for nothing once, which costs less than to set it for each. */
   delete(timed: Timed): void {
-    // The timer may fire for nothing once; but with nothing left it must not keep the process alive.
-    if (this.#timed.delete(timed) && this.#timed.size === 0) this.#disarm();
+    this.#timed.delete(timed);
+  }
+
+  /** Nothing keeps the process alive any more. */
+  close(): void {
+    this.#timed.clear();
+    this.#disarm();
   }
 
   #arm(untilMs: number): void {

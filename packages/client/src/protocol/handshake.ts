@@ -78,11 +78,13 @@ const textOrNull = (fields: Fields, name: string): string | null => (fields[name
 /** Magic (u32) and version (u16) stay in place in all versions; MessagePack behind them. */
 export function encodeHello({ cluster, token, name, frameBytesMax }: Hello): Uint8Array {
   const body = codec.encode({ cluster, token, name, frameBytesMax });
-  return new Writer(headBytes + body.length)
+  const bytes = new Uint8Array(headBytes + body.length);
+  new Writer(bytes)
     .u32(magic)
     .u8(clientProtocolVersion >> 8)
     .u8(clientProtocolVersion & 255)
-    .raw(body).bytes;
+    .raw(body);
+  return bytes;
 }
 
 /** @throws SynodError `Malformed`; `VersionUnsupported` for a client of another protocol version. */

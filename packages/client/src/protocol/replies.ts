@@ -36,41 +36,76 @@ const lenient = new TextDecoder();
 
 /** Kind and payload of a frame. The values are trusted; the client checks them. */
 export function encodeReply(reply: Reply): readonly [kind: number, payload: Uint8Array] {
-  return [replyKinds[reply.kind], payloadOf(reply)];
+  const texts = textsOf(reply);
+  const payload = new Uint8Array(replyBytes(reply, texts));
+  writeReply(payload, 0, reply, texts);
+  return [replyKinds[reply.kind], payload];
 }
 
-function payloadOf(reply: Reply): Uint8Array {
+/** The texts of a failure as bytes, which have to be known before its length is. */
+export type Texts = readonly [code: Uint8Array, message: Uint8Array];
+
+const noTexts: Texts = [new Uint8Array(0), new Uint8Array(0)];
+
+export function textsOf(reply: Reply): Texts {
+  return reply.kind === "failure" ? [encodeText(reply.code), encodeText(cut(reply.message))] : noTexts;
+}
+
+/** Length of the payload of its frame. */
+export function replyBytes(reply: Reply, [code, message]: Texts): number {
   switch (reply.kind) {
     case "result":
-      return new Writer(resultHeadBytes + reply.body.length).u32(reply.id).raw(reply.body).bytes;
-    case "failure": {
-      const [code, message] = [encodeText(reply.code), encodeText(cut(reply.message))];
-      const writer = new Writer(9 + code.length + message.length).u32(reply.id).u32(Math.ceil(reply.retryAfterMs));
-      return writer.u8(code.length).raw(code).raw(message).bytes;
-    }
+      return resultHeadBytes + reply.body.length;
+    case "failure":
+      return 9 + code.length + message.length;
     case "opened":
-      return new Writer(24).u32(reply.id).u64(reply.session.slot).u64(reply.session.index).u32(reply.limit).bytes;
+      return 24;
+    case "watched":
+      return watchedHeadBytes + reply.answer.length + (reply.next?.length ?? 0);
+    case "leader":
+      return 16;
+    case "pong":
+      return 0;
+  }
+}
+
+const writer = new Writer();
+
+/** Writes the payload of its frame to where `replyBytes` are free. The values are trusted; the client checks them. */
+export function writeReply(bytes: Uint8Array, at: number, reply: Reply, [code, message]: Texts): void {
+  writer.into(bytes, at);
+  switch (reply.kind) {
+    case "result":
+      writer.u32(reply.id).raw(reply.body);
+      return;
+    case "failure":
+      writer.u32(reply.id).u32(Math.ceil(reply.retryAfterMs)).u8(code.length).raw(code).raw(message);
+      return;
+    case "opened":
+      writer.u32(reply.id).u64(reply.session.slot).u64(reply.session.index).u32(reply.limit);
+      return;
     case "watched": {
       const { id, answer, next } = reply;
-      const writer = new Writer(watchedHeadBytes + answer.length + (next?.length ?? 0)).u32(id);
-      return writer
-        .u32(next?.length ?? noNext)
-        .raw(next ?? new Uint8Array(0))
-        .raw(answer).bytes;
+      writer.u32(id).u32(next?.length ?? noNext);
+      if (next !== null) writer.raw(next);
+      writer.raw(answer);
+      return;
     }
     case "leader":
-      return new Writer(16).u64(reply.leader ?? 0).u64(reply.round).bytes;
+      writer.u64(reply.leader ?? 0).u64(reply.round);
+      return;
     case "pong":
-      return new Uint8Array(0);
   }
 }
 
 /** A text for people, without what a log should not have, and not longer than one reads. */
 export const cut = (text: string): string => lenient.decode(encodeText(printable(text.slice(0, messageCharsMax))));
 
-/** @throws SynodError `Malformed`. */
-export function decodeReply(kind: number, payload: Uint8Array): Reply {
-  const reader = new Reader(payload);
+const reader = new Reader();
+
+/** Bodies are views. @throws SynodError `Malformed`. */
+export function decodeReply(kind: number, payload: Uint8Array, from: number = 0, to: number = payload.length): Reply {
+  reader.over(payload, from, to);
   const reply = replyOf(kind, reader);
   reader.end();
   return reply;

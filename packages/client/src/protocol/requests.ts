@@ -29,45 +29,85 @@ export type Request =
 
 /** Bytes before the body of a proposal. */
 export const proposeHeadBytes = 40;
+/** Bytes before the query of a read. */
+export const readHeadBytes = 9;
 const vias = ["leader", "quorum"] as const;
 
 /** Kind and payload of a frame. The values are trusted; the server checks them. */
 export function encodeRequest(request: Request): readonly [kind: number, payload: Uint8Array] {
-  return [requestKinds[request.kind], payloadOf(request)];
+  const payload = new Uint8Array(requestBytes(request));
+  writeRequest(payload, 0, request);
+  return [requestKinds[request.kind], payload];
 }
 
-function payloadOf(request: Request): Uint8Array {
+/** Length of the payload of its frame. */
+export function requestBytes(request: Request): number {
   switch (request.kind) {
-    case "propose": {
-      const { id, deadlineMs, ticket, body } = request;
-      const writer = new Writer(proposeHeadBytes + body.length).u32(id).u32(deadlineMs);
-      writer.u64(ticket.session.slot).u64(ticket.session.index).u64(ticket.sequence).u64(ticket.floor);
-      return writer.raw(body).bytes;
-    }
-    case "read": {
-      const { id, deadlineMs, via, query } = request;
-      return new Writer(9 + query.length).u32(id).u32(deadlineMs).u8(vias.indexOf(via)).raw(query).bytes;
-    }
+    case "propose":
+      return proposeHeadBytes + request.body.length;
+    case "read":
+      return readHeadBytes + request.query.length;
     case "watch":
-      return new Writer(4 + request.query.length).u32(request.id).raw(request.query).bytes;
+      return 4 + request.query.length;
     case "openSession":
-      return new Writer(8).u32(request.id).u32(request.deadlineMs).bytes;
-    case "closeSession": {
-      const { id, deadlineMs, session } = request;
-      return new Writer(24).u32(id).u32(deadlineMs).u64(session.slot).u64(session.index).bytes;
-    }
+      return 8;
+    case "closeSession":
+      return 24;
     case "admin":
-      return new Writer(8 + request.call.length).u32(request.id).u32(request.deadlineMs).raw(request.call).bytes;
+      return 8 + request.call.length;
     case "cancel":
-      return new Writer(4).u32(request.id).bytes;
+      return 4;
     case "ping":
-      return new Uint8Array(0);
+      return 0;
   }
 }
 
-/** @throws SynodError `Malformed`. */
-export function decodeRequest(kind: number, payload: Uint8Array): Request {
-  const reader = new Reader(payload);
+const writer = new Writer();
+
+/** Writes the payload of its frame to where `requestBytes` are free. The values are trusted; the server checks them. */
+export function writeRequest(bytes: Uint8Array, at: number, request: Request): void {
+  writer.into(bytes, at);
+  switch (request.kind) {
+    case "propose": {
+      const { id, deadlineMs, ticket, body } = request;
+      const { session, sequence, floor } = ticket;
+      writer.u32(id).u32(deadlineMs).u64(session.slot).u64(session.index).u64(sequence).u64(floor).raw(body);
+      return;
+    }
+    case "read":
+      writer.u32(request.id).u32(request.deadlineMs).u8(vias.indexOf(request.via)).raw(request.query);
+      return;
+    case "watch":
+      writer.u32(request.id).raw(request.query);
+      return;
+    case "openSession":
+      writer.u32(request.id).u32(request.deadlineMs);
+      return;
+    case "closeSession": {
+      const { id, deadlineMs, session } = request;
+      writer.u32(id).u32(deadlineMs).u64(session.slot).u64(session.index);
+      return;
+    }
+    case "admin":
+      writer.u32(request.id).u32(request.deadlineMs).raw(request.call);
+      return;
+    case "cancel":
+      writer.u32(request.id);
+      return;
+    case "ping":
+  }
+}
+
+const reader = new Reader();
+
+/** Bodies are views. @throws SynodError `Malformed`. */
+export function decodeRequest(
+  kind: number,
+  payload: Uint8Array,
+  from: number = 0,
+  to: number = payload.length,
+): Request {
+  reader.over(payload, from, to);
   const request = requestOf(kind, reader);
   reader.end();
   return request;
@@ -76,16 +116,18 @@ export function decodeRequest(kind: number, payload: Uint8Array): Request {
 function requestOf(kind: number, reader: Reader): Request {
   switch (kind) {
     case requestKinds.propose: {
-      const head = bounded(reader);
+      const id = positive(reader.u32());
+      const deadlineMs = deadline(reader);
       const session = sessionId(reader);
       const ticket = { session, sequence: positive(reader.u64()), floor: reader.u64() };
-      return { kind: "propose", ...head, ticket, body: reader.rest() };
+      return { kind: "propose", id, deadlineMs, ticket, body: reader.rest() };
     }
     case requestKinds.read: {
-      const head = bounded(reader);
+      const id = positive(reader.u32());
+      const deadlineMs = deadline(reader);
       const via = vias[reader.u8()];
       if (via === undefined) throw malformed("A read by an unknown way.");
-      return { kind: "read", ...head, via, query: reader.rest() };
+      return { kind: "read", id, deadlineMs, via, query: reader.rest() };
     }
     case requestKinds.watch:
       return { kind: "watch", id: positive(reader.u32()), query: reader.rest() };
@@ -105,9 +147,13 @@ function requestOf(kind: number, reader: Reader): Request {
 }
 
 function bounded(reader: Reader): Bounded {
-  const head = { id: positive(reader.u32()), deadlineMs: positive(reader.u32()) };
-  if (head.deadlineMs > deadlineMsMax) throw malformed("A deadline out of range.");
-  return head;
+  return { id: positive(reader.u32()), deadlineMs: deadline(reader) };
+}
+
+function deadline(reader: Reader): number {
+  const deadlineMs = positive(reader.u32());
+  if (deadlineMs > deadlineMsMax) throw malformed("A deadline out of range.");
+  return deadlineMs;
 }
 
 function positive(value: number): number {

@@ -4,7 +4,8 @@ import type { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
 import { isWitness } from "./epochs.js";
-import { CoreNode, type CoreNodeParts, type Life } from "./node.js";
+import type { CoreNodeParts, Life } from "./life.js";
+import { CoreNode } from "./node.js";
 import { Operator } from "./operator.js";
 import { CoreOracle } from "./oracle.js";
 import { Leases } from "./leases.js";
@@ -71,7 +72,7 @@ export class CoreCluster {
     this.#quorumReads = options.quorumReads ?? 0;
     this.#reading = options.reading ?? options.random.fork();
     const { world, oracle, network, reads } = this;
-    this.operator = new Operator(this, configuration);
+    this.operator = new Operator(this, configuration, settings.retainedBytesMax);
     this.leases = new Leases(this);
     this.#parts = {
       ...options,
@@ -87,6 +88,7 @@ export class CoreCluster {
       leases: this.leases,
       isHeldInFull: (index) => this.nodes.some((node) => !node.witness && !node.lost && node.marked >= index),
     };
+    oracle.markOf = (id) => this.node(id).marked;
     oracle.onChoice = (slot, proposer) => this.leases.chosen(slot, proposer);
     this.nodes = configuration.members.map((member) => new CoreNode(member.id, this.#parts, isWitness(member)));
     for (const node of this.nodes) this.#byId.set(node.id, node);

@@ -74,6 +74,8 @@ export interface CoreConfig {
 }
 
 export const TIMEOUT_MS = 100;
+/** A witness that may keep so much forgets nothing in a run. */
+export const KEEPS_ALL = 1_000_000;
 
 const KINDS: Readonly<Record<Message["kind"], true>> = {
   prepare: true,

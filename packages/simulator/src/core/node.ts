@@ -1,92 +1,11 @@
-import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface";
-import {
-  type Effects,
-  type Message,
-  type Notice,
-  Outbox,
-  type ReadReady,
-  Replica,
-  type ReplicaSettings,
-  type ReplicaStatus,
-  type Send,
-  type WriteId,
-} from "@synod/multipaxos";
+import type { NodeId, Slot, StorageWrite } from "@synod/interface";
+import { type Effects, type Message, type ReadReady, Replica, type ReplicaStatus, type Send } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import { Disk } from "./disk.js";
-import type { CoreNetwork } from "./network.js";
-import type { CoreOracle } from "./oracle.js";
-import type { Leases } from "./leases.js";
-import type { Reads } from "./reads.js";
-import { CoreSnapshots, newSnapshotLife, type SnapshotLife, type SnapshotPlan } from "./snapshots.js";
-import { rankOf, rankText } from "./values.js";
-import type { World } from "./world.js";
-
-/** Where a process is to end: after so many more of these steps. */
-export interface ArmedCrash {
-  readonly step: "write begun" | "write durable" | "message sent";
-  left: number;
-}
-
-export interface CoreNodeParts {
-  readonly world: World;
-  readonly oracle: CoreOracle;
-  readonly network: CoreNetwork;
-  readonly reads: Reads;
-  readonly configuration: Configuration;
-  readonly settings: Partial<ReplicaSettings> & { readonly electionTimeoutMs: number };
-  readonly priorities?: readonly number[];
-  readonly diskMs: readonly [number, number];
-  /** Longest value. */
-  readonly valueBytesMax: number;
-  /** Between handing out and having executed; none at all for 0. */
-  readonly applyMs: number;
-  /** Clocks run between 1 - drift and 1 + drift times as fast as they should. */
-  readonly drift: number;
-  /** Old packets that come once more to a node that was elected. */
-  readonly echo: number;
-  /** Called with each notice of a replica. */
-  readonly onNotice: (node: CoreNode, notice: Notice) => void;
-  /** Whether messages are frozen, so that whoever changes one that is shared is found out. */
-  readonly freeze: boolean;
-  readonly leases: Leases;
-  /** A process that leads goes on after a pause, and has not looked at the clock. */
-  readonly onResume: (id: NodeId) => void;
-  readonly plan: SnapshotPlan;
-  /** Whether the members change. */
-  readonly changes: boolean;
-  /** Whether a full member has everything up to a slot on its disk, marked as chosen. */
-  readonly isHeldInFull: (index: Slot) => boolean;
-}
-
-/** A configuration is larger than the values of clients. */
-const CHANGE_BYTES = 500;
-
-interface Writing {
-  readonly id: WriteId;
-  readonly write: StorageWrite;
-  /** On disk, and the process has not heard of it. */
-  durable: boolean;
-}
-
-/** One life of a node, from its start to its crash. */
-export interface Life {
-  readonly replica: Replica;
-  readonly bootId: string;
-  readonly outbox: Outbox;
-  writing: Writing | null;
-  handedOut: Slot;
-  applied: Slot;
-  applyPlanned: boolean;
-  /** Rank of the highest promise seen. */
-  promised: number;
-  /** The most that it said to have executed, and to know as chosen. */
-  most: { applied: Slot; chosenUpTo: Slot };
-  readonly snapshots: SnapshotLife;
-  readonly waitingReads: ReadReady[];
-  /** Forwards that this life was given to propose, and those that it answered as not proposed. */
-  readonly taken: Set<string>;
-  readonly refused: Set<string>;
-}
+import { type ArmedCrash, type CoreNodeParts, type Life, newLife, type Writing } from "./life.js";
+import { CoreSnapshots } from "./snapshots.js";
+import { rankOf } from "./values.js";
+import { deepFreeze, nameOf, watchStatus } from "./watch.js";
 
 /** The driver of one replica, and what outlives a crash. */
 export class CoreNode {
@@ -185,21 +104,7 @@ export class CoreNode {
     );
     this.#rate = 1 + world.random.between(-drift, drift);
     this.#aheadMs = drift === 0 ? 0 : world.random.between(0, 1000);
-    this.life = {
-      replica,
-      bootId,
-      outbox: new Outbox(),
-      writing: null,
-      handedOut: covered,
-      applied: covered,
-      applyPlanned: false,
-      promised: rankOf(promised),
-      most: { applied: 0, chosenUpTo: 0 },
-      snapshots: newSnapshotLife(),
-      waitingReads: [],
-      taken: new Set(),
-      refused: new Set(),
-    };
+    this.life = newLife(replica, bootId, covered);
     world.note(this.id, () => `starts, chosen up to ${chosenUpTo}`);
     this.#tick(this.life);
   }
@@ -338,7 +243,7 @@ export class CoreNode {
       this.#settle(life, replica.takeEffects());
       return;
     }
-    const promised = this.#watchPromise(life);
+    const promised = watchStatus(this.id, life, this.#p);
     const { voting } = replica.status();
     replica.receive(from, message);
     const effects = replica.takeEffects();
@@ -350,44 +255,6 @@ export class CoreNode {
       oracle.onAnswer(this.id, from, message, promised, effects.sends);
     }
     this.#settle(life, effects);
-  }
-
-  /** Rank of the promise in memory. */
-  #watchPromise(life: Life): number {
-    const { settings, valueBytesMax, changes } = this.#p;
-    const alpha = this.#p.oracle.epochs.alphaMax;
-    const largest = changes ? CHANGE_BYTES : valueBytesMax;
-    const status = life.replica.status();
-    const promised = rankOf(status.promised);
-    check(
-      promised >= life.promised,
-      "promise never falls",
-      () => `node ${this.id}: from ${rankText(life.promised)} to ${rankText(promised)}`,
-    );
-    life.promised = promised;
-    const { applied, chosenUpTo } = status;
-    check(
-      applied >= life.most.applied && chosenUpTo >= life.most.chosenUpTo && applied <= chosenUpTo,
-      "nothing goes back",
-      () => `node ${this.id}: applied ${applied} and chosen ${chosenUpTo}, after ${JSON.stringify(life.most)}`,
-    );
-    life.most = { applied, chosenUpTo };
-    const tail = (status.snapshot?.index ?? 0) - status.compactedUpTo;
-    const tailMax = settings.retainedBytesMax ?? Infinity;
-    check(tail * 64 <= tailMax, "memory bounds", () => `node ${this.id} keeps ${tail} slots that its snapshot has`);
-    const { openSlots, openBytes } = status;
-    for (const { sentBytes, withheldBytes } of status.peers) {
-      const { creditBytesMax = Infinity } = settings;
-      const text = (): string => `node ${this.id} has ${sentBytes} bytes on the way to one peer`;
-      check(sentBytes <= Math.max(creditBytesMax, largest), "memory bounds", text);
-      if (withheldBytes > 0) this.#p.world.sometimes("values held back for lack of credit");
-    }
-    check(
-      openSlots <= alpha && openBytes <= (settings.inFlightBytesMax ?? Infinity) + 2 * alpha * valueBytesMax + largest,
-      "memory bounds",
-      () => `node ${this.id} has ${openSlots} slots with ${openBytes} bytes open`,
-    );
-    return promised;
   }
 
   // ---- effects
@@ -540,26 +407,4 @@ export class CoreNode {
       for (const token of ready.tokens) this.#p.reads.answered(token, life, ready.via);
     }
   }
-}
-
-function nameOf(notice: Effects["notices"][number]): string {
-  switch (notice.kind) {
-    case "ignored":
-      return `ignored: ${notice.reason}`;
-    case "impaired":
-      return `impaired: ${notice.cause ?? "well again"}`;
-    case "transferEnded":
-      return notice.done ? "leadership transferred" : "transfer in vain";
-    case "leadershipEnded":
-      return / stands still|stood still/.test(notice.reason) ? `abdicated: ${notice.reason}` : notice.kind;
-    default:
-      return notice.kind;
-  }
-}
-
-/** Nobody may change a message that is shared with others. */
-function deepFreeze(x: unknown): void {
-  if (typeof x !== "object" || x === null || ArrayBuffer.isView(x) || Object.isFrozen(x)) return;
-  Object.freeze(x);
-  for (const inner of Object.values(x)) deepFreeze(inner);
 }

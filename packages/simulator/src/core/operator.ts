@@ -4,6 +4,7 @@ import type { SeededRandom } from "../random.js";
 import { isQuorum } from "../quorums.js";
 import type { CoreCluster } from "./cluster.js";
 import { check } from "./broken.js";
+import { KEEPS_ALL } from "./config.js";
 import { isEnough, isFull, isWitness, sameLease, withPromotions } from "./epochs.js";
 import type { CoreNode } from "./node.js";
 
@@ -21,8 +22,10 @@ export class Operator {
   readonly #founders: Configuration;
   /** Whether witnesses are added. */
   readonly #witnesses: boolean;
+  readonly #keepsAll: boolean;
 
-  constructor(cluster: CoreCluster, founders: Configuration) {
+  constructor(cluster: CoreCluster, founders: Configuration, retainedBytesMax: number = 0) {
+    this.#keepsAll = retainedBytesMax >= KEEPS_ALL;
     this.#cluster = cluster;
     this.#founders = founders;
     this.#witnesses = founders.members.some(isWitness);
@@ -32,10 +35,13 @@ export class Operator {
   onNotice(node: CoreNode, notice: Notice): void {
     const { oracle, world } = this.#cluster;
     if (notice.kind === "changeComplete") {
-      oracle.onComplete(node.id, notice.epoch, (id) => this.#cluster.node(id).marked);
+      oracle.onComplete(node.id, notice.epoch);
       if (notice.epoch === oracle.epochs.last.epoch) this.#throwAway(oracle.epochs.last.retired);
     }
-    if (notice.kind === "removed" && notice.mayStop) this.#throwAway([node.id]);
+    if (notice.kind === "removed" && notice.mayStop) {
+      oracle.onMayStop(node.id);
+      this.#throwAway([node.id]);
+    }
     if (notice.kind === "changeAnswered") world.sometimes(`change ${notice.refused ?? "proposed"}`);
     if (notice.kind === "changeVoid") world.sometimes(`change void: ${notice.reason}`);
   }
@@ -161,7 +167,15 @@ export class Operator {
   #isHeldWithout(node: CoreNode): boolean {
     const { nodes } = this.#cluster;
     if (node.witness || !nodes.some(({ witness }) => witness)) return true;
-    return nodes.some((other) => other !== node && !other.witness && !other.disk.forgot && other.marked >= node.marked);
+    const others = nodes.filter((other) => other !== node && !other.disk.forgot);
+    const held = Math.max(0, ...others.filter(({ witness }) => !witness).map(({ marked }) => marked));
+    if (held >= node.marked) return true;
+    // Or a witness, that forgets nothing for want of room.
+    const isKept = (slot: number): boolean =>
+      others.some(({ witness, marked, disk }) => witness && marked >= slot && disk.has(slot));
+    for (let slot = held + 1; slot <= node.marked; slot++) if (!this.#keepsAll || !isKept(slot)) return false;
+    this.#cluster.world.sometimes("only a witness has the value");
+    return true;
   }
 
   #loseDisk(random: SeededRandom): void {

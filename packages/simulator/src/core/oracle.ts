@@ -36,6 +36,8 @@ export class CoreOracle {
   readonly epochs: Epochs;
   /** Called when the value of a slot is chosen for the first time, with who proposed it. */
   onChoice: (slot: Slot, proposer: NodeId) => void = () => {};
+  /** What every disk has, or had, marked as chosen. */
+  markOf: (id: NodeId) => Slot = () => Infinity;
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
@@ -195,7 +197,9 @@ export class CoreOracle {
     if (chosen === null || chosen.rank > proposal.rank) truth.chosen = proposal;
     for (let next = this.#slots[this.#prefix + 1]; next?.chosen; next = this.#slots[this.#prefix + 1]) {
       this.#prefix++;
+      const { last } = this.epochs;
       this.epochs.chosen(this.#prefix, next.chosen.id);
+      if (this.epochs.last !== last) this.#isSettled(last, `the change of slot ${this.#prefix} comes too early`);
     }
   }
 
@@ -358,23 +362,52 @@ export class CoreOracle {
    * A replica takes the change to this epoch for complete: a phase-2 quorum of it must have all that was chosen before it, and
    * the mark that it is, on disk. Whatever disks are taken away then, nothing is lost.
    */
-  onComplete(node: NodeId, epoch: number, markOf: (id: NodeId) => Slot): void {
+  onComplete(node: NodeId, epoch: number): void {
     const made = this.epochs.from(1).find((each) => each.epoch === epoch);
     check(made !== undefined, "configuration continuity", () => `node ${node}: there is no epoch ${epoch}`);
     if (made === undefined) return;
-    const { members } = made.configuration;
+    this.#isSettled(made, `node ${node} takes epoch ${epoch} for complete`);
     check(
-      members.some((member) => isFull(member) && markOf(member.id) >= made.from - 1),
-      "completion rule",
-      () => `node ${node} takes epoch ${epoch} for complete; only witnesses hold slot ${made.from - 1}`,
-    );
-    const has = made.voters.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
-    check(
-      isQuorumOf(made, "phase2", has),
+      this.#isComplete(made),
       "completion rule",
       () =>
-        `node ${node} takes epoch ${epoch} for complete; too few of [${made.voters.join()}] hold slot ${made.from - 1}`,
+        `node ${node} takes epoch ${epoch} for complete; what witnesses may have forgotten too few full members hold`,
     );
+  }
+
+  /** A removed member was told that nobody needs its disk any more. */
+  onMayStop(node: NodeId): void {
+    check(
+      this.epochs.from(1).some((made) => made.retired.includes(node) && this.#isComplete(made)),
+      "completion rule",
+      () => `node ${node} may stop, and its disk is still needed`,
+    );
+  }
+
+  /** A quorum of the new configuration, one of them a full member, has all that was chosen before it on disk, and the mark that it is. */
+  #isSettled(made: Epoch, what: string): void {
+    if (made.slot === 0) return;
+    const before = made.from - 1;
+    check(
+      made.configuration.members.some((member) => isFull(member) && this.markOf(member.id) >= before),
+      "completion rule",
+      () => `${what}: only witnesses hold slot ${before}`,
+    );
+    check(
+      isQuorumOf(made, "phase2", marked(made, made.voters, this.markOf)),
+      "completion rule",
+      () => `${what}: too few of [${made.voters.join()}] hold slot ${before}`,
+    );
+  }
+
+  /** Full members that are a quorum hold what was chosen before; or nothing had to move, as the same voters decide in the same way. */
+  #isComplete(made: Epoch): boolean {
+    const full = made.configuration.members.filter(isFull).map(({ id }) => id);
+    const hold = marked(made, full, this.markOf);
+    if (made.slot === 0 || hold === marked(made, full, () => Infinity) || isQuorumOf(made, "phase2", hold)) return true;
+    const before = this.epochs.from(1).find((each) => each.epoch === made.epoch - 1);
+    if (before === undefined || !decideAlike(before, made)) return false;
+    return this.#isComplete(before);
   }
 
   // ---- what is chosen
@@ -416,3 +449,11 @@ function find(truth: SlotTruth, rank: number): Proposal | undefined {
 
 const chosenText = (chosen: Proposal | null): string =>
   chosen === null ? "nothing is chosen" : `${idText(chosen.id)} is chosen in ${rankText(chosen.rank)}`;
+
+/** A bit for each of those that have everything below the change on disk as chosen. */
+function marked(made: Epoch, ids: readonly NodeId[], markOf: (id: NodeId) => Slot): number {
+  return ids.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
+}
+
+const decideAlike = (a: Epoch, b: Epoch): boolean =>
+  JSON.stringify([a.voters, a.configuration.quorum]) === JSON.stringify([b.voters, b.configuration.quorum]);

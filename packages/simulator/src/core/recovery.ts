@@ -3,7 +3,7 @@ import type { SeededRandom } from "../random.js";
 import { check, type CoreInvariant } from "./broken.js";
 import type { CoreCluster } from "./cluster.js";
 import { isEnough } from "./epochs.js";
-import { type CoreConfig, TIMEOUT_MS } from "./config.js";
+import { type CoreConfig, KEEPS_ALL, TIMEOUT_MS } from "./config.js";
 import type { CoreNode } from "./node.js";
 
 /** How often progress is looked at. */
@@ -11,8 +11,6 @@ const STEP_MS = 10;
 const STATES = ["down", "cut off", "deaf", "mute", "stalled", "lagging", "whole"] as const;
 /** Longer than any bound. */
 const FOR_EVER_MS = 1e9;
-/** A witness that may keep so much forgets nothing in a run. */
-const KEEPS_ALL = 1_000_000;
 
 /** A quorum is healed, the rest stays broken: everything must come to its end, in time. */
 export class CoreRecovery {

@@ -2,7 +2,7 @@ import type { NodeId, Slot } from "@synod/interface";
 import type { Effects, Message, SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import type { Disk, HeldSnapshot } from "./disk.js";
-import type { CoreNodeParts, Life } from "./node.js";
+import type { CoreNodeParts, Life } from "./life.js";
 
 /** How often and how large. */
 export interface SnapshotPlan {

@@ -1,0 +1,170 @@
+import type { Socket } from "node:net";
+import { checksumOf } from "./checksum.js";
+import { type EncodedFrame, frameHeaderBytes } from "./frames.js";
+
+/** One write. Small enough that even a slow line takes it, and so shows life, well within an idle timeout. */
+const writeBytesMax = 256 * 1024;
+/** Frames are made in a piece of memory of this size, and more where one frame needs more. */
+const roomBytesMin = 1024;
+const roomBytesMax = 64 * 1024;
+
+const nothing = new Uint8Array(0);
+
+export interface FrameOutputOptions {
+  /** Limit of what waits or is being written. */
+  readonly queueBytesMax: number;
+  /** The system took a write: there is room again. */
+  readonly onWritten?: () => void;
+}
+
+/**
+ * Frames on their way out of one socket, written where they leave from: `reserve`, fill `bytes` from there, `commit`. What one turn
+ * sends leaves in one write; one write at a time is with the socket, so this queue is the only one.
+ */
+export class FrameOutput {
+  /** Where frames are made: to be asked for anew after each `reserve`. */
+  bytes: Uint8Array = nothing;
+  readonly #socket: Socket;
+  readonly #options: FrameOutputOptions;
+  /** Full pieces, and what is left of one that was too long for one write. */
+  #full: Uint8Array[] = [];
+  /** What is made and not in `#full` yet. */
+  #from = 0;
+  #at = 0;
+  #heldBytes = 0;
+  #writing = false;
+  #scheduled = false;
+  #ending = false;
+  readonly #onTick = (): void => {
+    this.#scheduled = false;
+    this.#flush();
+  };
+
+  constructor(socket: Socket, options: FrameOutputOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  /** Queued, or in a write that has not ended. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** @returns where in `bytes` the payload of the next frame is to be written; -1 at the limit, or once the output ends */
+  reserve(payloadBytes: number): number {
+    const size = frameHeaderBytes + payloadBytes;
+    if (this.#ending || this.#heldBytes + size > this.#options.queueBytesMax) return -1;
+    if (this.#at + size > this.bytes.length) this.#extend(size);
+    return this.#at + frameHeaderBytes;
+  }
+
+  /** Sends what was reserved last and is written by now. */
+  commit(kind: number, payloadBytes: number): void {
+    const { bytes } = this;
+    const start = this.#at;
+    const payloadAt = start + frameHeaderBytes;
+    const end = payloadAt + payloadBytes;
+    putU32(bytes, start, payloadBytes);
+    bytes[start + 4] = kind;
+    putU32(bytes, start + 5, checksumOf(bytes, payloadAt, end));
+    putU32(bytes, start + 9, checksumOf(bytes, start, start + 9));
+    this.#at = end;
+    this.#heldBytes += end - start;
+    this.#schedule();
+  }
+
+  /** Takes a frame that was made elsewhere; at the limit, or once the output ends, returns false. */
+  send([header, payload]: EncodedFrame): boolean {
+    const at = this.reserve(payload.length);
+    if (at < 0) return false;
+    this.bytes.set(header, at - frameHeaderBytes);
+    this.bytes.set(payload, at);
+    this.#at = at + payload.length;
+    this.#heldBytes += header.length + payload.length;
+    this.#schedule();
+    return true;
+  }
+
+  /** Closes the socket once everything has left. Whoever calls this destroys the socket where that takes too long. */
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#flush();
+  }
+
+  #extend(size: number): void {
+    this.#seal();
+    const made = Math.min(roomBytesMax, Math.max(roomBytesMin, 2 * this.bytes.length));
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(size, made));
+    this.#from = this.#at = 0;
+  }
+
+  #seal(): void {
+    if (this.#at > this.#from) this.#full.push(this.bytes.subarray(this.#from, this.#at));
+    this.#from = this.#at;
+  }
+
+  /** After all that the present turn does, and the promises that it settles. */
+  #schedule(): void {
+    if (this.#scheduled || this.#writing) return;
+    this.#scheduled = true;
+    process.nextTick(this.#onTick);
+  }
+
+  #flush(): void {
+    const socket = this.#socket;
+    if (socket.destroyed || this.#writing) return;
+    this.#seal();
+    const [chunks, bytes] = this.#take();
+    const last = chunks.pop();
+    if (last === undefined) {
+      if (this.#ending) socket.destroySoon();
+      return;
+    }
+    // A connection that has little to say does not keep a large piece.
+    if (this.bytes.length > roomBytesMin && this.bytes.length > 16 * bytes) this.#forget();
+    this.#writing = true;
+    const written = (): void => {
+      if (socket.destroyed) return;
+      this.#heldBytes -= bytes;
+      this.#writing = false;
+      this.#options.onWritten?.();
+      this.#flush();
+    };
+    if (chunks.length === 0) return void socket.write(last, written);
+    socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    socket.write(last, written);
+    socket.uncork();
+  }
+
+  /** What one write takes. */
+  #take(): [chunks: Uint8Array[], bytes: number] {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    let next = 0;
+    while (bytes < writeBytesMax && next < this.#full.length) {
+      const chunk = this.#full[next] as Uint8Array;
+      const room = writeBytesMax - bytes;
+      chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+      bytes += Math.min(chunk.length, room);
+      if (chunk.length > room) this.#full[next] = chunk.subarray(room);
+      else next++;
+    }
+    this.#full = next === this.#full.length ? [] : this.#full.slice(next);
+    return [chunks, bytes];
+  }
+
+  #forget(): void {
+    this.bytes = nothing;
+    this.#from = this.#at = 0;
+  }
+}
+
+/** An integer below 2^32, big-endian. */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}

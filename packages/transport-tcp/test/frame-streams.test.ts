@@ -1,0 +1,181 @@
+// Frames that are made where they leave from and read where they lie: the same bytes as those of encodeFrame and frameDecoder.
+import { once } from "node:events";
+import { createServer, connect, type AddressInfo, type Socket } from "node:net";
+import { crc32 } from "node:zlib";
+import fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import { checksumOf } from "../src/checksum.js";
+import { FrameInput, u32At } from "../src/frame-input.js";
+import { FrameOutput } from "../src/frame-output.js";
+import { encodeFrame, type Frame, frameHeaderBytes } from "../src/frames.js";
+
+const wire = (frames: readonly Frame[]): Buffer =>
+  Buffer.concat(frames.flatMap(({ kind, payload }) => encodeFrame(kind, payload)));
+
+const frameArbitrary: fc.Arbitrary<Frame> = fc.record({
+  kind: fc.integer({ min: 0, max: 255 }),
+  payload: fc.uint8Array({ maxLength: 400 }),
+});
+
+/** Keeps what comes. */
+function taking(frameBytesMax = 1 << 20): { input: FrameInput; frames: Frame[] } {
+  const frames: Frame[] = [];
+  const input = new FrameInput(frameBytesMax, (kind, bytes, from, to) => {
+    frames.push({ kind, payload: new Uint8Array(bytes.subarray(from, to)) });
+  });
+  return { input, frames };
+}
+
+function* cutUp(stream: Uint8Array, cuts: readonly number[]): Generator<Uint8Array> {
+  let from = 0;
+  for (const cut of cuts) yield stream.subarray(from, (from += cut));
+  yield stream.subarray(from);
+}
+
+test("checksums are those of the runtime, at any place and of any length", () => {
+  const bytes = Uint8Array.from({ length: 1_000 }, (_, i) => (i * i * 31) & 255);
+  for (let length = 0; length < 300; length++) {
+    expect(checksumOf(bytes, length % 7, (length % 7) + length)).toBe(
+      crc32(bytes.subarray(length % 7, (length % 7) + length)),
+    );
+  }
+});
+
+describe("input", () => {
+  test("any frames, cut anyhow", () => {
+    fc.assert(
+      fc.property(fc.array(frameArbitrary), fc.array(fc.nat({ max: 200 })), (some, cuts) => {
+        const { input, frames } = taking();
+        for (const chunk of cutUp(wire(some), cuts)) input.push(chunk);
+        expect(frames).toEqual(some);
+      }),
+    );
+  });
+
+  test("a long payload in many chunks, and a limit that is raised between two frames of one chunk", () => {
+    const payload = Uint8Array.from({ length: 1_000_000 }, (_, i) => (i * 7) & 255);
+    const some = [
+      { kind: 1, payload: new Uint8Array(2) },
+      { kind: 2, payload },
+    ];
+    const seen: Frame[] = [];
+    const input: FrameInput = new FrameInput(2, (kind, bytes, from, to) => {
+      input.frameBytesMax = payload.length;
+      seen.push({ kind, payload: new Uint8Array(bytes.subarray(from, to)) });
+    });
+    for (const chunk of cutUp(
+      wire(some),
+      Array.from({ length: 20 }, () => 50_000),
+    ))
+      input.push(chunk);
+    expect(seen.map(({ kind }) => kind)).toEqual([1, 2]);
+    expect(Buffer.compare(seen[1]?.payload ?? new Uint8Array(0), payload)).toBe(0);
+  });
+
+  test("damage of any single bit never shows as a frame, what came before it stays, and nothing comes after it", () => {
+    const good = { kind: 3, payload: Uint8Array.of(1, 2, 3) };
+    const prefix = wire([good]);
+    const stream = Buffer.concat([prefix, wire([{ kind: 3, payload: Uint8Array.of(4, 5, 6, 7) }])]);
+    for (let bit = prefix.length * 8; bit < stream.length * 8; bit++) {
+      const damaged = Buffer.from(stream);
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const { input, frames } = taking();
+      expect(() => input.push(damaged)).toThrow(expect.objectContaining({ code: "Malformed" }));
+      input.push(prefix);
+      expect(frames).toEqual([good]);
+    }
+  });
+
+  test("a length above the limit is refused on the header alone, and takes no memory before its bytes are there", () => {
+    const [header] = encodeFrame(3, new Uint8Array(11));
+    expect(() => taking(10).input.push(header)).toThrow(expect.objectContaining({ code: "TooLarge" }));
+    const claim = new Uint8Array(frameHeaderBytes + 1);
+    new DataView(claim.buffer).setUint32(0, 2 ** 32 - 1);
+    new DataView(claim.buffer).setUint32(9, crc32(claim.subarray(0, 9)));
+    const before = process.memoryUsage().arrayBuffers;
+    const inputs = Array.from({ length: 100 }, () => taking(2 ** 32 - 1).input);
+    for (const input of inputs) for (const chunk of [claim, Uint8Array.of(1)]) input.push(chunk);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 2 ** 20);
+  });
+
+  test("stopped in the middle of a chunk it gives nothing more", () => {
+    let count = 0;
+    const input: FrameInput = new FrameInput(10, () => {
+      count++;
+      input.stop();
+    });
+    input.push(wire([1, 2, 3].map((kind) => ({ kind, payload: Uint8Array.of(kind) }))));
+    expect(count).toBe(1);
+  });
+});
+
+describe("output", () => {
+  const open: (() => unknown)[] = [];
+  afterEach(() => {
+    for (const end of open.splice(0)) end();
+  });
+
+  async function pair(): Promise<[Socket, Socket]> {
+    const server = createServer();
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [far] = (await once(server, "connection")) as [Socket];
+    open.push(
+      () => near.destroy(),
+      () => far.destroy(),
+      () => server.close(),
+    );
+    return [near, far];
+  }
+
+  function put(output: FrameOutput, { kind, payload }: Frame): boolean {
+    const at = output.reserve(payload.length);
+    if (at < 0) return false;
+    output.bytes.set(payload, at);
+    output.commit(kind, payload.length);
+    return true;
+  }
+
+  test("sends the bytes of encodeFrame, in order, whatever their sizes, and ends the socket behind them", async () => {
+    const [near, far] = await pair();
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 26 });
+    const sizes = [0, 1, 2_000, 100, 70_000, 5, 600_000, 64 * 1024 - frameHeaderBytes, 3];
+    const frames = sizes.map((size, kind) => ({ kind, payload: new Uint8Array(size).fill(kind + 1) }));
+    for (const frame of frames) {
+      if (frame.kind % 3 === 2) output.send(encodeFrame(frame.kind, frame.payload));
+      else put(output, frame);
+      if (frame.kind % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
+    }
+    output.end();
+    expect(put(output, { kind: 1, payload: new Uint8Array(0) })).toBe(false);
+    const chunks: Buffer[] = [];
+    for await (const chunk of far) chunks.push(chunk as Buffer);
+    expect(Buffer.compare(Buffer.concat(chunks), wire(frames))).toBe(0);
+    expect(output.heldBytes).toBe(0);
+  });
+
+  test("what one turn sends leaves in one write, after the promises that the turn settles", async () => {
+    const [near] = await pair();
+    let writes = 0;
+    const write = near.write.bind(near) as (...given: unknown[]) => boolean;
+    near.write = (...given: unknown[]) => (writes++, write(...given));
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 20 });
+    const frame = { kind: 1, payload: new Uint8Array(10) };
+    put(output, frame);
+    await Promise.resolve();
+    put(output, frame);
+    expect(writes).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes).toBe(1);
+  });
+
+  test("takes no more than its limit", async () => {
+    const [near] = await pair();
+    const output = new FrameOutput(near, { queueBytesMax: 2 * (frameHeaderBytes + 10) });
+    const frame = { kind: 1, payload: new Uint8Array(10) };
+    expect([put(output, frame), put(output, frame), put(output, frame)]).toEqual([true, true, false]);
+    expect(output.send(encodeFrame(1, new Uint8Array(0)))).toBe(false);
+    expect(u32At(output.bytes, 0)).toBe(10);
+  });
+});

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { Notices } from "../src/notices.js";
+import { Strangers } from "../src/strangers.js";
+
+describe("strangers", () => {
+  it("make room at the cost of the host that has most of them", () => {
+    const strangers = new Strangers<string>();
+    expect(strangers.add("one", "a")).toBeNull();
+    for (let i = 0; i < 254; i++) expect(strangers.add(`flood ${i}`, "b")).toBeNull();
+    expect(strangers.add("two", "c")).toBeNull();
+    expect(strangers.add("three", "d")).toBe("flood 0");
+    strangers.delete("flood 1", "b");
+    strangers.delete("flood 1", "b");
+    expect(strangers.size).toBe(255);
+    expect(strangers.add("four", "b")).toBeNull();
+    expect(strangers.add("five", "b")).toBe("flood 2");
+    expect(strangers.size).toBe(256);
+  });
+});
+
+describe("notices", () => {
+  it("are given once, and room for others is made after an hour", () => {
+    const told: string[] = [];
+    const log = (text: string): void => void told.push(text);
+    let nowMs = 0;
+    const notices = new Notices({ debug: log, info: log, warn: log, error: log }, () => nowMs);
+    for (let i = 0; i < 300; i++) notices.warn(`host ${i}`, `refused ${i}`, {});
+    notices.warn("host 0", "refused 0", {});
+    expect(told).toHaveLength(256);
+    nowMs = 3_600_001;
+    notices.warn("host 300", "late", {});
+    expect(told.at(-1)).toBe("late");
+  });
+});
