@@ -103,6 +103,23 @@ const leaderOf = async (page) => {
   await until(page, "a leader", () => /^S\d+$/.test(document.querySelector(".figures dd")?.textContent ?? ""));
   return (await page.locator(".figures dd").first().textContent()).slice(1);
 };
+/** Presses a button that needs a leader; where that goes just then, it does nothing, and is pressed again. */
+async function pressUntil(page, name, look) {
+  for (let turn = 0; turn < 10; turn++) {
+    await leaderOf(page);
+    await press(page, name);
+    const done = await page.waitForFunction(look, undefined, { timeout: 5000, polling: 100 }).catch(() => null);
+    if (done !== null) return;
+  }
+  throw new Error(`"${name}" did nothing`);
+}
+
+const cutNow = (count) => `document.querySelectorAll('.link[data-state="cut"]').length === ${count}`;
+const downCard = () =>
+  [...document.querySelectorAll(".server-card")].some(
+    (card) => card.querySelector(".sy-badge")?.textContent === "down",
+  );
+
 const cuts = (page, count) =>
   until(
     page,
@@ -175,8 +192,7 @@ async function killing(page) {
   await told(page, "a majority has promised it");
   await press(page, `Restart S${leader}`);
   await cardHas(page, leader, "follower|leader");
-  await leaderOf(page);
-  await press(page, "Kill the leader");
+  await pressUntil(page, "Kill the leader", downCard);
   const second = await page
     .locator(".server-card", { has: page.locator(".sy-badge", { hasText: "down" }) })
     .locator("h2")
@@ -186,13 +202,9 @@ async function killing(page) {
 }
 
 async function links(page) {
-  await leaderOf(page);
-  await press(page, "Cut the leader off");
-  await cuts(page, 2);
+  await pressUntil(page, "Cut the leader off", cutNow(2));
   await press(page, "Heal all");
-  await leaderOf(page);
-  await press(page, "Star around the leader");
-  await cuts(page, 1);
+  await pressUntil(page, "Star around the leader", cutNow(1));
   await press(page, "Heal all");
   await cuts(page, 0);
   // A link of the picture, by key and by pointer.
