@@ -3,23 +3,21 @@ import { type Answered, CALL_MS, Client, type Target } from "./client.js";
 import type { DataDirectory } from "./data-directory.js";
 import { broken, usage } from "./failure.js";
 import { Feed } from "./feed.js";
+import { Fleet } from "./fleet.js";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
 import { everydayLoad, Load, type LoadOutcome } from "./load.js";
-import { Links, type Pair } from "./links.js";
 import { Operations } from "./operations.js";
 import { Observer } from "./observer.js";
 import type { Digest, ReplicaEvent } from "./protocol.js";
-import { CallError, ReplicaProcess } from "./replica-process.js";
-import { ballotText, type Entry, replicaView } from "./replica-view.js";
+import { CallError, type ReplicaProcess } from "./replica-process.js";
+import { ballotText, replicaView } from "./replica-view.js";
 import { Roster } from "./roster.js";
-import { described, membersText, partsOf, startFailure } from "./supervisor-texts.js";
+import { described, membersText, partsOf } from "./supervisor-texts.js";
 import { counted, grouped } from "./table.js";
-import { SAMPLE_MS, Speed, Throughput } from "./throughput.js";
+import { SAMPLE_MS, Throughput } from "./throughput.js";
 import type { ClusterView } from "./view.js";
 
-/** How long a graceful end may take before it is forced. */
-const STOP_MS = 1500;
-/** The same for one that answers its calls first, and hands over. */
+/** How long one may take to end that answers its calls first, and hands over. */
 const STOP_IN_ORDER_MS = 5000;
 
 /** Where a call goes: to one replica, or to whichever takes it. */
@@ -35,10 +33,7 @@ export class Supervisor {
   readonly observer: Observer = new Observer();
   readonly #directory: DataDirectory;
   readonly #roster: Roster;
-  readonly #program: string | undefined;
-  readonly #entries: Map<number, Entry>;
-  readonly #retiring = new Map<number, Promise<void>>();
-  readonly #links = new Links();
+  readonly #fleet: Fleet;
   readonly #listeners = new Set<() => void>();
   readonly #client: Client;
   readonly #load: Load;
@@ -52,17 +47,24 @@ export class Supervisor {
   #closing: Promise<void> | null = null;
 
   private constructor(directory: DataDirectory, roster: Roster, program: string | undefined) {
-    this.#program = program;
     this.#directory = directory;
     this.#roster = roster;
-    this.#entries = new Map(roster.ids.map((id) => [id, this.#entry(id)]));
+    this.#fleet = new Fleet({
+      directory,
+      roster,
+      feed: this.feed,
+      observer: this.observer,
+      program,
+      event: (id, event) => this.#onEvent(id, event),
+      changed: () => this.#changed(),
+    });
     this.#client = new Client({
       throughput: this.throughput,
-      running: () => this.#running(),
+      running: () => this.#fleet.running,
       leader: () => this.leader,
     });
     this.#load = new Load({
-      targets: () => this.#running().map((process) => this.#client.loadTarget(process)),
+      targets: () => this.#fleet.running.map((process) => this.#client.loadTarget(process)),
       next: () => this.#nextLoad(),
       settled: (outcome) => this.#onLoad(outcome),
       codeOf: (cause) => (cause instanceof CallError ? cause.code : "Error"),
@@ -73,12 +75,12 @@ export class Supervisor {
       feed: this.feed,
       ids: () => this.ids,
       leader: () => this.leader,
-      process: (id) => this.#process(id),
-      running: () => this.#running(),
-      join: (id) => this.#join(id),
-      retire: (id) => this.#retire(id),
+      process: (id) => this.#fleet.process(id),
+      running: () => this.#fleet.running,
+      join: (id) => this.#fleet.join(id),
+      retire: (id) => this.#fleet.retire(id),
       restart: (id) => this.restart(id),
-      cutTo: (pairs) => this.#cutTo(pairs),
+      cutTo: (pairs) => this.#fleet.cutTo(pairs),
       waitFor: (condition, timeoutMs) => this.waitFor(condition, timeoutMs),
     });
   }
@@ -98,7 +100,7 @@ export class Supervisor {
       this.#changed();
     }, SAMPLE_MS);
     const founding = !this.#directory.founded;
-    const starts = this.ids.map((id) => this.#startFirst(id, founding));
+    const starts = this.ids.map((id) => this.#fleet.startFirst(id, founding));
     for (const result of await Promise.allSettled(starts)) if (result.status === "rejected") throw result.reason;
     await this.#directory.markFounded();
     this.feed.add(
@@ -108,7 +110,7 @@ export class Supervisor {
   }
 
   get ids(): readonly number[] {
-    return [...this.#entries.keys()].sort((a, b) => a - b);
+    return this.#fleet.ids;
   }
 
   /** Calls back on every change until the returned function is called. */
@@ -135,9 +137,9 @@ export class Supervisor {
 
   view(): ClusterView {
     return {
-      replicas: this.ids.map((id) => replicaView(this.#entryOf(id), this.observer)),
+      replicas: this.ids.map((id) => replicaView(this.#fleet.entryOf(id), this.observer)),
       leader: this.leader,
-      cuts: this.#links.pairs,
+      cuts: this.#fleet.links.pairs,
       loadPerSecond: this.#load.ratePerSecond,
       throughput: this.throughput.view(),
       directory: this.#directory.path,
@@ -150,7 +152,7 @@ export class Supervisor {
   /** The running leader with the highest ballot, or null. A leader that is cut off may not know yet that it is none. */
   get leader(): number | null {
     let best: { id: number; round: number } | null = null;
-    for (const { id, status } of this.#running()) {
+    for (const { id, status } of this.#fleet.running) {
       if (status?.role !== "leader" || status.ballot === null) continue;
       if (best === null || status.ballot.round > best.round) best = { id, round: status.ballot.round };
     }
@@ -177,11 +179,11 @@ export class Supervisor {
 
   /** Digest of the whole state of one replica. @throws CallError */
   digest(id: number): Promise<Digest> {
-    return this.#process(id).call({ kind: "digest" }, CALL_MS);
+    return this.#fleet.process(id).call({ kind: "digest" }, CALL_MS);
   }
 
   async kill(id: number): Promise<void> {
-    const process = this.#process(id);
+    const process = this.#fleet.process(id);
     if (process.state === "down") throw usage(`replica ${id} is down already`);
     const { pid } = process;
     await process.kill();
@@ -192,10 +194,10 @@ export class Supervisor {
 
   /** Starts a replica that is down from its files; one that runs is stopped in order first. */
   async restart(id: number): Promise<void> {
-    const entry = this.#entryOf(id);
+    const entry = this.#fleet.entryOf(id);
     if (entry.process.state !== "down") await entry.process.stop(STOP_IN_ORDER_MS, { inOrder: true });
     try {
-      await this.#startProcess(id, false);
+      await this.#fleet.start(id, false);
     } catch (cause) {
       entry.failed = true;
       throw broken(`replica ${id} did not start: ${described(cause)}`);
@@ -206,7 +208,7 @@ export class Supervisor {
   }
 
   pause(id: number): void {
-    const process = this.#process(id);
+    const process = this.#fleet.process(id);
     if (process.state !== "running") throw usage(`replica ${id} does not run`);
     process.pause();
     this.feed.add("bad", `replica ${id} paused with SIGSTOP`);
@@ -214,7 +216,7 @@ export class Supervisor {
   }
 
   resume(id: number): void {
-    const process = this.#process(id);
+    const process = this.#fleet.process(id);
     if (process.state !== "paused") throw usage(`replica ${id} is not paused`);
     process.resume();
     this.feed.add("good", `replica ${id} resumed with SIGCONT`);
@@ -223,14 +225,14 @@ export class Supervisor {
 
   /** Cuts the links of one replica to others. Settles when all replicas that run drop the frames. */
   async cut(id: number, others: readonly number[]): Promise<void> {
-    this.#process(id);
+    this.#fleet.process(id);
     if (others.length === 0) throw usage("a single replica has no links");
     for (const other of others) {
-      if (this.#process(other).id === id) throw usage("a replica has no link to itself");
+      if (this.#fleet.process(other).id === id) throw usage("a replica has no link to itself");
     }
-    for (const other of others) this.#links.cut(id, other);
+    for (const other of others) this.#fleet.links.cut(id, other);
     this.observer.tell(0, { kind: "cut", links: others.map((other) => [id, other]) });
-    await this.#tellCuts();
+    await this.#fleet.tellCuts();
     this.feed.add(
       "bad",
       `link${others.length > 1 ? "s" : ""} cut: ${others.map((other) => `${id}–${other}`).join(", ")}`,
@@ -240,9 +242,9 @@ export class Supervisor {
 
   /** Heals one link, or all. */
   async heal(pair?: readonly [number, number]): Promise<void> {
-    if (pair === undefined) this.#links.healAll();
-    else this.#links.heal(this.#process(pair[0]).id, this.#process(pair[1]).id);
-    await this.#tellCuts();
+    if (pair === undefined) this.#fleet.links.healAll();
+    else this.#fleet.links.heal(this.#fleet.process(pair[0]).id, this.#fleet.process(pair[1]).id);
+    await this.#fleet.tellCuts();
     this.observer.tell(0, { kind: "healed" });
     this.feed.add("good", pair === undefined ? "all links healed" : `link healed: ${pair.join("–")}`);
     this.#changed();
@@ -250,7 +252,7 @@ export class Supervisor {
 
   /** Makes each write to the disk of a replica take so much longer; 0 ends it. Goes on after a restart. */
   async slow(id: number, ms: number): Promise<void> {
-    const entry = this.#entryOf(id);
+    const entry = this.#fleet.entryOf(id);
     entry.slowMs = ms;
     if (entry.process.state === "running") await entry.process.call({ kind: "slow", ms }, CALL_MS);
     const text = ms === 0 ? "as fast as before" : `${ms} ms slower for each write`;
@@ -279,7 +281,7 @@ export class Supervisor {
   }
 
   statusOf(id: number): ReplicaProcess["status"] {
-    return this.#process(id).status;
+    return this.#fleet.process(id).status;
   }
 
   /** Ends all processes. May be called twice. */
@@ -287,50 +289,19 @@ export class Supervisor {
     this.#closing ??= (async () => {
       this.#load.set(0);
       clearInterval(this.#sampler ?? undefined);
-      await Promise.all([...this.#entries.values()].map(({ process }) => process.stop(STOP_MS)));
+      await this.#fleet.stopAll();
     })();
     return this.#closing;
   }
 
   /** For when nothing can be awaited any more. */
   closeNow(): void {
-    for (const { process } of this.#entries.values()) process.killNow();
-  }
-
-  #entry(id: number): Entry {
-    const entry: Entry = {
-      failed: false,
-      slowMs: 0,
-      speed: new Speed(),
-      process: new ReplicaProcess(
-        id,
-        {
-          event: (event) => this.#onEvent(id, event),
-          seen: (seen) => this.observer.seen(id, seen),
-          died: (why) => {
-            entry.failed = true;
-            this.feed.add("bad", `replica ${id} died: ${why}`);
-          },
-          changed: () => {
-            if (entry.process.state === "down") entry.speed.clear();
-            else if (entry.process.status !== null) {
-              entry.speed.read(entry.process.status.commandsApplied, performance.now());
-              this.observer.status(id, entry.process.status);
-            }
-            if (entry.process.state === "running" && entry.process.status?.removed === true)
-              void this.#retire(id).catch((cause: unknown) => this.feed.add("bad", String(cause)));
-            this.#changed();
-          },
-        },
-        this.#program,
-      ),
-    };
-    return entry;
+    this.#fleet.killAllNow();
   }
 
   #sample(): void {
     const nowMs = performance.now();
-    const leaders = this.#running().flatMap(({ id, status }) =>
+    const leaders = this.#fleet.running.flatMap(({ id, status }) =>
       status?.role === "leader" && status.ballot !== null ? [[id, status.ballot.round] as const] : [],
     );
     this.throughput.sample(nowMs, Date.now(), { traffic: this.observer.traffic.sample(nowMs), leaders });
@@ -351,107 +322,8 @@ export class Supervisor {
     if (event.kind === "leadershipEnded") this.feed.add("plain", `replica ${id} no longer leads (${event.reason})`);
   }
 
-  async #startFirst(id: number, founding: boolean): Promise<void> {
-    try {
-      try {
-        await this.#startProcess(id, founding);
-      } catch (cause) {
-        // An earlier run got as far as formatting this store, but not to the end of the founding.
-        if (!founding || !(cause instanceof CallError) || cause.code !== "AlreadyFormatted") throw cause;
-        await this.#startProcess(id, false);
-      }
-    } catch (cause) {
-      throw startFailure(id, this.#directory.path, cause);
-    }
-  }
-
-  async #startProcess(id: number, bootstrap: boolean): Promise<void> {
-    const entry = this.#entryOf(id);
-    entry.failed = false;
-    await entry.process.stop(STOP_MS);
-    await entry.process.start({
-      ...this.#roster.configOf(id),
-      bootstrap,
-      cut: this.#links.cutFrom(id),
-      slowMs: entry.slowMs,
-    });
-  }
-
-  /** Starts a replica that is not in the cluster yet, with a blank store. */
-  async #join(id: number): Promise<void> {
-    await this.#roster.draft(id);
-    this.#entries.set(id, this.#entry(id));
-    try {
-      // Unless an earlier run got as far as formatting it.
-      await this.#startFirst(id, true);
-    } catch (cause) {
-      this.#entries.delete(id);
-      this.#roster.drop(id);
-      throw cause;
-    }
-    await this.#roster.keep();
-    this.feed.add("good", `replica ${id} started with a blank store (process ${this.#process(id).pid ?? "?"})`);
-    this.observer.tell(id, { kind: "joins" });
-    this.#changed();
-  }
-
-  /** A removed replica that nobody needs any more ends, and is shown no more. */
-  #retire(id: number): Promise<void> {
-    const entry = this.#entries.get(id);
-    // The replica itself says so, and whoever removed it.
-    if (entry !== undefined) this.#retiring.set(id, this.#end(id, entry));
-    return this.#retiring.get(id) ?? Promise.resolve();
-  }
-
-  async #end(id: number, entry: Entry): Promise<void> {
-    this.#entries.delete(id);
-    await this.#roster.remove(id);
-    await entry.process.stop(STOP_MS);
-    this.#links.forget(id);
-    await this.#tellCuts();
-    this.feed.add("plain", `replica ${id} is out of the cluster: its process has ended`);
-    this.observer.forget(id);
-    this.observer.tell(id, { kind: "gone" });
-    this.#changed();
-  }
-
-  async #cutTo(pairs: readonly Pair[]): Promise<void> {
-    this.#links.healAll();
-    for (const [a, b] of pairs) this.#links.cut(a, b);
-    this.observer.tell(0, pairs.length === 0 ? { kind: "healed" } : { kind: "cut", links: pairs });
-    await this.#tellCuts();
-    this.#changed();
-  }
-
-  async #tellCuts(): Promise<void> {
-    const told = [...this.#entries.values()].map(async ({ process }) => {
-      if (process.state === "down") return;
-      const call = process.call({ kind: "cut", peers: this.#links.cutFrom(process.id) }, CALL_MS);
-      const done = call.catch((cause: unknown) => {
-        // One that does not run is told at its next start, or reads this when it is resumed.
-        if (process.state === "running") throw cause;
-      });
-      if (process.state === "running") await done;
-    });
-    await Promise.all(told);
-  }
-
   #target({ replica, timeoutMs = CALL_MS }: CallOptions): Target {
-    return { only: replica === undefined ? null : this.#process(replica), timeoutMs };
-  }
-
-  #running(): ReplicaProcess[] {
-    return [...this.#entries.values()].map(({ process }) => process).filter(({ state }) => state === "running");
-  }
-
-  #process(id: number): ReplicaProcess {
-    return this.#entryOf(id).process;
-  }
-
-  #entryOf(id: number): Entry {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw usage(`there is no replica ${id}: there are ${this.ids.join(", ")}`);
-    return entry;
+    return { only: replica === undefined ? null : this.#fleet.process(replica), timeoutMs };
   }
 
   #changed(): void {
