@@ -1,5 +1,5 @@
 // Everything that CI runs, as steps: shows each step's output, then which passed, and ends with `N passed, N failed`.
-// The count is of the tests of Vitest, those in a browser among them, plus one for each further step.
+// The count is of the tests of Vitest plus one for each further step.
 //   --skip-test  without `npm test` (when it has just run)
 //   --ci         in a fresh clone: also plays the demo's tour and checks that nothing was left behind in the work tree
 import { execFileSync } from "node:child_process";
@@ -22,7 +22,6 @@ const steps = [
   npm("size"),
   npm("pack", "pack-test"),
   npm("api docs", "docs:api"),
-  npm("playground", "playground:test"),
 ];
 if (flags.has("--ci")) {
   const long = (name, script, ...args) => ({ name, command: "npm", args: ["run", "--silent", script, "--", ...args] });
@@ -51,10 +50,7 @@ for (const { name, command, args } of steps) {
   const started = Date.now();
   const { code, output } = await run(command, args, { show: true });
   const ok = code === 0 && !(name === "clean" && output !== "");
-  const count =
-    name === "test" || name === "playground"
-      ? countOfTests(output, ok)
-      : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
+  const count = name === "test" ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
   for (const key of Object.keys(total)) total[key] += count[key];
   summary.push(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }

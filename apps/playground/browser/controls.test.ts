@@ -62,18 +62,18 @@ describe("messages", () => {
     const { page } = watched;
     await page.locator(".tray-list button", { hasText: "S1 → S3" }).click();
     await page.getByRole("button", { name: "Deliver" }).click();
-    expect(await lastRow()).toContain("S3 receives ACC");
+    await expect.poll(lastRow).toContain("S3 receives ACC");
   });
 
   test("drop one by key, duplicate one by button", async () => {
     const { page } = watched;
     await page.keyboard.press("j");
     await page.keyboard.press("d");
-    expect(await lastRow()).toContain("from S1 to S2 is lost");
+    await expect.poll(lastRow).toContain("from S1 to S2 is lost");
     expect(await page.locator(".tray-list button").count()).toBe(1);
     await page.locator(".tray-list button").first().click();
     await page.getByRole("button", { name: "Duplicate" }).click();
-    expect(await lastRow()).toContain("another copy is on its way");
+    await expect.poll(lastRow).toContain("another copy is on its way");
     expect(await page.locator(".tray-list button", { hasText: "S1 → S3" }).count()).toBe(1);
   });
 
@@ -84,7 +84,7 @@ describe("messages", () => {
     await page.locator(".tray-list button").first().click();
     await page.getByRole("button", { name: "Delay" }).click();
     await page.keyboard.press("n");
-    expect(await lastRow()).toContain("S3 receives ACC");
+    await expect.poll(lastRow).toContain("S3 receives ACC");
   });
 
   test("click one in the picture, and again to let it arrive", async () => {
@@ -102,37 +102,37 @@ describe("accidents", () => {
     const { page } = watched;
     const press = (name: string): Promise<void> => page.getByRole("button", { name, exact: true }).click();
     await press("S3: Crash");
-    expect(await lastRow()).toContain("S3 crashes");
+    await expect.poll(lastRow).toContain("S3 crashes");
     await press("S3: Restart");
-    expect(await lastRow()).toContain("disk kept");
+    await expect.poll(lastRow).toContain("disk kept");
     await press("S3: Crash");
     await press("S3: Restart without disk");
-    expect(await lastRow()).toContain("disk lost");
+    await expect.poll(lastRow).toContain("disk lost");
     await press("S1: Time-out");
-    expect(await lastRow()).toContain("has waited long enough");
+    await expect.poll(lastRow).toContain("has waited long enough");
     await press("S2: Suspect S1");
-    expect(await lastRow()).toContain("S2 thinks that S1 is down, and is wrong");
+    await expect.poll(lastRow).toContain("S2 thinks that S1 is down, and is wrong");
   });
 
   test("by key: pick a server, crash it, restart it, cut it off, heal", async () => {
     const { page } = watched;
     for (const key of ["2", "x"]) await page.keyboard.press(key);
-    expect(await lastRow()).toContain("S2 crashes");
+    await expect.poll(lastRow).toContain("S2 crashes");
     await page.keyboard.press("x");
-    expect(await lastRow()).toContain("S2 restarts");
+    await expect.poll(lastRow).toContain("S2 restarts");
     await page.keyboard.press("c");
-    expect(await lastRow()).toContain("The network is cut");
+    await expect.poll(lastRow).toContain("The network is cut");
     await page.keyboard.press("c");
-    expect(await lastRow()).toContain("The network is whole again");
+    await expect.poll(lastRow).toContain("The network is whole again");
   });
 
   test("one link", async () => {
     const { page } = watched;
     await page.getByText("Cut a link").click();
     await page.getByRole("button", { name: "Cut S1 from S2" }).click();
-    expect(await lastRow()).toContain("S1-S2 cannot talk");
+    await expect.poll(lastRow).toContain("S1-S2 cannot talk");
     await page.getByRole("button", { name: "Heal the network" }).click();
-    expect(await lastRow()).toContain("whole again");
+    await expect.poll(lastRow).toContain("whole again");
   });
 });
 

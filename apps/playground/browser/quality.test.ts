@@ -126,7 +126,7 @@ describe.each([360, 768, 1280])("at a width of %s", (width) => {
     const stories = SCENARIOS.filter((_, index) => index % 3 === [360, 768, 1280].indexOf(width));
     for (const { id } of stories) {
       await goTo(page, `#/${id}`);
-      await page.locator(`.stories [aria-current=page][href="#/${id}"]`).waitFor();
+      await page.locator(`.stories [aria-current=page][href="#/${id}"]`).waitFor({ state: "attached" });
       await page.keyboard.press("End");
       wrong.push(...(await page.evaluate(overlaps)).map((text) => `${id}: ${text}`));
     }
