@@ -46,6 +46,10 @@ async function refused(line: string): Promise<string> {
   return lines.join("\n");
 }
 
+/** Each replica hears both others, and one of them leads. */
+const together = (): Promise<void> =>
+  until(() => supervisor.leader !== null && supervisor.view().replicas.every(({ heard }) => heard.length === 2));
+
 const parts = (): string =>
   supervisor
     .view()
@@ -92,7 +96,7 @@ describe("the members", () => {
 
 describe("the leadership", () => {
   it("is handed over, and by a rolling restart too", { timeout: TEST_MS }, async () => {
-    await until(() => supervisor.leader !== null);
+    await together();
     const from = supervisor.leader ?? 0;
     const to = (from % 3) + 1;
     expect(await typed(`transfer ${to}`)).toMatch(`replica ${from} handed the leadership to replica ${to}`);
@@ -118,7 +122,7 @@ describe("snapshots and links", () => {
   });
 
   it("are cut to a star and to a chain, in which commands go on", { timeout: TEST_MS }, async () => {
-    await until(() => supervisor.leader !== null);
+    await together();
     // Only its center reaches everybody.
     if (supervisor.leader !== 2) await typed("transfer 2");
     await typed("star 2");
