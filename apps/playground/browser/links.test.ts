@@ -31,6 +31,21 @@ test.each([
   await second.page.context().close();
 });
 
+test("whoever follows a link right after a step gets there", async () => {
+  const { page } = await openPage(site, "#/promises-report");
+  for (let i = 0; i < 30; i++) {
+    const to = i % 2 === 0 ? "promises-report-nothing" : "promises-report";
+    // The address of the step is written after the picture is drawn: not over the link.
+    await page.keyboard.press(i % 3 === 0 ? "Home" : "End");
+    await page.evaluate(
+      (id) => new Promise((done) => requestAnimationFrame(() => done((location.hash = `#/${id}`)))),
+      to,
+    );
+    await page.locator(`.stories [aria-current=page][href="#/${to}"]`).waitFor({ timeout: 10_000 });
+  }
+  await page.context().close();
+});
+
 test("a link that cannot be followed says how far it went", async () => {
   const { page } = await openPage(site, "#/promises-report?keep=2&then=x2d9&at=3&v=1");
   await page.getByText(/could be followed only to row 3/).waitFor();

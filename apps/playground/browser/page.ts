@@ -33,11 +33,7 @@ export async function openSite(): Promise<Site> {
   }
   const html = await readFile(PAGE);
   const server: Server = createServer((request, response) => {
-    const known = new Map<string, string | Buffer>([
-      ["/", html],
-      ["/empty", "<!doctype html><title>Empty</title><p>Nothing here.</p>"],
-    ]);
-    const body = known.get(request.url ?? "");
+    const body = request.url === "/" ? html : undefined;
     response.writeHead(body === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" }).end(body);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));

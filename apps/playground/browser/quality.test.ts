@@ -93,10 +93,9 @@ async function firstPaint(hash: string): Promise<number> {
   return Math.min(...paints);
 }
 
-test("first paint within a second of that of an empty page", async () => {
-  const empty = await firstPaint("empty");
+test("first paint within a second", async () => {
   for (const hash of ["#/", "#/promises-report", "#/free/synod-multipaxos"]) {
-    expect((await firstPaint(hash)) - empty, hash).toBeLessThan(1_000);
+    expect(await firstPaint(hash), hash).toBeLessThan(1_000);
   }
 }, 120_000);
 
@@ -123,10 +122,9 @@ describe.each([360, 768, 1280])("at a width of %s", (width) => {
   test("no label touches another, and nothing sticks out of the page", async () => {
     const { page } = await openPage(site, "#/", { viewport: { width, height: 900 } });
     const wrong: string[] = [];
-    const stories = SCENARIOS.filter((_, index) => index % 3 === [360, 768, 1280].indexOf(width));
-    for (const { id } of stories) {
+    for (const { id } of SCENARIOS) {
       await goTo(page, `#/${id}`);
-      await page.locator(`.stories [aria-current=page][href="#/${id}"]`).waitFor({ state: "attached" });
+      await page.locator(`.stories [aria-current=page][href="#/${id}"]`).waitFor();
       await page.keyboard.press("End");
       wrong.push(...(await page.evaluate(overlaps)).map((text) => `${id}: ${text}`));
     }

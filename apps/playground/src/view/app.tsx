@@ -91,8 +91,9 @@ function useAddress(state: State, dispatch: (event: Event) => void): void {
   const written = useRef(location.hash);
   useEffect(() => {
     const follow = (): void => {
-      if (location.hash === written.current || location.hash === "#main") return;
+      if (location.hash === written.current) return;
       written.current = location.hash;
+      if (location.hash === "#main") return;
       dispatch({ do: "open", place: readLink(location.hash) });
       scrollTo(0, 0);
     };
@@ -101,7 +102,8 @@ function useAddress(state: State, dispatch: (event: Event) => void): void {
   }, [dispatch]);
   const { stage, page, playing } = state;
   useEffect(() => {
-    if (playing) return;
+    // Where the address is not ours any more, somebody is on the way elsewhere and the event is about to come.
+    if (playing || location.hash !== written.current) return;
     const address =
       stage === null
         ? page === "home"
@@ -110,8 +112,8 @@ function useAddress(state: State, dispatch: (event: Event) => void): void {
         : linkOf({ ...stage, run: branchOf(stage.tree), at: stage.tree.at });
     const current = location.hash === "" ? "#/" : location.hash;
     if (address === current) return;
-    written.current = address;
     history.replaceState(null, "", address);
+    written.current = location.hash;
   }, [stage, page, playing]);
 }
 
