@@ -8,7 +8,7 @@ import {
 import { isQuorum } from "../quorums.js";
 import { check } from "./broken.js";
 
-const bitOf = (node: NodeId): number => 1 << node;
+export const bitOf = (node: NodeId): number => 1 << node;
 /** Numbers of configuration values lie above those of commands. */
 const FIRST_NUMBER = 2 ** 33;
 

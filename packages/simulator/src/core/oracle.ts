@@ -3,7 +3,7 @@ import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops
 import { FOR_VOTERS } from "../oracle.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
-import { type Epoch, Epochs, isFull, isQuorumOf } from "./epochs.js";
+import { bitOf, type Epoch, Epochs, isFull, isQuorumOf } from "./epochs.js";
 import { idOf, idText, nodeOf, NOOP_ID, rankOf, rankText } from "./values.js";
 
 /** What was proposed in one slot and ballot, and who has a vote for it on disk. */
@@ -21,8 +21,6 @@ interface SlotTruth {
   /** The chosen proposal of the lowest ballot. */
   chosen: Proposal | null;
 }
-
-const bitOf = (node: NodeId): number => 1 << node;
 
 /**
  * Knows what is really chosen: a value with votes on the disks of a phase-2 quorum in one ballot. It is an oracle of its own,

@@ -2,7 +2,7 @@ import type { NodeId } from "@synod/interface";
 import type { SeededRandom } from "../random.js";
 import { check, type CoreInvariant } from "./broken.js";
 import type { CoreCluster } from "./cluster.js";
-import { isEnough, isFull } from "./epochs.js";
+import { bitOf, isEnough, isFull, isQuorumOf } from "./epochs.js";
 import { type CoreConfig, KEEPS_ALL, TIMEOUT_MS } from "./config.js";
 import type { CoreNode } from "./node.js";
 
@@ -203,8 +203,6 @@ export class CoreRecovery {
     const leader = this.#leader()?.status();
     const { prefix } = this.#cluster.oracle;
     const { last } = this.#cluster.oracle.epochs;
-    // A witness waits with what it lacks until full members that are a quorum have it: one of them may be broken for good.
-    const isWhole = last.configuration.members.every((m) => !isFull(m) || this.#core.some(({ id }) => id === m.id));
     const repaired = this.#learners.every(({ disk }) => !disk.forgot || disk.forgotUpTo > prefix);
     return (
       repaired &&
@@ -212,10 +210,27 @@ export class CoreRecovery {
       this.#cluster.operator.isComplete(last.from) &&
       this.#core.every(
         (node) =>
-          (node.witness && !isWhole) ||
+          this.#mayWait(node) ||
           (node.life?.applied === prefix && node.life.replica.membership().last.epoch === last.epoch),
       )
     );
+  }
+
+  /**
+   * A witness whose gap only a snapshot closes waits until full members that are a quorum, or all of them, have what is in it; some of them may be
+   * broken for good.
+   */
+  #mayWait({ witness, life }: CoreNode): boolean {
+    if (!witness) return false;
+    const { last } = this.#cluster.oracle.epochs;
+    const full = last.configuration.members.filter(isFull).map(({ id }) => id);
+    const healed = this.#core.filter(({ id }) => full.includes(id));
+    const applied = life?.applied ?? 0;
+    if (healed.some((node) => (node.status()?.compactedUpTo ?? 0) <= applied)) return false;
+    const index = Math.min(...healed.map((node) => node.status()?.snapshot?.index ?? Infinity));
+    const holders = healed.filter(({ marked }) => marked >= index).map(({ id }) => id);
+    const bits = holders.reduce((all, id) => all | bitOf(id), 0);
+    return holders.length < full.length && !isQuorumOf(last, "phase2", bits);
   }
 
   #readersText(): string {
