@@ -57,6 +57,7 @@ export class NodeServer<Query, Answer> implements Server {
       cluster,
       queryCodec,
       answerCodec,
+      storage: options.storage,
       admission: new Admission({ ...options, wantsCertificates }),
       wantsCertificates,
       limits: limitsOf(options.limits),

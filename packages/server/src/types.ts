@@ -11,6 +11,7 @@ import type {
   Service,
   SessionId,
   SnapshotInfo,
+  Storage,
 } from "@synod/interface";
 import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 
@@ -34,6 +35,9 @@ export interface ServedNode<Query, Answer> {
   transferLeadership(options?: { readonly to?: NodeId; readonly timeoutMs?: number }): Promise<NodeId>;
   snapshot(): Promise<SnapshotInfo>;
 }
+
+/** Where the snapshots of the node can be read: its storage. */
+export type SnapshotSource = Pick<Storage, "readSnapshot">;
 
 /** Who may connect, and what for. */
 export interface ClientToken {
@@ -105,6 +109,8 @@ export interface ServeOptions<Query, Answer> {
    * is asked for every new connection.
    */
   readonly tls?: Tls<ServerTlsMaterial>;
+  /** The storage of the node, so that clients with the role `admin` can fetch its snapshots; without it they cannot. */
+  readonly storage?: SnapshotSource;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
