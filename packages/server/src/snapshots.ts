@@ -61,7 +61,7 @@ export class Snapshots {
   async #fresh(signal: AbortSignal): Promise<SnapshotPlace> {
     const { node } = this.#o;
     // What was acknowledged before is in the log before this session, up to which this node has executed then.
-    const { id } = await node.openSession({ signal });
+    const { id } = await endedBy(signal, node.openSession({ signal }));
     node.closeSession(id).catch(() => {
       // It is forgotten by itself.
     });

@@ -1,6 +1,7 @@
 import type {
   Ballot,
   ChangeOptions,
+  Clock,
   Codec,
   Configuration,
   DirectService,
@@ -114,6 +115,8 @@ export interface ServeOptions<Query, Answer> {
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** For tests. */
+  readonly clock?: Pick<Clock, "now" | "timer">;
 }
 
 export interface ServerStatus {

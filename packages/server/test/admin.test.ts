@@ -3,7 +3,7 @@ import { encodeAdminCall } from "@synod/client/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ServedNode, Server } from "../src/index.js";
 import { Proxy } from "./proxy.js";
-import { type Answer, type Query, type TestNode, World } from "./support.js";
+import { type Answer, type Query, type TestNode, until, World } from "./support.js";
 import { Wire } from "./wire.js";
 
 let world: World;
@@ -14,11 +14,6 @@ afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.kill()));
   await world.close();
 });
-
-/** Until it holds; what it stands on changes with some event that the test cannot see. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** The node with some of it replaced. */
 function instead(node: TestNode, other: Partial<ServedNode<Query, Answer>>): ServedNode<Query, Answer> {
@@ -57,6 +52,8 @@ describe("an admin call ends with its caller", () => {
       return never();
     };
     const node = instead(world.member(1).node, {
+      openSession: async () => ({ id: { slot: 1, index: 0 }, limit: 9 }),
+      closeSession: async () => {},
       transferLeadership: hangs,
       snapshot: hangs,
       changeMembership: (_, { signal } = {}) => {

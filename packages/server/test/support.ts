@@ -1,6 +1,7 @@
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
 import type { Codec, Logger, Metrics, StateMachine, Storage } from "@synod/interface";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
+import { expect } from "vitest";
 import { memoryStorage } from "@synod/storage-memory";
 import { type MemoryNetwork, memoryNetwork } from "@synod/transport-memory";
 import { type Client, connect, type ConnectOptions } from "@synod/client";
@@ -154,6 +155,11 @@ export class World {
     await Promise.all(this.members.map(({ server }) => server.close({ drainTimeoutMs: 0 })));
     await Promise.all(this.members.map(({ node }) => node.close({ transferTimeoutMs: 0 })));
   }
+}
+
+/** Until it holds; what it stands on changes with some event that the test cannot see. */
+export async function until(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { interval: 5, timeout: 60_000 }).toBe(true);
 }
 
 /** Counters by name and label. */
