@@ -27,7 +27,7 @@ import {
 import { Rate } from "./rate.js";
 import { failureOf, type Question, Requests } from "./requests.js";
 import type { Admission } from "./tokens.js";
-import type { ServedNode, ServerLimits } from "./types.js";
+import type { ServedNode, ServerLimits, SnapshotSource } from "./types.js";
 
 /** What all connections of one server share. */
 export interface ServerContext<Query, Answer> {
@@ -35,6 +35,7 @@ export interface ServerContext<Query, Answer> {
   readonly cluster: string;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
+  readonly storage: SnapshotSource | undefined;
   readonly admission: Admission;
   /** Clients prove by a certificate that the cluster knows them. */
   readonly wantsCertificates: boolean;
@@ -223,7 +224,7 @@ export class Connection<Query, Answer> {
   }
 
   #accept(role: Role, answerBytesMax: number): void {
-    const { node, queryCodec, answerCodec, limits, deadlines, logger } = this.#context;
+    const { node, queryCodec, answerCodec, storage, limits, deadlines, logger } = this.#context;
     this.#cancelTimer();
     this.#options.onAccepted();
     this.#context.notices.forget(this.#remote);
@@ -233,6 +234,7 @@ export class Connection<Query, Answer> {
       node,
       queryCodec,
       answerCodec,
+      storage,
       role,
       deadlines,
       totals: this.#context.totals,

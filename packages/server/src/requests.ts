@@ -9,8 +9,10 @@ import {
   type Role,
   type Timed,
 } from "@synod/client/protocol";
+import { endedBy } from "./ended-by.js";
+import { Snapshots } from "./snapshots.js";
 import { allows } from "./tokens.js";
-import type { ServedNode } from "./types.js";
+import type { ServedNode, SnapshotSource } from "./types.js";
 
 /** A request that has an answer. */
 export type Question = Exclude<Request, { readonly kind: "cancel" | "ping" }>;
@@ -19,6 +21,7 @@ export interface RequestsOptions<Query, Answer> {
   readonly node: ServedNode<Query, Answer>;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
+  readonly storage: SnapshotSource | undefined;
   readonly role: Role;
   readonly deadlines: Deadlines;
   /** Counted along. */
@@ -31,6 +34,7 @@ export interface RequestsOptions<Query, Answer> {
 }
 
 const gone = (): void => {};
+const earlierMs = 250;
 
 /** A request without an answer yet. */
 class Open implements Timed, Caller<unknown> {
@@ -82,11 +86,13 @@ export class Requests<Query, Answer> {
     resolve: (open, value) => this.#resolved(open, value),
     reject: (open, error) => this.#end(open, this.#failure(open, error)),
   };
+  readonly #snapshots: Snapshots;
   #watchCount = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
     this.#options = options;
+    this.#snapshots = new Snapshots(options);
   }
 
   /** Without watches. */
@@ -137,6 +143,7 @@ export class Requests<Query, Answer> {
     this.#open.clear();
     this.#countWatches(-this.#watchCount);
     this.#bytes = 0;
+    this.#snapshots.close();
     for (const request of open) {
       this.#options.deadlines.delete(request);
       request.giveUp(new SynodError("Closed", why));
@@ -264,13 +271,26 @@ export class Requests<Query, Answer> {
           );
         }
         const to = call.to === null ? {} : { to: call.to };
-        return { leader: await node.transferLeadership({ ...to, timeoutMs: deadlineMs }) };
+        // A little earlier, so that the caller hears how it ended.
+        const timeoutMs = deadlineMs - Math.min(Math.floor(deadlineMs / 10), earlierMs);
+        const handing = node.transferLeadership({ ...to, timeoutMs });
+        return { leader: await endedBy(signal, handing).catch(goesOn(signal)) };
       }
       case "snapshot":
-        return node.snapshot();
+        return endedBy(signal, node.snapshot()).catch(goesOn(signal));
+      case "readSnapshot":
+        return this.#snapshots.read(call, signal);
     }
   }
 }
+
+/** What a node does not stop once it has begun. */
+const goesOn =
+  (signal: AbortSignal) =>
+  (cause: unknown): never => {
+    if (!signal.aborted) throw cause;
+    throw new SynodError("OutcomeUnknown", "nobody waits for it any more, and it goes on: see the status", { cause });
+  };
 
 const watchOf = <Query, Answer>(
   service: Service<Uint8Array, Query, Uint8Array, Answer>,

@@ -36,7 +36,7 @@ export class NodeServer<Query, Answer> implements Server {
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
   /** When the node last saw a working leader. */
-  #ledAtMs: number = hostClock.now();
+  #ledAtMs: number;
   #cancelLook: () => void = () => {};
   #address = "";
   #hint: LeaderHint;
@@ -44,24 +44,26 @@ export class NodeServer<Query, Answer> implements Server {
   #onIdle: () => void = () => {};
 
   constructor(node: ServedNode<Query, Answer>, options: ServeOptions<Query, Answer>) {
-    const { cluster, queryCodec, answerCodec, logger = silent, metrics = noMetrics } = options;
+    const { cluster, queryCodec, answerCodec, logger = silent, metrics = noMetrics, clock = hostClock } = options;
     const { clusterId } = node.status();
     if (clusterId !== cluster) {
       throw new SynodError("InvalidArgument", `the node is of cluster ${clusterId}, and is to be served as ${cluster}`);
     }
     this.#listen = options.listen;
     this.#hint = hintOf(node);
+    this.#ledAtMs = clock.now();
     const wantsCertificates = options.tls !== undefined && materialOf(options.tls).ca !== undefined;
     this.#context = {
       node,
       cluster,
       queryCodec,
       answerCodec,
+      storage: options.storage,
       admission: new Admission({ ...options, wantsCertificates }),
       wantsCertificates,
       limits: limitsOf(options.limits),
-      clock: hostClock,
-      deadlines: new Deadlines(hostClock),
+      clock,
+      deadlines: new Deadlines(clock),
       logger,
       metrics,
       notices: new Notices(logger),
@@ -210,7 +212,7 @@ export class NodeServer<Query, Answer> implements Server {
         this.#onIdle = () => {};
         resolve();
       };
-      const cancel = hostClock.timer(timeoutMs, end);
+      const cancel = this.#context.clock.timer(timeoutMs, end);
       this.#onIdle = () => {
         if (idle()) end();
       };

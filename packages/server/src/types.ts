@@ -1,6 +1,7 @@
 import type {
   Ballot,
   ChangeOptions,
+  Clock,
   Codec,
   Configuration,
   DirectService,
@@ -11,6 +12,7 @@ import type {
   Service,
   SessionId,
   SnapshotInfo,
+  Storage,
 } from "@synod/interface";
 import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 
@@ -34,6 +36,9 @@ export interface ServedNode<Query, Answer> {
   transferLeadership(options?: { readonly to?: NodeId; readonly timeoutMs?: number }): Promise<NodeId>;
   snapshot(): Promise<SnapshotInfo>;
 }
+
+/** Where the snapshots of the node can be read: its storage. */
+export type SnapshotSource = Pick<Storage, "readSnapshot">;
 
 /** Who may connect, and what for. */
 export interface ClientToken {
@@ -105,9 +110,13 @@ export interface ServeOptions<Query, Answer> {
    * is asked for every new connection.
    */
   readonly tls?: Tls<ServerTlsMaterial>;
+  /** The storage of the node, so that clients with the role `admin` can fetch its snapshots; without it they cannot. */
+  readonly storage?: SnapshotSource;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** For tests. */
+  readonly clock?: Pick<Clock, "now" | "timer">;
 }
 
 export interface ServerStatus {
