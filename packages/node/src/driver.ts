@@ -1,5 +1,5 @@
 import { type Configuration, type NodeId, SynodError } from "@synod/interface";
-import { type Effects, Outbox, type ReadVia, type Send } from "@synod/multipaxos";
+import type { Effects, ReadVia } from "@synod/multipaxos";
 import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
@@ -12,6 +12,7 @@ import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import type { Route } from "./proposals-options.js";
 import { Reads } from "./reads.js";
+import { Sending } from "./sending.js";
 import { type Sight, sightOf } from "./sight.js";
 import { Snapshots } from "./snapshots.js";
 import { StateCheck } from "./state-check.js";
@@ -46,8 +47,8 @@ export class Driver {
   readonly snapshots: Snapshots;
   readonly notices: Notices;
   readonly writing: Writing;
-  readonly #outbox = new Outbox();
   readonly #wire: Wire;
+  readonly #sending: Sending;
   readonly #leading: Leading;
   readonly #stateCheck: StateCheck;
   readonly #applier: Applier;
@@ -58,6 +59,8 @@ export class Driver {
   #rounds = 0;
   /** More calls and reads are overdue than one turn could end. */
   #isOverdue = false;
+  /** A vote goes before what a follower has to execute, for which nobody waits: until the next turn. */
+  #isPutOff = false;
 
   constructor(options: DriverOptions) {
     this.#o = options;
@@ -92,7 +95,18 @@ export class Driver {
       name: `${self.nodeId}.${self.bootId}`,
       resendMs: limits.electionTimeoutMs * 2,
     });
-    this.#leading = new Leading({ ...options, self: self.nodeId });
+    this.#sending = new Sending({
+      ...options,
+      wire: this.#wire,
+      inTurn: (run) => this.input({ kind: "task", run }),
+      isChanging: () => !replica.membership().complete,
+      stopped: () => this.stopped,
+    });
+    this.#leading = new Leading({
+      ...options,
+      self: self.nodeId,
+      awaits: (member, slot) => this.#sending.awaits(member, slot),
+    });
     this.transfers = new Transfers(replica);
     this.proposals = new Proposals({
       random: { uint32: () => this.#loop.orFail(() => random.uint32()) },
@@ -110,7 +124,7 @@ export class Driver {
       self: self.nodeId,
       configuration: () => this.configuration,
       now,
-      send: (to, message) => this.#transmit([{ to, message, lane: "control", after: 0 }]),
+      send: (to, message) => this.#sending.send({ to, message, lane: "control", after: 0 }),
       events: this.events,
     });
     this.#applier = new Applier({
@@ -131,7 +145,7 @@ export class Driver {
       now,
       inTurn: (run) => this.input({ kind: "task", run }),
       send: (to, message) => {
-        this.input({ kind: "task", run: () => this.#transmit([{ to: [to], message, lane: "bulk", after: 0 }]) });
+        this.input({ kind: "task", run: () => this.#sending.send({ to: [to], message, lane: "bulk", after: 0 }) });
       },
       outcomesMissed: () => this.proposals.outcomesMissed(),
       emit: (event) => this.events.emit(event),
@@ -139,7 +153,7 @@ export class Driver {
     });
     this.writing = new Writing({
       ...options,
-      written: (id) => this.input({ kind: "written", id }),
+      written: (id) => this.#written(id),
       fail: (cause) => this.#loop.fail(cause),
     });
     this.notices = new Notices({
@@ -252,7 +266,7 @@ export class Driver {
     const nowMs = this.nowMs;
     replica.tick(nowMs, random.uint32() / 2 ** 32);
     const inputs = this.#inbox.splice(0, buggify("one event a turn") ? 1 : this.#inbox.length);
-    for (const input of inputs) this.#take(input, nowMs);
+    for (const input of inputs) this.#take(input);
     this.#leading.watch(nowMs);
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
@@ -260,10 +274,11 @@ export class Driver {
     this.changes.dispatch(nowMs, this.#sightOnce());
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
-    this.#startWrite(nowMs);
+    const isWriteFirst = this.#startWrite(nowMs) && !replica.leads && !this.#isPutOff;
     this.#carryOut(replica.takeEffects());
     const { installing } = this.snapshots;
-    if (!installing && this.#applier.slice()) {
+    this.#isPutOff = isWriteFirst && !this.#applier.idle;
+    if (!installing && !this.#isPutOff && this.#applier.slice()) {
       replica.appliedUpTo(this.#o.machine.applied, this.#applier.bytes);
       this.#leading.applied(this.#o.machine.applied, nowMs);
       // What became possible by executing: reads at the leader, most of all.
@@ -282,7 +297,7 @@ export class Driver {
     if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
   }
 
-  #take(input: Input, nowMs: number): void {
+  #take(input: Input): void {
     switch (input.kind) {
       case "frame":
         return this.#receive(input.from, input.frame);
@@ -298,13 +313,19 @@ export class Driver {
         this.#peerLost(input.id);
         this.events.emit({ kind: "peerDown", peer: input.id });
         return;
-      case "written":
-        this.writing.done(input.id, nowMs);
-        this.#transmit(this.#outbox.durable(input.id));
-        return;
       case "task":
         input.run();
     }
+  }
+
+  /** Between two turns, since members wait for what leaves now: the next turn may have much to do. */
+  #written(id: number): void {
+    if (this.stopped) return;
+    this.#loop.guarded(() => {
+      this.writing.done(id, this.nowMs);
+      this.#sending.durable(id);
+    });
+    this.wake();
   }
 
   /** What its last life said is of no more worth. */
@@ -375,15 +396,19 @@ export class Driver {
     };
   }
 
-  #startWrite(nowMs: number): void {
+  /** @returns whether one began */
+  #startWrite(nowMs: number): boolean {
     // A port may have failed in the middle of this turn.
-    if (this.writing.isUnderWay || this.stopped) return;
-    if (this.#o.buggify("no write this turn")) return this.wake();
-    this.writing.start(nowMs);
+    if (this.writing.isUnderWay || this.stopped) return false;
+    if (this.#o.buggify("no write this turn")) {
+      this.wake();
+      return false;
+    }
+    return this.writing.start(nowMs);
   }
 
   #carryOut(effects: Effects): void {
-    this.#transmit(this.#outbox.add(effects.sends));
+    this.#sending.add(effects.sends);
     for (const value of effects.chosen) this.#applier.add(value);
     for (const { tokens, index, via, untilMs } of effects.reads) {
       this.reads.ready(tokens, index, untilMs);
@@ -397,13 +422,6 @@ export class Driver {
     for (const step of effects.snapshots) this.snapshots.step(step);
     if (effects.compactedUpTo !== null) this.snapshots.drop(effects.compactedUpTo);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
-  }
-
-  #transmit(sends: readonly Send[]): void {
-    for (const { to, message, lane } of sends) {
-      const frame = this.stopped ? null : this.#wire.encode(message);
-      if (frame !== null) this.#o.transport.send(to, frame, lane);
-    }
   }
 
   /** Everybody who may have to be spoken to: a removed member has to hear that it is one. */
