@@ -35,7 +35,13 @@ const values = msgpackCodec<unknown>();
 const peerHello = encodeHello({
   lane: "control",
   to: 2,
-  from: { nodeId: 1, bootCount: 3, bootId: "00112233445566778899aabbccddeeff", clusterId: "shop" },
+  from: {
+    nodeId: 1,
+    storeId: "aa".repeat(16),
+    bootCount: 3,
+    bootId: "00112233445566778899aabbccddeeff",
+    clusterId: "shop",
+  },
 });
 
 /** The stream in pieces, as sockets give them. */
