@@ -12,7 +12,7 @@ import {
 import { endedBy } from "./ended-by.js";
 import { Snapshots } from "./snapshots.js";
 import { allows } from "./tokens.js";
-import type { ServedNode, SnapshotSource } from "./types.js";
+import type { ServedNode, SnapshotSource, Totals } from "./types.js";
 
 /** A request that has an answer. */
 export type Question = Exclude<Request, { readonly kind: "cancel" | "ping" }>;
@@ -25,7 +25,7 @@ export interface RequestsOptions<Query, Answer> {
   readonly role: Role;
   readonly deadlines: Deadlines;
   /** Counted along. */
-  readonly totals: { watches: number };
+  readonly totals: Pick<Totals, "watches" | "inputBytes">;
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -35,6 +35,8 @@ export interface RequestsOptions<Query, Answer> {
 
 const gone = (): void => {};
 const earlierMs = 250;
+/** What an open request costs besides its bytes. */
+const requestCostBytes = 512;
 
 /** A request without an answer yet. */
 class Open implements Timed, Caller<unknown> {
@@ -88,6 +90,7 @@ export class Requests<Query, Answer> {
   };
   readonly #snapshots: Snapshots;
   #watchCount = 0;
+  #watchBytes = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
@@ -104,13 +107,27 @@ export class Requests<Query, Answer> {
     return this.#watchCount;
   }
 
-  #countWatches(by: number): void {
-    this.#watchCount += by;
-    this.#options.totals.watches += by;
-  }
-
+  /** Of open requests without watches. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Of open watches. */
+  get watchBytes(): number {
+    return this.#watchBytes;
+  }
+
+  /** @param by - 1 for one that begins, -1 for one that ended */
+  #count({ isWatch, bytes }: Open, by: 1 | -1): void {
+    const { totals } = this.#options;
+    totals.inputBytes += by * (bytes + requestCostBytes);
+    if (!isWatch) {
+      this.#bytes += by * bytes;
+      return;
+    }
+    this.#watchBytes += by * bytes;
+    this.#watchCount += by;
+    totals.watches += by;
   }
 
   has(id: number): boolean {
@@ -120,11 +137,9 @@ export class Requests<Query, Answer> {
   /** Begins with a request; `payloadBytes` is what it counts. */
   begin(question: Question, payloadBytes: number): void {
     const { deadlines, now } = this.#options;
-    const isWatch = question.kind === "watch";
-    const open = new Open(question, isWatch ? 0 : payloadBytes, now(), this.#settle);
+    const open = new Open(question, payloadBytes, now(), this.#settle);
     this.#open.set(open.id, open);
-    this.#bytes += open.bytes;
-    if (isWatch) this.#countWatches(1);
+    this.#count(open, 1);
     deadlines.add(open);
     try {
       open.giveUp = this.#work(question, open);
@@ -141,10 +156,9 @@ export class Requests<Query, Answer> {
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#countWatches(-this.#watchCount);
-    this.#bytes = 0;
     this.#snapshots.close();
     for (const request of open) {
+      this.#count(request, -1);
       this.#options.deadlines.delete(request);
       request.giveUp(new SynodError("Closed", why));
     }
@@ -177,8 +191,7 @@ export class Requests<Query, Answer> {
   #end(open: Open, reply: Reply): void {
     if (this.#open.get(open.id) !== open) return;
     this.#open.delete(open.id);
-    this.#bytes -= open.bytes;
-    if (open.isWatch) this.#countWatches(-1);
+    this.#count(open, -1);
     this.#options.deadlines.delete(open);
     this.#options.answer(reply, open.kind);
   }

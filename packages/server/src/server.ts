@@ -15,10 +15,12 @@ import {
   materialOf,
   Notices,
   parseAddress,
+  quietLogger,
+  quietMetrics,
   Strangers,
 } from "@synod/client/protocol";
 import { Connection, type ServerContext } from "./connection.js";
-import { limitsOf, noMetrics, silent } from "./options.js";
+import { limitsOf } from "./options.js";
 import { Admission } from "./tokens.js";
 import type { CloseServerOptions, ServedNode, ServeOptions, Server, ServerStatus } from "./types.js";
 
@@ -44,7 +46,8 @@ export class NodeServer<Query, Answer> implements Server {
   #onIdle: () => void = () => {};
 
   constructor(node: ServedNode<Query, Answer>, options: ServeOptions<Query, Answer>) {
-    const { cluster, queryCodec, answerCodec, logger = silent, metrics = noMetrics, clock = hostClock } = options;
+    const { cluster, queryCodec, answerCodec, clock = hostClock } = options;
+    const [logger, metrics] = [quietLogger(options.logger), quietMetrics(options.metrics)];
     const { clusterId } = node.status();
     if (clusterId !== cluster) {
       throw new SynodError("InvalidArgument", `the node is of cluster ${clusterId}, and is to be served as ${cluster}`);
@@ -68,7 +71,8 @@ export class NodeServer<Query, Answer> implements Server {
       metrics,
       notices: new Notices(logger),
       leader: () => this.#hint,
-      totals: { watches: 0, heldBytes: 0 },
+      totals: { watches: 0, inputBytes: 0, heldBytes: 0 },
+      makeRoom: (of) => this.#makeRoom(of),
     };
     const { server, closeSockets } = acceptor({
       tls: options.tls,
@@ -134,11 +138,18 @@ export class NodeServer<Query, Answer> implements Server {
     });
     this.#connections.add(connection);
     const gone = this.#strangers.add(connection, connection.remote);
-    if (gone !== null) {
-      metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
-      gone.destroy();
-    }
+    gone?.dropStranger();
     metrics.gauge("synod_server_connections", this.#connections.size);
+  }
+
+  #makeRoom(of: "answers" | "input"): void {
+    const sizeOf = of === "answers" ? "answerBytes" : "partBytes";
+    let most: Connection<Query, Answer> | null = null;
+    for (const connection of this.#connections) {
+      if (most === null || connection[sizeOf] > most[sizeOf]) most = connection;
+    }
+    if (of === "answers") most?.dropSlow();
+    else if (most !== null && most.partBytes > 0) most.dropPart();
   }
 
   #refusal(): SynodError | null {
