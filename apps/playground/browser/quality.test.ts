@@ -23,7 +23,7 @@ const PLACES = [
   "#/trace",
   "#/raft",
 ];
-const TABS = ["code", "rules", "search"];
+const TABS = ["code", "compare", "rules", "search"];
 
 describe.each([
   ["light", { colorScheme: "light" }],

@@ -32,6 +32,8 @@ describe("every story plays to its verdict", () => {
     expect(await countOf(page)).toBe(`${rows} / ${rows}`);
     expect(await verdictOf(page)).toBe(scenario.verdict);
     expect(await page.locator(".rows-list li").count()).toBe(Number(rows));
+    // Whatever a server did, some line of the code beside it did.
+    expect(await page.locator(".row-code").count()).toBeGreaterThan(0);
     // And back: the beginning is as it was.
     await page.keyboard.press("Home");
     expect(await verdictOf(page)).toBe("open");

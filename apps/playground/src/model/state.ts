@@ -26,7 +26,7 @@ export interface SearchView {
 }
 
 /** What stands beside the picture. */
-export type Tab = "servers" | "code" | "rules" | "search";
+export type Tab = "servers" | "code" | "compare" | "rules" | "search";
 
 /** A scenario or the free playground: a protocol, and all that was tried with it. */
 export interface Stage {
