@@ -100,7 +100,7 @@ const MAKING = "restoring";
  */
 export async function restoreBackup(
   options: RestoreOptions,
-): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string }> {
+): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string; readonly origin: string }> {
   const { path, directory, cluster, id, founders } = options;
   const making = join(directory, MAKING);
   await clearAttempt(directory, making);
@@ -120,7 +120,8 @@ export async function restoreBackup(
   }
   const revisionNow = content.revision + options.skipRevisions;
   raiseRevision(revisionNow);
-  const marked = { ...founders, origin: originOf(content, machine, revisionNow) };
+  const origin = originOf(content, machine, revisionNow);
+  const marked = { ...founders, origin };
   const { index, chunks } = machine.snapshot();
   const front = snapshotFront(new ConfigurationHistory(marked).encode(index));
   await using storage = fileStorage({ directory: making });
@@ -134,7 +135,7 @@ export async function restoreBackup(
   );
   await storage.close();
   await moveStore(making, directory);
-  return { ...content, revisionNow, storeId: identity.storeId };
+  return { ...content, revisionNow, storeId: identity.storeId, origin };
 }
 
 /** The directory was blank when the attempt began, and as long as the identity is not there it holds nothing else. */

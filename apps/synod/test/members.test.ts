@@ -307,6 +307,27 @@ describe("snapshot", slow, () => {
     expect(Number(locked.out)).toBeGreaterThan(token + 5000);
     await cluster.end(13, "SIGKILL");
     expect(await cluster.synod(["put", "d", "D"])).toMatchObject({ code: 0 });
+
+    // The restored cluster replaces a lost disk as any other, by a node that has its origin.
+    const [fourteen] = await makeNodes(place.path, "new", [14]);
+    if (fourteen === undefined) throw new Error("no node");
+    cluster.nodes.push(fourteen);
+    cluster.env["SYNOD_MEMBERS"] = members;
+    const { founders } = await json<{ founders: { origin: string } }>([
+      "dump",
+      "--data-dir",
+      nodes[2]?.directory ?? "",
+    ]);
+    await cluster.init(14, "--origin", founders.origin);
+    cluster.spawn(14, "--address", fourteen.peers);
+    await cluster.json(["member", "replace", "13", "14", fourteen.peers]);
+    await cluster.end(12, "SIGKILL");
+    expect(await cluster.synod(["put", "e", "E"])).toMatchObject({ code: 0 });
+    const asFounder = ["init", "--cluster", "new", "--id", "11", "--members", members, "--origin", founders.origin];
+    expect(await run([...asFounder, "--data-dir", join(place.path, "blank")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("snapshot restore"),
+    });
   });
 
   it("wants to know when a restore was decided, and skips what may have been given out since the backup", async () => {

@@ -93,6 +93,7 @@ function addRestore(snapshot: Command): void {
         id,
         dataDir: directory,
         storeId: made.storeId,
+        origin: made.origin,
         from: made.cluster,
         index: made.index,
         keys: made.keys,
@@ -106,6 +107,7 @@ function addRestore(snapshot: Command): void {
           "  the same for each other founder, from the same file, with the same --restored-at or --skip-revisions",
           `  synod start --data-dir ${directory}`,
           `  clients connect with --cluster ${cluster}`,
+          `  a node that joins later is formatted with synod init --origin ${made.origin}`,
         ].join("\n"),
       );
     },
