@@ -5,7 +5,7 @@ import { serve } from "@synod/server";
 import { startReplica } from "./start-replica.js";
 
 // As the daemon does: this process is a server and nothing else.
-setFlagsFromString("--interrupt-budget=10000");
+setFlagsFromString("--interrupt-budget=4000");
 
 async function main([id = "", ports = "", listen = "", directory = ""]: readonly string[]): Promise<void> {
   const node = await startReplica({ id: Number(id), ports: ports.split(",").map(Number), directory });

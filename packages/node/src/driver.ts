@@ -12,6 +12,7 @@ import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import type { Route } from "./proposals-options.js";
 import { Reads } from "./reads.js";
+import { Receiving } from "./receiving.js";
 import { Sending } from "./sending.js";
 import { type Sight, sightOf } from "./sight.js";
 import { Snapshots } from "./snapshots.js";
@@ -49,6 +50,7 @@ export class Driver {
   readonly writing: Writing;
   readonly #wire: Wire;
   readonly #sending: Sending;
+  readonly #receiving: Receiving;
   readonly #leading: Leading;
   readonly #stateCheck: StateCheck;
   readonly #applier: Applier;
@@ -150,6 +152,15 @@ export class Driver {
       outcomesMissed: () => this.proposals.outcomesMissed(),
       emit: (event) => this.events.emit(event),
       fail: (cause) => this.#loop.fail(cause),
+    });
+    this.#receiving = new Receiving({
+      ...options,
+      wire: this.#wire,
+      peers: this.peers,
+      upgrade: this.upgrade,
+      snapshots: this.snapshots,
+      stateCheck: this.#stateCheck,
+      events: this.events,
     });
     this.writing = new Writing({
       ...options,
@@ -298,24 +309,8 @@ export class Driver {
   }
 
   #take(input: Input): void {
-    switch (input.kind) {
-      case "frame":
-        return this.#receive(input.from, input.frame);
-      case "peerUp":
-        this.peers.up(input.peer);
-        this.#o.logger.info("a peer is connected", { peer: input.peer.nodeId, bootCount: input.peer.bootCount });
-        this.#peerLost(input.peer.nodeId);
-        this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
-        return;
-      case "peerDown":
-        this.peers.down(input.id);
-        this.#o.logger.info("a peer is disconnected", { peer: input.id });
-        this.#peerLost(input.id);
-        this.events.emit({ kind: "peerDown", peer: input.id });
-        return;
-      case "task":
-        input.run();
-    }
+    if (input.kind === "task") input.run();
+    else this.#receiving.take(input);
   }
 
   /** Between two turns, since members wait for what leaves now: the next turn may have much to do. */
@@ -328,26 +323,6 @@ export class Driver {
     this.wake();
   }
 
-  /** What its last life said is of no more worth. */
-  #peerLost(id: NodeId): void {
-    this.upgrade.lost(id);
-    this.snapshots.peerLost(id);
-    this.#o.replica.peerLost(id);
-  }
-
-  #receive(from: NodeId, frame: Uint8Array): void {
-    const envelope = this.#wire.decode(from, frame);
-    if (envelope === null) return;
-    if (this.peers.isFormer(from, envelope.bootId)) {
-      this.#o.metrics.count("synod_frames_refused_total");
-      return;
-    }
-    this.upgrade.onFrame(from, envelope);
-    const { message } = envelope;
-    if (message.kind === "stateDigest" && !this.#o.witness) this.#stateCheck.received(from, message);
-    else this.#o.replica.receive(from, message);
-  }
-
   /** Once per round of the election clock: what needs no quick reaction. */
   #round(nowMs: number): void {
     this.#nextRoundMs = nowMs + this.#roundMs;
@@ -358,7 +333,7 @@ export class Driver {
     this.#stateCheck.tick();
     this.snapshots.tick();
     if (++this.#rounds % PUBLISH_ROUNDS !== 0) return;
-    this.#forgetGone();
+    this.#receiving.forgetGone();
     this.#o.publish();
   }
 
@@ -369,14 +344,6 @@ export class Driver {
     for (const token of expired) this.cancelRead(token);
     this.#isOverdue = areCalls || more;
     if (this.#isOverdue) this.wake();
-  }
-
-  /** Ids are never used again, so what is kept by id would grow with every member that leaves. */
-  #forgetGone(): void {
-    const membership = this.#o.replica.membership();
-    if (membership.last.retired.length === 0) return;
-    const isOver = (id: NodeId): boolean => membership.isGone(id) && !this.peers.isConnected(id);
-    for (const known of [this.peers, this.upgrade, this.#wire]) known.forget(isOver);
   }
 
   /** For as many calls as end in one round. */

@@ -163,14 +163,14 @@ export class IncomingLink {
     const { reason, text } = decodeRefusal(payload);
     const { metrics, notices } = this.#context;
     metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
-    notices.warn(String(peer), `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
+    notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
     this.close();
   }
 
   /** Nothing after damaged bytes can be trusted to be a frame, so the connection goes; the dialer makes a new one. */
   #broken(error: SynodError): void {
     const { metrics, notices } = this.#context;
-    const subject = this.#peer ? String(this.#peer.nodeId) : this.#remote;
+    const subject = this.#peer?.nodeId ?? this.#remote;
     const who = this.#peer ? `node ${subject}` : subject;
     metrics.count("synod_transport_broken_connections_total", 1, { code: error.code });
     notices.warn(subject, `connection from ${who} is dropped: ${error.message}`, {

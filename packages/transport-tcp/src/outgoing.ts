@@ -136,7 +136,7 @@ export class OutgoingLink {
       const { metrics, notices } = this.#context;
       const { peer } = this.#options;
       metrics.count("synod_transport_broken_connections_total", 1, { code: error.code });
-      notices.warn(String(peer), `connection to node ${peer} is dropped: ${error.message}`, { peer, code: error.code });
+      notices.warn(peer, `connection to node ${peer} is dropped: ${error.message}`, { peer, code: error.code });
       this.#drop(error.message);
     }
   }
@@ -171,14 +171,14 @@ export class OutgoingLink {
     const { reason, text } = decodeRefusal(payload);
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
-    context.notices.warn(String(peer), `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
+    context.notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
     this.#drop(`refused: ${reason}`);
   }
 
   #refuse(socket: Socket, refusal: Refusal): void {
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
-    context.notices.warn(String(peer), `node ${peer} is refused: ${refusal.reason}`, { peer, ...refusal });
+    context.notices.warn(peer, `node ${peer} is refused: ${refusal.reason}`, { peer, ...refusal });
     writeFrame(socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
     this.#socket = null;
     endSoon(socket, context);
@@ -227,7 +227,7 @@ export class OutgoingLink {
   #healthy(): void {
     this.#failures = 0;
     this.#mayHurry = true;
-    this.#context.notices.forget(String(this.#options.peer));
+    this.#context.notices.forget(this.#options.peer);
   }
 
   /** With frames under way no ping is needed: they are acknowledged, too. */
