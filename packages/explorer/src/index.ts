@@ -11,13 +11,12 @@ export * from "./search.js";
 export type { Decision } from "./multipaxos/book.js";
 export type { Disk, Packet, Seen } from "./multipaxos/lives.js";
 export {
-  LOG_KINDS,
   multipaxosModel,
   type MultipaxosAction,
   type MultipaxosModel,
-  type MultipaxosModelOptions,
   type MultipaxosState,
   type MultipaxosView,
 } from "./multipaxos/model.js";
+export { LOG_KINDS, type MultipaxosModelOptions } from "./multipaxos/options.js";
 export { MULTIPAXOS_RULES, type MultipaxosRule } from "./multipaxos/rules.js";
 export { MULTIPAXOS_SCENARIOS, type MultipaxosScenario } from "./multipaxos/scenarios.js";

@@ -1,7 +1,9 @@
 import { type MultipaxosScenario, REFERENCE_BUGS, type ReferenceBug } from "@synod/explorer";
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
+import { learningMutants } from "./learning.js";
 import { logMutants } from "./log.js";
+import { membershipMutants } from "./membership.js";
 import { proposerMutants } from "./proposer.js";
 import { wireMutants } from "./wire.js";
 
@@ -16,10 +18,15 @@ const IN_SCENARIOS: readonly (readonly [id: string, scenario: MultipaxosScenario
   ["own-value-over-votes", "gaps"],
   ["gap-filled-over-last-vote", "gaps"],
   ["announcement-believed-without-ballot", "rival"],
+  ["votes-counted-by-newest-configuration", "members"],
+  ["change-governs-at-once", "members"],
+  ["shortcut-before-the-leader-voted", "pair"],
+  ["own-vote-counted-before-its-flush", "pair"],
 ];
 
 function inScenario([id, scenario]: (typeof IN_SCENARIOS)[number]): Mutant {
-  const known = [...acceptorMutants, ...proposerMutants, ...logMutants, ...wireMutants].find((each) => each.id === id);
+  const all = [acceptorMutants, proposerMutants, logMutants, wireMutants, membershipMutants, learningMutants].flat();
+  const known = all.find((each) => each.id === id);
   if (known === undefined) throw new Error(`there is no mutant ${id}`);
   return { ...known, id: `explored-${id}`, finder: { kind: "multipaxos", scenario, states: STATES_MAX } };
 }

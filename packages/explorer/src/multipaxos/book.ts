@@ -1,8 +1,7 @@
-import type { Ballot, Configuration, NodeId } from "@synod/interface";
-import type { ReplicaSettings } from "@synod/multipaxos";
+import type { Ballot, NodeId } from "@synod/interface";
 import { formatBallot } from "@synod/paxos";
 import { Interner } from "../interner.js";
-import { type Disk, type Input, Life, type Packet, type Seen } from "./lives.js";
+import { type Disk, type Input, Life, type LifeSetup, type Packet, type Seen } from "./lives.js";
 import { messageText, valueText } from "./text.js";
 
 /** One life after one more input. */
@@ -21,6 +20,7 @@ interface Page {
 /** What was decided for a slot, and the ballot in which a quorum voted for it. */
 export interface Decision {
   readonly value: string;
+  readonly bytes: Uint8Array;
   readonly ballot: Ballot;
 }
 
@@ -36,19 +36,15 @@ function diskText({ promised, votes, chosen, chosenUpTo }: Disk): string {
  * with the same disk. What other replicas did meanwhile makes no difference.
  */
 export class Book {
-  readonly #configuration: Configuration;
-  readonly #settings: Partial<ReplicaSettings>;
-  readonly #slowDisk: boolean;
+  readonly #setup: Omit<LifeSetup, "me" | "disk">;
   readonly #pages: Page[] = [];
   readonly #next = new Map<string, number>();
   readonly packets: Interner<Packet> = new Interner();
   readonly decisions: Interner<Decision | null> = new Interner();
   readonly objections: Interner<string | null> = new Interner();
 
-  constructor(configuration: Configuration, settings: Partial<ReplicaSettings>, slowDisk: boolean) {
-    this.#configuration = configuration;
-    this.#settings = settings;
-    this.#slowDisk = slowDisk;
+  constructor(setup: Omit<LifeSetup, "me" | "disk">) {
+    this.#setup = setup;
     this.decisions.numberOf("", null);
     this.objections.numberOf("", null);
   }
@@ -91,8 +87,7 @@ export class Book {
   }
 
   #start(me: NodeId, disk: Disk): Life {
-    const [configuration, settings, slowDisk] = [this.#configuration, this.#settings, this.#slowDisk];
-    return new Life({ me, configuration, settings, disk, slowDisk });
+    return new Life({ ...this.#setup, me, disk });
   }
 
   #retell(page: number): Life {

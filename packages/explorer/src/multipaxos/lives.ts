@@ -15,6 +15,8 @@ export type Input =
   /** One election round passes, without answers. */
   | { readonly type: "round" }
   | { readonly type: "propose"; readonly value: Uint8Array }
+  /** Somebody asks for a change of the members. */
+  | { readonly type: "change"; readonly value: Uint8Array }
   | { readonly type: "receive"; readonly from: NodeId; readonly message: Message }
   /** The write under way becomes durable. */
   | { readonly type: "written" };
@@ -48,6 +50,8 @@ export interface Seen {
   /** Whether on disk or not. */
   readonly promised: Ballot | null;
   readonly capacity: number;
+  /** Of the newest configuration that it knows. */
+  readonly epoch: number;
   /** A write waits to become durable. */
   readonly writing: boolean;
   /** What the code itself objected to. */
@@ -56,6 +60,9 @@ export interface Seen {
 
 export interface LifeSetup {
   readonly me: NodeId;
+  /** All there are, members or not. */
+  readonly nodes: readonly NodeId[];
+  /** The founders'. */
   readonly configuration: Configuration;
   readonly settings: Partial<ReplicaSettings>;
   readonly disk: Disk;
@@ -122,6 +129,9 @@ export class Life {
       case "propose":
         replica.propose(input.value);
         break;
+      case "change":
+        replica.change(input.value);
+        break;
       case "receive":
         replica.receive(input.from, input.message);
         break;
@@ -142,7 +152,7 @@ export class Life {
       this.#replica.tick(this.#nowMs, 0);
     }
     this.#settle();
-    for (const { id } of this.#setup.configuration.members) {
+    for (const id of this.#setup.nodes) {
       if (id !== this.#setup.me) this.#replica.receive(id, this.#nobodyLeads());
     }
     this.#nowMs += TIMEOUT_MS / 8;
@@ -219,6 +229,7 @@ export class Life {
       ballot,
       promised,
       capacity: this.#replica.capacity(),
+      epoch: this.#replica.membership().last.epoch,
       writing: this.#writing !== null,
       objection: this.#objection,
     };

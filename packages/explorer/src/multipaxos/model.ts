@@ -1,63 +1,21 @@
 import type { Configuration, NodeId, Slot, Vote } from "@synod/interface";
-import { type Message, type ReplicaSettings, VALUE_BATCH } from "@synod/multipaxos";
-import { ballotsEqual, compareBallots, formatBallot, type QuorumSystem, quorumSystem } from "@synod/paxos";
+import { encodeConfigurationValue, VALUE_BATCH } from "@synod/multipaxos";
+import { ballotsEqual, compareBallots, formatBallot, type QuorumSystem } from "@synod/paxos";
 import { count } from "../counts.js";
 import { withNumbers } from "../interner.js";
 import type { Event, Model } from "../model.js";
 import { Book, type Decision } from "./book.js";
+import { Deciding } from "./deciding.js";
 import { EMPTY_DISK, type Input, type Packet, type Seen } from "./lives.js";
+import { type Kind, LOG_KINDS, type MultipaxosModelOptions } from "./options.js";
 import { brokenRule, type MultipaxosRule, MULTIPAXOS_RULES } from "./rules.js";
 import { messageText, valueText } from "./text.js";
 
-type Kind = Message["kind"];
-
-/** What the messages of a log are about when nobody lags behind and nobody refuses. */
-export const LOG_KINDS: readonly Kind[] = ["prepare", "promise", "accept", "accepted"];
-
-export interface MultipaxosModelOptions {
-  /** Default 3. */
-  readonly nodes?: number;
-  /** Who campaigns, in this order, each at any time after the one before. Default 1, then 2. */
-  readonly campaigns?: readonly NodeId[];
-  /** Commands that are proposed, by whoever leads. Default 2. */
-  readonly proposals?: number;
-  /**
-   * Begins where the first of `campaigns` leads, with the votes of the next node, and where its first proposal has reached
-   * nobody. Default false: begins with empty disks.
-   */
-  readonly lonelyLeader?: boolean;
-  /** Crashes of nodes, which come back at once with what is on their disk. Default 0. */
-  readonly crashes?: number;
-  /** Nodes at which an election round passes, in this order; that is when a node asks for what it misses. Default none. */
-  readonly rounds?: readonly NodeId[];
-  /** How often a message arrives a second time. Default 0: each copy that was sent arrives once or never. */
-  readonly repeats?: number;
-  /** Disks that are lost. Default 0, since that breaks Paxos. */
-  readonly lostDisks?: number;
-  /** Whether a write takes time, in which more may arrive. Default false. */
-  readonly slowDisk?: boolean;
-  /** What the network carries; the rest is lost. Default `LOG_KINDS`. */
-  readonly carries?: readonly Kind[];
-  /**
-   * Whether messages arrive that come too late to matter: promises and votes for a ballot that the receiver has left (or for a
-   * phase 1 that is over), and requests below its promise while refusals are not carried. Default true; `false` counts them as
-   * lost, which leaves far fewer states.
-   */
-  readonly late?: boolean;
-  /**
-   * Whether requests arrive that the receiver's promise forbids, although `late` is false. Without them nothing shows that they are
-   * refused.
-   */
-  readonly forbidden?: boolean;
-  /** Window of the configuration. Default 2. */
-  readonly alpha?: number;
-  readonly settings?: Partial<ReplicaSettings>;
-  /** What to check; default everything. */
-  readonly rules?: readonly MultipaxosRule[];
-}
-
 export type MultipaxosAction =
-  | { readonly type: "campaign" | "propose" | "round" | "written" | "crash" | "loseDisk"; readonly node: NodeId }
+  | {
+      readonly type: "campaign" | "propose" | "change" | "round" | "written" | "crash" | "loseDisk";
+      readonly node: NodeId;
+    }
   /** `again`: the packet stays in flight. */
   | { readonly type: "deliver"; readonly node: NodeId; readonly packet: number; readonly again: boolean };
 
@@ -93,11 +51,9 @@ const CRASHES = 2;
 const ROUNDS = 3;
 const REPEATS = 4;
 const LOST_DISKS = 5;
-const OBJECTION = 6;
-const HEAD = 7;
-
-/** Each candidacy can leave a no-op of its own behind. */
-const slotsOf = (proposals: number, campaigns: number): number => proposals + campaigns;
+const CHANGES = 6;
+const OBJECTION = 7;
+const HEAD = 8;
 
 const commandValue = (number: number): Uint8Array => Uint8Array.of(VALUE_BATCH, 64 + number);
 
@@ -113,7 +69,8 @@ class ShippedMultipaxos implements MultipaxosModel {
   readonly #forbidden: boolean;
   readonly #lonelyLeader: boolean;
   readonly #rules: readonly MultipaxosRule[];
-  readonly #quorums: QuorumSystem;
+  readonly #changes: readonly Configuration[];
+  readonly #deciding: Deciding;
   readonly #book: Book;
 
   constructor(options: MultipaxosModelOptions) {
@@ -125,26 +82,35 @@ class ShippedMultipaxos implements MultipaxosModel {
     for (const node of this.#rounds) count("rounds", node, 1, nodes);
     const limit = (name: "crashes" | "repeats" | "lostDisks"): number => count(name, options[name] ?? 0, 0, 20);
     const proposals = count("proposals", options.proposals ?? 2, 0, 20);
+    const changes = options.changes ?? [];
+    const alpha = options.alpha ?? 2;
     this.#limits = {
       [PROPOSALS]: proposals,
       [CRASHES]: limit("crashes"),
       [REPEATS]: limit("repeats"),
       [LOST_DISKS]: limit("lostDisks"),
+      [CHANGES]: changes.length,
     };
-    this.#slots = slotsOf(proposals, this.#campaigns.length);
+    // Each candidacy can leave a no-op of its own behind; behind a change its whole window is filled.
+    this.#slots = proposals + this.#campaigns.length + changes.length * alpha;
     this.#carries = new Set(options.carries ?? LOG_KINDS);
     this.#late = options.late ?? true;
     this.#forbidden = options.forbidden ?? this.#carries.has("reject");
     this.#lonelyLeader = options.lonelyLeader ?? false;
     this.#rules = options.rules ?? MULTIPAXOS_RULES;
+    const founders = options.founders ?? this.#nodes;
+    for (const node of [founders, ...changes].flat()) count("members", node, 1, nodes);
     const configuration: Configuration = {
       epoch: 1,
-      members: this.#nodes.map((id) => ({ id })),
-      alpha: options.alpha ?? 2,
+      members: founders.map((id) => ({ id })),
+      alpha,
       quorum: { kind: "majority" },
+      ...(options.learning === undefined ? {} : { learning: options.learning }),
     };
-    this.#quorums = quorumSystem(configuration.quorum, this.#nodes);
-    this.#book = new Book(configuration, options.settings ?? {}, options.slowDisk ?? false);
+    this.#changes = changes.map((ids) => ({ ...configuration, members: ids.map((id) => ({ id })) }));
+    this.#deciding = new Deciding(configuration);
+    const { settings = {}, slowDisk = false } = options;
+    this.#book = new Book({ configuration, nodes: this.#nodes, settings, slowDisk });
     this.processes = this.#nodes.map((id) => `node ${id}`);
   }
 
@@ -220,6 +186,7 @@ class ShippedMultipaxos implements MultipaxosModel {
     for (const node of this.#nodes) {
       const { capacity, writing } = this.#seen(state, node);
       if (capacity > 0 && this.#may(state, PROPOSALS)) actions.push({ type: "propose", node });
+      if (capacity > 0 && this.#may(state, CHANGES)) actions.push({ type: "change", node });
       if (writing) actions.push({ type: "written", node });
       if (this.#rounds[state[ROUNDS] as number] === node) actions.push({ type: "round", node });
       if (this.#may(state, CRASHES)) actions.push({ type: "crash", node });
@@ -251,6 +218,11 @@ class ShippedMultipaxos implements MultipaxosModel {
         page = tell(`propose ${number}`, { type: "propose", value: commandValue(number) });
         break;
       }
+      case "change": {
+        const number = add(CHANGES);
+        page = tell(`change ${number}`, { type: "change", value: this.#changeValue(number, this.#seen(state, node)) });
+        break;
+      }
       case "round":
         add(ROUNDS);
         page = tell("round", { type: "round" });
@@ -277,6 +249,12 @@ class ShippedMultipaxos implements MultipaxosModel {
     return this.#turn(head, flight, node, page);
   }
 
+  /** Made for the newest configuration that the node knows. */
+  #changeValue(number: number, { epoch: stamp }: Seen): Uint8Array {
+    const configuration = { ...(this.#changes[number - 1] as Configuration), epoch: stamp + 1 };
+    return encodeConfigurationValue({ stamp, changeId: `${number}`, configuration });
+  }
+
   #turn(head: number[], flight: readonly number[], node: NodeId, page: number): MultipaxosState {
     head[HEAD + node - 1] = page;
     const { packets, objection } = this.#book.seen(page);
@@ -294,7 +272,10 @@ class ShippedMultipaxos implements MultipaxosModel {
     const { phase, ballot, promised } = this.#seen(head, to);
     switch (message.kind) {
       case "promise":
-        return phase !== "prepare" || !ballotsEqual(message.ballot, ballot);
+        return (
+          (phase !== "prepare" && !(phase === "lead" && this.#changes.length > 0)) ||
+          !ballotsEqual(message.ballot, ballot)
+        );
       case "accepted":
         return phase !== "lead" || !ballotsEqual(message.ballot, ballot);
       case "prepare":
@@ -315,23 +296,36 @@ class ShippedMultipaxos implements MultipaxosModel {
     }
   }
 
+  #quorumsAt(head: readonly number[], slot: Slot): QuorumSystem | null {
+    if (this.#changes.length === 0) return this.#deciding.founders;
+    const decided = head.slice(this.#decidedAt, this.#flightAt).map((number) => this.#book.decisions.value(number));
+    return this.#deciding.quorumsAt(decided, slot);
+  }
+
   #quorumAt(head: readonly number[], slot: Slot): Decision | null {
+    const quorums = this.#quorumsAt(head, slot);
+    if (quorums === null) return null;
     const voters = new Map<string, { decision: Decision; nodes: Set<NodeId> }>();
     for (const node of this.#nodes) {
       const vote = this.#seen(head, node).disk.votes.find((each) => each.slot === slot);
       if (vote === undefined) continue;
       const value = valueText(vote.value);
       const name = `${formatBallot(vote.ballot)} ${value}`;
-      const tally = voters.get(name) ?? { decision: { value, ballot: vote.ballot }, nodes: new Set() };
+      const tally = voters.get(name) ?? {
+        decision: { value, ballot: vote.ballot, bytes: vote.value },
+        nodes: new Set(),
+      };
       voters.set(name, tally);
       tally.nodes.add(node);
-      if (this.#quorums.phase2(tally.nodes)) return tally.decision;
+      if (quorums.phase2(tally.nodes)) return tally.decision;
     }
     return null;
   }
 
   check(state: MultipaxosState, before: MultipaxosState | null): string | null {
-    return brokenRule(this.view(state), before === null ? null : this.view(before), this.#quorums, this.#rules);
+    const view = this.view(state);
+    const quorumsAt = (slot: Slot): QuorumSystem | null => this.#deciding.quorumsAt(view.decided, slot);
+    return brokenRule(view, before === null ? null : this.view(before), quorumsAt, this.#rules);
   }
 
   describe(action: MultipaxosAction, before: MultipaxosState, after: MultipaxosState): Event {
@@ -341,7 +335,7 @@ class ShippedMultipaxos implements MultipaxosModel {
     const [was, is] = [old.nodes[at] as Seen, now.nodes[at] as Seen];
     const decided = this.#newQuorums(before, after);
     const notes = [
-      ...(action.type === "propose" ? newVotes(was, is) : []),
+      ...(action.type === "propose" || action.type === "change" ? newVotes(was, is) : []),
       ...decided,
       ...(is.phase === "lead" && was.phase !== "lead" ? [`leads in ${formatBallot(is.ballot)}`] : []),
       ...(now.objection === null ? [] : [now.objection]),

@@ -1,4 +1,4 @@
-import type { Ballot, Vote } from "@synod/interface";
+import type { Ballot, Slot, Vote } from "@synod/interface";
 import { compareBallots, formatBallot, type QuorumSystem } from "@synod/paxos";
 import type { Seen } from "./lives.js";
 import type { MultipaxosView } from "./model.js";
@@ -24,7 +24,10 @@ export type MultipaxosRule = (typeof MULTIPAXOS_RULES)[number];
 
 const votesOf = ({ nodes }: MultipaxosView): Vote[] => nodes.flatMap(({ disk }) => disk.votes);
 
-function agreement(state: MultipaxosView, quorums: QuorumSystem): boolean {
+/** Who decides on a slot; null while that is not settled. */
+type QuorumsAt = (slot: Slot) => QuorumSystem | null;
+
+function agreement(state: MultipaxosView, quorumsAt: QuorumsAt): boolean {
   const { nodes, decided } = state;
   const sameExecuted = nodes.every(({ executed }) =>
     executed.every((value, index) => {
@@ -42,7 +45,7 @@ function agreement(state: MultipaxosView, quorums: QuorumSystem): boolean {
       const name = `${vote.slot} ${formatBallot(vote.ballot)}`;
       const set = voters.get(name) ?? new Set();
       voters.set(name, set.add(node));
-      return !quorums.phase2(set);
+      return quorumsAt(vote.slot)?.phase2(set) !== true;
     })
   );
 }
@@ -68,7 +71,7 @@ function votesFell(old: Seen, now: Seen): boolean {
 export function brokenRule(
   state: MultipaxosView,
   before: MultipaxosView | null,
-  quorums: QuorumSystem,
+  quorumsAt: QuorumsAt,
   rules: readonly MultipaxosRule[],
 ): MultipaxosRule | null {
   const { nodes, decided } = state;
@@ -80,7 +83,7 @@ export function brokenRule(
       : nodes.map((now, index) => [before.nodes[index] as Seen, now] as const);
   const checks: Readonly<Record<MultipaxosRule, () => boolean>> = {
     "no objection of the code itself": () => state.objection === null,
-    agreement: () => agreement(state, quorums),
+    agreement: () => agreement(state, quorumsAt),
     "executed is chosen": () => nodes.every(({ executed }) => executed.every((_, index) => decided[index] !== null)),
     "one value per slot and ballot": () => oneValue(votes),
     "votes above a chosen one have its value": () =>

@@ -1,9 +1,13 @@
 import type { Ballot, Slot } from "@synod/interface";
-import type { Message } from "@synod/multipaxos";
+import { decodeConfigurationValue, type Message, VALUE_CONFIGURATION } from "@synod/multipaxos";
 import { formatBallot } from "@synod/paxos";
 
-/** A value as people read it: commands of these models are text behind the kind byte. */
+/** A value as people read it: commands of these models are text behind the kind byte, changes have the new members. */
 export function valueText(value: Uint8Array): string {
+  if (value[0] === VALUE_CONFIGURATION) {
+    const { epoch, members } = decodeConfigurationValue(value).configuration;
+    return `epoch ${epoch} of ${members.map(({ id }) => id).join("+")}`;
+  }
   return value.length === 1 ? "no-op" : String.fromCharCode(...value.subarray(1));
 }
 
@@ -25,9 +29,9 @@ export function messageText(message: Message): string {
       return `promise ${formatBallot(ballot)} slots ${range} [${votesText(votes)}] ${rest}`;
     }
     case "accept": {
-      const { ballot, firstSlot, values, chosenUpTo } = message;
+      const { ballot, firstSlot, values, chosenUpTo, leaderVoted = false } = message;
       const list = values.map((value, index) => `${firstSlot + index}:${valueText(value)}`).join(", ");
-      return `accept ${formatBallot(ballot)} [${list}] chosen ${chosenUpTo}`;
+      return `accept ${formatBallot(ballot)} [${list}] chosen ${chosenUpTo}${leaderVoted ? ", voted for" : ""}`;
     }
     case "accepted": {
       const { ballot, slots, chosenUpTo, durableUpTo, applied } = message;
