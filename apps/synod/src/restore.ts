@@ -14,7 +14,7 @@ import { SnapshotInstall, snapshotFront } from "@synod/node";
 import { type ReplicatedMachine, replicatedMachine } from "@synod/rsm";
 import { fileStorage, nodeFileSystem } from "@synod/storage-file";
 import { readBackup, readBackupHead } from "./backup.js";
-import { isFormatted, isStoreFile } from "./store.js";
+import { isFormatted, isStoreFile, RESTORING } from "./store.js";
 
 type Machine = ReplicatedMachine<CoordinationQuery, CoordinationAnswer>;
 
@@ -90,9 +90,6 @@ const REVISIONS_PER_SECOND = 1_000_000;
 export const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
   Math.max(1, Math.ceil((restoredAt.getTime() - savedAt.getTime()) / 1000)) * REVISIONS_PER_SECOND;
 
-/** Where a store is made before it is moved to its place. */
-const MAKING = "restoring";
-
 /**
  * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the identity, without
  * which no store starts, is moved to its place last, and what a crash left of an earlier attempt is cleared away.
@@ -102,7 +99,7 @@ export async function restoreBackup(
   options: RestoreOptions,
 ): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string; readonly origin: string }> {
   const { path, directory, cluster, id, founders } = options;
-  const making = join(directory, MAKING);
+  const making = join(directory, RESTORING);
   await clearAttempt(directory, making);
   if (await isFormatted(directory)) {
     throw new SynodError(
@@ -141,7 +138,7 @@ export async function restoreBackup(
 /** The directory was blank when the attempt began, and as long as the identity is not there it holds nothing else. */
 async function clearAttempt(directory: string, making: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
-  if (!names.includes(MAKING) || names.includes("identity")) return;
+  if (!names.includes(RESTORING) || names.includes("identity")) return;
   const begun = await readdir(making);
   for (const name of begun.includes("identity") ? names.filter(isStoreFile) : []) await rm(join(directory, name));
   await rm(making, { recursive: true });

@@ -103,8 +103,8 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     this.#logger = quietLogger(options.logger);
     this.#metrics = quietMetrics(options.metrics);
     this.#damage = recovered.damage;
-    const { nodeId, bootCount, bootId } = identity;
-    this.#self = { clusterId: identity.clusterId, nodeId, bootCount, bootId };
+    const { nodeId, storeId, bootCount, bootId } = identity;
+    this.#self = { clusterId: identity.clusterId, nodeId, storeId, bootCount, bootId };
     this.#replica = replicaOf(start);
     this.#watches = new Watches({
       now: () => this.#driver.nowMs,

@@ -83,6 +83,13 @@ export const wireMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: "packages/transport-tcp/test/handshake.test.ts", test: "stale" },
   },
   {
+    id: "new-disk-greeted",
+    faults: [31],
+    title: "A disk that was formatted anew under a known node id is listened to",
+    patches: [inFile("transport-tcp/src/judge")(`if (from.storeId !== storeId) {`, `if (from.storeId === "") {`)],
+    finder: { kind: "unit", file: "packages/transport-tcp/test/handshake.test.ts", test: "store" },
+  },
+  {
     id: "control-behind-bulk",
     faults: [48],
     title: "Beats and bulk data share one connection, so that beats wait behind values",

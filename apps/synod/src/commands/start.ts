@@ -9,7 +9,7 @@ import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
-import { holderOf, isFormatted } from "../store.js";
+import { holderOf, isComplete } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
@@ -54,7 +54,7 @@ async function start(flags: {
   const tokensFile = given.get("tokensFile");
   const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
-  if (flags.waitForInit === true && !(await isFormatted(directory))) {
+  if (flags.waitForInit === true && !(await isComplete(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
   const starting = startDaemon({
@@ -138,7 +138,7 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   logger.warn(reason);
   try {
     // `synod init` has it open for a moment more.
-    while (!(await isFormatted(directory)) || (await holderOf(directory)) !== null) {
+    while (!(await isComplete(directory)) || (await holderOf(directory)) !== null) {
       await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
       if (ended.came()) return false;
     }
