@@ -1,5 +1,5 @@
-import { type Configuration, SynodError } from "@synod/interface";
-import { type ChangeRefusal, encodeConfigurationValue, type Replica } from "@synod/multipaxos";
+import { type Configuration, type NodeId, SynodError } from "@synod/interface";
+import { type ChangeRefusal, encodeConfigurationValue, type Governing, type Replica } from "@synod/multipaxos";
 import { changed, isReached } from "./membership.js";
 import type { Sight } from "./sight.js";
 import type { MembershipChange } from "./types.js";
@@ -134,6 +134,30 @@ export class Changes {
     // This node came here by a snapshot, which holds the last configurations only.
     const why = `the configuration is at epoch ${epoch} by a snapshot that does not tell what made epoch ${asked.stamp + 1}`;
     this.#giveUp(asked, why, { details: { expected: asked.stamp, found: epoch } });
+  }
+
+  /**
+   * Peers say that nobody needs this node any more: the change that removed it is complete, and so is what was asked for up to there. Its
+   * own log may not show that yet, and there is no next turn.
+   */
+  released(self: NodeId): void {
+    for (const asked of this.#open) {
+      const made = this.#replica.madeBy(asked.changeId);
+      const removing = made === null ? null : this.#removing(self, made.epoch);
+      if (removing === null || isReached(removing.configuration, asked.change) !== true) continue;
+      this.#open.delete(asked);
+      asked.resolve(removing.configuration);
+    }
+  }
+
+  /** The first configuration without a member, if that is the one of this epoch or a later one. */
+  #removing(id: NodeId, epoch: number): Governing | null {
+    const lists = (governing: Governing | null): boolean =>
+      governing?.configuration.members.some((member) => member.id === id) === true;
+    if (!lists(this.#replica.ofEpoch(epoch - 1))) return null;
+    let next = epoch;
+    while (lists(this.#replica.ofEpoch(next))) next++;
+    return this.#replica.ofEpoch(next);
   }
 
   /** What the leader said. */

@@ -121,8 +121,7 @@ export class Notices {
         logger.warn("this node was removed", { epoch: notice.epoch, mayStop: notice.mayStop });
         events.emit({ kind: "removed", epoch: notice.epoch, mayStop: notice.mayStop });
         if (!notice.mayStop) return;
-        // The same: what completed the change may have said in the same turn that nobody needs this node any more.
-        changes.dispatch(now(), sight);
+        changes.released(this.#o.self);
         this.#o.onRemoved(notice.epoch);
     }
   }

@@ -144,4 +144,36 @@ describe("a change that was asked for", () => {
     adding.turn();
     expect(adding.outcome).toMatchObject({ code: "IdRetired", details: { epoch: 2 } });
   });
+
+  describe("at a node that is told that nobody needs it any more, before its own log shows that", () => {
+    /** Node 1 asks; it has these configurations, and does not know the last one to be complete. */
+    const told = (change: MembershipChange, ...later: (readonly number[])[]): typeof bench.outcome => {
+      bench = new Bench();
+      bench.ask(change);
+      bench.turn();
+      for (const [i, ids] of later.entries()) bench.made(2 + i, i === 0 ? "me.1" : "", ids);
+      bench.complete = false;
+      bench.changes.released(1);
+      return bench.outcome;
+    };
+
+    it("its own removal is done", () => {
+      expect(told({ kind: "remove", id: 1 }, [2, 3])).toMatchObject({ epoch: 2 });
+    });
+
+    it("and what came before it", () => {
+      expect(told({ kind: "remove", id: 3 }, [1, 2], [2])).toMatchObject({ epoch: 3 });
+    });
+
+    it("a change that it asked for after its removal may not be", () => {
+      bench = new Bench();
+      bench.made(2, "", [2, 3]);
+      bench.ask({ kind: "remove", id: 3 });
+      bench.turn();
+      bench.made(3, "me.1", [2]);
+      bench.complete = false;
+      bench.changes.released(1);
+      expect(bench.outcome).toBeNull();
+    });
+  });
 });

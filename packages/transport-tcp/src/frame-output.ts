@@ -8,6 +8,8 @@ const writeBytesMax = 256 * 1024;
 const roomBytesMin = 1024;
 const roomBytesMax = 64 * 1024;
 const movedBytesMax = 16 * 1024;
+/** To copy more costs more than a write in several pieces. */
+const copiedBytesMax = 16 * 1024;
 
 const nothing = new Uint8Array(0);
 
@@ -76,14 +78,25 @@ export class FrameOutput {
     this.#schedule();
   }
 
-  /** Takes a frame that was made elsewhere; at the limit, or once the output ends, returns false. */
+  /** Takes a frame that was made elsewhere; a long one is not copied. At the limit, or once the output ends, returns false. */
   send([header, payload]: EncodedFrame): boolean {
+    if (payload.length > copiedBytesMax) return this.#sendLong(header, payload);
     const at = this.reserve(payload.length);
     if (at < 0) return false;
     this.bytes.set(header, at - frameHeaderBytes);
     this.bytes.set(payload, at);
     this.#at = at + payload.length;
     this.#heldBytes += header.length + payload.length;
+    this.#schedule();
+    return true;
+  }
+
+  #sendLong(header: Uint8Array, payload: Uint8Array): boolean {
+    const size = header.length + payload.length;
+    if (this.#ending || this.#heldBytes + size > this.#options.queueBytesMax) return false;
+    this.#seal();
+    this.#full.push(header, payload);
+    this.#heldBytes += size;
     this.#schedule();
     return true;
   }

@@ -143,7 +143,7 @@ describe("output", () => {
     const sizes = [0, 1, 2_000, 100, 70_000, 5, 600_000, 64 * 1024 - frameHeaderBytes, 3];
     const frames = sizes.map((size, kind) => ({ kind, payload: new Uint8Array(size).fill(kind + 1) }));
     for (const frame of frames) {
-      if (frame.kind % 3 === 2) output.send(encodeFrame(frame.kind, frame.payload));
+      if (frame.kind % 3 !== 1) output.send(encodeFrame(frame.kind, frame.payload));
       else put(output, frame);
       if (frame.kind % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -176,6 +176,7 @@ describe("output", () => {
     const frame = { kind: 1, payload: new Uint8Array(10) };
     expect([put(output, frame), put(output, frame), put(output, frame)]).toEqual([true, true, false]);
     expect(output.send(encodeFrame(1, new Uint8Array(0)))).toBe(false);
+    expect(output.send(encodeFrame(1, new Uint8Array(100_000)))).toBe(false);
     expect(u32At(output.bytes, 0)).toBe(10);
   });
 });

@@ -41,7 +41,7 @@ async function start(flags: {
   readonly waitForInit?: boolean;
   readonly witness?: boolean;
 }): Promise<void> {
-  // This process does one thing for long: V8 compiles the code for it after a thirtieth of the usual wait, and the first thousands of
+  // This process does one thing for long: V8 compiles the code for it after a seventeenth of the usual wait, and the first thousands of
   // commands take half the time. See docs/PERFORMANCE.md.
   setFlagsFromString("--interrupt-budget=4000");
   const given = new Given(flags, process.env);
