@@ -1,3 +1,4 @@
+import { checkConnect } from "./checks.js";
 import { type Client, RemoteClient } from "./client.js";
 import type { ConnectOptions } from "./options.js";
 
@@ -19,6 +20,7 @@ export type { ClientStatus, ServerStatus } from "./status.js";
 export async function connect<Command, Query, Result, Answer = Result>(
   options: ConnectOptions<Command, Query, Result, Answer>,
 ): Promise<Client<Command, Query, Result, Answer>> {
+  checkConnect(options);
   const client = new RemoteClient(options);
   await client.connect();
   return client;

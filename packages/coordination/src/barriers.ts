@@ -1,5 +1,4 @@
-import { SynodError } from "@synod/interface";
-import { checkName } from "./locks.js";
+import { ACQUIRE, checkInteger, checkName, checkOptions } from "./checks.js";
 import { HOLDERS_MAX } from "./limits.js";
 import type { AcquireOptions, Requests } from "./requests.js";
 
@@ -17,6 +16,7 @@ export interface Barriers {
 }
 
 const EMPTY = new Uint8Array(0);
+const OPTIONS = [...ACQUIRE, "parties"];
 
 export class BarriersClient implements Barriers {
   readonly #requests: Requests;
@@ -26,13 +26,8 @@ export class BarriersClient implements Barriers {
   }
 
   async wait(name: string, options: BarrierOptions): Promise<void> {
-    const { parties } = options;
-    if (!Number.isSafeInteger(parties) || parties < 1 || parties > HOLDERS_MAX) {
-      throw new SynodError(
-        "InvalidArgument",
-        `parties is an integer from 1 to ${HOLDERS_MAX}, not ${String(parties)}.`,
-      );
-    }
+    checkOptions("wait", options, OPTIONS);
+    checkInteger("parties", options.parties, 1, HOLDERS_MAX);
     const resource = `barrier/${checkName(name)}`;
     const grant = await this.#requests.take({ ...options, resource, limit: HOLDERS_MAX, value: EMPTY });
     await this.#requests.release(grant);

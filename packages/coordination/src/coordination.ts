@@ -1,4 +1,5 @@
 import { type Barriers, BarriersClient } from "./barriers.js";
+import { ACQUIRE, CALL, checkFields, checkOptions, checkService } from "./checks.js";
 import { type CallOptions, type CoordinationOptions, type CoordinationService, Core } from "./core.js";
 import { type Elections, ElectionsClient } from "./elections.js";
 import { type Jobs, JobsClient } from "./jobs.js";
@@ -31,8 +32,13 @@ export interface Coordination extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Speaks to a coordination machine through a node or a client: there is no difference. */
+/**
+ * Speaks to a coordination machine through a node or a client: there is no difference.
+ * @throws SynodError `InvalidArgument` for what is neither. So do all calls for arguments and options that they do not know.
+ */
 export function coordination(service: CoordinationService, options: CoordinationOptions = {}): Coordination {
+  checkService(service);
+  checkFields("The options of coordination", options, ["clock", "random"]);
   return new CoordinationClient(new Core(service, options));
 }
 
@@ -58,7 +64,7 @@ class CoordinationClient implements Coordination {
     this.kv = new KeyValueClient(core, bytesValues);
     this.leases = new LeasesClient(core, this.#keeper);
     this.locks = lockFamily(requests, "lock", () => 1);
-    this.semaphores = lockFamily(requests, "semaphore", (given) => given?.limit ?? 0);
+    this.semaphores = lockFamily(requests, "semaphore", (given) => given?.limit, [...ACQUIRE, "limit"]);
     this.readWriteLocks = {
       read: lockFamily(requests, "readWriteLock", () => HOLDERS_MAX),
       write: lockFamily(requests, "readWriteLock", () => 1),
@@ -74,6 +80,7 @@ class CoordinationClient implements Coordination {
   }
 
   async status(options: CallOptions = {}): Promise<CoordinationStatus> {
+    checkOptions("status", options, CALL);
     const { kind: _, ...status } = await this.#core.read(["status"], { kind: "status" }, options);
     return status;
   }

@@ -1,5 +1,6 @@
+import { ACQUIRE, CALL, checkFunction, checkName, checkOptions, checkText } from "./checks.js";
 import { type CallOptions, type Core, Linked } from "./core.js";
-import { checkName, HeldLock, type Lock, type Protected, runUnder } from "./locks.js";
+import { HeldLock, type Lock, type Protected, runUnder } from "./locks.js";
 import type { AcquireOptions, Requests } from "./requests.js";
 import type { CoordinationAnswer } from "./types.js";
 import { textValues } from "./values.js";
@@ -38,6 +39,8 @@ export interface Elections {
   observe(name: string, options?: CallOptions): AsyncIterable<Leader | null>;
 }
 
+const CAMPAIGN = [...ACQUIRE, "value"];
+
 const resourceOf = (name: string): string => `election/${checkName(name)}`;
 
 export class ElectionsClient implements Elections {
@@ -50,8 +53,9 @@ export class ElectionsClient implements Elections {
   }
 
   async campaign(name: string, options: CampaignOptions = {}): Promise<Leadership> {
+    checkOptions("campaign", options, CAMPAIGN);
     const resource = resourceOf(name);
-    const value = textValues.encode(options.value ?? "");
+    const value = textValues.encode(checkText("value", options.value ?? ""));
     const grant = await this.#requests.take({ ...options, resource, limit: 1, parties: 0, value });
     return new HeldLeadership(this.#core, this.#requests, name, resource, grant);
   }
@@ -61,20 +65,27 @@ export class ElectionsClient implements Elections {
     work: (given: Protected & { readonly leadership: Leadership }) => T | PromiseLike<T>,
     options: CampaignOptions = {},
   ): Promise<T> {
+    checkFunction("work", work, "lead(name, async ({ signal }) => ..., options)");
     const leadership = await this.campaign(name, options);
     return runUnder(leadership, (given) => work({ ...given, leadership }));
   }
 
   async leader(name: string, options: CallOptions = {}): Promise<Leader | null> {
+    checkOptions("leader", options, CALL);
     return leaderOf(
       await this.#core.read(["lock"], { kind: "lock", name: resourceOf(name), seen: -1, after: 0 }, options),
     );
   }
 
-  async *observe(name: string, options: CallOptions = {}): AsyncGenerator<Leader | null, void> {
+  observe(name: string, options: CallOptions = {}): AsyncGenerator<Leader | null, void> {
+    checkOptions("observe", options, CALL);
+    return this.#observe(resourceOf(name), options);
+  }
+
+  async *#observe(resource: string, options: CallOptions): AsyncGenerator<Leader | null, void> {
     const until = new Linked(options.signal, this.#core.closed);
     try {
-      const query = { kind: "lock", name: resourceOf(name), seen: -1, after: 0 } as const;
+      const query = { kind: "lock", name: resource, seen: -1, after: 0 } as const;
       // What is there now, read so that nothing older comes after it.
       const first = await this.#core.read(["lock"], query, until);
       let last = leaderOf(first);
@@ -109,8 +120,9 @@ class HeldLeadership extends HeldLock implements Leadership {
   }
 
   async proclaim(value: string, options: CallOptions = {}): Promise<void> {
-    this.assertHeld();
+    checkOptions("proclaim", options, CALL);
     const bytes = textValues.encode(value);
+    this.assertHeld();
     await this.#core.propose(
       "proclaimed",
       { kind: "proclaim", name: this.resource, id: this.id, value: bytes },

@@ -1,4 +1,5 @@
 import { SynodError } from "@synod/interface";
+import { invalid } from "./checks.js";
 
 /** Guards a resource in this process. */
 export interface FencedResource {
@@ -28,7 +29,9 @@ export interface TokenStore {
 export function fencedResource(): FencedResource;
 export function fencedResource(store: TokenStore): FencedStore;
 export function fencedResource(store?: TokenStore): FencedResource | FencedStore {
-  return store === undefined ? new InMemory() : new InStore(store);
+  if (store === undefined) return new InMemory();
+  if (typeof store?.read === "function" && typeof store.compareAndSet === "function") return new InStore(store);
+  throw invalid("A store of tokens is an object with the functions read and compareAndSet.");
 }
 
 class InMemory implements FencedResource {

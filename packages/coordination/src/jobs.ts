@@ -1,8 +1,9 @@
 import { SynodError } from "@synod/interface";
+import { ACQUIRE, checkFunction, checkName, checkOptions, invalid, shown } from "./checks.js";
 import { type CallOptions, type Core, Linked } from "./core.js";
 import { checkKeep, KeptKeys } from "./kept.js";
-import { checkName, type Lock, type Locks, type Protected } from "./locks.js";
-import type { AcquireOptions } from "./requests.js";
+import { type Lock, type Locks, type Protected } from "./locks.js";
+import { type AcquireOptions, checkWait } from "./requests.js";
 import { textValues } from "./values.js";
 
 export interface RunOnceOptions extends AcquireOptions {
@@ -22,12 +23,13 @@ export interface Jobs {
   /**
    * Runs an occurrence of a job unless it was done before, one process at a time. If the process fails or is lost before the end, another one
    * runs it: the work is done at least once, and by two at a time never, as far as it heeds its signal or its token.
+   * @param occurrence - names it alike in all processes, such as "2026-11-21": what differs between them is run by each of them
    * @throws SynodError `LockNotAcquired`, `InvalidArgument`, `Busy` or `TooLarge` where it could not be remembered: nothing was done; `LeaseLost`: it was lost before it was
    * known to be done; and what the work throws
    */
   runOnce<T>(
     name: string,
-    occurrence: string | number | Date,
+    occurrence: string,
     work: (given: Protected) => T | PromiseLike<T>,
     options?: RunOnceOptions,
   ): Promise<RunOnceResult<T>>;
@@ -38,6 +40,7 @@ export interface Jobs {
   cronCoordinator(): RunCoordinator;
 }
 
+const OPTIONS = [...ACQUIRE, "keepMs"];
 const KEEP_DEFAULT_MS = 7 * 24 * 3_600_000;
 const CLAIM_MIN_MS = 600_000;
 const CLAIM_PATIENCE_MS = 30_000;
@@ -59,13 +62,17 @@ export class JobsClient implements Jobs {
 
   async runOnce<T>(
     name: string,
-    occurrence: string | number | Date,
+    occurrence: string,
     work: (given: Protected) => T | PromiseLike<T>,
     options: RunOnceOptions = {},
   ): Promise<RunOnceResult<T>> {
     // No name and occurrence read like another pair of them.
-    const key = `synod/jobs/${JSON.stringify([checkName(name), textOf(occurrence)])}`;
-    const keepMs = checkKeep(options.keepMs ?? KEEP_DEFAULT_MS);
+    const key = `synod/jobs/${JSON.stringify([checkName(name), checkOccurrence(occurrence)])}`;
+    checkFunction("work", work, "runOnce(name, occurrence, async ({ signal }) => ..., options)");
+    checkOptions("runOnce", options, OPTIONS);
+    const { keepMs: given = KEEP_DEFAULT_MS, ...acquiring } = options;
+    const keepMs = checkKeep(given);
+    checkWait(acquiring);
     if (await this.#isDone(key, options)) return { ran: false };
     return this.#locks.runExclusive(
       name,
@@ -80,7 +87,7 @@ export class JobsClient implements Jobs {
         await heldOr(given.lock, () => this.#done(key, keepMs, lease, given));
         return { ran: true, value };
       },
-      options,
+      acquiring,
     );
   }
 
@@ -167,12 +174,9 @@ const lostBefore = (what: string): SynodError =>
   new SynodError("LeaseLost", `The lock of the job was lost before it ${what}.`);
 
 /** @throws SynodError `InvalidArgument` */
-function textOf(occurrence: string | number | Date): string {
-  if (typeof occurrence === "string") return occurrence;
-  if (typeof occurrence === "number" && Number.isFinite(occurrence)) return String(occurrence);
-  if (occurrence instanceof Date && !Number.isNaN(occurrence.getTime())) return occurrence.toISOString();
-  throw new SynodError(
-    "InvalidArgument",
-    `An occurrence is a text, a number or a valid date, not ${String(occurrence)}.`,
+function checkOccurrence(occurrence: string): string {
+  if (typeof occurrence === "string" && occurrence !== "") return occurrence;
+  throw invalid(
+    `An occurrence is a text that is the same in all processes, such as "2026-11-21", not ${shown(occurrence)}. A Date differs from process to process by its milliseconds, and each of them would do the job.`,
   );
 }

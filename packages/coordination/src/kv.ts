@@ -1,4 +1,24 @@
 import { type Codec, SynodError } from "@synod/interface";
+import {
+  CALL,
+  checkCodec,
+  checkCondition,
+  checkFields,
+  checkFlag,
+  checkFunction,
+  checkInteger,
+  checkKey,
+  checkLimit,
+  checkList,
+  checkOptions,
+  checkRevision,
+  checkSelector,
+  checkStep,
+  invalid,
+  isBytes,
+  kindOf,
+  leaseId,
+} from "./checks.js";
 import { type CallOptions, compacted, type Core, Linked } from "./core.js";
 import type { LeaseHandle } from "./leases-client.js";
 import { LIST_MAX, RANGE_MAX } from "./limits.js";
@@ -112,6 +132,12 @@ export interface KeyValue<T> {
 }
 
 const UPDATES_MAX = 100;
+const GET = [...CALL, "revision"];
+const PUT = [...CALL, "lease"];
+const PUT_HINT = " A key lives until it is deleted, or as long as a lease: { lease: await leases.grant({ ttlMs }) }.";
+const DELETE = [...CALL, "ifRevision"];
+const RANGE = [...CALL, "limit", "revision", "reverse"];
+const WATCH = [...CALL, "from", "progress"];
 
 export class KeyValueClient<T> implements KeyValue<T> {
   readonly #core: Core;
@@ -123,33 +149,43 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   as<U>(codec: Codec<U>): KeyValue<U> {
-    return new KeyValueClient(this.#core, codec);
+    return new KeyValueClient(this.#core, checkCodec(codec));
   }
 
   async get(key: string, options: CallOptions & { readonly revision?: Revision } = {}): Promise<KeyEntry<T> | null> {
-    const revision = options.revision ?? null;
-    const answer = await this.#core.read(["get"], { kind: "get", key: checkKey(key), revision }, options);
-    checkPast(options.revision, answer.revision);
+    checkOptions("get", options, GET);
+    return this.#get(checkKey(key), checkRevision("revision", options.revision), options);
+  }
+
+  async #get(key: string, revision: Revision | null, options: CallOptions): Promise<KeyEntry<T> | null> {
+    const answer = await this.#core.read(["get"], { kind: "get", key, revision }, options);
+    checkPast(revision, answer.revision);
     return answer.entry === null ? null : this.#entry(answer.entry);
   }
 
   async put(key: string, value: T, options: PutOptions = {}): Promise<{ readonly revision: Revision }> {
+    checkOptions("put", options, PUT, PUT_HINT);
     const { revision } = await this.#write(key, value, null, options);
     return { revision };
   }
 
   async compareAndSet(key: string, expectedRevision: Revision, value: T, options: PutOptions = {}): Promise<Written> {
-    const { done, keyRevision } = await this.#write(key, value, expectedRevision, options);
+    checkOptions("compareAndSet", options, PUT, PUT_HINT);
+    const expected = checkInteger("expectedRevision (0 for a key that is not there)", expectedRevision, 0);
+    const { done, keyRevision } = await this.#write(key, value, expected, options);
     return { done, keyRevision };
   }
 
   async delete(key: string, options: CallOptions & { readonly ifRevision?: Revision } = {}): Promise<Written> {
-    const expected = options.ifRevision ?? null;
+    checkOptions("delete", options, DELETE);
+    const expected = checkRevision("ifRevision", options.ifRevision);
     const written = await this.#core.propose("written", { kind: "delete", key: checkKey(key), expected }, options);
     return { done: written.done, keyRevision: written.keyRevision };
   }
 
   async deleteAll(keys: KeySelector, options: CallOptions = {}): Promise<{ readonly count: number }> {
+    checkOptions("deleteAll", options, CALL);
+    checkSelector(keys);
     for (let count = 0; ; ) {
       const deleted = await this.#core.propose("deleted", { kind: "deleteRange", keys, limit: LIST_MAX }, options);
       count += deleted.count;
@@ -162,19 +198,26 @@ export class KeyValueClient<T> implements KeyValue<T> {
     change: (value: T | null) => T | null,
     options: PutOptions = {},
   ): Promise<KeyEntry<T> | null> {
+    checkOptions("update", options, PUT, PUT_HINT);
+    checkKey(key);
+    checkFunction("change", change, 'kv.update("a", (value) => ...)');
+    const lease = leaseId(options.lease);
     for (let tries = 0; tries < UPDATES_MAX; tries++) {
-      const before = await this.get(key, options);
+      const before = await this.#get(key, null, options);
       const value = change(before?.value ?? null);
       if (value === null) return before;
-      const { done, keyRevision: revision } = await this.compareAndSet(key, before?.revision ?? 0, value, options);
+      if (value === undefined)
+        throw invalid("change returned undefined: return a value, or null to leave the key as it is.");
+      const { done, keyRevision: revision } = await this.#write(key, value, before?.revision ?? 0, options);
       if (!done) continue;
       const { createRevision = revision, version = 0 } = before ?? {};
-      return { key, value, revision, createRevision, version: version + 1, lease: options.lease?.id ?? null };
+      return { key, value, revision, createRevision, version: version + 1, lease };
     }
     throw new SynodError("ConditionFailed", `Others changed ${JSON.stringify(key)} ${UPDATES_MAX} times meanwhile.`);
   }
 
   async range(keys: KeySelector, options: RangeOptions = {}): Promise<Page<T>> {
+    checkOptions("range", options, RANGE);
     const { entries, more, revision } = await this.#range(keys, options, false);
     return { entries: entries.map((entry) => this.#entry(entry)), more, revision };
   }
@@ -183,11 +226,18 @@ export class KeyValueClient<T> implements KeyValue<T> {
     keys: KeySelector,
     options: RangeOptions = {},
   ): Promise<{ readonly keys: readonly string[]; readonly more: boolean }> {
+    checkOptions("keys", options, RANGE);
     const { entries, more } = await this.#range(keys, options, true);
     return { keys: entries.map(({ key }) => key), more };
   }
 
-  async *entries(keys: KeySelector, options: RangeOptions = {}): AsyncGenerator<KeyEntry<T>, void> {
+  entries(keys: KeySelector, options: RangeOptions = {}): AsyncGenerator<KeyEntry<T>, void> {
+    checkOptions("entries", options, RANGE);
+    if (options.limit !== undefined) checkInteger("limit", options.limit, 1);
+    return this.#entries(checkSelector(keys), options);
+  }
+
+  async *#entries(keys: KeySelector, options: RangeOptions): AsyncGenerator<KeyEntry<T>, void> {
     let left = options.limit ?? Infinity;
     let rest: KeySelector | null = keys;
     let at = options;
@@ -202,17 +252,20 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   async count(keys: KeySelector, options: CallOptions = {}): Promise<number> {
-    return (await this.#core.read(["count"], { kind: "count", keys }, options)).count;
+    checkOptions("count", options, CALL);
+    return (await this.#core.read(["count"], { kind: "count", keys: checkSelector(keys) }, options)).count;
   }
 
   async transaction(given: Transaction<T>, options: CallOptions = {}): Promise<TransactionResult<T>> {
+    checkOptions("transaction", options, CALL);
+    checkFields("The fields of a transaction", given, ["if", "do", "else"]);
     const { succeeded, revision, results } = await this.#core.propose(
       "transaction",
       {
         kind: "transaction",
-        if: (given.if ?? []).map((condition) => this.#condition(condition)),
-        do: (given.do ?? []).map((step) => this.#operation(step)),
-        else: (given.else ?? []).map((step) => this.#operation(step)),
+        if: checkList("if", given.if).map((condition) => this.#condition(condition)),
+        do: checkList("do", given.do).map((step) => this.#operation(step)),
+        else: checkList("else", given.else).map((step) => this.#operation(step)),
       },
       options,
     );
@@ -226,8 +279,11 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   watch(keys: KeySelector, options: WatchOptions = {}): AsyncGenerator<Changes<T>, void> {
+    checkOptions("watch", options, WATCH);
+    checkSelector(keys);
+    checkFlag("progress", options.progress);
     // Asked at the call: what happens before the first `next` belongs to the watch.
-    const beginning = options.from ?? this.#nextRevision(options);
+    const beginning = checkRevision("from", options.from) ?? this.#nextRevision(options);
     if (typeof beginning !== "number") beginning.catch(() => {});
     return this.#changes(keys, options, beginning);
   }
@@ -260,19 +316,28 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   #write(key: string, value: T, expected: Revision | null, options: PutOptions) {
-    const lease = options.lease?.id ?? null;
-    const bytes = this.#codec.encode(value);
+    const lease = leaseId(options.lease);
+    const bytes = this.#bytes(value);
     return this.#core.propose("written", { kind: "put", key: checkKey(key), value: bytes, lease, expected }, options);
   }
 
+  #bytes(value: T): Uint8Array {
+    const bytes = this.#codec.encode(value);
+    if (isBytes(bytes)) return bytes;
+    throw invalid(`encode of the codec gives bytes (a Uint8Array), not ${kindOf(bytes)}: correct the codec.`);
+  }
+
   async #range(keys: KeySelector, options: RangeOptions, keysOnly: boolean) {
-    const { limit = RANGE_MAX, revision = null, reverse = false } = options;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > RANGE_MAX) {
-      throw new SynodError("InvalidArgument", `limit is an integer from 1 to ${RANGE_MAX}, not ${String(limit)}.`);
-    }
-    const query = { kind: "range", keys, limit, revision, reverse, keysOnly } as const;
+    const query = {
+      kind: "range",
+      keys: checkSelector(keys),
+      limit: checkLimit(options.limit),
+      revision: checkRevision("revision", options.revision),
+      reverse: checkFlag("reverse", options.reverse),
+      keysOnly,
+    } as const;
     const page = await this.#core.read(["range"], query, options);
-    checkPast(options.revision, page.revision);
+    checkPast(query.revision, page.revision);
     return page;
   }
 
@@ -285,19 +350,21 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   #condition(condition: Condition<T>): Condition {
+    checkCondition(condition);
     return "field" in condition && condition.field === "value"
-      ? { ...condition, to: this.#codec.encode(condition.to) }
+      ? { ...condition, to: this.#bytes(condition.to) }
       : condition;
   }
 
   #operation(step: Step<T>): Operation {
+    checkStep(step);
     switch (step.kind) {
       case "put":
-        return { kind: "put", key: step.key, value: this.#codec.encode(step.value), lease: step.lease?.id ?? null };
+        return { kind: "put", key: checkKey(step.key), value: this.#bytes(step.value), lease: leaseId(step.lease) };
       case "delete":
-        return step;
+        return { kind: "delete", key: checkKey(step.key) };
       case "range":
-        return { kind: "range", keys: step.keys, limit: step.limit ?? RANGE_MAX };
+        return { kind: "range", keys: checkSelector(step.keys), limit: checkLimit(step.limit) };
     }
   }
 }
@@ -312,12 +379,7 @@ function behind(keys: KeySelector, last: string, reverse: boolean): KeySelector 
   return keys.to === undefined ? { from } : { from, to: keys.to };
 }
 
-function checkKey(key: string): string {
-  if (typeof key === "string" && key.length > 0) return key;
-  throw new SynodError("InvalidArgument", `A key is a text that is not empty, not ${JSON.stringify(key)}.`);
-}
-
-function checkPast(asked: Revision | undefined, now: Revision): void {
-  if (asked === undefined || asked <= now) return;
-  throw new SynodError("InvalidArgument", `Revision ${asked} is in the future: the newest one is ${now}.`);
+function checkPast(asked: Revision | null, now: Revision): void {
+  if (asked === null || asked <= now) return;
+  throw invalid(`Revision ${asked} is in the future: the newest one is ${now}.`);
 }

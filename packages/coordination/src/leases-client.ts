@@ -1,3 +1,4 @@
+import { CALL, checkId, checkOptions } from "./checks.js";
 import { type CallOptions, type Core, Linked } from "./core.js";
 import type { KeptLease, LeaseKeeper } from "./lease-keeper.js";
 import { checkTtl } from "./requests.js";
@@ -37,6 +38,7 @@ export interface Leases {
   get(id: string, options?: CallOptions): Promise<LeaseInfo | null>;
 }
 
+const GRANT = [...CALL, "ttlMs"];
 const TTL_DEFAULT_MS = 10_000;
 
 export class LeasesClient implements Leases {
@@ -50,6 +52,7 @@ export class LeasesClient implements Leases {
 
   /** `close` waits for what is under way, so that nothing is given to a client that is closed. */
   async grant(options: GrantOptions = {}): Promise<LeaseHandle> {
+    checkOptions("grant", options, GRANT);
     const granting = this.#grant(options);
     this.#core.later(granting);
     return granting;
@@ -72,7 +75,9 @@ export class LeasesClient implements Leases {
   }
 
   async get(id: string, options: CallOptions = {}): Promise<LeaseInfo | null> {
-    const answer = await this.#core.read(["lease", "none"], { kind: "lease", id }, options);
+    checkOptions("get", options, CALL);
+    const query = { kind: "lease", id: checkId("The id of a lease", id) } as const;
+    const answer = await this.#core.read(["lease", "none"], query, options);
     if (answer.kind === "none") return null;
     const { ttlMs, leftMs, keys, requests } = answer;
     return { ttlMs, leftMs, keys, requests };

@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { ACQUIRE, checkFunction, checkInteger, checkName, checkOptions } from "./checks.js";
 import { HOLDERS_MAX } from "./limits.js";
 import type { AcquireOptions, Grant, Requests } from "./requests.js";
 
@@ -62,26 +62,26 @@ const EMPTY = new Uint8Array(0);
 export function lockFamily<Options extends AcquireOptions>(
   requests: Requests,
   prefix: string,
-  limitOf: (options: Options | undefined) => number,
+  limitOf: (options: Options | undefined) => number | undefined,
+  names: readonly string[] = ACQUIRE,
 ): Locks<Options> {
-  const requestOf = (name: string, options: Options | undefined) => {
-    const limit = limitOf(options);
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > HOLDERS_MAX) {
-      throw new SynodError("InvalidArgument", `limit is an integer from 1 to ${HOLDERS_MAX}, not ${String(limit)}.`);
-    }
+  const requestOf = (call: string, name: string, options: Options | undefined) => {
+    if (options !== undefined) checkOptions(call, options, names);
+    const limit = checkInteger("limit", limitOf(options), 1, HOLDERS_MAX);
     return { ...options, resource: `${prefix}/${checkName(name)}`, limit, parties: 0, value: EMPTY };
   };
   const family: Locks<Options> = {
     async acquire(name, ...[options]) {
-      const request = requestOf(name, options);
+      const request = requestOf("acquire", name, options);
       return new HeldLock(requests, name, request.resource, await requests.take(request));
     },
     async tryAcquire(name, ...[options]) {
-      const request = requestOf(name, options);
+      const request = requestOf("tryAcquire", name, options);
       const grant = await requests.tryTake(request);
       return grant === null ? null : new HeldLock(requests, name, request.resource, grant);
     },
     async runExclusive(name, work, ...options) {
+      checkFunction("work", work, "runExclusive(name, async ({ signal }) => ..., options)");
       return runUnder(await family.acquire(name, ...options), work);
     },
   };
@@ -140,10 +140,4 @@ export class HeldLock implements Lock {
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
-}
-
-/** @throws SynodError `InvalidArgument` */
-export function checkName(name: string): string {
-  if (typeof name === "string" && name.length > 0) return name;
-  throw new SynodError("InvalidArgument", `A name is a text that is not empty, not ${JSON.stringify(name)}.`);
 }

@@ -7,8 +7,9 @@ import {
   type TickContext,
   type Watched,
 } from "@synod/interface";
+import { checkFields } from "./checks.js";
 import { execute } from "./commands.js";
-import { type MachineLimits, limitsOf } from "./limits.js";
+import { LIMIT_NAMES, type MachineLimits, limitsOf } from "./limits.js";
 import { answer, watchAnswer } from "./queries.js";
 import { restoring, snapshotOf } from "./snapshot.js";
 import { State } from "./state.js";
@@ -39,9 +40,10 @@ export interface CoordinationMachine
 
 /**
  * Keys with revisions, leases, queues for locks, and counters: one deterministic state machine. For `createNode`, together with `coordinationCodecs`.
- * @throws SynodError `InvalidArgument` for a limit that is no positive integer.
+ * @throws SynodError `InvalidArgument` for a limit that is unknown or no positive integer.
  */
 export function coordinationMachine(options: CoordinationMachineOptions = {}): CoordinationMachine {
+  checkFields("The limits of coordinationMachine", options, LIMIT_NAMES);
   return new Machine(limitsOf(options));
 }
 

@@ -1,6 +1,5 @@
-import { SynodError } from "@synod/interface";
+import { CALL, checkFields, checkId, checkInteger, checkName, checkOptions } from "./checks.js";
 import { type CallOptions, type Core, Linked } from "./core.js";
-import { checkName } from "./locks.js";
 
 /** Numbers that all processes share. */
 export interface Counters {
@@ -32,6 +31,7 @@ export interface IdAllocator {
   next(): Promise<number>;
 }
 
+const REQUEST = [...CALL, "request"];
 const PATIENCE_MS = 30_000;
 
 export class CountersClient implements Counters {
@@ -42,11 +42,14 @@ export class CountersClient implements Counters {
   }
 
   async get(name: string, options: CallOptions = {}): Promise<number> {
+    checkOptions("get", options, CALL);
     return (await this.#core.read(["counter"], { kind: "counter", name: `counter/${checkName(name)}` }, options)).value;
   }
 
   async add(name: string, by: number = 1, options: CallOptions = {}): Promise<number> {
-    const command = { kind: "add", name: `counter/${checkName(name)}`, by: checkInteger(by), request: null } as const;
+    checkOptions("add", options, CALL);
+    checkInteger("by", by);
+    const command = { kind: "add", name: `counter/${checkName(name)}`, by, request: null } as const;
     return (await this.#core.propose("added", command, options)).value;
   }
 }
@@ -67,8 +70,9 @@ export class SequencesClient implements Sequences {
     size: number,
     options: NextOptions = {},
   ): Promise<{ readonly first: number; readonly last: number }> {
-    if (checkInteger(size) < 1) throw new SynodError("InvalidArgument", `size is 1 or more, not ${size}.`);
-    const request = options.request ?? this.#core.newId();
+    checkOptions("a sequence", options, REQUEST);
+    checkInteger("size", size, 1);
+    const request = options.request === undefined ? this.#core.newId() : checkId("request", options.request);
     const until = new Linked(options.signal, this.#core.closed).after(this.#core.clock, PATIENCE_MS, () => null);
     try {
       const command = { kind: "add", name: `sequence/${checkName(name)}`, by: size, request } as const;
@@ -79,8 +83,11 @@ export class SequencesClient implements Sequences {
     }
   }
 
-  allocator(name: string, { blockSize }: { readonly blockSize: number }): IdAllocator {
-    return new Allocator(() => this.block(name, blockSize));
+  allocator(name: string, options: { readonly blockSize: number }): IdAllocator {
+    checkName(name);
+    checkFields("The options of allocator", options, ["blockSize"]);
+    const size = checkInteger("blockSize", options.blockSize, 1);
+    return new Allocator(() => this.block(name, size));
   }
 }
 
@@ -114,9 +121,4 @@ class Allocator implements IdAllocator {
       this.#fetching = null;
     }
   }
-}
-
-function checkInteger(value: number): number {
-  if (Number.isSafeInteger(value)) return value;
-  throw new SynodError("InvalidArgument", `${String(value)} is no safe integer.`);
 }

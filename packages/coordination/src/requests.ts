@@ -1,4 +1,5 @@
 import { SynodError } from "@synod/interface";
+import { checkInteger, invalid, shown } from "./checks.js";
 import { type CallOptions, type Closing, type Core, Linked } from "./core.js";
 import type { KeptLease, LeaseKeeper } from "./lease-keeper.js";
 import { TTL_MAX_MS } from "./limits.js";
@@ -69,15 +70,15 @@ export class Requests {
   async #enter(request: Request, wait: boolean, waitMs: number | undefined): Promise<Grant | null> {
     const { resource, limit, parties, value, signal } = request;
     const { clock, closed } = this.#core;
-    const ttlMs = checkTtl(request.ttlMs ?? TTL_DEFAULT_MS);
-    if (waitMs !== undefined && !(waitMs >= 0)) throw new SynodError("InvalidArgument", "waitMs is 0 or more.");
+    const ttlMs = checkWait(request);
     const id = this.#core.newId();
     const until = new Linked(signal, closed);
     let timedOut = false;
     if (waitMs !== undefined && waitMs < Infinity) {
       until.after(clock, waitMs, () => {
         timedOut = true;
-        return new SynodError("Busy", `It did not come to this request within ${waitMs} ms.`);
+        const what = lease === null ? "the cluster did not answer" : "its turn did not come";
+        return new SynodError("Busy", `${what} within ${waitMs} ms`);
       });
     }
     let lease: KeptLease | null = null;
@@ -109,7 +110,9 @@ export class Requests {
       if (lease === null && unknown) this.#core.later(this.#keeper.endById(id, ttlMs, true));
       if (lease !== null) this.#core.later(this.#keeper.end(lease));
       const why = until.signal.aborted ? until.signal.reason : cause;
-      throw notAcquired(resource, failureOf(why, { signal, closed, timedOut, lease }), why);
+      // Nothing was sent: it is the call that is wrong.
+      if (why instanceof SynodError && why.code === "InvalidArgument") throw why;
+      throw notAcquired(resource, ttlMs, failureOf(why, { signal, closed, timedOut, lease }), why);
     } finally {
       until.dispose();
     }
@@ -153,12 +156,12 @@ export class Requests {
   }
 }
 
-export function checkTtl(ttlMs: number): number {
-  if (Number.isSafeInteger(ttlMs) && ttlMs >= TTL_MIN_MS && ttlMs <= TTL_MAX_MS) return ttlMs;
-  throw new SynodError(
-    "InvalidArgument",
-    `ttlMs is an integer from ${TTL_MIN_MS} to ${TTL_MAX_MS}, not ${String(ttlMs)}.`,
-  );
+export const checkTtl = (ttlMs: number): number => checkInteger("ttlMs", ttlMs, TTL_MIN_MS, TTL_MAX_MS);
+
+/** How long it may wait. @returns its time to live */
+export function checkWait({ ttlMs = TTL_DEFAULT_MS, waitMs = Infinity }: AcquireOptions): number {
+  if (typeof waitMs === "number" && waitMs >= 0) return checkTtl(ttlMs);
+  throw invalid(`waitMs is a number from 0, in milliseconds, not ${shown(waitMs)}.`);
 }
 
 function failureOf(
@@ -177,17 +180,19 @@ function failureOf(
   return cause instanceof SynodError && cause.details["refused"] === true ? "refused" : "failed";
 }
 
-const WHY: Record<Failure, string> = {
-  aborted: "the signal aborted",
-  timeout: "its turn did not come in time",
-  closed: "the client was closed",
-  expired: "it waited, but no keep-alive was answered in time, and its place was lost",
-  refused: "a limit is reached",
-  failed: "the cluster could not be asked",
+const WHY: Record<Failure, (cause: string, ttlMs: number) => string> = {
+  aborted: () => "the signal aborted",
+  timeout: (cause) => cause,
+  closed: () => "the client was closed",
+  expired: (_, ttlMs) =>
+    `no answer came in time for its ttlMs of ${ttlMs} (${TTL_DEFAULT_MS} is the default), and its place was lost`,
+  refused: (cause) => `a limit is reached: ${cause}`,
+  failed: (cause) => `the cluster could not be asked: ${cause}`,
 };
 
-function notAcquired(resource: string, reason: Failure, cause: unknown): SynodError {
-  return new SynodError("LockNotAcquired", `${resource} was not acquired: ${WHY[reason]}.`, {
+function notAcquired(resource: string, ttlMs: number, reason: Failure, cause: unknown): SynodError {
+  const text = WHY[reason](cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause), ttlMs);
+  return new SynodError("LockNotAcquired", `${resource} was not acquired: ${text}.`, {
     cause,
     details: { resource, reason },
   });

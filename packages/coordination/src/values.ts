@@ -1,17 +1,23 @@
 import { type Codec, SynodError } from "@synod/interface";
+import { checkText, invalid, isBytes, kindOf } from "./checks.js";
 import { utf8 } from "./wire.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Values as they are. */
 export const bytesValues: Codec<Uint8Array> = {
-  encode: (value) => value,
+  encode(value) {
+    if (isBytes(value)) return value;
+    throw invalid(
+      `A value is bytes (a Uint8Array), not ${kindOf(value)}. kv.as(textValues) takes texts, kv.as(jsonValues()) what JSON has.`,
+    );
+  },
   decode: (bytes) => bytes,
 };
 
 /** Texts as UTF-8. */
 export const textValues: Codec<string> = {
-  encode: utf8,
+  encode: (text) => utf8(checkText("A value", text)),
   decode(bytes) {
     try {
       return decoder.decode(bytes);
@@ -25,8 +31,10 @@ export const textValues: Codec<string> = {
 export function jsonValues<T>(): Codec<T> {
   return {
     encode(value) {
-      const text = JSON.stringify(value) as string | undefined;
-      if (text === undefined) throw new SynodError("InvalidArgument", `${typeof value} has no JSON text: use null.`);
+      // It would be {}.
+      if (value instanceof Promise) throw invalid("A promise has no JSON text: await it first.");
+      const text = jsonOf(value);
+      if (text === undefined) throw invalid(`${typeof value} has no JSON text: use null.`);
       return utf8(text);
     },
     decode(bytes) {
@@ -37,4 +45,13 @@ export function jsonValues<T>(): Codec<T> {
       }
     },
   };
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    // A circle, a BigInt.
+    throw new SynodError("InvalidArgument", `The value has no JSON text: ${String(cause)}`, { cause });
+  }
 }

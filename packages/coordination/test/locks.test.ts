@@ -191,6 +191,16 @@ test("a wait has an end", async () => {
   await world.run(2);
   const error = (await outcomeOf(waiting)) as SynodError;
   expect([error.code, error.details["reason"]]).toEqual(["LockNotAcquired", "timeout"]);
+  expect(error.message).toBe("lock/x was not acquired: its turn did not come within 500 ms.");
+  world.fate = () => "hangs";
+  const unheard = b.locks.acquire("x", { waitMs: 500 });
+  unheard.catch(() => {});
+  await world.run(501);
+  expect(await outcomeOf(unheard)).toMatchObject({
+    message: "lock/x was not acquired: the cluster did not answer within 500 ms.",
+    details: { reason: "timeout" },
+  });
+  world.fate = () => "answered";
   await settled();
   expect((await a.status()).requests).toBe(1);
 });
@@ -245,6 +255,7 @@ test("a place in the queue is kept by a process that lives, and lost by one that
   await world.run(100);
   const error = (await outcomeOf(dead)) as SynodError;
   expect([error.code, error.details["reason"]]).toEqual(["LockNotAcquired", "expired"]);
+  expect(error.message).toContain("in time for its ttlMs of 500 (10000 is the default)");
 });
 
 test("semaphores have as many holders as their limit", async () => {
@@ -365,6 +376,9 @@ test("limits are refused as what was never got, with the limit as the cause", as
   await quiet();
   const error = (await client.locks.acquire("x").catch((cause: unknown) => cause)) as SynodError;
   expect([error.code, error.details["reason"], code(error.cause)]).toEqual(["LockNotAcquired", "refused", "Busy"]);
+  expect(error.message).toBe(
+    "lock/x was not acquired: a limit is reached: 1 requests wait for this lock, and no more may. Try again later.",
+  );
   await expect(client.locks.acquire("")).rejects.toMatchObject({ code: "InvalidArgument" });
   await expect(client.locks.acquire("x", { ttlMs: 1 })).rejects.toMatchObject({ code: "InvalidArgument" });
 });

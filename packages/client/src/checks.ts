@@ -1,0 +1,66 @@
+import { SynodError } from "@synod/interface";
+import type { ConnectOptions } from "./options.js";
+
+const names: Readonly<Record<keyof ConnectOptions<unknown, unknown, unknown>, true>> = {
+  cluster: true,
+  servers: true,
+  commandCodec: true,
+  resultCodec: true,
+  queryCodec: true,
+  answerCodec: true,
+  token: true,
+  tls: true,
+  name: true,
+  limits: true,
+  clock: true,
+  random: true,
+  logger: true,
+  metrics: true,
+  signal: true,
+};
+
+/**
+ * Types do not help who writes plain JavaScript: refuses what could only fail later and less clearly.
+ * @throws SynodError `InvalidArgument`
+ */
+export function checkConnect<Command, Query, Result, Answer>(
+  options: ConnectOptions<Command, Query, Result, Answer>,
+): void {
+  if (typeof options !== "object" || options === null)
+    throw invalid("connect takes an object: { cluster, servers, ...codecs }");
+  const { cluster, servers, token, name } = options;
+  if (typeof cluster !== "string")
+    throw invalid(`cluster must be the id of the cluster, a string, not ${kind(cluster)}`);
+  if (!Array.isArray(servers)) throw invalid(`servers must be a list, as in ["10.0.0.1:7100"], not ${kind(servers)}`);
+  for (const codec of ["commandCodec", "resultCodec", "queryCodec", "answerCodec"] as const)
+    checkCodec(codec, options[codec]);
+  if (token !== undefined && typeof token !== "string") throw invalid(`token must be a string, not ${kind(token)}`);
+  if (name !== undefined && typeof name !== "string") throw invalid(`name must be a string, not ${kind(name)}`);
+  const unknown = Object.keys(options).find((given) => !Object.hasOwn(names, given));
+  if (unknown === undefined) return;
+  // A wrong name of `tls` would send everything in clear.
+  const hint = unknown.endsWith("Ms") || unknown.endsWith("Max") ? ": is it one of limits?" : "";
+  throw invalid(`${unknown} is not a known option${hint}`);
+}
+
+function checkCodec(name: string, codec: unknown): void {
+  if (typeof codec === "function")
+    throw invalid(`${name} is a function: call it, as in ${name}: ${codec.name || "codec"}()`);
+  const { encode, decode } = (codec ?? {}) as { readonly encode?: unknown; readonly decode?: unknown };
+  if (typeof encode === "function" && typeof decode === "function") return;
+  const fix = "give the codecs of the state machine, as in ...coordinationCodecs()";
+  throw invalid(codec === undefined ? `${name} is missing: ${fix}` : `${name} has no encode and decode: ${fix}`);
+}
+
+const kind = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value)
+    ? "a list"
+    : value instanceof Promise
+      ? "a promise"
+      : typeof value === "object"
+        ? "an object"
+        : `a ${typeof value}`;
+};
+
+const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);

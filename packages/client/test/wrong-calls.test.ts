@@ -1,0 +1,39 @@
+import { SynodError } from "@synod/interface";
+import { expect, test } from "vitest";
+import { connect } from "../src/index.js";
+
+const codec = { encode: (): Uint8Array => new Uint8Array(0), decode: (): null => null };
+const codecs = { commandCodec: codec, resultCodec: codec, queryCodec: codec, answerCodec: codec };
+const right = { cluster: "shop", servers: ["127.0.0.1:1"], ...codecs };
+
+test.each<readonly [string, string, unknown]>([
+  ["nothing", "{ cluster, servers", undefined],
+  ["no cluster", "cluster must be", { ...right, cluster: undefined }],
+  ["a cluster as nodes have it", "not an object", { ...right, cluster: { id: "shop" } }],
+  ["an empty cluster", "1 to 255", { ...right, cluster: "" }],
+  ["no servers", "servers must be a list", { ...right, servers: undefined }],
+  ["servers in one text", "not a string", { ...right, servers: "a:1,b:1" }],
+  ["an empty list of servers", "servers is empty", { ...right, servers: [] }],
+  ["a server that is none", "7100 is no address", { ...right, servers: ["127.0.0.1:1", 7100] }],
+  ["a hole in the servers", "undefined is no address", { ...right, servers: [undefined] }],
+  ["a server without a port", "no address", { ...right, servers: ["localhost"] }],
+  ["no codecs", "commandCodec is missing: give", { cluster: "shop", servers: ["127.0.0.1:1"] }],
+  ["no answer codec", "answerCodec is missing", { ...right, answerCodec: undefined }],
+  ["a codec not called", "call it", { ...right, resultCodec: () => codec }],
+  ["half a codec", "queryCodec has no", { ...right, queryCodec: { encode: codec.encode } }],
+  ["a token of numbers", "token must be", { ...right, token: 1 }],
+  ["a name of numbers", "name must be", { ...right, name: 1 }],
+  ["a time limit at the wrong place", "one of limits?", { ...right, timeoutMs: 1 }],
+  ["another name for tls", "TLS is not a known option", { ...right, TLS: {} }],
+])("connect with %s: refused, with what is right", async (_, says, options) => {
+  const error: unknown = await connect(options as Parameters<typeof connect>[0]).catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(SynodError);
+  expect((error as SynodError).message).toContain(says);
+  expect((error as SynodError).code).toBe("InvalidArgument");
+});
+
+test("what was left out may be undefined", async () => {
+  const given = { ...right, token: undefined, tls: undefined, limits: { timeoutMs: 20 }, signal: undefined };
+  const connecting = connect(given as unknown as Parameters<typeof connect>[0]);
+  await expect(connecting).rejects.toMatchObject({ code: "NoServer" });
+});
