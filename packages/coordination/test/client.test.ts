@@ -315,12 +315,12 @@ test("a job is remembered although somebody ended the lease that marks are hung 
     expect(ids.length).toBeGreaterThan(0);
     world.execute({ kind: "endLeases", ids, remember: true });
   };
-  expect(await client.jobs.runOnce("mail", 1, () => 1)).toEqual({ ran: true, value: 1 });
+  expect(await client.jobs.runOnce("mail", "1", () => 1)).toEqual({ ran: true, value: 1 });
   await endAll();
-  expect(await client.jobs.runOnce("mail", 2, () => 2)).toEqual({ ran: true, value: 2 });
+  expect(await client.jobs.runOnce("mail", "2", () => 2)).toEqual({ ran: true, value: 2 });
   // Also between the beginning of the work and its end.
-  expect(await client.jobs.runOnce("mail", 3, endAll)).toMatchObject({ ran: true });
-  expect(await client.jobs.runOnce("mail", 3, () => 3)).toEqual({ ran: false });
+  expect(await client.jobs.runOnce("mail", "3", endAll)).toMatchObject({ ran: true });
+  expect(await client.jobs.runOnce("mail", "3", () => 3)).toEqual({ ran: false });
   const cron = client.jobs.cronCoordinator();
   expect(await cron.shouldRun("minute 1", 1_000)).toBe(true);
   const claims = await client.kv.range({ prefix: "synod/cron/" });
