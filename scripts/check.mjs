@@ -1,8 +1,10 @@
 // Everything that CI runs, as steps: shows each step's output, then which passed, and ends with `N passed, N failed`.
-// The count is of the tests of Vitest plus one for each further step.
+// The count is of the tests of Vitest, those in a browser among them, plus one for each further step. Without a browser (Debian's
+// package chromium, or CHROMIUM=/path/to/one) the steps that need one are skipped, which it says and counts.
 //   --skip-test  without `npm test` (when it has just run)
 //   --ci         in a fresh clone: also plays the demo's tour and checks that nothing was left behind in the work tree
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { run } from "./workspace.mjs";
 
 const flags = new Set(process.argv.slice(2));
@@ -22,6 +24,8 @@ const steps = [
   npm("size"),
   npm("pack", "pack-test"),
   npm("api docs", "docs:api"),
+  { ...npm("playground in a browser", "playground:test"), browser: true },
+  { ...npm("page of the demo in a browser", "demo:test"), browser: true },
 ];
 if (flags.has("--ci")) {
   const long = (name, script, ...args) => ({ name, command: "npm", args: ["run", "--silent", script, "--", ...args] });
@@ -42,17 +46,34 @@ if (flags.has("--ci")) {
   steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
 }
 
+const browser = process.env.CHROMIUM || "/usr/bin/chromium";
 const total = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
 
-for (const { name, command, args } of steps) {
+for (const { name, command, args, browser: needsBrowser } of steps) {
   console.log(`\n=== ${name}`);
+  if (needsBrowser && !existsSync(browser)) {
+    console.log(`There is no browser at ${browser}: skipped.`);
+    summary.push(`skip ${name}: there is no browser at ${browser}`);
+    total.skipped++;
+    continue;
+  }
   const started = Date.now();
   const { code, output } = await run(command, args, { show: true });
   const ok = code === 0 && !(name === "clean" && output !== "");
-  const count = name === "test" ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
+  const hasCount = name === "test" || name === "playground in a browser";
+  const count = hasCount ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
   for (const key of Object.keys(total)) total[key] += count[key];
   summary.push(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  // Where only the end of the output is kept, this is all that tells what went wrong.
+  if (!ok) summary.push(...whyOf(output).map((line) => `       ${line}`));
+}
+
+/** The failures that the tests name at their end; of other steps, or if the run broke, the last lines. */
+function whyOf(output) {
+  const lines = output.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const named = lines.filter((line) => line.startsWith("failed: "));
+  return (named.length > 0 ? named.slice(0, 20) : lines.slice(-10)).map((line) => line.slice(0, 300));
 }
 
 /** The counting line at the end of a test run; without one (the build broke, say) the run is one failure. */

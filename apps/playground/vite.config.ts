@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { defineConfig, type Plugin } from "vite";
+import { ranLines } from "./scripts/ran-lines.ts";
 
 const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
@@ -52,5 +53,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1_000,
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [oneFile()],
+  plugins: [ranLines(), oneFile()],
 });

@@ -13,6 +13,8 @@ const WAIT_MS = 60_000;
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
+  // In a container the shared memory may be small.
+  "--disable-dev-shm-usage",
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",
@@ -309,7 +311,7 @@ async function missed(page) {
 
 async function main() {
   const { child, address } = startDemo();
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
     const url = await address;

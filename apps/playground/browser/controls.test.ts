@@ -35,7 +35,7 @@ describe("time", () => {
     expect(await countOf(page)).toBe("0 / 16");
     await page.locator(".scrub input").fill("5");
     expect(await countOf(page)).toBe("5 / 16");
-    await page.locator(".rows-list button").nth(1).click();
+    await page.locator(".rows-list .row-link").nth(1).click();
     expect(await countOf(page)).toBe("2 / 16");
   });
 
@@ -168,6 +168,48 @@ test("code with its difference, rules, a guess", async () => {
   await page.getByRole("button", { name: "Safe", exact: true }).click();
   await page.keyboard.press("End");
   await page.getByText("You saw it coming.").waitFor();
+});
+
+test("from a row to the lines that ran, and from a line to the rows in which it ran", async () => {
+  const { page } = watched;
+  await page.keyboard.press("End");
+  // The promise that reports: S1 answers the new leader.
+  const promise = page.locator(".rows-list li", { hasText: "S1 sends PROM" });
+  const row = (await promise.locator(".rows-number").innerText()).trim();
+  await promise.getByRole("button", { name: `Row ${row}: the code that ran` }).click();
+  expect(await countOf(page)).toBe(`${row} / 16`);
+  const now = page.locator(".code-now", { hasText: 'type: "PROM"' });
+  expect(await now.innerText()).toContain("votes: s.accepted");
+  await page.keyboard.press("End");
+  expect(await page.locator(".code-now", { hasText: 'type: "PROM"' }).count()).toBe(0);
+  await page.locator(".code-line", { hasText: 'type: "PROM", rnd' }).getByRole("button").click();
+  await page
+    .locator(".code-rows")
+    .getByRole("button", { name: `row ${row}`, exact: true })
+    .click();
+  expect(await countOf(page)).toBe(`${row} / 16`);
+  // A what-if shows the line that is exchanged, and runs what it is made of.
+  await goTo(page, "#/what-if-reports-nothing");
+  await page.keyboard.press("End");
+  await page.locator("#tab-code").click();
+  expect(await page.locator(".code-line.code-gone").first().innerText()).toContain("s.accepted[0]");
+  expect(await page.locator("button.code-number").count()).toBeGreaterThan(5);
+});
+
+test("the step before, beside it", async () => {
+  const { page } = watched;
+  await page.locator("#tab-compare").click();
+  await page.getByText("it is made in both pictures").waitFor();
+  await page.keyboard.press("n");
+  await page.getByText("Up to here both do the same.").waitFor();
+  await page.keyboard.press("End");
+  await page.locator(".compare").getByText("Broken.").waitFor();
+  expect(await verdictOf(page)).toBe("safe");
+  const seen = page.locator(".compare-rows li");
+  expect(await seen.count()).toBe(await page.locator(".compare .differs").count());
+  await seen.first().getByRole("button").click();
+  expect(await seen.count()).toBe(1);
+  expect(await countOf(page)).not.toBe("16 / 16");
 });
 
 test("help by key and button, and the keys do nothing behind it", async () => {

@@ -11,6 +11,8 @@ const CHROMIUM = process.env["CHROMIUM"] || "/usr/bin/chromium";
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
+  // In a container the shared memory may be small.
+  "--disable-dev-shm-usage",
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",
@@ -77,11 +79,18 @@ export async function openPage(site: Site, hash: string = "", options: BrowserCo
   return { page, complaints };
 }
 
-/** Goes to another place within the page. */
+/** Goes to another place within the page, and comes back when it is there and can be seen. */
 export async function goTo(page: Page, hash: string): Promise<void> {
-  await page.evaluate((to) => {
-    location.hash = to;
-  }, hash);
+  await page.evaluate(
+    (to) =>
+      new Promise<void>((done) => {
+        if (location.hash === to) return done();
+        const seen = (): number => requestAnimationFrame(() => setTimeout(done));
+        addEventListener("hashchange", seen, { once: true });
+        location.hash = to;
+      }),
+    hash,
+  );
 }
 
 export const verdictOf = (page: Page): Promise<string | null> => page.locator(".verdict").getAttribute("data-verdict");

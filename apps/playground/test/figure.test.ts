@@ -116,6 +116,9 @@ test("every protocol is in a chapter and has a why; every story is on the way", 
 
 test("bounds in words", () => {
   expect(boundsWords({ values: [1, 2], crashes: 1, timeouts: 2 })).toBe(
-    "2 commands, messages in any order, 1 crash, 2 time-outs",
+    "2 commands, messages in any order, 1 crash, 2 time-outs, at most 30 steps",
+  );
+  expect(boundsWords({ values: [1], withhold: ["COM", "REJ"], steps: 6 })).toBe(
+    "one command, messages in any order, no COM or REJ arrives, at most 6 steps",
   );
 });

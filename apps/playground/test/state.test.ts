@@ -75,13 +75,17 @@ describe("acting", () => {
       { do: "suspect", at: "S2", of: "S1" },
       { do: "crash", at: "S3" },
     ] as const;
-    const now = after(open("#/promises-report-nothing"), { do: "found", search, actions });
+    const begun = { do: "search", search: { ...search, state: "running" } } as const;
+    const now = after(open("#/promises-report-nothing"), begun, { do: "found", search, actions });
     expect([atOf(now), rowsIn(stageOf(now).tree), now.playing, stageOf(now).tree.moments.length]).toEqual([
       0,
       2,
       true,
       11,
     ]);
+    // Whoever went elsewhere meanwhile stays there.
+    const elsewhere = after(open("#/promises-report-nothing"), begun, { do: "open", place: readLink("#/one-server") });
+    expect(after(elsewhere, { do: "found", search, actions }, { do: "news", search })).toBe(elsewhere);
   });
 });
 

@@ -2,6 +2,8 @@
 export interface DiffLine {
   readonly text: string;
   readonly change: "same" | "new" | "gone";
+  /** Where it stands in the later one, from 1; null for what is gone. */
+  readonly line: number | null;
 }
 
 /** The lines of `after`, with those that are not in `before` and, if wanted, those that are gone. By longest common subsequence. */
@@ -19,14 +21,14 @@ export function diffLines(before: string, after: string): DiffLine[] {
   let [i, j] = [0, 0];
   while (i < a.length || j < b.length) {
     if (i < a.length && j < b.length && a[i] === b[j]) {
-      lines.push({ text: b[j] ?? "", change: "same" });
+      lines.push({ text: b[j] ?? "", change: "same", line: j + 1 });
       i++;
       j++;
     } else if (j >= b.length || (i < a.length && at(i + 1, j) >= at(i, j + 1))) {
-      lines.push({ text: a[i] ?? "", change: "gone" });
+      lines.push({ text: a[i] ?? "", change: "gone", line: null });
       i++;
     } else {
-      lines.push({ text: b[j] ?? "", change: "new" });
+      lines.push({ text: b[j] ?? "", change: "new", line: j + 1 });
       j++;
     }
   }

@@ -26,7 +26,7 @@ export interface SearchView {
 }
 
 /** What stands beside the picture. */
-export type Tab = "servers" | "code" | "rules" | "search";
+export type Tab = "servers" | "code" | "compare" | "rules" | "search";
 
 /** A scenario or the free playground: a protocol, and all that was tried with it. */
 export interface Stage {
@@ -79,7 +79,9 @@ export type Event =
   | { readonly do: "servers"; readonly count: number }
   | { readonly do: "seed"; readonly seed: number }
   | { readonly do: "guess"; readonly guess: Guess }
-  | { readonly do: "search"; readonly search: SearchView | null }
+  | { readonly do: "search"; readonly search: SearchView }
+  /** What the worker says of a search that was begun here. */
+  | { readonly do: "news"; readonly search: SearchView }
   | { readonly do: "found"; readonly search: SearchView; readonly actions: readonly Action[] }
   | { readonly do: "trace"; readonly trace: Trace }
   | { readonly do: "note"; readonly note: string };
@@ -182,8 +184,10 @@ function onStage(state: State, stage: Stage, event: StageEvent): State {
       return show({ tree: { ...tree } });
     case "search":
       return show({ search: event.search, tab: "search" });
+    case "news":
+      return isAsked(stage, event.search) ? { ...state, stage: { ...stage, search: event.search } } : state;
     case "found":
-      return found(state, stage, event.search, event.actions);
+      return isAsked(stage, event.search) ? found(state, stage, event.search, event.actions) : state;
   }
 }
 
@@ -258,6 +262,11 @@ function withServers(stage: Stage, count: number): Partial<Stage> {
     }
   }
   return { tree: treeOf(run), held: [], message: null, server: "S1", eyes: null, search: null };
+}
+
+/** Whether news are of the search that is shown: those of one that was left behind come too late. */
+function isAsked({ search }: Stage, news: SearchView): boolean {
+  return search?.state === "running" && search.wanted === news.wanted;
 }
 
 /** Shows what the search found, from its beginning. What was tried before stays, unless it had other servers. */

@@ -176,5 +176,6 @@ export function boundsWords(bounds: Readonly<Record<string, unknown>>): string {
   const told = parts.flatMap(([key, one, many]) => (of(key) === 0 ? [] : [`${of(key)} ${of(key) === 1 ? one : many}`]));
   const values = Array.isArray(bounds["values"]) ? bounds["values"].length : 0;
   const commands = values === 0 ? "no new commands" : values === 1 ? "one command" : `${values} commands`;
-  return [commands, "messages in any order", ...told].join(", ");
+  const withheld = Array.isArray(bounds["withhold"]) ? [`no ${bounds["withhold"].join(" or ")} arrives`] : [];
+  return [commands, "messages in any order", ...told, ...withheld, `at most ${of("steps") || 30} steps`].join(", ");
 }

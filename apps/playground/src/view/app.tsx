@@ -1,6 +1,6 @@
 import type { ScenarioSearch } from "@synod/lecture";
 import type { JSX } from "preact";
-import { useCallback, useEffect, useReducer, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { figureOf } from "../model/figure.js";
 import { meaningOf } from "../model/keys.js";
 import { linkOf, readLink } from "../model/link.js";
@@ -23,8 +23,8 @@ const begin = (): State => reduce(START, { do: "open", place: readLink(location.
 
 export function App(): JSX.Element {
   const [state, dispatch] = useReducer<State, Event, undefined>(reduce, undefined, begin);
-  const { begin: search, stop } = useSearch(dispatch);
   const { stage } = state;
+  const { begin: search, stop } = useSearch(stage, dispatch);
   const onSearch = useCallback((wanted: ScenarioSearch) => stage !== null && search(stage, wanted), [stage, search]);
   const onFile = useCallback((file: File) => void openFile(file, dispatch), []);
   useAddress(state, dispatch);
@@ -89,7 +89,8 @@ async function openFile(file: File, dispatch: (event: Event) => void): Promise<v
 /** The address follows the state, so that it can be copied at any time; and the state follows an address that was typed or clicked. */
 function useAddress(state: State, dispatch: (event: Event) => void): void {
   const written = useRef(location.hash);
-  useEffect(() => {
+  // Before anything can be seen of the page: whoever sees it may click at once.
+  useLayoutEffect(() => {
     const follow = (): void => {
       if (location.hash === written.current) return;
       written.current = location.hash;
@@ -126,7 +127,8 @@ function useTicks({ playing, speed }: State, dispatch: (event: Event) => void): 
 }
 
 function useKeys(state: State, dispatch: (event: Event) => void, onSearch: (wanted: ScenarioSearch) => void): void {
-  useEffect(() => {
+  // Not a moment later: a key means what it means in the picture that is seen.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
       const meaning = meaningOf(event.key, state);
@@ -158,7 +160,7 @@ function isTyping({ target, key }: KeyboardEvent): boolean {
 }
 
 function useDrop(onFile: (file: File) => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const over = (event: DragEvent): void => event.preventDefault();
     const drop = (event: DragEvent): void => {
       event.preventDefault();

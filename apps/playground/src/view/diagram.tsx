@@ -18,6 +18,8 @@ export interface DiagramProps {
   readonly eyes?: string | null;
   /** The row that decides, or the two between which it goes round. */
   readonly deciding?: readonly number[];
+  /** Rows that get a diamond. */
+  readonly differs?: readonly number[];
   readonly onPick?: (id: number) => void;
   readonly onRow?: (row: number) => void;
   readonly label: string;
@@ -29,7 +31,8 @@ interface Size extends LayoutOptions {
 
 /** The space-time diagram. It is a picture of the list of sentences beside it, which says the same to those who do not see it. */
 export function Diagram(props: DiagramProps): JSX.Element {
-  const { figure, shown, waiting, message = null, held = [], eyes = null, deciding = [], onPick, onRow, label } = props;
+  const { figure, shown, waiting, message = null, held = [], eyes = null, onPick, onRow, label } = props;
+  const { deciding = [], differs = [] } = props;
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
   const layout = useMemo(() => layoutOf(figure, size), [figure, size]);
@@ -64,7 +67,7 @@ export function Diagram(props: DiagramProps): JSX.Element {
         role="img"
         aria-label={label}
       >
-        <Ground layout={layout} rows={rows} shown={shown} deciding={deciding} onRow={onRow} />
+        <Ground layout={layout} rows={rows} shown={shown} deciding={deciding} differs={differs} onRow={onRow} />
         {lines.map((line) => {
           const dim = eyes !== null && !rows.some((row) => row.row.row === line.row && row.row.at === eyes);
           const isHeld = line.id !== null && held.includes(line.id);
@@ -102,9 +105,10 @@ function Ground(props: {
   readonly rows: readonly PlacedRow[];
   readonly shown: number;
   readonly deciding: readonly number[];
+  readonly differs: readonly number[];
   readonly onRow: ((row: number) => void) | undefined;
 }): JSX.Element {
-  const { layout, rows, deciding, onRow } = props;
+  const { layout, rows, deciding, differs, onRow } = props;
   const end = rows.at(-1)?.bottom ?? 14;
   const [from, to] = deciding.map((row) => rows[row - 1]);
   return (
@@ -146,6 +150,7 @@ function Ground(props: {
           <text class="row-number" x="20" y={y}>
             {row.row}
           </text>
+          {differs.includes(row.row) && <path class="differs" d={`M22.5 ${y} l3.5 -4.5 l3.5 4.5 l-3.5 4.5 z`} />}
           {onRow !== undefined && (
             <rect
               class="row-hit"

@@ -7,10 +7,13 @@ interface RowsProps {
   readonly shown: number;
   readonly onRow: (row: number) => void;
   readonly deciding: readonly number[];
+  /** Whether a row ran any code, and what shows it. */
+  readonly hasCode?: (row: number) => boolean;
+  readonly onCode?: (row: number) => void;
 }
 
 /** The same as the picture, in sentences. Each is a button that goes back to its moment. */
-export function Rows({ rows, shown, onRow, deciding }: RowsProps): JSX.Element {
+export function Rows({ rows, shown, onRow, deciding, hasCode, onCode }: RowsProps): JSX.Element {
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
     if (list.current !== null) list.current.scrollTop = list.current.scrollHeight;
@@ -29,6 +32,16 @@ export function Rows({ rows, shown, onRow, deciding }: RowsProps): JSX.Element {
               <span class="rows-number">{row.row}</span>
               <span>{row.text}</span>
             </button>
+            {onCode !== undefined && hasCode?.(row.row) === true && (
+              <button
+                type="button"
+                class="row-code"
+                aria-label={`Row ${row.row}: the code that ran`}
+                onClick={() => onCode(row.row)}
+              >
+                code
+              </button>
+            )}
           </li>
         ))}
         {shown === 0 && <li class="soft">Nothing yet. Press play, or make something happen.</li>}

@@ -3,12 +3,14 @@ import { Button } from "@synod/ui";
 import type { JSX } from "preact";
 import { figureOf, type Waiting } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
+import { linesOfRow } from "../model/ran.js";
 import type { Event, Stage as StageState, State } from "../model/state.js";
 import { branchOf, rowsIn, worldAt } from "../model/tree.js";
 import { chapterOf, READING, scenariosOf, stepOf, WHY } from "../model/words.js";
 import { Branches } from "./branches.js";
 import { Clients } from "./clients.js";
 import { Code } from "./code.js";
+import { Compare } from "./compare.js";
 import { Diagram } from "./diagram.js";
 import { Invariants } from "./invariants.js";
 import { Ladder } from "./ladder.js";
@@ -72,7 +74,8 @@ export function StagePage({ state, stage, dispatch, onSearch, onStop }: StagePro
                   <Branches stage={stage} dispatch={dispatch} />
                 </>
               )}
-              {stage.tab === "code" && <Code protocol={stage.protocol} />}
+              {stage.tab === "code" && <Code stage={stage} dispatch={dispatch} />}
+              {stage.tab === "compare" && <Compare stage={stage} dispatch={dispatch} />}
               {stage.tab === "rules" && (
                 <>
                   <Matrix stage={stage} />
@@ -83,7 +86,18 @@ export function StagePage({ state, stage, dispatch, onSearch, onStop }: StagePro
             </Tabs>
           </div>
         </div>
-        <Rows rows={figure.rows} shown={at} onRow={goTo} deciding={finding.rows} />
+        <Rows
+          rows={figure.rows}
+          shown={at}
+          onRow={goTo}
+          deciding={finding.rows}
+          hasCode={(row) => linesOfRow(branchOf(stage.tree), row).size > 0}
+          onCode={(row) => {
+            goTo(row);
+            dispatch({ do: "tab", tab: "code" });
+            requestAnimationFrame(() => document.querySelector("#tab-panel")?.scrollIntoView({ block: "nearest" }));
+          }}
+        />
         <Onward stage={stage} />
       </main>
     </div>

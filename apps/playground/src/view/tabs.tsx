@@ -4,7 +4,8 @@ import type { Event, Stage, Tab } from "../model/state.js";
 const TABS: readonly { readonly tab: Tab; readonly words: string }[] = [
   { tab: "servers", words: "Servers" },
   { tab: "code", words: "Code" },
-  { tab: "rules", words: "Log and rules" },
+  { tab: "compare", words: "Compare" },
+  { tab: "rules", words: "Log, rules" },
   { tab: "search", words: "Search" },
 ];
 

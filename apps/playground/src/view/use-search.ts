@@ -18,14 +18,14 @@ interface Searching {
   readonly stop: (stage: Stage) => void;
 }
 
-/** One search at a time, in a worker of its own, which is ended with it. */
-export function useSearch(dispatch: (event: Event) => void): Searching {
+/** One search at a time, in a worker of its own, which is ended with it or when the reader goes elsewhere. */
+export function useSearch(stage: Stage | null, dispatch: (event: Event) => void): Searching {
   const worker = useRef<Worker | null>(null);
   const end = useCallback(() => {
     worker.current?.terminate();
     worker.current = null;
   }, []);
-  useEffect(() => end, [end]);
+  useEffect(() => end, [end, stage?.scenario, stage?.protocol]);
   const begin = useCallback(
     (stage: Stage, wanted: ScenarioSearch) => {
       end();
@@ -34,7 +34,7 @@ export function useSearch(dispatch: (event: Event) => void): Searching {
       dispatch({ do: "search", search: view });
       const mine = newWorker();
       worker.current = mine;
-      mine.addEventListener("error", () => dispatch({ do: "search", search: { ...view, state: "failed" } }));
+      mine.addEventListener("error", () => dispatch({ do: "news", search: { ...view, state: "failed" } }));
       mine.addEventListener("message", (event: MessageEvent<SearchNews>) => {
         if (worker.current !== mine) return;
         const news = event.data;
@@ -56,10 +56,10 @@ export function useSearch(dispatch: (event: Event) => void): Searching {
 }
 
 function eventOf(news: SearchNews, view: SearchView): Event {
-  if (news.say === "failed") return { do: "search", search: { ...view, state: "failed" } };
+  if (news.say === "failed") return { do: "news", search: { ...view, state: "failed" } };
   const { states, depth, ms } = news;
-  if (news.say === "progress") return { do: "search", search: { ...view, states, depth, ms } };
+  if (news.say === "progress") return { do: "news", search: { ...view, states, depth, ms } };
   const search: SearchView = { ...view, state: news.verdict, states, depth, ms };
   const actions: readonly Action[] = news.actions;
-  return news.verdict === "found" ? { do: "found", search, actions } : { do: "search", search };
+  return news.verdict === "found" ? { do: "found", search, actions } : { do: "news", search };
 }
