@@ -38,7 +38,7 @@ async function printedBy(file: string): Promise<string[]> {
   return printed;
 }
 
-test.skipIf(examples.length === 0)("the examples typecheck", { timeout: 60_000 }, () => {
+test.skipIf(examples.length === 0)("the examples typecheck", { timeout: 240_000 }, () => {
   const errors = typeErrors(
     examples.map(({ file }) => file),
     join(import.meta.dirname, "tsconfig.json"),
@@ -47,7 +47,7 @@ test.skipIf(examples.length === 0)("the examples typecheck", { timeout: 60_000 }
 });
 
 for (const { at, file, prints } of examples) {
-  test(`the example at ${at} runs`, { timeout: 20_000 }, async () => {
+  test(`the example at ${at} runs`, { timeout: 120_000 }, async () => {
     expect(await printedBy(file)).toEqual(prints);
   });
 }
