@@ -1,5 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { explore, find, paxosModel, type PaxosModelOptions } from "../src/index.js";
+
+// A search takes as long as it takes: on a machine that has other work, ten times as long.
+vi.setConfig({ testTimeout: 240_000 });
 
 const sizes = (options: PaxosModelOptions) => {
   const { states, generated, depth, verdict } = explore(paxosModel(options));

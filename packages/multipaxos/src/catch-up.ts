@@ -60,10 +60,7 @@ export class CatchUp {
   reportedBy(peer: NodeId): Slot {
     return this.#sources.get(peer)?.upTo ?? 0;
   }
-  /** Chosen prefix that the peer reported last. */
-  upTo(peer: NodeId): Slot {
-    return this.#sources.get(peer)?.upTo ?? 0;
-  }
+
   /** Everything up to a slot came at once, in a snapshot. */
   progressed(nowMs: number): void {
     this.#lastProgressMs = nowMs;
@@ -81,11 +78,13 @@ export class CatchUp {
 
   /** The connection broke, and with it went what was queued in it. */
   lost(peer: NodeId): void {
-    const source = this.#source(peer);
+    if (this.#asked === peer) this.#asked = null;
+    const source = this.#sources.get(peer);
+    // The connection to a member that left for good may break after it was forgotten.
+    if (source === undefined) return;
     source.question = null;
     source.patienceMs = this.#patienceMs;
     source.waitMs = this.#patienceMs;
-    if (this.#asked === peer) this.#asked = null;
   }
 
   forget(peer: NodeId): void {

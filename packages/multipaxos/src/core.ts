@@ -95,6 +95,8 @@ export class Core {
   held: SnapshotFacts | null;
   /** Of the values that it has and that are kept all the same, about. */
   tailBytes = 0;
+  /** Up to here they are counted: a snapshot may cover so many slots that one turn is not enough. */
+  tailUpTo: Slot = 0;
   /** What each peer said that it has on disk as chosen. */
   readonly peerDurable: Map<NodeId, Slot> = new Map();
   nowMs = 0;

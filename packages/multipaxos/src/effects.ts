@@ -147,6 +147,8 @@ export class Outbox {
       const isOver = (old: Send): boolean => answersEarlier(old, send);
       if (waits.some(isOver)) this.#held = this.#held.filter((old) => !isOver(old));
     }
+    // A leader asks for a lease over and over, and its last question counts most.
+    if (send.message.kind === "leaseGrant") this.#held = this.#held.filter((old) => !grantsEarlier(old, send));
     this.#held.push(send);
   }
 
@@ -168,4 +170,10 @@ function answersTheSame({ message: a, to: [first] }: Send, { message: b, to: [se
 /** A Promise in a ballot that the same candidate has left behind. */
 function answersEarlier({ message: a, to: [first] }: Send, { message: b, to: [second] }: Send): boolean {
   return a.kind === "promise" && b.kind === "promise" && first === second && compareBallots(a.ballot, b.ballot) < 0;
+}
+
+/** A lease for an earlier question of the same leader. */
+function grantsEarlier({ message: a, to: [first] }: Send, { message: b, to: [second] }: Send): boolean {
+  if (a.kind !== "leaseGrant" || b.kind !== "leaseGrant" || first !== second) return false;
+  return (compareBallots(a.ballot, b.ballot) || a.nonce - b.nonce) <= 0;
 }

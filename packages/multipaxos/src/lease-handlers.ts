@@ -95,7 +95,8 @@ function grant(core: Core, from: NodeId, { ballot, nonce, durationMs }: LeaseAsk
   const message: LeaseGrant = { kind: "leaseGrant", ballot, nonce, durationMs };
   const after = core.writes.wait(core.boundWrite);
   if (from !== core.me) core.send(from, message, "control", after);
-  else if (after > 0) core.toSelf.push({ message, after });
+  else if (after > 0)
+    core.toSelf = [...core.toSelf.filter((old) => old.message.kind !== "leaseGrant"), { message, after }];
   else onLeaseGrant(core, from, message);
 }
 

@@ -11,7 +11,7 @@ import { SLOT_BYTES, skipTo } from "./witness.js";
 /** Of a snapshot in one message, whatever is asked for: every codec and transport takes frames of 8 MiB. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Slots that one call of `compact` forgets at most, so that no turn takes long. */
+/** Slots that one call of `compact` counts and forgets at most, so that no turn takes long. */
 const COMPACT_SLOTS_MAX = 16_384;
 
 /** The snapshot that is on disk takes the place of what is asked for. Returns false if there is none to offer. */
@@ -85,10 +85,6 @@ export function holdSnapshot(core: Core, facts: SnapshotFacts): void {
     }),
   );
   core.held = { index, hash, bytes };
-  // A witness counts what it has as it comes.
-  for (let slot = Math.max(before, core.log.compactedUpTo) + 1; slot <= index && !core.witness; slot++) {
-    core.tailBytes += (core.log.value(slot)?.length ?? 0) + SLOT_BYTES;
-  }
   core.acceptor.covered(index);
   core.writes.covered(index);
   compact(core);
@@ -105,13 +101,25 @@ export function compact(core: Core): void {
   const heard = new Set(core.election.heard(nowMs));
   const allHeard = core.others.every((id) => heard.has(id));
   const lowest = allHeard ? Math.min(...core.others.map((id) => core.peerDurable.get(id) ?? 0), held.index) : 0;
-  const last = Math.min(held.index, log.compactedUpTo + COMPACT_SLOTS_MAX);
+  const last = Math.min(countTail(core, held.index), log.compactedUpTo + COMPACT_SLOTS_MAX);
   let upTo = log.compactedUpTo;
   while (upTo < last && (core.witness || upTo < lowest || core.tailBytes > settings.retainedBytesMax)) {
     upTo++;
     core.tailBytes -= (log.value(upTo)?.length ?? 0) + SLOT_BYTES;
   }
   if (upTo > log.compactedUpTo) forget(core, upTo);
+}
+
+/** Goes on counting what a snapshot of everything up to `index` has; returns up to where that is done. */
+function countTail(core: Core, index: Slot): Slot {
+  // A witness counts what it has as it comes.
+  if (core.witness) return index;
+  core.tailUpTo = Math.max(core.tailUpTo, core.log.compactedUpTo);
+  for (const last = Math.min(index, core.tailUpTo + COMPACT_SLOTS_MAX); core.tailUpTo < last; ) {
+    core.tailUpTo++;
+    core.tailBytes += (core.log.value(core.tailUpTo)?.length ?? 0) + SLOT_BYTES;
+  }
+  return core.tailUpTo;
 }
 
 function forget(core: Core, upTo: Slot): void {

@@ -102,7 +102,7 @@ function handOver(core: Core, transfer: Transfer): void {
   const { proposer, log, nowMs } = core;
   const { electionTimeoutMs } = core.settings;
   if (transfer.phase === "wait") {
-    const lacks = log.chosenUpTo - core.catchUp.upTo(transfer.to);
+    const lacks = log.chosenUpTo - core.catchUp.reportedBy(transfer.to);
     if (proposer.recovering || log.chosenUpTo < proposer.barrier || lacks > NEAR_SLOTS) return;
     transfer.phase = "halt";
     transfer.untilMs = Math.min(transfer.untilMs, nowMs + HALT_TIMEOUTS * electionTimeoutMs);

@@ -1,7 +1,7 @@
-import { describe, expect, test } from "vitest";
-import type { Message } from "../src/index.js";
+import { describe, expect, test, vi } from "vitest";
+import { ChosenLog, type Message, Replica } from "../src/index.js";
 import { SnapshotFetch } from "../src/snapshot-fetch.js";
-import { headOf, valueOf } from "./disk.js";
+import { configurationOf, headOf, valueOf } from "./disk.js";
 import { led, type Story, TIMEOUT_MS } from "./story.js";
 import { ballot } from "./support.js";
 
@@ -18,6 +18,31 @@ function filled(count: number, settings: ConstructorParameters<typeof Story>[1] 
 }
 
 describe("compaction", () => {
+  test("of very many slots takes several turns, each of which looks at a bounded number of them", () => {
+    const slots = 60_000;
+    const value = valueOf("v");
+    const chosen = Array.from({ length: slots }, (_, i) => ({ slot: i + 1, value }));
+    const recovered = { promised: null, votes: [], chosen, chosenUpTo: slots, leaseMs: 0, snapshot: null };
+    const settings = { retainedBytesMax: 1 };
+    const replica = new Replica({ nodeId: 1, bootId: "b", configuration: configurationOf(1, 64), recovered, settings });
+    replica.takeEffects();
+    replica.appliedUpTo(slots);
+    const looks = vi.spyOn(ChosenLog.prototype, "value");
+    const turns: number[] = [];
+    const turn = (act: () => void): void => {
+      looks.mockClear();
+      act();
+      turns.push(looks.mock.calls.length);
+    };
+    turn(() => replica.snapshotTaken(facts(slots)));
+    for (let ms = 0; replica.status().compactedUpTo < slots && ms < 10_000; ms += 50) turn(() => replica.tick(ms, 0.9));
+    looks.mockRestore();
+    expect(replica.status().compactedUpTo).toBe(slots);
+    // One look to count a slot, one to forget it.
+    expect(Math.max(...turns)).toBeLessThanOrEqual(2 * 16_384);
+    expect(turns.reduce((sum, count) => sum + count)).toBe(2 * slots);
+  });
+
   test("with everyone up, down to what the slowest has on disk", () => {
     const story = filled(10);
     story.holdWrites(3);

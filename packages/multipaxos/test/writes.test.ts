@@ -104,6 +104,23 @@ test("the outbox keeps a message until its write is durable", () => {
   expect(outbox.heldCount).toBe(0);
 });
 
+test("of the leases granted to a leader the last alone waits for a write", () => {
+  const outbox = new Outbox();
+  const grant = (to: number, b: string, nonce: number): Send => ({
+    to: [to],
+    message: { kind: "leaseGrant", ballot: ballot(b), nonce, durationMs: 100 },
+    lane: "control",
+    after: 1,
+  });
+  for (let nonce = 1; nonce <= 9; nonce++) outbox.add([grant(2, "1.2", nonce)]);
+  outbox.add([grant(3, "2.3", 1)]);
+  const left = outbox.durable(1).map(({ to, message }) => [to[0], message.kind === "leaseGrant" ? message.nonce : 0]);
+  expect(left).toEqual([
+    [2, 9],
+    [3, 1],
+  ]);
+});
+
 test("two promises to a candidate wait for a write: not each repetition, and none in a ballot that it gave up", () => {
   const outbox = new Outbox();
   const held = (to: number, b: string, firstSlot: number, after: number): number => {

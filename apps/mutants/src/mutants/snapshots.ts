@@ -54,8 +54,8 @@ export const snapshotMutants: readonly Mutant[] = [
     title: "The log is dropped up to what was executed, not up to what the flushed snapshot has",
     patches: [
       handlers(
-        `const last = Math.min(held.index, log.compactedUpTo + COMPACT_SLOTS_MAX);`,
-        `const last = Math.min(core.applied, log.compactedUpTo + COMPACT_SLOTS_MAX);`,
+        `const last = Math.min(countTail(core, held.index), log.compactedUpTo + COMPACT_SLOTS_MAX);`,
+        `const last = Math.min(countTail(core, core.applied), log.compactedUpTo + COMPACT_SLOTS_MAX);`,
       ),
       handlers(`?? 0), held.index) : 0`, `?? 0), core.applied) : 0`),
     ],
