@@ -65,6 +65,15 @@ for (const { name, command, args, browser: needsBrowser } of steps) {
   const count = hasCount ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
   for (const key of Object.keys(total)) total[key] += count[key];
   summary.push(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  // Where only the end of the output is kept, this is all that tells what went wrong.
+  if (!ok) summary.push(...whyOf(output).map((line) => `       ${line}`));
+}
+
+/** The failures that the tests name at their end; of other steps, or if the run broke, the last lines. */
+function whyOf(output) {
+  const lines = output.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const named = lines.filter((line) => line.startsWith("failed: "));
+  return (named.length > 0 ? named.slice(0, 20) : lines.slice(-10)).map((line) => line.slice(0, 300));
 }
 
 /** The counting line at the end of a test run; without one (the build broke, say) the run is one failure. */

@@ -1,7 +1,11 @@
 // One replica of a measured cluster: `replica.js ID PEER_PORTS CLIENT_ADDRESS DIRECTORY` (ports with commas; "-": no clients).
+import { setFlagsFromString } from "node:v8";
 import { coordinationCodecs } from "@synod/coordination";
 import { serve } from "@synod/server";
 import { startReplica } from "./start-replica.js";
+
+// As the daemon does: this process is a server and nothing else.
+setFlagsFromString("--interrupt-budget=4000");
 
 async function main([id = "", ports = "", listen = "", directory = ""]: readonly string[]): Promise<void> {
   const node = await startReplica({ id: Number(id), ports: ports.split(",").map(Number), directory });

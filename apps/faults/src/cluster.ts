@@ -5,6 +5,9 @@ import type { Member } from "@synod/interface";
 import { OPEN, Proxy, type Rule } from "./proxy.js";
 import { Replica, synod } from "./replica.js";
 
+/** Everything else goes on meanwhile, on a machine that may be busy. */
+const REJOIN_MS = 180_000;
+
 const NAME = "faults";
 
 /** Replicas, a proxy before each of their ports for peers and for clients. */
@@ -138,15 +141,18 @@ export class Cluster {
     const old = replica.id;
     const id = ++this.#lastId;
     await replica.init(id);
-    for (let members = await this.#membersSeenBy(replica); ; members = await this.#membersSeenBy(replica)) {
+    const end = performance.now() + REJOIN_MS;
+    replica.contacts = "";
+    while (replica.contacts === "") {
+      if (performance.now() > end) throw new Error(`nobody says who the members are, so node ${id} cannot join`);
+      const members = await this.#membersSeenBy(replica);
       replica.contacts = members.map((one) => `${one.id}=${one.address}`).join(",");
-      if (members.length > 0) break;
-      await delay(100);
+      if (members.length === 0) await delay(100);
     }
     replica.start();
     const where = ["--cluster", NAME, "--servers", this.servers.join(",")];
     let last = "";
-    for (const end = performance.now() + 60_000; performance.now() < end; await delay(300)) {
+    for (; performance.now() < end; await delay(300)) {
       const members = await this.#membersSeenBy(replica);
       if (members.some((member) => member.id === id && (member.role ?? "voter") === "voter")) return;
       const change = ["member", "replace", String(old), String(id), replica.options.address, "--timeout", "20s"];

@@ -72,7 +72,7 @@ async function lostDisk({ cluster }: Scene, replica: Replica): Promise<{ what: s
 async function caughtUp(scene: Scene, replica: Replica): Promise<void> {
   const { cluster } = scene;
   const goal = async (): Promise<number> => (await (await cluster.leader())?.status())?.chosenUpTo ?? Infinity;
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 90_000;
   let upTo = await goal();
   while (((await replica.status())?.applied ?? -1) < upTo) {
     // It has seen that what it had is gone, and says so: as good as a lost disk.

@@ -36,7 +36,7 @@ export function parseOptions(
     )
     .option("--seconds <number>", "how long faults go on; default: 60, or SYNOD_FAULTS_SECONDS", wholeNumber(1, 1e6))
     .option("--seed <number>", "which faults, in which order; default: 1, or SYNOD_FAULTS_SEED", wholeNumber(0, 1e9))
-    .option("--nodes <number>", "how many; default: 3", wholeNumber(1, 9))
+    .option("--nodes <number>", "how many; default: 3", wholeNumber(3, 9))
     .option("--only <faults>", "these alone, names with commas between them", names)
     .option("--json", "print the report as JSON, for programs")
     .option("--keep", "keep data and logs of the nodes, as after a failure")

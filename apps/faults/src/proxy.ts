@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** What happens to bytes of one direction of a link. `hole`: they wait, as in a network that loses everything. */
 export interface Rule {
@@ -36,6 +36,7 @@ export class Proxy {
   }
 
   static async listen(options: {
+    /** 0: any that is free. */
     readonly port: number;
     readonly target: () => number;
     readonly peers: boolean;
@@ -46,6 +47,10 @@ export class Proxy {
       proxy.#server.listen(options.port, "127.0.0.1", resolve);
     });
     return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   get connections(): number {
@@ -67,11 +72,9 @@ export class Proxy {
     for (const socket of this.#waiting) socket.destroy();
   }
 
-  /** Ends all connections of somebody, or all. */
-  reset(from?: number): void {
-    for (const link of this.#links) {
-      if (from === undefined || link.from === from) for (const socket of link.sockets) socket.resetAndDestroy();
-    }
+  /** Ends all connections. */
+  reset(): void {
+    for (const { sockets } of this.#links) for (const socket of sockets) socket.resetAndDestroy();
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ import type { Options } from "./options.js";
 import { Seeded } from "./random.js";
 import { Workload, type WorkloadReport } from "./workload.js";
 
-const AGREE_MS = 60_000;
+const AGREE_MS = 180_000;
 /** So long the same node is left alone, so that what its process holds can be watched. Shorter runs spare nobody. */
 const SPARED_MS = 300_000;
 
@@ -80,7 +80,6 @@ async function faults(options: Options, { cluster, growth, wrong, print }: Stage
   const began = performance.now();
   const secondsGone = (): number => (performance.now() - began) / 1000;
   let queue: string[] = [];
-  // A single node has nobody who could be cut off from it.
   await delay(500);
   while (secondsGone() < options.seconds && wrong.length === 0) {
     if (queue.length === 0) queue = random.shuffle(known);

@@ -128,7 +128,7 @@ export class Workload {
   }
 
   async #until(read: () => Promise<boolean>): Promise<void> {
-    for (const end = performance.now() + 60_000; !(await read()); await delay(50)) {
+    for (const end = performance.now() + 180_000; !(await read()); await delay(50)) {
       if (performance.now() > end) return void this.#faults.push("a last read found nobody for a minute");
     }
   }

@@ -2,8 +2,6 @@ import { mutate } from "./mutate.js";
 import { Seeded } from "./seeded.js";
 import type { Target } from "./target.js";
 
-/** One input may take so long. */
-const HANG_MS = 1_000;
 /** What a target may hold more than at its start, garbage included. */
 const HEAP_GROWTH_MAX = 768 * 1024 * 1024;
 const LOOK_EVERY = 65_536;
@@ -29,10 +27,15 @@ export interface FuzzOptions {
   readonly inputs: number;
   /** Stops earlier. */
   readonly untilMs?: number;
+  /** One input may take so long; 1,000 by default. */
+  readonly hangMs?: number;
 }
 
 /** Feeds a target. The samples themselves come first, as they are. */
-export async function fuzz(target: Target, { seed, inputs, untilMs = Infinity }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz(
+  target: Target,
+  { seed, inputs, untilMs = Infinity, hangMs = 1_000 }: FuzzOptions,
+): Promise<FuzzResult> {
   const random = new Seeded(seed);
   const corpus = [...target.samples];
   const outcomes = new Set<string>();
@@ -60,7 +63,7 @@ export async function fuzz(target: Target, { seed, inputs, untilMs = Infinity }:
       keep("crash", error instanceof Error ? (error.stack ?? error.message) : String(error), input);
     }
     const now = performance.now();
-    if (now - began > HANG_MS && (await alwaysSlow(target, input))) {
+    if (now - began > hangMs && (await alwaysSlow(target, input, hangMs))) {
       keep("hang", `one input took ${Math.round(now - began)} ms`, input);
     }
     if (now > untilMs) break;
@@ -75,7 +78,7 @@ export async function fuzz(target: Target, { seed, inputs, untilMs = Infinity }:
 }
 
 /** Not because something else had the processor just then. */
-async function alwaysSlow(target: Target, input: Uint8Array): Promise<boolean> {
+async function alwaysSlow(target: Target, input: Uint8Array, hangMs: number): Promise<boolean> {
   for (let tries = 0; tries < 3; tries++) {
     const began = performance.now();
     try {
@@ -83,7 +86,7 @@ async function alwaysSlow(target: Target, input: Uint8Array): Promise<boolean> {
     } catch {
       // That is a finding of its own.
     }
-    if (performance.now() - began <= HANG_MS) return false;
+    if (performance.now() - began <= hangMs) return false;
   }
   return true;
 }

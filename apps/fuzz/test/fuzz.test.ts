@@ -52,10 +52,10 @@ describe("the fuzzer", () => {
     expect(findings[0]?.input[0]).toBe(0xff);
     expect(outcomes).toBeGreaterThan(10);
     const slow = reader(() => {
-      for (const end = performance.now() + 1_100; performance.now() < end; );
+      for (const end = performance.now() + 60; performance.now() < end; );
       return "";
     });
-    expect((await fuzz(slow, { seed: 1, inputs: 1 })).findings).toMatchObject([{ what: "hang" }]);
+    expect((await fuzz(slow, { seed: 1, inputs: 1, hangMs: 50 })).findings).toMatchObject([{ what: "hang" }]);
   });
 
   it("makes the same inputs of the same seed, and others of another", () => {

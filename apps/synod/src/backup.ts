@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { open, rename, rm } from "node:fs/promises";
+import { link, open, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { SynodError } from "@synod/interface";
 import { nodeFileSystem } from "@synod/storage-file";
@@ -43,8 +44,8 @@ const headSchema: v.GenericSchema<unknown, BackupHead> = v.object({
 
 /** Writes under another name and flushes; only a whole backup gets the name. @throws SynodError `InvalidArgument` where the file is there */
 export async function writeBackup(path: string, head: BackupHead, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const temporary = `${path}.partial`;
-  await rm(temporary, { force: true });
+  // Of its own: somebody else may be writing the same one.
+  const temporary = `${path}.${randomUUID()}.partial`;
   // It holds every value: for its owner alone.
   const file = await open(temporary, "wx", 0o600);
   try {
@@ -69,8 +70,23 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
     throw cause;
   }
   await file.close();
-  await rename(temporary, path);
+  await giveName(temporary, path);
   await nodeFileSystem().syncDirectory(dirname(resolve(path)));
+}
+
+async function giveName(temporary: string, path: string): Promise<void> {
+  try {
+    // Unlike a renaming it never takes the place of a file that came meanwhile.
+    await link(temporary, path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw new SynodError("InvalidArgument", `${path} is there already: choose another name`, { cause });
+    // There are file systems without links.
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** @throws SynodError `Malformed`, `VersionUnsupported`, `InvalidArgument` where it cannot be read */

@@ -144,7 +144,7 @@ async function open(options: DaemonOptions): Promise<Running> {
   try {
     if (options.witness) return { node: await createWitness(common), metrics, server: null };
     const node = await startNode(options, common);
-    return { node, metrics, server: await serveOrClose(node, clusterId, metrics, options) };
+    return { node, metrics, server: await serveOrClose(node, common, metrics, options) };
   } catch (cause) {
     // A second time does nothing.
     await storage.close();
@@ -154,12 +154,12 @@ async function open(options: DaemonOptions): Promise<Running> {
 
 async function serveOrClose(
   node: FullNode,
-  cluster: string,
+  common: WitnessOptions,
   metrics: PrometheusMetrics,
   options: DaemonOptions,
 ): Promise<Server | null> {
   try {
-    return await serveClients(node, cluster, metrics, options);
+    return await serveClients(node, common, metrics, options);
   } catch (cause) {
     await node.close({ transferTimeoutMs: 0 });
     throw cause;
@@ -225,14 +225,15 @@ function notFormatted(cause: unknown, directory: string): unknown {
 
 async function serveClients(
   node: FullNode,
-  cluster: string,
+  { cluster, storage }: WitnessOptions,
   metrics: PrometheusMetrics,
   { clientListen, known, tls, logger }: DaemonOptions,
 ): Promise<Server | null> {
   if (clientListen === "off") return null;
   const { queryCodec, answerCodec } = coordinationCodecs();
   const server = await serve(node, {
-    cluster,
+    cluster: cluster.id,
+    storage,
     listen: clientListen,
     queryCodec,
     answerCodec,

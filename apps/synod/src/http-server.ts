@@ -71,14 +71,18 @@ function makeRoom(server: Server): void {
 function listenAt(server: Server, listen: string): Promise<string> {
   const { host, port } = splitAddress(listen) ?? { host: "", port: 0 };
   return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
+    const onError = (cause: NodeJS.ErrnoException): void => {
       const inUse = cause.code === "EADDRINUSE";
       const text = inUse
         ? `another process listens at ${listen} already: stop it or choose another --http-listen`
         : `cannot listen for HTTP at ${listen}: ${cause.message}`;
       reject(new SynodError(inUse ? "AddressInUse" : "InvalidArgument", text, { cause }));
-    });
+    };
+    server.once("error", onError);
     server.listen(port, host, () => {
+      server.off("error", onError);
+      // A connection that could not be taken, for want of descriptors, must not end the node: whoever made it tries again.
+      server.on("error", () => {});
       const address = server.address();
       const bound = typeof address === "object" && address !== null ? address.port : port;
       resolve(host.includes(":") ? `[${host}]:${bound}` : `${host}:${bound}`);

@@ -10,6 +10,34 @@ export interface Output {
   result(value: unknown, human: () => string): void;
   /** A remark for people, on the error stream; nothing with `--json`. */
   note(text: string): void;
+  /** How far something long has come, for people who look on: on the error stream where it is a terminal, and not with `--json`. */
+  progress(what: string, bytes: number): Progress;
+}
+
+interface Progress {
+  update(bytes: number): void;
+  /** Clears its line. */
+  end(): void;
+}
+
+const PROGRESS_MS = 100;
+const CLEAR_LINE = "\r\u001b[K";
+
+function progressOf(what: string, bytes: number): Progress {
+  const mib = (count: number): string => (count / 2 ** 20).toFixed(1);
+  let shownMs = 0;
+  return {
+    update(done) {
+      const nowMs = performance.now();
+      if (nowMs - shownMs < PROGRESS_MS) return;
+      shownMs = nowMs;
+      const percent = bytes === 0 ? 100 : Math.floor((100 * done) / bytes);
+      process.stderr.write(`${CLEAR_LINE}${what}: ${mib(done)} of ${mib(bytes)} MiB, ${percent} %`);
+    },
+    end() {
+      if (shownMs > 0) process.stderr.write(CLEAR_LINE);
+    },
+  };
 }
 
 export function makeOutput(options: { readonly json?: boolean | undefined }): Output {
@@ -23,6 +51,8 @@ export function makeOutput(options: { readonly json?: boolean | undefined }): Ou
     note(text) {
       if (!json) process.stderr.write(`${text}\n`);
     },
+    progress: (what, bytes) =>
+      json || !process.stderr.isTTY ? { update: () => {}, end: () => {} } : progressOf(what, bytes),
   };
 }
 

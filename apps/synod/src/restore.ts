@@ -14,7 +14,7 @@ import { SnapshotInstall, snapshotFront } from "@synod/node";
 import { type ReplicatedMachine, replicatedMachine } from "@synod/rsm";
 import { fileStorage, nodeFileSystem } from "@synod/storage-file";
 import { readBackup, readBackupHead } from "./backup.js";
-import { isFormatted, isStoreFile } from "./store.js";
+import { isFormatted, isStoreFile, RESTORING } from "./store.js";
 
 type Machine = ReplicatedMachine<CoordinationQuery, CoordinationAnswer>;
 
@@ -90,9 +90,6 @@ const REVISIONS_PER_SECOND = 1_000_000;
 export const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
   Math.max(1, Math.ceil((restoredAt.getTime() - savedAt.getTime()) / 1000)) * REVISIONS_PER_SECOND;
 
-/** Where a store is made before it is moved to its place. */
-const MAKING = "restoring";
-
 /**
  * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the identity, without
  * which no store starts, is moved to its place last, and what a crash left of an earlier attempt is cleared away.
@@ -100,9 +97,9 @@ const MAKING = "restoring";
  */
 export async function restoreBackup(
   options: RestoreOptions,
-): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string }> {
+): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string; readonly origin: string }> {
   const { path, directory, cluster, id, founders } = options;
-  const making = join(directory, MAKING);
+  const making = join(directory, RESTORING);
   await clearAttempt(directory, making);
   if (await isFormatted(directory)) {
     throw new SynodError(
@@ -120,7 +117,8 @@ export async function restoreBackup(
   }
   const revisionNow = content.revision + options.skipRevisions;
   raiseRevision(revisionNow);
-  const marked = { ...founders, origin: originOf(content, machine, revisionNow) };
+  const origin = originOf(content, machine, revisionNow);
+  const marked = { ...founders, origin };
   const { index, chunks } = machine.snapshot();
   const front = snapshotFront(new ConfigurationHistory(marked).encode(index));
   await using storage = fileStorage({ directory: making });
@@ -134,13 +132,13 @@ export async function restoreBackup(
   );
   await storage.close();
   await moveStore(making, directory);
-  return { ...content, revisionNow, storeId: identity.storeId };
+  return { ...content, revisionNow, storeId: identity.storeId, origin };
 }
 
 /** The directory was blank when the attempt began, and as long as the identity is not there it holds nothing else. */
 async function clearAttempt(directory: string, making: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
-  if (!names.includes(MAKING) || names.includes("identity")) return;
+  if (!names.includes(RESTORING) || names.includes("identity")) return;
   const begun = await readdir(making);
   for (const name of begun.includes("identity") ? names.filter(isStoreFile) : []) await rm(join(directory, name));
   await rm(making, { recursive: true });

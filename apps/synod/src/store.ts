@@ -32,7 +32,16 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+/** Where a store is made before it is moved to its place. */
+export const RESTORING = "restoring";
+
 export const isStoreFile = (name: string): boolean => /^(identity|wal-\d{16}\.log|snapshot-\d{16})$/.test(name);
+
+/** Whether the store is complete: its identity comes last, also where a backup is restored. */
+export async function isComplete(directory: string): Promise<boolean> {
+  const names = await readdir(directory).catch((): string[] => []);
+  return names.includes("identity") && !names.includes(RESTORING);
+}
 
 /** Whether the directory has a store, whole or not. @throws what reading the directory throws, unless it is missing. */
 export async function isFormatted(directory: string): Promise<boolean> {

@@ -35,7 +35,7 @@ describe("who is ended with a command", () => {
 });
 
 describe.each([{ terminal: false }, { terminal: true }])("a command ($terminal)", ({ terminal }) => {
-  const base = { onLoss: "kill" as const, env: {}, held, terminal, killAfterMs: 100 };
+  const base = { onLoss: "kill" as const, env: {}, held, terminal, killAfterMs: 20_000 };
   const command = (script: string): string[] => ["sh", "-c", script];
 
   it("ends with its code, and with what it was given in its environment but the token", async () => {
@@ -52,7 +52,7 @@ describe.each([{ terminal: false }, { terminal: true }])("a command ($terminal)"
     const file = join(place, `pids-${terminal}`);
     const lost = new AbortController();
     const script = `trap '' TERM; sh -c "trap '' TERM; sleep 60 & echo \\$! >> ${file}; wait" & echo $! >> ${file}; (sleep 60 & echo $! >> ${file}); wait; wait; wait`;
-    const ended = runChild({ ...base, command: command(script), lost: lost.signal });
+    const ended = runChild({ ...base, command: command(script), lost: lost.signal, killAfterMs: 100 });
     const pids = (): number[] => {
       try {
         return readFileSync(file, "utf8").trim().split("\n").map(Number);

@@ -40,8 +40,8 @@ describe("keys", slow, () => {
 
   it("puts load on the cluster, says how it went, and leaves nothing behind", async () => {
     const flags = ["bench", "--seconds", "1", "--warm", "0", "--outstanding", "8", "--keys", "20", "--reads", "0.5"];
-    const result = await cluster.json<{ operations: number }>(flags);
-    expect(result).toMatchObject({ operations: expect.any(Number) as number, errors: {} });
+    const result = await cluster.json<{ operations: number; errors: object }>(flags);
+    expect(result.errors).toEqual({});
     expect(result.operations).toBeGreaterThan(8);
     expect(await cluster.synod([...flags, "--rate", "50"])).toMatchObject({
       code: 0,
@@ -316,11 +316,11 @@ describe("operation", slow, () => {
     // Equal where equally much was executed; nothing is written meanwhile.
     const digestOf = async (id: number): Promise<unknown> =>
       (await fetch(`http://${cluster.node(id).http}/digest`)).json();
+    const textOf = (one: unknown): string => JSON.stringify(one);
     const digest = { applied: expect.any(Number), digest: expect.stringMatching(/^[0-9a-f]{16}\./) };
     expect(await digestOf(1)).toEqual(digest);
-    await expect
-      .poll(async () => [await digestOf(2), await digestOf(3)])
-      .toEqual([await digestOf(1), await digestOf(1)]);
+    const digests = async (): Promise<number> => new Set((await Promise.all([1, 2, 3].map(digestOf))).map(textOf)).size;
+    await expect.poll(digests, { timeout: 20_000 }).toBe(1);
     expect((await fetch(`${base}/else`)).status).toBe(404);
     expect((await fetch(`${base}/livez`, { method: "POST" })).status).toBe(405);
   });

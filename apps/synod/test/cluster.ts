@@ -46,8 +46,8 @@ export class TestCluster {
     return found;
   }
 
-  async init(id: number): Promise<void> {
-    await json(["init", "--id", String(id), "--data-dir", this.node(id).directory], { env: this.env });
+  async init(id: number, ...more: string[]): Promise<void> {
+    await json(["init", "--id", String(id), "--data-dir", this.node(id).directory, ...more], { env: this.env });
   }
 
   /** Settles when it is ready. */

@@ -1,5 +1,6 @@
 // Members, tokens, backups and the first start, with real processes. Needs the build, as `npm test` makes it.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { endAll, json, run, temporary } from "./cli.js";
@@ -217,6 +218,54 @@ describe("the first start", slow, () => {
   });
 });
 
+/** Lets so many bytes of the server through, over all connections, and then nobody any more. */
+async function narrow(address: string, bytesMax: number): Promise<{ readonly address: string; close(): void }> {
+  const [host = "", port = ""] = address.split(":");
+  const sockets = new Set<Socket>();
+  let left = bytesMax;
+  const server = createServer((near) => {
+    const far = connect(Number(port), host);
+    for (const [from, to] of [[near, far] as const, [far, near] as const]) {
+      sockets.add(from);
+      from.on("error", () => {});
+      from.on("close", () => to.destroy());
+      from.on("data", (chunk) => {
+        if (from === far) left -= chunk.length;
+        if (left > 0) to.write(chunk);
+        else close();
+      });
+    }
+  });
+  const close = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", () => resolve()));
+  const bound = server.address();
+  return { address: `127.0.0.1:${typeof bound === "object" ? bound?.port : ""}`, close };
+}
+
+describe("a snapshot on its way to this machine", slow, () => {
+  it("is saved whole or not at all, and a stream that breaks says how far it came", async () => {
+    const cluster = await makeCluster(place.path, "streamed", { ids: [1] });
+    await cluster.start(1);
+    const value = "v".repeat(400_000);
+    for (const key of ["a", "b", "c", "d"])
+      expect(await cluster.synod(["put", key], { input: value })).toMatchObject({ code: 0 });
+    const [whole, broken] = [join(place.path, "whole.backup"), join(place.path, "broken.backup")];
+    expect(await cluster.json(["snapshot", "save", whole])).toMatchObject({ cluster: "streamed", nodeId: 1 });
+    expect(await json(["snapshot", "status", whole])).toMatchObject({ keys: 4 });
+    const proxy = await narrow(cluster.node(1).clients, 1_000_000);
+    const flags = ["--servers", proxy.address, "--timeout", "2s"];
+    expect(await cluster.synod(["snapshot", "save", broken, ...flags])).toMatchObject({
+      code: 4,
+      err: expect.stringMatching(/NoServer: .*786432 of \d+ bytes had come/),
+    });
+    proxy.close();
+    expect(readdirSync(place.path).filter((name) => name.startsWith("broken"))).toEqual([]);
+  });
+});
+
 describe("snapshot", slow, () => {
   const backup = join(place.path, "shop.backup");
   let old: TestCluster;
@@ -227,7 +276,7 @@ describe("snapshot", slow, () => {
     for (const key of ["a", "b", "c"]) await old.json(["put", key, key.toUpperCase()]);
     const locked = await old.synod(["lock", "before", "--", process.execPath, "-p", "process.env.SYNOD_FENCING_TOKEN"]);
     token = Number(locked.out);
-    await old.json(["snapshot", "save", backup, "--data-dir", old.node(1).directory]);
+    await old.json(["snapshot", "save", backup]);
     await old.end(1, "SIGTERM");
   }, 60_000);
 
@@ -252,10 +301,25 @@ describe("snapshot", slow, () => {
       code: 1,
       err: expect.stringContaining("Malformed"),
     });
-    expect(await run(["snapshot", "save", backup, "--data-dir", old.node(1).directory])).toMatchObject({
+    expect(await old.synod(["snapshot", "save", backup])).toMatchObject({
       code: 2,
       err: expect.stringContaining("there already"),
     });
+  });
+
+  it("is taken from the disk of a node that does not run, and as old as it is there", async () => {
+    const { directory } = old.node(1);
+    const last = join(place.path, "last.backup");
+    expect(await run(["snapshot", "save", last, "--data-dir", directory])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--last"),
+    });
+    const written = new Date("2026-01-01T00:00:00.000Z");
+    for (const name of readdirSync(directory).filter((one) => one.startsWith("snapshot-")))
+      utimesSync(join(directory, name), written, written);
+    expect(await json(["snapshot", "save", last, "--last", "--data-dir", directory])).toMatchObject({ cluster: "old" });
+    // A restore skips all fencing tokens that may have been given out since then.
+    expect(await json(["snapshot", "status", last])).toMatchObject({ savedAt: written.toISOString(), keys: 3 });
   });
 
   it("restores into a new cluster only, with all keys and higher tokens", async () => {
@@ -307,6 +371,27 @@ describe("snapshot", slow, () => {
     expect(Number(locked.out)).toBeGreaterThan(token + 5000);
     await cluster.end(13, "SIGKILL");
     expect(await cluster.synod(["put", "d", "D"])).toMatchObject({ code: 0 });
+
+    // The restored cluster replaces a lost disk as any other, by a node that has its origin.
+    const [fourteen] = await makeNodes(place.path, "new", [14]);
+    if (fourteen === undefined) throw new Error("no node");
+    cluster.nodes.push(fourteen);
+    cluster.env["SYNOD_MEMBERS"] = members;
+    const { founders } = await json<{ founders: { origin: string } }>([
+      "dump",
+      "--data-dir",
+      nodes[2]?.directory ?? "",
+    ]);
+    await cluster.init(14, "--origin", founders.origin);
+    cluster.spawn(14, "--address", fourteen.peers);
+    await cluster.json(["member", "replace", "13", "14", fourteen.peers]);
+    await cluster.end(12, "SIGKILL");
+    expect(await cluster.synod(["put", "e", "E"])).toMatchObject({ code: 0 });
+    const asFounder = ["init", "--cluster", "new", "--id", "11", "--members", members, "--origin", founders.origin];
+    expect(await run([...asFounder, "--data-dir", join(place.path, "blank")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("snapshot restore"),
+    });
   });
 
   it("wants to know when a restore was decided, and skips what may have been given out since the backup", async () => {

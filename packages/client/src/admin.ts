@@ -9,6 +9,7 @@ import {
 import { Call, type CallShared } from "./call.js";
 import type { Target } from "./pool.js";
 import { type AdminCall, decodeAdminResult, encodeAdminCall, type RemoteNodeStatus } from "./protocol/admin.js";
+import { type RemoteSnapshot, readSnapshot } from "./remote-snapshot.js";
 
 export interface AdminOptions {
   readonly signal?: AbortSignal;
@@ -26,8 +27,13 @@ export interface ClientAdmin {
   changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
   /** Asks the leader to hand over. @returns the new leader */
   transferLeadership(options?: AdminOptions & { readonly to?: NodeId }): Promise<NodeId>;
-  /** Takes a snapshot at one server, or at any. */
+  /** Takes a snapshot at one server, or at any, and leaves it there. */
   snapshot(server?: string, options?: AdminOptions): Promise<SnapshotInfo>;
+  /**
+   * Takes a snapshot at one server, or at any, with everything in it that was acknowledged before the call, and fetches it: the state of the
+   * cluster as that node stores it. `timeoutMs` is for taking it, 300,000 by default.
+   */
+  readSnapshot(server?: string, options?: AdminOptions): Promise<RemoteSnapshot>;
 }
 
 /** A new member has to fetch everything first. */
@@ -57,7 +63,9 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
         final: ({ error, retry }) => (retry ? null : error),
         conclude: ({ text, cause, maybe, nobody, closed }) => {
           const code = maybe ? "OutcomeUnknown" : closed ? "Closed" : nobody ? "NoServer" : "NotProposed";
-          return new SynodError(code, text, { cause });
+          // What the servers said last, such as whom to ask, is no use to people as a cause alone.
+          const said = cause instanceof SynodError && !closed ? `${text}: ${cause.message}` : text;
+          return new SynodError(code, said, { cause });
         },
       },
       { signal, timeoutMs },
@@ -73,6 +81,10 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
       return leader;
     },
     snapshot: async (server, options = {}) => ask({ op: "snapshot" }, targetOf(shared, server), options),
+    readSnapshot: async (server, options = {}) => {
+      admit();
+      return readSnapshot(shared, targetOf(shared, server), options);
+    },
   };
 }
 

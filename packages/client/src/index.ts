@@ -7,6 +7,7 @@ export type { ClientLimits } from "./context.js";
 export type { ClientEvent } from "./events.js";
 export type { ClientTlsMaterial, ConnectOptions } from "./options.js";
 export type { RemoteNodeStatus } from "./protocol/admin.js";
+export type { RemoteSnapshot } from "./remote-snapshot.js";
 export type { Role } from "./protocol/handshake.js";
 export type { ClientStatus, ServerStatus } from "./status.js";
 

@@ -1,6 +1,7 @@
 import { type Clock, type Codec, type Logger, type Metrics, type Random, SynodError } from "@synod/interface";
 import { type Address, Notices, parseAddress, type Tls, type TlsMaterial } from "@synod/transport-tcp/framing";
 import type { ClientLimits, Context } from "./context.js";
+import { quietLogger, quietMetrics } from "./protocol/quiet.js";
 
 export interface ClientTlsMaterial extends TlsMaterial {
   readonly ca: string | Uint8Array;
@@ -77,7 +78,7 @@ export function contextOf(
     "commandCodec" | "queryCodec" | "resultCodec" | "answerCodec"
   >,
 ): Context {
-  const logger = options.logger ?? silent;
+  const logger = quietLogger(options.logger);
   const { cluster, token = null, name = null } = options;
   if (cluster === "" || cluster.length > 255)
     throw invalid("cluster must be the id of the cluster, 1 to 255 characters");
@@ -92,7 +93,7 @@ export function contextOf(
     clock: options.clock ?? hostClock,
     random: options.random ?? hostRandom,
     logger,
-    metrics: options.metrics ?? noMetrics,
+    metrics: quietMetrics(options.metrics),
     notices: new Notices(logger),
   };
 }
@@ -106,10 +107,6 @@ function warnOfPlainToken(server: string, logger: Logger | undefined): void {
 }
 
 const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
-
-const nothing = (): void => {};
-const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-const noMetrics: Metrics = { count: nothing, gauge: nothing, observe: nothing };
 
 /** Its timers keep the process alive, as its sockets do: otherwise a program could end in the middle of a call while no server is there. */
 const hostClock: Pick<Clock, "now" | "timer"> = {

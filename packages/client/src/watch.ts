@@ -80,7 +80,9 @@ export class WatchIterator<Query, Answer> implements AsyncIterableIterator<Watch
         read: (reply) => {
           if (reply.kind !== "watched") throw new SynodError("Malformed", "the server answered something else");
           const next = reply.next === null ? null : queryCodec.decode(reply.next);
-          return { answer: { answer: decodedAnswer(answerCodec, reply.answer), next }, next: reply.next };
+          // A copy: what is asked next must not keep the whole answer in memory.
+          const copy = reply.next?.slice() ?? null;
+          return { answer: { answer: decodedAnswer(answerCodec, reply.answer), next }, next: copy };
         },
         conclude: ({ text, cause }) => new SynodError("Closed", `the watch ended: ${text}`, { cause }),
         prefer: () => this.#at,

@@ -13,6 +13,7 @@ import {
   decodeHello,
   decodeReply,
   decodeRequest,
+  decodeSnapshotBytes,
   decodeWelcome,
   encodeAdminCall,
   encodeAdminResult,
@@ -131,6 +132,8 @@ describe("what is encoded comes back", () => {
     const calls: AdminCall[] = [
       { op: "status" },
       { op: "snapshot" },
+      { op: "readSnapshot", at: null, bytesMax: 1 },
+      { op: "readSnapshot", at: { node: 1, index: 9, bytes: 800, offset: 300 }, bytesMax: 1_000 },
       { op: "transferLeadership", to: 3 },
       { op: "transferLeadership", to: null },
       { op: "changeMembership", expectedEpoch: null, change: { kind: "remove", id: 3 } },
@@ -155,6 +158,16 @@ describe("what is encoded comes back", () => {
     for (const call of calls) expect(decodeAdminCall(encodeAdminCall(call))).toEqual(call);
   });
 
+  test("a part of a snapshot", () => {
+    const given = { node: 1, index: 9, bytes: 800, offset: 300, part: bytes(1, 2, 3) };
+    expect(decodeSnapshotBytes(encodeAdminResult(given))).toEqual(given);
+    for (const name of Object.keys(given)) {
+      expect(() => decodeSnapshotBytes(encodeAdminResult({ ...given, [name]: null }))).toThrow(
+        expect.objectContaining({ code: "Malformed" }),
+      );
+    }
+  });
+
   test("an admin result as far as it is plain data", () => {
     const result = { at: Infinity, none: undefined, failure: new SynodError("StoreFull", "full"), peers: [{ id: 1 }] };
     expect(decodeAdminResult(encodeAdminResult(result))).toEqual({
@@ -174,6 +187,7 @@ describe("anything else", () => {
     goodbye: (_, payload) => decodeGoodbye(payload),
     admin: (_, payload) => decodeAdminCall(payload),
     result: (_, payload) => decodeAdminResult(payload),
+    snapshot: (_, payload) => decodeSnapshotBytes(payload),
   };
   const codes = new Set(["Malformed", "VersionUnsupported", "TooLarge"]);
   const check = (decode: (kind: number, payload: Uint8Array) => unknown, kind: number, payload: Uint8Array): void => {

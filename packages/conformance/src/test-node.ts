@@ -13,6 +13,8 @@ import { bytes, text } from "./assert.js";
 const silent: Metrics = { count() {}, gauge() {}, observe() {} };
 
 export interface TestNodeOptions {
+  /** Default: one of its own for each id. */
+  readonly storeId?: string;
   /** Default 1. */
   readonly bootCount?: number;
   /** Default: the boot count as 32 hexadecimal digits. */
@@ -36,7 +38,8 @@ export class TestNode {
   constructor(transport: Transport, id: NodeId, options: TestNodeOptions = {}) {
     const { bootCount = 1, bootId = bootCount.toString(16).padStart(32, "0"), clusterId = "cluster-a" } = options;
     this.transport = transport;
-    this.self = { clusterId, nodeId: id, bootCount, bootId };
+    const storeId = options.storeId ?? id.toString(16).padStart(32, "a");
+    this.self = { clusterId, nodeId: id, storeId, bootCount, bootId };
   }
 
   get id(): NodeId {

@@ -64,8 +64,9 @@ function incarnationCases(add: AddCase): void {
     await bench.until("a frame", next, () => next.frames.length === 1);
   });
 
-  const old: [string, { bootCount: number; bootId?: string }][] = [
+  const old: [string, { bootCount: number; bootId?: string; storeId?: string }][] = [
     ["a lower boot count", { bootCount: 2 }],
+    ["another store, however often it was opened", { bootCount: 4, storeId: "f".repeat(32) }],
     ["the same boot count with another boot id", { bootCount: 3, bootId: "f".repeat(32) }],
   ];
   for (const [what, incarnation] of old) {

@@ -33,6 +33,7 @@ export type TransportBug =
   | "shares a place"
   | "keeps its place"
   | "waits for peers at start"
+  | "takes a new disk for the old one"
   | "forgets incarnations"
   | "compares boot counts alone"
   | "lets any cluster in"
@@ -136,7 +137,7 @@ class MiniTransport implements Transport {
   }
 
   wants(peer: MiniTransport): boolean {
-    const { nodeId, clusterId, bootCount, bootId } = peer.self;
+    const { nodeId, clusterId, storeId, bootCount, bootId } = peer.self;
     if (!this.#members.has(nodeId)) return false;
     const latest = this.#latest.get(nodeId);
     const isOld =
@@ -144,7 +145,9 @@ class MiniTransport implements Transport {
       !this.#has("forgets incarnations") &&
       (bootCount < latest.bootCount ||
         (bootCount === latest.bootCount && bootId !== latest.bootId && !this.#has("compares boot counts alone")));
-    const isStrange = clusterId !== this.self.clusterId && !this.#has("lets any cluster in");
+    const isBlank =
+      latest !== undefined && latest.storeId !== storeId && !this.#has("takes a new disk for the old one");
+    const isStrange = (clusterId !== this.self.clusterId && !this.#has("lets any cluster in")) || isBlank;
     if (isOld || isStrange) this.#start?.logger.warn("a peer was refused");
     return !isOld && !isStrange;
   }

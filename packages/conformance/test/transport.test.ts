@@ -38,6 +38,7 @@ const broken: [TransportBug, string][] = [
   ["shares a place", "a place that is taken is refused, and free again after close"],
   ["keeps its place", "a place that is taken is refused, and free again after close"],
   ["waits for peers at start", "start settles though no peer is there, and finds one that comes later"],
+  ["takes a new disk for the old one", "an incarnation with another store, however often it was opened is refused"],
   ["forgets incarnations", "an incarnation with a lower boot count is refused"],
   ["compares boot counts alone", "an incarnation with the same boot count with another boot id is refused"],
   ["lets any cluster in", "nodes of two clusters do not meet"],

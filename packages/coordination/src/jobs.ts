@@ -71,8 +71,9 @@ export class JobsClient implements Jobs {
       name,
       async (given) => {
         // Whatever could keep it from being remembered comes to light before the work.
-        const lease = await heldOr(given.lock, () => this.#kept.lease(keepMs, given));
-        const begun = await heldOr(given.lock, () => this.#begin(key, lease, given));
+        let lease = "";
+        const begin = (on: string): Promise<boolean> => this.#begin(key, (lease = on), given);
+        const begun = await heldOr(given.lock, () => this.#kept.hang(keepMs, given, begin));
         if (!begun) return { ran: false };
         const value = await work(given);
         given.lock.assertHeld();
@@ -119,17 +120,18 @@ export class JobsClient implements Jobs {
 
   /** What was hung on the first lease may be kept for less by as long as the work took: better than not at all. */
   async #done(key: string, keepMs: number, first: string, { lock, signal }: Protected): Promise<void> {
-    const lease = await this.#kept.lease(keepMs, { signal }).catch(() => first);
-    const { result } = await this.#core.settle(
-      "transaction",
-      {
-        kind: "transaction",
-        if: [{ held: lock.resource, fencingToken: lock.fencingToken }],
-        do: [{ kind: "put", key, value: DONE, lease }],
-        else: [],
-      },
-      { signal },
-    );
+    const put = (lease: string) =>
+      this.#core.settle(
+        "transaction",
+        {
+          kind: "transaction",
+          if: [{ held: lock.resource, fencingToken: lock.fencingToken }],
+          do: [{ kind: "put", key, value: DONE, lease }],
+          else: [],
+        },
+        { signal },
+      );
+    const { result } = await this.#kept.hang(keepMs, { signal }, put, first);
     if (!result.succeeded) throw lostBefore("was marked as done");
   }
 
@@ -138,11 +140,8 @@ export class JobsClient implements Jobs {
     const own = textValues.encode(this.#core.newId());
     const until = new Linked(this.#core.closed).after(this.#core.clock, CLAIM_PATIENCE_MS, () => null);
     try {
-      const lease = await this.#kept.lease(keepMs, until);
-      const { result } = await this.#core.settle(
-        "written",
-        { kind: "put", key, value: own, lease, expected: 0 },
-        until,
+      const { result } = await this.#kept.hang(keepMs, until, (lease) =>
+        this.#core.settle("written", { kind: "put", key, value: own, lease, expected: 0 }, until),
       );
       if (result.done) return true;
       // An earlier copy of the own claim, perhaps.

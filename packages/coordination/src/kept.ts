@@ -30,6 +30,29 @@ export class KeptKeys {
     this.#core = core;
   }
 
+  /**
+   * Hangs something on a lease that lasts for `keepMs` of logged time at least, and a quarter more at most. One that somebody ended is known here no longer.
+   * @param otherwise - a lease to take where there is none to be had
+   */
+  async hang<T>(
+    keepMs: number,
+    options: CallOptions & { readonly signal: AbortSignal },
+    put: (lease: string) => Promise<T>,
+    otherwise?: string,
+  ): Promise<T> {
+    const lease = await this.lease(keepMs, options).catch((cause: unknown) => {
+      if (otherwise === undefined) throw cause;
+      return otherwise;
+    });
+    try {
+      return await put(lease);
+    } catch (cause) {
+      if (!isNoLease(cause)) throw cause;
+      for (const [ttlMs, { id }] of this.#shared) if (id === lease) this.#shared.delete(ttlMs);
+      return put(await this.lease(keepMs, options));
+    }
+  }
+
   /** @returns the id of a lease that lasts for `keepMs` of logged time at least, and a quarter more at most */
   async lease(keepMs: number, options: CallOptions & { readonly signal: AbortSignal }): Promise<string> {
     const { clock } = this.#core;
@@ -51,11 +74,13 @@ export class KeptKeys {
       await this.#core.settle("leases", { kind: "grantLease", id, ttlMs }, options);
       return true;
     } catch (cause) {
-      if (cause instanceof SynodError && cause.details["reason"] === "noLease") return false;
+      if (isNoLease(cause)) return false;
       throw cause;
     }
   }
 }
+
+const isNoLease = (cause: unknown): boolean => cause instanceof SynodError && cause.details["reason"] === "noLease";
 
 function termOf(keepMs: number): Term {
   const sliceMs = 2 ** Math.floor(Math.log2(Math.max(keepMs, SLICES) / SLICES));

@@ -168,7 +168,9 @@ export class LeaseKeeper {
       }
       nextMs = Math.min(nextMs, kept.dueMs, kept.validUntilMs);
     }
-    for (let at = 0; at < due.length; at += LIST_MAX) this.#core.later(this.#renew(due.slice(at, at + LIST_MAX)));
+    for (const alike of byLength(due)) {
+      for (let at = 0; at < alike.length; at += LIST_MAX) this.#core.later(this.#renew(alike.slice(at, at + LIST_MAX)));
+    }
     if (nextMs < Infinity) this.#wakeBy(nextMs);
   }
 
@@ -211,4 +213,16 @@ export class LeaseKeeper {
     this.#cancelTimer = null;
     this.#timerMs = Infinity;
   }
+}
+
+/** A short lease cannot wait as long for an answer as a long one can: none is more than twice as long as another of the same list. */
+function byLength(leases: readonly KeptLease[]): Iterable<KeptLease[]> {
+  const lists = new Map<number, KeptLease[]>();
+  for (const kept of leases) {
+    const length = Math.floor(Math.log2(kept.ttlMs));
+    const list = lists.get(length);
+    if (list === undefined) lists.set(length, [kept]);
+    else list.push(kept);
+  }
+  return lists.values();
 }

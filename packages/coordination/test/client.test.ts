@@ -306,6 +306,28 @@ test("occurrences share leases: they never fill the limit, whoever runs them and
   }
 });
 
+test("a job is remembered although somebody ended the lease that marks are hung on", async () => {
+  const world = new World();
+  const { client } = world.process();
+  const endAll = async (): Promise<void> => {
+    const marks = await client.kv.range({ prefix: "synod/jobs/" });
+    const ids = [...new Set(marks.entries.map(({ lease }) => lease ?? ""))];
+    expect(ids.length).toBeGreaterThan(0);
+    world.execute({ kind: "endLeases", ids, remember: true });
+  };
+  expect(await client.jobs.runOnce("mail", 1, () => 1)).toEqual({ ran: true, value: 1 });
+  await endAll();
+  expect(await client.jobs.runOnce("mail", 2, () => 2)).toEqual({ ran: true, value: 2 });
+  // Also between the beginning of the work and its end.
+  expect(await client.jobs.runOnce("mail", 3, endAll)).toMatchObject({ ran: true });
+  expect(await client.jobs.runOnce("mail", 3, () => 3)).toEqual({ ran: false });
+  const cron = client.jobs.cronCoordinator();
+  expect(await cron.shouldRun("minute 1", 1_000)).toBe(true);
+  const claims = await client.kv.range({ prefix: "synod/cron/" });
+  world.execute({ kind: "endLeases", ids: claims.entries.map(({ lease }) => lease ?? ""), remember: true });
+  expect(await cron.shouldRun("minute 2", 1_000)).toBe(true);
+});
+
 test("what keeps a job from being remembered comes to light before the work", async () => {
   const world = new World({ stateBytesMax: 2_500, leasesMax: 4 });
   const { client } = world.process();

@@ -1,6 +1,6 @@
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
-import type { Lock } from "../src/index.js";
+import { coordination, type CoordinationService, type Lock } from "../src/index.js";
 import { outcomeOf, quiet, settled, World } from "./world.js";
 
 const code = (error: unknown): unknown => (error instanceof SynodError ? error.code : error);
@@ -331,6 +331,30 @@ test("many locks are kept alive by few commands", async () => {
   await world.run(30_000);
   expect(world.commands.length).toBeLessThan(60);
   expect((await client.status()).requests).toBe(200);
+});
+
+test("a long lease is not lost because short ones are kept alive beside it", async () => {
+  const world = new World();
+  const { clock, service } = world.process();
+  // A command takes 40 ms: longer than a lease of 100 ms can wait for one, and no matter to one of 10 s.
+  const slow: CoordinationService = {
+    ...service,
+    propose: (command, options) => {
+      if (command.kind !== "keepAlive") return service.propose(command, options);
+      return new Promise((resolve, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(new SynodError("OutcomeUnknown", "too late")));
+        clock.timer(40, () => void service.propose(command).then(resolve, reject));
+      });
+    },
+  };
+  const client = coordination(slow, { clock });
+  const long = await client.locks.acquire("leader", { ttlMs: 10_000 });
+  for (let i = 0; i < 200; i++) {
+    const short = await client.locks.acquire("section", { ttlMs: 100 });
+    await world.run(80);
+    await short.release();
+  }
+  expect(long.held).toBe(true);
 });
 
 test("limits are refused as what was never got, with the limit as the cause", async () => {

@@ -3,11 +3,13 @@ export interface FileHandle {
   /** Writes all chunks one after the other, starting at `position`. Durable only after a sync. */
   write(chunks: readonly Uint8Array[], position: number): Promise<void>;
   /**
-   * `write` and `datasync` that are done when they return; the thread waits. For short writes into room that is there already. Both or none are
-   * there: without them storage does everything in the background.
+   * `write` and `datasync` that are done when they return; the thread waits. For short writes into room that is there already. Without it
+   * storage does everything in the background.
    */
-  writeNow?(chunks: readonly Uint8Array[], position: number): void;
-  datasyncNow?(): void;
+  readonly now?: {
+    write(chunks: readonly Uint8Array[], position: number): void;
+    datasync(): void;
+  };
   /** Fewer bytes than asked for only at the end of the file. The result is the caller's. */
   read(position: number, length: number): Promise<Uint8Array>;
   size(): Promise<number>;

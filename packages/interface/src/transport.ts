@@ -9,6 +9,8 @@ export type Lane = "control" | "bulk";
 export interface Incarnation {
   readonly clusterId: string;
   readonly nodeId: NodeId;
+  /** Of its store, made when that was formatted, 32 hexadecimal digits: another one under a known id is a disk that forgot its votes. */
+  readonly storeId: string;
   /** How often this store was opened, this time included. */
   readonly bootCount: number;
   /** Random per open, 32 hexadecimal digits. */

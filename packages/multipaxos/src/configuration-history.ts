@@ -46,8 +46,10 @@ export type Applied =
 
 /** Configurations that are kept in memory: more than can be under way, by far. */
 const KEPT = 1024;
-/** In a snapshot: the one that governs its end, the one that is to follow, and the one before, whose members may still be needed. */
+/** In a snapshot, at least: the one that governs its end, the one that is to follow, and the one before. */
 const KEPT_IN_SNAPSHOT = 3;
+/** In a snapshot, at most. Nobody is given a change that would make more than these of those whose members may still be needed. */
+export const KEPT_IN_SNAPSHOT_MAX = 16;
 const RETIRED_MAX = 100_000;
 
 /**
@@ -168,9 +170,14 @@ export class ConfigurationHistory {
     return this.#entries.slice(this.#entries.indexOf(governing));
   }
 
-  /** For the head of a snapshot of everything up to `index`. */
-  encode(index: Slot): Uint8Array {
-    const known = this.#entries.filter((entry) => entry.slot <= index).slice(-KEPT_IN_SNAPSHOT);
+  /**
+   * For the head of a snapshot of everything up to `index`.
+   * @param neededFrom epoch of the oldest configuration whose members may still be needed
+   */
+  encode(index: Slot, neededFrom: number = Infinity): Uint8Array {
+    const upTo = this.#entries.filter((entry) => entry.slot <= index);
+    const needed = upTo.filter(({ epoch }) => epoch >= neededFrom).length;
+    const known = upTo.slice(-Math.min(Math.max(needed, KEPT_IN_SNAPSHOT), KEPT_IN_SNAPSHOT_MAX));
     invariant(known.length > 0, "the history reaches back to where the state is", () => ({ index }));
     const writer = new Writer();
     const version = Math.max(...known.map(({ configuration }) => versionOf(configuration)));
@@ -197,21 +204,26 @@ export class ConfigurationHistory {
     const { last } = this;
     const newest = entries.at(-1) as Governing;
     if (newest.epoch < last.epoch) throw malformed(`a snapshot goes back from epoch ${last.epoch} to ${newest.epoch}`);
-    const older = this.#entries.filter((entry) => entry.epoch < (entries[0] as Governing).epoch);
-    this.#entries = [...older, ...entries].slice(-KEPT);
+    this.#entries = this.#with(entries);
   }
-}
 
-/**
- * The newest configuration in the head of a snapshot; null if that is malformed.
- * @throws SynodError `VersionUnsupported`: this release must not go on as if there was nothing
- */
-export function newestOf(head: Uint8Array): Governing | null {
-  try {
-    return decodeHistory(head).at(-1) ?? null;
-  } catch (error) {
-    if (error instanceof SynodError && error.code !== "VersionUnsupported") return null;
-    throw error;
+  /**
+   * All that would be known with the head of a snapshot, ascending; null if that is malformed.
+   * @throws SynodError `VersionUnsupported`: this release must not go on as if there was nothing
+   */
+  offered(head: Uint8Array): readonly Governing[] | null {
+    try {
+      const entries = decodeHistory(head);
+      return (entries.at(-1) as Governing).epoch <= this.last.epoch ? this.#entries : this.#with(entries);
+    } catch (error) {
+      if (error instanceof SynodError && error.code !== "VersionUnsupported") return null;
+      throw error;
+    }
+  }
+
+  #with(entries: readonly Governing[]): Governing[] {
+    const older = this.#entries.filter((entry) => entry.epoch < (entries[0] as Governing).epoch);
+    return [...older, ...entries].slice(-KEPT);
   }
 }
 
@@ -220,7 +232,7 @@ function decodeHistory(head: Uint8Array): Governing[] {
   const version = reader.byte();
   checkVersion(version);
   const entries: Governing[] = [];
-  for (let left = reader.count(KEPT_IN_SNAPSHOT); left > 0; left--) {
+  for (let left = reader.count(KEPT_IN_SNAPSHOT_MAX); left > 0; left--) {
     const epoch = reader.varint();
     const slot = reader.varint();
     const from = reader.varint();

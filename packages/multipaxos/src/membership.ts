@@ -86,12 +86,17 @@ export class Membership {
    */
   get settled(): boolean {
     const { last } = this.history;
-    if (this.#settledEpoch >= last.epoch || last.slot === 0) return true;
-    const durable = new Set<NodeId>();
-    for (const [id, { durableUpTo }] of this.#reports) if (durableUpTo >= last.from - 1) durable.add(id);
-    if (!last.quorums.phase2(durable) || !fullVotersOf(last.configuration).some((id) => durable.has(id))) return false;
+    if (this.#settledEpoch >= last.epoch) return true;
+    if (!this.#isSettled(last)) return false;
     this.#settledEpoch = last.epoch;
     return true;
+  }
+
+  #isSettled({ slot, from, quorums, configuration }: Governing): boolean {
+    if (slot === 0) return true;
+    const durable = new Set<NodeId>();
+    for (const [id, { durableUpTo }] of this.#reports) if (durableUpTo >= from - 1) durable.add(id);
+    return quorums.phase2(durable) && fullVotersOf(configuration).some((id) => durable.has(id));
   }
 
   /**
@@ -109,6 +114,17 @@ export class Membership {
   get unfinished(): readonly Governing[] {
     if (this.complete) return [];
     return this.history.entries.slice(0, -1).filter(({ epoch }) => epoch >= this.#completeEpoch);
+  }
+
+  /** The same of other configurations than those of the own log, ascending, by the same reports. */
+  unfinishedOf(entries: readonly Governing[]): readonly Governing[] {
+    const complete = this.#lastComplete(entries)?.epoch ?? 0;
+    return entries.slice(0, -1).filter(({ epoch }) => epoch >= complete);
+  }
+
+  /** The head of a snapshot of everything up to `index`: with all configurations whose members may still be needed. */
+  head(index: Slot): Uint8Array {
+    return this.history.encode(index, this.unfinished[0]?.epoch);
   }
 
   /** Whether an id was removed, and nobody needs it any more. */
@@ -130,7 +146,7 @@ export class Membership {
     const judged = `${last.epoch} ${this.#reportedCount}`;
     if (judged === this.#judged) return;
     this.#judged = judged;
-    const made = [...entries].reverse().find((entry) => entry.epoch <= this.#completeEpoch || this.#isComplete(entry));
+    const made = this.#lastComplete(entries);
     if (made === undefined || made.epoch <= this.#completeEpoch) return;
     this.#gone = new Set(made.retired);
     const before = entries.filter(({ epoch }) => epoch >= this.#completeEpoch && epoch < made.epoch);
@@ -139,21 +155,27 @@ export class Membership {
     this.#completeEpoch = made.epoch;
   }
 
-  #isComplete(made: Governing): boolean {
-    const { last } = this.history;
+  #lastComplete(entries: readonly Governing[]): Governing | undefined {
+    const isComplete = (entry: Governing): boolean =>
+      entry.epoch <= this.#completeEpoch || this.#isComplete(entry, entries);
+    return [...entries].reverse().find(isComplete);
+  }
+
+  #isComplete(made: Governing, entries: readonly Governing[]): boolean {
+    const last = entries.at(-1);
     if (made.slot === 0) return true;
-    if (made === last && !this.settled) return false;
+    if (made === last && !this.#isSettled(last)) return false;
     const full = fullVotersOf(made.configuration);
     // The next change was not proposed before this one was settled, and where no witness votes that is the same.
     if (made !== last && full.length === made.quorums.members.length) return true;
     const durable = new Set(full.filter((id) => this.durableUpTo(id) >= made.from - 1));
     if (durable.size === full.length || made.quorums.phase2(durable)) return true;
-    return made === last && this.#decideAsBefore();
+    return made === last && this.#decideAsBefore(entries);
   }
 
   /** Whether the same voters with the same quorums decide ever since the last change that is complete: then nothing had to move. */
-  #decideAsBefore(): boolean {
-    const since = this.history.entries.filter(({ epoch }) => epoch >= this.#completeEpoch);
+  #decideAsBefore(entries: readonly Governing[]): boolean {
+    const since = entries.filter(({ epoch }) => epoch >= this.#completeEpoch);
     const texts = since.map(({ configuration, quorums }) => JSON.stringify([quorums.members, configuration.quorum]));
     return since[0]?.epoch === this.#completeEpoch && new Set(texts).size === 1;
   }

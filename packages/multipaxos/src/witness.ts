@@ -1,5 +1,5 @@
 import type { NodeId, Slot } from "@synod/interface";
-import { type Governing, newestOf } from "./configuration-history.js";
+import type { Governing } from "./configuration-history.js";
 import { fullVotersOf } from "./configuration-value.js";
 import type { Core } from "./core.js";
 
@@ -50,30 +50,31 @@ export const SLOT_BYTES = 64;
 export function witnessTick(core: Core): void {
   if (!core.witness) return;
   const index = forgettable(core);
-  if (index > core.log.compactedUpTo) forgetUpTo(core, index, core.history.encode(index));
+  if (index > core.log.compactedUpTo) forgetUpTo(core, index, core.membership.head(index));
 }
 
 /**
  * A peer has a snapshot in place of what this witness lacks. To go on above it is to forget everything below, votes too, and to say that
- * it is chosen: whoever leads then has to fetch it. So that waits for others to hold it, as forgetting does; meanwhile this witness votes on. One that
- * only joins votes nowhere yet. Who counts is said by the newest configuration that either side knows: the own one may be the founders'.
+ * it is chosen: whoever leads then has to fetch it. So that waits for others to hold it, as forgetting does; meanwhile this witness votes on, also where
+ * it was removed and its disk may still be needed. One that only joins votes nowhere yet. Who counts is said by the newest configurations that either
+ * side knows: the own ones may be the founders' alone.
  */
 export function skipTo(core: Core, from: NodeId, index: Slot, head: Uint8Array): void {
-  const offered = newestOf(head);
-  if (offered === null) return core.ignore(from, "malformed head of a snapshot");
   const { history, membership, settings } = core;
-  const own = offered.epoch <= history.last.epoch;
-  const deciding = own ? [...membership.unfinished, history.last] : [offered];
-  const { configuration, quorums } = own ? history.last : offered;
+  const entries = history.offered(head);
+  const last = entries?.at(-1);
+  if (entries === null || last === undefined) return core.ignore(from, "malformed head of a snapshot");
+  const deciding = [...membership.unfinishedOf(entries), last];
   // Where full members are too few to be a quorum, more than all of them cannot be asked for.
   const isHeld = deciding.every(
     (each) =>
       heldByQuorum(core, each) >= index ||
       fullVotersOf(each.configuration).every((id) => membership.durableUpTo(id) >= index),
   );
-  const hasRoom = quorums.members.includes(core.me) && heldBytes(core) <= settings.retainedBytesMax;
+  const votes = deciding.some(({ quorums }) => quorums.members.includes(core.me));
+  const hasRoom = votes && heldBytes(core) <= settings.retainedBytesMax;
   // Whoever offers it has it.
-  if (!isHeld && (hasRoom || !fullVotersOf(configuration).includes(from))) return;
+  if (!isHeld && (hasRoom || !fullVotersOf(last.configuration).includes(from))) return;
   forgetUpTo(core, index, head);
 }
 

@@ -1,5 +1,12 @@
 import type { Ballot, Configuration, QuorumSpec, Slot, StorageWrite, Vote } from "@synod/interface";
-import { ConfigurationHistory, NOOP, VALUE_BATCH, type ReplicaOptions } from "../src/index.js";
+import {
+  ConfigurationHistory,
+  decodeConfigurationValue,
+  NOOP,
+  type ReplicaOptions,
+  VALUE_BATCH,
+  VALUE_CONFIGURATION,
+} from "../src/index.js";
 
 export function configurationOf(
   nodes: number,
@@ -23,8 +30,13 @@ export function valueOf(text: string): Uint8Array {
   return value;
 }
 
-/** The text of a value; `noop` for a no-op. */
+/** The text of a value; `noop` for a no-op, `epoch-2[1,2,4-joining]` for a configuration. */
 export function textOf(value: Uint8Array): string {
+  if (value[0] === VALUE_CONFIGURATION) {
+    const { epoch, members } = decodeConfigurationValue(value).configuration;
+    const names = members.map(({ id, role }) => (role === undefined ? id : `${id}-${role}`));
+    return `epoch-${epoch}[${names.join(",")}]`;
+  }
   return value[0] === NOOP[0] ? "noop" : new TextDecoder().decode(value.subarray(1));
 }
 

@@ -1,7 +1,8 @@
-import type { NodeId, QuorumSpec } from "@synod/interface";
+import type { Learning, Member, NodeId, QuorumSpec } from "@synod/interface";
 import { formatBallot } from "@synod/paxos";
 import type { ReplicaSettings } from "../src/index.js";
 import { configurationOf } from "./disk.js";
+import { Server } from "./transcripts-server.js";
 import { type Flight, type Matches, ROUND_MS, Stage, TIMEOUT_MS } from "./transcripts-stage.js";
 
 const ELECTION_ROUNDS_MAX = 200;
@@ -93,6 +94,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   propose: ({ stage }, [name, ...texts]) => stage.propose(node(name), texts),
   /** `transfer 1 2`: leader 1 is to hand over to server 2. */
   transfer: ({ stage }, [name, to]) => stage.transfer(node(name), node(to)),
+  /** `change 1 1,2,4j`: server 1 is asked for these members; `stamp=1`: as if that was the epoch that it knew. */
+  change: ({ stage }, [name, list = "", stamp]) => {
+    const epoch = stamp === undefined ? [] : [Number(stamp.split("=")[1])];
+    stage.change(node(name), list.split(",").map(member), ...epoch);
+  },
+  snapshot: ({ stage }, [name]) => stage.snapshot(node(name)),
   forward: ({ stage }, [name, text = ""]) => stage.forward(node(name), text),
   read: ({ stage }, [name]) => stage.read(node(name)),
   /** `deliver`: all, and what follows. `deliver 1>2 accept`: what is under way on this link now, of this kind. */
@@ -174,19 +181,47 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   expect: ({ stage }, [what, ...words]) => expectation(stage, what, words),
 };
 
-function nodes(script: Script, [count = "", ...options]: readonly string[]): void {
+/**
+ * `nodes 3`, `nodes 1,2,3w`: the founders; `later=4,5w` are up as well, and no members yet. Then `quorum=`, `grid=`, `alpha=`, `learning=`,
+ * `thrifty`, and settings with a number.
+ */
+function nodes(script: Script, [founders = "", ...options]: readonly string[]): void {
   let quorum: QuorumSpec = { kind: "majority" };
   let alpha = 64;
-  const settings: Partial<Record<Exclude<keyof ReplicaSettings, "thrifty">, number>> = {};
+  let learning: Learning | null = null;
+  let later: readonly Server[] = [];
+  const settings: { thrifty?: boolean } & Partial<Record<Exclude<keyof ReplicaSettings, "thrifty">, number>> = {};
   for (const option of options) {
     const [name = "", value = ""] = option.split("=");
     const [phase1 = 0, phase2 = 0] = value.split("/").map(Number);
     if (name === "quorum") quorum = { kind: "sizes", phase1, phase2 };
     else if (name === "grid") quorum = { kind: "grid", rows: value.split("/").map((row) => row.split(",").map(node)) };
     else if (name === "alpha") alpha = Number(value);
+    else if (name === "learning") learning = value as Learning;
+    else if (name === "thrifty") settings.thrifty = true;
+    else if (name === "later") later = value.split(",").map((text) => new Server(member(text).id, text.endsWith("w")));
     else settings[name as Exclude<keyof ReplicaSettings, "thrifty">] = Number(value);
   }
-  script.begin(new Stage(configurationOf(Number(count), alpha, quorum), settings));
+  const members = founders.includes(",") ? { members: founders.split(",").map(member) } : {};
+  const learns = learning === null ? {} : { learning };
+  script.begin(
+    new Stage({ ...configurationOf(Number(founders), alpha, quorum), ...members, ...learns }, settings, later),
+  );
+}
+
+const ROLES: Readonly<Record<string, NonNullable<Member["role"]>>> = {
+  w: "witness",
+  l: "learner",
+  j: "joining",
+  v: "joiningWitness",
+};
+
+/** `4`, or with what it is: `4w` a witness, `4l` a learner, `4j` joining, `4v` joining as a witness. */
+function member(text: string): Member {
+  const [, id, letter] = /^(\d+)([a-z]?)$/.exec(text) ?? [];
+  const role = ROLES[letter ?? ""];
+  if (letter !== "" && role === undefined) throw new Error(`${text} is no member`);
+  return { id: node(id), ...(role === undefined ? {} : { role }) };
 }
 
 /** `leader 2`, `leader none`, `executed 1 2 3: a b`, `waiting` (messages under way) `0`. */
@@ -206,6 +241,16 @@ function expectation(stage: Stage, what: string | undefined, words: readonly str
   } else if (what === "reads") {
     const open = stage.actors.flatMap(({ reads }) => reads.map(({ token }) => token)).join(" ") || "none";
     if (open !== words.join(" ")) fail(open);
+  } else if (what === "members") {
+    const [name = "", list = ""] = words.join(" ").split(":");
+    const { last, settled, complete } = stage.replica(node(name.trim())).membership();
+    const names = last.configuration.members.map(({ id, role }) => (role === undefined ? id : `${id} ${role}`));
+    const is = `${names.join(", ")}${settled ? ", settled" : ""}${complete ? ", complete" : ""}`;
+    if (is !== list.trim()) fail(is);
+  } else if (what === "forgotten") {
+    const [name = "", slot = ""] = words.join(" ").split(":");
+    const is = stage.replica(node(name.trim())).status().compactedUpTo;
+    if (is !== Number(slot)) fail(`${is}`);
   } else fail("not known to this test");
 }
 

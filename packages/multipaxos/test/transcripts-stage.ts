@@ -1,8 +1,18 @@
-import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface";
-import { type Effects, type Message, Outbox, Replica, type ReplicaSettings, type Send } from "../src/index.js";
+import type { Configuration, Member, NodeId, StorageWrite } from "@synod/interface";
+import {
+  type Effects,
+  encodeConfigurationValue,
+  type Message,
+  type Replica,
+  type ReplicaSettings,
+  type Send,
+  type SnapshotFacts,
+  type SnapshotStep,
+} from "../src/index.js";
 import { describe, describeNotice, describeWrite } from "./describe.js";
-import { Disk, textOf, valueOf } from "./disk.js";
+import { textOf, valueOf } from "./disk.js";
 import { Checks } from "./transcripts-checks.js";
+import { type Server, serversOf, type StoredSnapshot } from "./transcripts-server.js";
 
 export const TIMEOUT_MS = 80;
 /** One election round. */
@@ -18,31 +28,6 @@ export interface Flight {
 
 export type Matches = (flight: Flight) => boolean;
 
-interface UnderWay {
-  readonly id: number;
-  readonly write: StorageWrite;
-}
-
-interface Read {
-  readonly token: number;
-  /** How much anybody had executed when it was asked. */
-  readonly before: Slot;
-  index: Slot | null;
-}
-
-interface Actor {
-  readonly id: NodeId;
-  readonly disk: Disk;
-  replica: Replica | null;
-  outbox: Outbox;
-  lives: number;
-  paused: boolean;
-  holdsDisk: boolean;
-  underWay: UnderWay | null;
-  executed: string[];
-  reads: Read[];
-}
-
 const isBeat = ({ kind }: Message): boolean => kind === "beat" || kind === "beatReply";
 
 /**
@@ -53,7 +38,7 @@ export class Stage {
   readonly log: string[] = [];
   readonly network: Flight[] = [];
   readonly sent: Flight[] = [];
-  readonly actors: readonly Actor[];
+  readonly actors: readonly Server[];
   showsBeats = false;
   /** Who loses patience first. */
   impatience: readonly NodeId[];
@@ -64,31 +49,24 @@ export class Stage {
   readonly #configuration: Configuration;
   readonly #settings: Partial<ReplicaSettings>;
   readonly #checks: Checks;
+  /** Every snapshot that was ever taken, by hash. */
+  readonly #snapshots = new Map<string, StoredSnapshot>();
+  #changes = 0;
   #nowMs = 0;
   #tokens = 0;
   #indent = "";
 
-  constructor(configuration: Configuration, settings: Partial<ReplicaSettings> = {}) {
+  /** @param later those who are up, and members only once the log says so */
+  constructor(configuration: Configuration, settings: Partial<ReplicaSettings> = {}, later: readonly Server[] = []) {
     this.#configuration = configuration;
     this.#settings = { electionTimeoutMs: TIMEOUT_MS, ...settings };
     this.#checks = new Checks(configuration);
-    this.impatience = configuration.members.map(({ id }) => id);
-    this.actors = this.impatience.map((id) => ({
-      id,
-      disk: new Disk(),
-      replica: null,
-      outbox: new Outbox(),
-      lives: 0,
-      paused: false,
-      holdsDisk: false,
-      underWay: null,
-      executed: [],
-      reads: [],
-    }));
+    this.actors = serversOf(configuration, later);
+    this.impatience = this.actors.map(({ id }) => id);
     for (const { id } of this.actors) this.start(id);
   }
 
-  actor(id: NodeId): Actor {
+  actor(id: NodeId): Server {
     const actor = this.actors.find((each) => each.id === id);
     if (actor === undefined) throw new Error(`no node ${id}`);
     return actor;
@@ -109,17 +87,7 @@ export class Stage {
   }
 
   start(id: NodeId): void {
-    const actor = this.actor(id);
-    if (actor.replica !== null) throw new Error(`node ${id} is up`);
-    actor.replica = new Replica({
-      nodeId: id,
-      bootId: `${id}:${++actor.lives}`,
-      configuration: this.#configuration,
-      recovered: actor.disk.recovered(),
-      settings: this.#settings,
-    });
-    actor.outbox = new Outbox();
-    actor.executed = [];
+    this.actor(id).start(this.#configuration, this.#settings);
     this.act(id, () => {});
   }
 
@@ -130,7 +98,7 @@ export class Stage {
     const { underWay } = actor;
     if (underWay !== null) this.#note(`${id} ${powerToo ? "loses" : "leaves behind"} write ${underWay.id}`);
     if (underWay !== null && !powerToo) this.#durable(actor, underWay.write);
-    Object.assign(actor, { replica: null, underWay: null, paused: false, holdsDisk: false, reads: [] });
+    actor.stop();
   }
 
   /** Ends the write under way. */
@@ -158,6 +126,30 @@ export class Stage {
     this.act(id, (replica) => void replica.transferLeadership({ to, timeoutMs: 1_000 }));
   }
 
+  /** Node `id` is asked for a configuration of these members; `stamp` is the epoch that it is made for, by default the newest that it knows. */
+  change(id: NodeId, members: readonly Member[], stamp: number = this.replica(id).membership().last.epoch): void {
+    const { last } = this.replica(id).membership();
+    const configuration = { ...last.configuration, epoch: stamp + 1, members };
+    const value = encodeConfigurationValue({ stamp, changeId: `c${++this.#changes}`, configuration });
+    this.#checks.proposed(textOf(value));
+    this.#note(`${id} is asked for ${textOf(value)}`);
+    this.act(id, (replica) => {
+      if (replica.change(value) === null) this.#note(`${id} knows no leader for it`);
+    });
+  }
+
+  /** A snapshot of all that a node has executed is on its disk. */
+  snapshot(id: NodeId): void {
+    const actor = this.actor(id);
+    const index = actor.executed.length;
+    const head = this.replica(id).snapshotHead(index);
+    const snapshot = { index, hash: `s${index}`, bytes: 10, head, executed: [...actor.executed] };
+    this.#snapshots.set(snapshot.hash, snapshot);
+    actor.keep(snapshot);
+    this.#note(`${id} has a snapshot of s${index}`);
+    this.act(id, (replica) => replica.snapshotTaken({ index, hash: snapshot.hash, bytes: snapshot.bytes }));
+  }
+
   #propose(id: NodeId, replica: Replica, text: string): boolean {
     const slot = replica.propose(valueOf(text));
     this.#note(slot === null ? `${id} cannot propose ${text}` : `${id} proposes ${text} in s${slot}`);
@@ -166,7 +158,7 @@ export class Stage {
   }
 
   read(id: NodeId): void {
-    const read: Read = { token: ++this.#tokens, before: this.#checks.executed, index: null };
+    const read = { token: ++this.#tokens, before: this.#checks.executed, index: null };
     this.actor(id).reads.push(read);
     this.#note(`${id} is asked for read ${read.token}`);
     this.act(id, (replica) => replica.read(read.token));
@@ -245,11 +237,12 @@ export class Stage {
     this.#indent = "";
   }
 
-  #settle(actor: Actor, replica: Replica): void {
+  #settle(actor: Server, replica: Replica): void {
     const effects = replica.takeEffects();
     this.#report(actor, replica, effects);
     for (const send of actor.outbox.add(effects.sends)) this.#leave(actor.id, send);
-    const more = effects.chosen.length > 0 || effects.forwarded.length > 0;
+    const more = effects.chosen.length > 0 || effects.forwarded.length > 0 || effects.snapshots.length > 0;
+    for (const step of effects.snapshots) this.#step(actor, replica, step);
     if (effects.chosen.length > 0) replica.appliedUpTo(actor.executed.length);
     if (more) return this.#settle(actor, replica);
     if (actor.underWay !== null) return;
@@ -260,14 +253,19 @@ export class Stage {
     if (!actor.holdsDisk) this.flush(actor.id);
   }
 
-  #report(actor: Actor, replica: Replica, effects: Effects): void {
+  #report(actor: Server, replica: Replica, effects: Effects): void {
     const { id, executed } = actor;
     for (const notice of effects.notices) this.#note(`${id} ${describeNotice(notice)}`);
     for (const { slot, value } of effects.chosen) {
       const text = textOf(value);
-      this.#checks.chosen(id, slot, text);
+      this.#checks.chosen(id, slot, value);
       executed.push(text);
       this.#note(`${id} executes s${slot} ${text}`);
+    }
+    const { compactedUpTo } = effects;
+    if (compactedUpTo !== null) {
+      actor.drop(compactedUpTo);
+      this.#note(`${id} drops its log up to s${compactedUpTo}`);
     }
     for (const { tokens, index } of effects.reads)
       for (const read of actor.reads) if (tokens.includes(read.token)) read.index = index;
@@ -279,7 +277,51 @@ export class Stage {
       this.#note(`${id} hears of forward #${sequence}: ${outcome}`);
   }
 
-  #answer(actor: Actor): void {
+  /** Parts of snapshots are served and stored at once. */
+  #step(actor: Server, replica: Replica, step: SnapshotStep): void {
+    const { id } = actor;
+    switch (step.kind) {
+      case "serve": {
+        const { to, index, hash, offset, length } = step;
+        const bytes = new Uint8Array(Math.min(length, (this.#snapshots.get(hash)?.bytes ?? 0) - offset));
+        const message = { kind: "snapshotChunk", index, hash, offset, checksum: "-", bytes } as const;
+        return this.#leave(id, { to: [to], message, lane: "bulk", after: 0 });
+      }
+      case "receive":
+        actor.receiving = { facts: step.snapshot, got: 0 };
+        return;
+      case "giveUp":
+        actor.receiving = null;
+        return this.#note(`${id} gives up the snapshot: ${step.reason}`);
+      case "store": {
+        const { receiving } = actor;
+        if (receiving === null) return;
+        receiving.got = step.offset + step.bytes.length;
+        replica.snapshotStored(receiving.got);
+        const stored = this.#snapshots.get(receiving.facts.hash);
+        if (receiving.got === receiving.facts.bytes && stored !== undefined) this.#install(actor, replica, stored);
+        return;
+      }
+      case "forget": {
+        const { index, head } = step;
+        this.#note(`${id} forgets everything up to s${index}`);
+        const holders = this.actors.filter((each) => !each.witness && each.holdsUpTo >= index);
+        this.#checks.forgets(id, index, holders.length);
+        this.#install(actor, replica, { index, hash: `w${index}`, bytes: 1, head, executed: [] });
+      }
+    }
+  }
+
+  #install(actor: Server, replica: Replica, snapshot: StoredSnapshot): void {
+    const { index, hash, bytes, head } = snapshot;
+    const facts: SnapshotFacts = { index, hash, bytes };
+    actor.receiving = null;
+    actor.keep(snapshot);
+    if (!actor.witness) this.#note(`${actor.id} has the snapshot of s${index}: [${snapshot.executed.join(" ")}]`);
+    replica.installSnapshot(facts, head);
+  }
+
+  #answer(actor: Server): void {
     const { id, executed } = actor;
     const ready = actor.reads.filter(({ index }) => index !== null && index <= executed.length);
     actor.reads = actor.reads.filter((read) => !ready.includes(read));
@@ -289,7 +331,7 @@ export class Stage {
     }
   }
 
-  #durable(actor: Actor, write: StorageWrite): void {
+  #durable(actor: Server, write: StorageWrite): void {
     this.#checks.durable(actor.id, actor.disk, write);
     actor.disk.apply(write);
   }

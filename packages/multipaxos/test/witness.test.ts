@@ -5,10 +5,11 @@ import {
   ConfigurationHistory,
   decodeConfigurationValue,
   encodeConfigurationValue,
+  NOOP,
   Replica,
   votersOf,
 } from "../src/index.js";
-import { configurationOf, valueOf } from "./disk.js";
+import { configurationOf, textOf, valueOf } from "./disk.js";
 import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
 import { accept, ballot } from "./support.js";
 
@@ -300,8 +301,8 @@ test("values go to witnesses last where the leader is thrifty", () => {
 });
 
 describe("changes of the members", () => {
-  const change = (story: Story, members: readonly Member[]): void => {
-    const configuration = { ...story.configuration, epoch: 2, members };
+  const change = (story: Story, members: readonly Member[], quorum = story.configuration.quorum): void => {
+    const configuration = { ...story.configuration, epoch: 2, members, quorum };
     const value = encodeConfigurationValue({ stamp: 1, changeId: "c", configuration });
     story.do(1, (replica) => replica.change(value));
   };
@@ -378,6 +379,76 @@ describe("changes of the members", () => {
     expect(story.replica(1).membership()).toMatchObject({ complete: true, unfinished: [] });
     expect([2, 4].map((id) => story.replica(1).membership().isGone(id))).toEqual([true, true]);
     expect(story.replica(2).membership().removed).toEqual({ epoch: 2, mayStop: true });
+  });
+
+  test("leave a witness that they removed with what it has, as long as somebody may need it", () => {
+    const members: Member[] = [{ id: 1 }, { id: 2 }, { id: 3, role: "witness" }, { id: 4, role: "joiningWitness" }];
+    // Quorums that name their members, so that nobody promotes 4 meanwhile.
+    const weights = [1, 2, 3].map((id) => [id, 1] as const);
+    const quorum: QuorumSpec = { kind: "weights", weights, phase1: 2, phase2: 2 };
+    const story = led({ ...configurationOf(4, 4, quorum), members }, { retainedBytesMax: 900 });
+    story.only([1, 2]);
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS + 2 * ROUND_MS);
+    // Chosen by 1 and the witness, while 2 is down. Then 4 takes the place of the witness.
+    story.snapshot(1);
+    story.crash(2);
+    story.only([1, 3]);
+    for (const letter of ["x", "y", "z"]) story.propose(1, letter);
+    expect(story.executed[0]).toEqual([...LETTERS, "x", "y", "z"]);
+    story.only([1, 3], [1, 4]);
+    story.lose((_, to, { kind }) => to === 2 || (to === 3 && (kind === "learn" || kind === "snapshotOffer")));
+    story.pass(2 * TIMEOUT_MS);
+    change(story, [{ id: 1 }, { id: 2 }, { id: 4, role: "witness" }], { kind: "majority" });
+    story.pass(2 * TIMEOUT_MS);
+    const { last, settled, complete } = story.replica(1).membership();
+    expect([last.quorums.members, settled, complete]).toEqual([[1, 2, 4], true, false]);
+    // Nobody has room for everything, but the witness has room for what it has.
+    for (const letter of LETTERS) story.propose(1, letter);
+    story.pass(TIMEOUT_MS);
+    story.snapshot(1);
+    story.only([1, 3], [1, 4]);
+    story.pass(4 * TIMEOUT_MS);
+    expect(story.replica(1).status().compactedUpTo).toBeGreaterThan(0);
+    // Were it to forget, the disk of 1 would be the last that has them.
+    expect(story.actor(3).snapshots).toEqual([]);
+    expect([6, 7, 8].map((slot) => textOf(story.actor(3).disk.votes.get(slot)?.value ?? NOOP))).toEqual([
+      "x",
+      "y",
+      "z",
+    ]);
+    // The change is complete, and nobody needs them any more, once 2 has everything too.
+    story.start(2);
+    story.only([1, 2, 4], [1, 3]);
+    story.pass(8 * TIMEOUT_MS);
+    expect(story.replica(1).membership()).toMatchObject({ complete: true });
+    expect(story.replica(3).membership().removed).toMatchObject({ mayStop: true });
+  });
+
+  test("that are not complete stay in snapshots, whatever follows them, and too many of them are refused", () => {
+    const story = replaced();
+    const { epoch } = story.replica(1).membership().last;
+    expect(epoch).toBe(2);
+    const learners = Array.from({ length: 15 }, (_, i) => i + 6);
+    const answers = learners.map((id, i) => {
+      const stamp = epoch + i;
+      const members: Member[] = [{ id: 1 }, { id: 4 }, { id: 3, role: "witness" }, { id, role: "learner" }];
+      const configuration: Configuration = { ...story.configuration, epoch: stamp + 1, members };
+      const value = encodeConfigurationValue({ stamp, changeId: `${stamp}`, configuration });
+      story.do(1, (replica) => replica.change(value));
+      story.pass(4 * TIMEOUT_MS);
+      return story
+        .actor(1)
+        .notices.flatMap((n) => (n.kind === "changeAnswered" ? [n.refused] : []))
+        .at(-1);
+    });
+    expect(answers).toEqual(learners.map((_, i) => (i < 14 ? null : "changeUnderWay")));
+    const head = story.replica(1).snapshotHead(story.executed[0]?.length ?? 0);
+    const history = new ConfigurationHistory(story.configuration);
+    history.restore(head);
+    expect(history.entries.map((entry) => entry.epoch)).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
+    // Who starts from it still asks the one that was removed first.
+    expect(history.entries[0]?.configuration.members.map(({ id }) => id)).toContain(2);
   });
 
   test("that leave the voters alone are complete as soon as they are settled, whichever full member is down", () => {

@@ -1,4 +1,11 @@
-import { type Configuration, type GiveUp, type ProposeOptions, type SessionTicket, SynodError } from "@synod/interface";
+import {
+  type Codec,
+  type Configuration,
+  type GiveUp,
+  type ProposeOptions,
+  type SessionTicket,
+  SynodError,
+} from "@synod/interface";
 import { checkTicket, checkTimeoutMs } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { type Settle, withSignal } from "./signals.js";
@@ -70,4 +77,13 @@ export function beginChange(
     return (cause) => asked.giveUp("the signal was aborted", cause);
   });
   driver.wake();
+}
+
+export function decodeResult<Result>(codec: Codec<Result>, reply: Uint8Array): Result {
+  try {
+    return codec.decode(reply);
+  } catch (cause) {
+    const text = "the command took effect, but the result codec cannot read the result that it wrote";
+    throw new SynodError("InvalidResult", text, { cause });
+  }
 }

@@ -38,7 +38,7 @@ function quorumText(quorum: QuorumSpec): string {
 }
 
 export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
-  const { members, quorum, alpha, lease, learning } = options.cluster;
+  const { members, quorum, alpha, lease, learning, origin } = options.cluster;
   return {
     epoch: 1,
     members,
@@ -46,6 +46,7 @@ export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "
     quorum: quorum ?? { kind: "majority" },
     ...(lease === undefined ? {} : { lease: { durationMs: lease.durationMs, driftPercent: lease.driftPercent } }),
     ...(learning === undefined ? {} : { learning }),
+    ...(origin === undefined ? {} : { origin }),
   };
 }
 
@@ -102,6 +103,10 @@ export function checkOptions(
   if (learning !== undefined && learning !== "allToAll" && learning !== "onAccept") {
     throw invalid(`cluster.learning must be "allToAll" or "onAccept", not ${String(learning)}`);
   }
+  const { origin } = cluster;
+  if (origin !== undefined && (typeof origin !== "string" || origin === "")) {
+    throw invalid("cluster.origin must be the text that the restore printed");
+  }
   const ids = cluster.members.map((member) => member.id);
   for (const member of ids) {
     if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
@@ -132,7 +137,7 @@ export function checkMembers(
   stored: Configuration,
   options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
 ): void {
-  const { quorum, alpha, lease, learning } = options.cluster;
+  const { quorum, alpha, lease, learning, origin } = options.cluster;
   const [kept, given] = [foundersOf(stored).join(", "), foundersOf(founders(options)).join(", ")];
   const refuse = (what: string): never => {
     throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
@@ -148,6 +153,11 @@ export function checkMembers(
   }
   if (learning !== undefined && learning !== stored.learning) {
     refuse(`the store was formatted with learning ${stored.learning ?? "from the leader"}, not ${learning}`);
+  }
+  if (origin !== undefined && origin !== stored.origin) {
+    refuse(
+      `the store was formatted ${stored.origin === undefined ? "blank" : `from ${stored.origin}`}, not from ${origin}`,
+    );
   }
 }
 

@@ -21,7 +21,6 @@ export type Input =
   | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
   | { readonly kind: "peerUp"; readonly peer: Incarnation }
   | { readonly kind: "peerDown"; readonly id: NodeId }
-  | { readonly kind: "written"; readonly id: number }
   | { readonly kind: "task"; readonly run: () => void };
 
 export interface DriverOptions {

@@ -1,5 +1,5 @@
 import { type Configuration, type NodeId, SynodError } from "@synod/interface";
-import { type Effects, Outbox, type ReadVia, type Send } from "@synod/multipaxos";
+import type { Effects, ReadVia } from "@synod/multipaxos";
 import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
@@ -12,6 +12,8 @@ import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import type { Route } from "./proposals-options.js";
 import { Reads } from "./reads.js";
+import { Receiving } from "./receiving.js";
+import { Sending } from "./sending.js";
 import { type Sight, sightOf } from "./sight.js";
 import { Snapshots } from "./snapshots.js";
 import { StateCheck } from "./state-check.js";
@@ -46,8 +48,9 @@ export class Driver {
   readonly snapshots: Snapshots;
   readonly notices: Notices;
   readonly writing: Writing;
-  readonly #outbox = new Outbox();
   readonly #wire: Wire;
+  readonly #sending: Sending;
+  readonly #receiving: Receiving;
   readonly #leading: Leading;
   readonly #stateCheck: StateCheck;
   readonly #applier: Applier;
@@ -58,6 +61,8 @@ export class Driver {
   #rounds = 0;
   /** More calls and reads are overdue than one turn could end. */
   #isOverdue = false;
+  /** A vote goes before what a follower has to execute, for which nobody waits: until the next turn. */
+  #isPutOff = false;
 
   constructor(options: DriverOptions) {
     this.#o = options;
@@ -92,7 +97,18 @@ export class Driver {
       name: `${self.nodeId}.${self.bootId}`,
       resendMs: limits.electionTimeoutMs * 2,
     });
-    this.#leading = new Leading({ ...options, self: self.nodeId });
+    this.#sending = new Sending({
+      ...options,
+      wire: this.#wire,
+      inTurn: (run) => this.input({ kind: "task", run }),
+      isChanging: () => !replica.membership().complete,
+      stopped: () => this.stopped,
+    });
+    this.#leading = new Leading({
+      ...options,
+      self: self.nodeId,
+      awaits: (member, slot) => this.#sending.awaits(member, slot),
+    });
     this.transfers = new Transfers(replica);
     this.proposals = new Proposals({
       random: { uint32: () => this.#loop.orFail(() => random.uint32()) },
@@ -110,7 +126,7 @@ export class Driver {
       self: self.nodeId,
       configuration: () => this.configuration,
       now,
-      send: (to, message) => this.#transmit([{ to, message, lane: "control", after: 0 }]),
+      send: (to, message) => this.#sending.send({ to, message, lane: "control", after: 0 }),
       events: this.events,
     });
     this.#applier = new Applier({
@@ -131,15 +147,24 @@ export class Driver {
       now,
       inTurn: (run) => this.input({ kind: "task", run }),
       send: (to, message) => {
-        this.input({ kind: "task", run: () => this.#transmit([{ to: [to], message, lane: "bulk", after: 0 }]) });
+        this.input({ kind: "task", run: () => this.#sending.send({ to: [to], message, lane: "bulk", after: 0 }) });
       },
       outcomesMissed: () => this.proposals.outcomesMissed(),
       emit: (event) => this.events.emit(event),
       fail: (cause) => this.#loop.fail(cause),
     });
+    this.#receiving = new Receiving({
+      ...options,
+      wire: this.#wire,
+      peers: this.peers,
+      upgrade: this.upgrade,
+      snapshots: this.snapshots,
+      stateCheck: this.#stateCheck,
+      events: this.events,
+    });
     this.writing = new Writing({
       ...options,
-      written: (id) => this.input({ kind: "written", id }),
+      written: (id) => this.#written(id),
       fail: (cause) => this.#loop.fail(cause),
     });
     this.notices = new Notices({
@@ -252,7 +277,7 @@ export class Driver {
     const nowMs = this.nowMs;
     replica.tick(nowMs, random.uint32() / 2 ** 32);
     const inputs = this.#inbox.splice(0, buggify("one event a turn") ? 1 : this.#inbox.length);
-    for (const input of inputs) this.#take(input, nowMs);
+    for (const input of inputs) this.#take(input);
     this.#leading.watch(nowMs);
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
@@ -260,10 +285,11 @@ export class Driver {
     this.changes.dispatch(nowMs, this.#sightOnce());
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
-    this.#startWrite(nowMs);
+    const isWriteFirst = this.#startWrite(nowMs) && !replica.leads && !this.#isPutOff;
     this.#carryOut(replica.takeEffects());
     const { installing } = this.snapshots;
-    if (!installing && this.#applier.slice()) {
+    this.#isPutOff = isWriteFirst && !this.#applier.idle;
+    if (!installing && !this.#isPutOff && this.#applier.slice()) {
       replica.appliedUpTo(this.#o.machine.applied, this.#applier.bytes);
       this.#leading.applied(this.#o.machine.applied, nowMs);
       // What became possible by executing: reads at the leader, most of all.
@@ -282,49 +308,19 @@ export class Driver {
     if ((!installing && !this.#applier.idle) || this.#inbox.length > 0) this.wake();
   }
 
-  #take(input: Input, nowMs: number): void {
-    switch (input.kind) {
-      case "frame":
-        return this.#receive(input.from, input.frame);
-      case "peerUp":
-        this.peers.up(input.peer);
-        this.#o.logger.info("a peer is connected", { peer: input.peer.nodeId, bootCount: input.peer.bootCount });
-        this.#peerLost(input.peer.nodeId);
-        this.events.emit({ kind: "peerUp", peer: input.peer.nodeId });
-        return;
-      case "peerDown":
-        this.peers.down(input.id);
-        this.#o.logger.info("a peer is disconnected", { peer: input.id });
-        this.#peerLost(input.id);
-        this.events.emit({ kind: "peerDown", peer: input.id });
-        return;
-      case "written":
-        this.writing.done(input.id, nowMs);
-        this.#transmit(this.#outbox.durable(input.id));
-        return;
-      case "task":
-        input.run();
-    }
+  #take(input: Input): void {
+    if (input.kind === "task") input.run();
+    else this.#receiving.take(input);
   }
 
-  /** What its last life said is of no more worth. */
-  #peerLost(id: NodeId): void {
-    this.upgrade.lost(id);
-    this.snapshots.peerLost(id);
-    this.#o.replica.peerLost(id);
-  }
-
-  #receive(from: NodeId, frame: Uint8Array): void {
-    const envelope = this.#wire.decode(from, frame);
-    if (envelope === null) return;
-    if (this.peers.isFormer(from, envelope.bootId)) {
-      this.#o.metrics.count("synod_frames_refused_total");
-      return;
-    }
-    this.upgrade.onFrame(from, envelope);
-    const { message } = envelope;
-    if (message.kind === "stateDigest" && !this.#o.witness) this.#stateCheck.received(from, message);
-    else this.#o.replica.receive(from, message);
+  /** Between two turns, since members wait for what leaves now: the next turn may have much to do. */
+  #written(id: number): void {
+    if (this.stopped) return;
+    this.#loop.guarded(() => {
+      this.writing.done(id, this.nowMs);
+      this.#sending.durable(id);
+    });
+    this.wake();
   }
 
   /** Once per round of the election clock: what needs no quick reaction. */
@@ -337,7 +333,7 @@ export class Driver {
     this.#stateCheck.tick();
     this.snapshots.tick();
     if (++this.#rounds % PUBLISH_ROUNDS !== 0) return;
-    this.#forgetGone();
+    this.#receiving.forgetGone();
     this.#o.publish();
   }
 
@@ -348,14 +344,6 @@ export class Driver {
     for (const token of expired) this.cancelRead(token);
     this.#isOverdue = areCalls || more;
     if (this.#isOverdue) this.wake();
-  }
-
-  /** Ids are never used again, so what is kept by id would grow with every member that leaves. */
-  #forgetGone(): void {
-    const membership = this.#o.replica.membership();
-    if (membership.last.retired.length === 0) return;
-    const isOver = (id: NodeId): boolean => membership.isGone(id) && !this.peers.isConnected(id);
-    for (const known of [this.peers, this.upgrade, this.#wire]) known.forget(isOver);
   }
 
   /** For as many calls as end in one round. */
@@ -375,15 +363,19 @@ export class Driver {
     };
   }
 
-  #startWrite(nowMs: number): void {
+  /** @returns whether one began */
+  #startWrite(nowMs: number): boolean {
     // A port may have failed in the middle of this turn.
-    if (this.writing.isUnderWay || this.stopped) return;
-    if (this.#o.buggify("no write this turn")) return this.wake();
-    this.writing.start(nowMs);
+    if (this.writing.isUnderWay || this.stopped) return false;
+    if (this.#o.buggify("no write this turn")) {
+      this.wake();
+      return false;
+    }
+    return this.writing.start(nowMs);
   }
 
   #carryOut(effects: Effects): void {
-    this.#transmit(this.#outbox.add(effects.sends));
+    this.#sending.add(effects.sends);
     for (const value of effects.chosen) this.#applier.add(value);
     for (const { tokens, index, via, untilMs } of effects.reads) {
       this.reads.ready(tokens, index, untilMs);
@@ -397,13 +389,6 @@ export class Driver {
     for (const step of effects.snapshots) this.snapshots.step(step);
     if (effects.compactedUpTo !== null) this.snapshots.drop(effects.compactedUpTo);
     if (effects.forwarded.length > 0 || effects.notices.length > 0) this.wake();
-  }
-
-  #transmit(sends: readonly Send[]): void {
-    for (const { to, message, lane } of sends) {
-      const frame = this.stopped ? null : this.#wire.encode(message);
-      if (frame !== null) this.#o.transport.send(to, frame, lane);
-    }
   }
 
   /** Everybody who may have to be spoken to: a removed member has to hear that it is one. */

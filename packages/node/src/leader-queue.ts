@@ -1,4 +1,4 @@
-import type { NodeId } from "@synod/interface";
+import type { NodeId, Slot } from "@synod/interface";
 import type { BatchEntry } from "@synod/rsm";
 import { sessionKey } from "./proposal-keys.js";
 
@@ -7,8 +7,8 @@ export interface Queued {
   readonly entry: BatchEntry;
   /** Of the entry in a batch. */
   readonly bytes: number;
-  /** It is part of a proposal now, and may be chosen. */
-  proposed(): void;
+  /** It is part of what was proposed in this slot, and may be chosen. */
+  proposed(slot: Slot): void;
   /** The leadership ended before it was proposed. */
   dropped(): void;
 }

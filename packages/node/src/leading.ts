@@ -14,6 +14,8 @@ export interface LeadingOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly buggify: Buggify;
+  /** A command of callers of this member is proposed in this slot. */
+  readonly awaits: (member: NodeId, slot: Slot) => void;
 }
 
 /** What a caller of this node proposed. */
@@ -107,8 +109,9 @@ export class Leading {
     let proposed = 0;
     let dropped = 0;
     const part: Pick<Queued, "proposed" | "dropped"> = {
-      proposed: () => {
+      proposed: (slot) => {
         proposed++;
+        this.#o.awaits(from, slot);
       },
       // Only a batch of which nothing was proposed is surely without effect.
       dropped: () => {
@@ -151,7 +154,7 @@ export class Leading {
       metrics.observe("synod_batch_commands", batch.length);
       metrics.observe("synod_batch_bytes", value.length);
       if (slot !== null) this.#timed ??= { slot, atMs: nowMs };
-      for (const queued of batch) queued.proposed();
+      for (const queued of batch) queued.proposed(slot ?? 0);
     }
   }
 

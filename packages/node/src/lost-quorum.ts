@@ -202,11 +202,14 @@ function knownOf(survivors: readonly Survivor[], best: Recovered): Known {
   // What the best one says comes last, so that it counts where two say different things.
   for (const recovered of [...others, best]) {
     const own = new Map<Slot, Uint8Array>();
+    // What a node learned it did not have to vote for: its vote may be for another value, or in an older ballot.
+    const learned = new Set(recovered.chosen.map(({ slot }) => slot));
     for (const vote of recovered.votes) {
       const { slot, value } = vote;
       if (isHigher(vote, votes.get(slot))) votes.set(slot, vote);
       if (slot > recovered.chosenUpTo) continue;
       own.set(slot, value);
+      if (learned.has(slot)) continue;
       const before = ballots.get(slot);
       if (before === undefined || isHigher(before, vote)) ballots.set(slot, vote);
     }

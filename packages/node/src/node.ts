@@ -10,7 +10,6 @@ import {
   type NodeId,
   type ProposeOptions,
   type ReadOptions,
-  type Recovered,
   type Service,
   type SessionId,
   type Slot,
@@ -19,9 +18,9 @@ import {
   type Watched,
   type WatchOptions,
 } from "@synod/interface";
-import { Replica } from "@synod/multipaxos";
+import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
-import { beginChange, beginCommand, beginProposal } from "./calls.js";
+import { beginChange, beginCommand, beginProposal, decodeResult } from "./calls.js";
 import { checkTimeoutMs, wireName } from "./checks.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
@@ -30,11 +29,11 @@ import { Driver } from "./driver.js";
 import { Gauges } from "./gauges.js";
 import { addressBook } from "./membership.js";
 import { quietLogger, quietMetrics } from "./quiet.js";
+import { type ReplicaStart, replicaOf } from "./replica-of.js";
 import { closeSession, openSession } from "./session.js";
-import { withSignal } from "./signals.js";
 import { StaleReads } from "./stale-reads.js";
 import { statusOf } from "./status.js";
-import { WatchIterator, type WatchStep } from "./watch-iterator.js";
+import { WatchIterator } from "./watch-iterator.js";
 import { Watches } from "./watches.js";
 import type {
   ChangeOptions,
@@ -56,6 +55,12 @@ const READS_MAX = 100_000;
 /** Watches that may be open at one node. */
 const WATCHES_MAX = 100_000;
 const TRANSFER_MS = 5_000;
+
+export interface NodeStart<Command, Query, Result, Answer> extends Omit<ReplicaStart, "options"> {
+  readonly options: NodeOptions<Command, Query, Result, Answer>;
+  readonly machine: ReplicatedMachine<Query, Answer>;
+  readonly resultCodec: Codec<Result>;
+}
 
 /** One replica with its ports and its callers. */
 export class Node<Command, Query, Result, Answer> implements SynodNode<Command, Query, Result, Answer> {
@@ -84,18 +89,8 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   #closing: Promise<void> | null = null;
   #handingOver: Promise<void> | null = null;
 
-  constructor(start: {
-    options: NodeOptions<Command, Query, Result, Answer>;
-    limits: NodeLimits;
-    recovered: Recovered;
-    machine: ReplicatedMachine<Query, Answer>;
-    resultCodec: Codec<Result>;
-    /** It only votes. */
-    witness: boolean;
-    /** What was restored: the state machine has it by now. */
-    snapshot: { readonly head: Uint8Array; readonly hash: string } | null;
-  }) {
-    const { options, limits, recovered, machine, snapshot, witness } = start;
+  constructor(start: NodeStart<Command, Query, Result, Answer>) {
+    const { options, limits, recovered, machine, witness } = start;
     const { identity } = recovered;
     this.id = options.id;
     this.#options = options;
@@ -108,28 +103,17 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     this.#logger = quietLogger(options.logger);
     this.#metrics = quietMetrics(options.metrics);
     this.#damage = recovered.damage;
-    const { nodeId, bootCount, bootId } = identity;
-    this.#self = { clusterId: identity.clusterId, nodeId, bootCount, bootId };
-    this.#replica = new Replica({
-      nodeId,
-      bootId,
-      configuration: identity.founders,
-      recovered,
-      witness,
-      ...(snapshot === null ? {} : { snapshotHash: snapshot.hash, snapshotHead: snapshot.head }),
-      settings: {
-        electionTimeoutMs: limits.electionTimeoutMs,
-        creditBytesMax: limits.peerBytesMax,
-        applyBytesMax: limits.applyBytesMax,
-        priority: options.priority ?? 0,
-        thrifty: options.thrifty ?? false,
-        retainedBytesMax: limits.snapshotTailBytesMax,
-        snapshotChunkBytes: limits.snapshotChunkBytes,
-      },
-    });
+    const { nodeId, storeId, bootCount, bootId } = identity;
+    this.#self = { clusterId: identity.clusterId, nodeId, storeId, bootCount, bootId };
+    this.#replica = replicaOf(start);
     this.#watches = new Watches({
       now: () => this.#driver.nowMs,
       applied: () => machine.applied,
+      check: (count) => {
+        this.#checkRunning();
+        if (count >= WATCHES_MAX) throw this.#driver.busy("watches", { retryAfterMs: limits.electionTimeoutMs });
+      },
+      wake: () => this.#driver.wake(),
       ask: (query) => {
         const answer = machine.watch(query);
         if (answer !== undefined) return answer;
@@ -226,16 +210,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const reply = await this.#proposeBytes(body, options);
-    return this.#decoded(reply);
-  }
-
-  #decoded(reply: Uint8Array): Result {
-    try {
-      return this.#resultCodec.decode(reply);
-    } catch (cause) {
-      const text = "the command took effect, but the result codec cannot read the result that it wrote";
-      throw new SynodError("InvalidResult", text, { cause });
-    }
+    return decodeResult(this.#resultCodec, reply);
   }
 
   #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
@@ -259,24 +234,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   }
 
   watch(query: Query, { signal }: WatchOptions = {}): AsyncIterableIterator<Watched<Query, Answer>> {
-    return new WatchIterator(query, (next) => this.#ask(next, signal));
-  }
-
-  #ask(query: Query, signal: AbortSignal | undefined): WatchStep<Query, Answer> {
-    let end = (): void => undefined;
-    const answer = new Promise<Watched<Query, Answer> | null>((resolve, reject) => {
-      if (signal?.aborted === true) return resolve(null);
-      this.#checkRunning();
-      if (this.#watches.count >= WATCHES_MAX) {
-        throw this.#driver.busy("watches", { retryAfterMs: this.#limits.electionTimeoutMs });
-      }
-      withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) => {
-        end = this.#watches.add({ query, ...settle });
-        return end;
-      });
-      this.#driver.wake();
-    });
-    return { answer, end: () => end() };
+    return new WatchIterator(query, (next) => this.#watches.begin(next, signal));
   }
 
   get applied(): Slot {

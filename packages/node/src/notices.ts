@@ -120,7 +120,10 @@ export class Notices {
       case "removed":
         logger.warn("this node was removed", { epoch: notice.epoch, mayStop: notice.mayStop });
         events.emit({ kind: "removed", epoch: notice.epoch, mayStop: notice.mayStop });
-        if (notice.mayStop) this.#o.onRemoved(notice.epoch);
+        if (!notice.mayStop) return;
+        // The same: what completed the change may have said in the same turn that nobody needs this node any more.
+        changes.dispatch(now(), sight);
+        this.#o.onRemoved(notice.epoch);
     }
   }
 }

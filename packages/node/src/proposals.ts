@@ -2,11 +2,12 @@ import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@sy
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
 import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
+import { OpenCalls } from "./open-calls.js";
 import { Proposal } from "./proposal.js";
 import { ownSessionExpired, staleError, unknownSession } from "./proposal-errors.js";
-import { clientOf, sameBallot, sessionKey, sessionOf } from "./proposal-keys.js";
+import { clientOf, sameBallot, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
-import { SequenceBook } from "./sequences.js";
+import { LastUse, SequenceBook } from "./sequences.js";
 import type { Sight } from "./sight.js";
 
 /** Pause before a session is asked for again when there were too many. */
@@ -26,17 +27,13 @@ export class Proposals {
   #waiting: Proposal[] = [];
   /** Have an entry and are to be sent as soon as a leader is known; some may have ended. */
   #fresh: Proposal[] = [];
-  /** By session, then by sequence; calls with the same ticket are linked. */
-  readonly #bySession = new Map<string, Map<number, Proposal>>();
-  readonly #byNonce = new Map<string, Proposal>();
-  readonly #byClosing = new Map<string, Set<Proposal>>();
+  readonly #calls = new OpenCalls();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
   readonly #admission: Admission;
   #own: SequenceBook | null = null;
   #opening = false;
   #openNotBeforeMs = 0;
-  #ownUsedAtMs = 0;
-  #ownUsedLoggedMs = 0;
+  readonly #ownUse = new LastUse();
 
   constructor(options: ProposalsOptions) {
     this.#options = options;
@@ -94,7 +91,7 @@ export class Proposals {
       release: this.#release,
     });
     this.#track(proposal);
-    addTo(this.#byClosing, sessionKey(session), proposal);
+    this.#calls.closes(session, proposal);
     proposal.entry = { kind: "close", session };
     this.#freshen(proposal);
     return proposal;
@@ -115,7 +112,7 @@ export class Proposals {
       release: this.#release,
     });
     this.#track(proposal);
-    this.#byNonce.set(nonce, proposal);
+    this.#calls.opens(nonce, proposal);
     proposal.entry = { kind: "open", nonce, limit: this.#options.sessionLimit };
     this.#freshen(proposal);
     return proposal;
@@ -220,19 +217,15 @@ export class Proposals {
       return;
     }
     if (outcome.kind === "closed") {
-      for (const closing of this.#byClosing.get(sessionKey(outcome.session)) ?? []) closing.resolve(closing.body);
+      for (const closing of this.#calls.ofClosing(outcome.session)) closing.resolve(closing.body);
       return;
     }
-    const { session, sequence } = outcome.ticket;
-    let next = this.#bySession.get(sessionKey(session))?.get(sequence) ?? null;
+    let next = this.#calls.ofTicket(outcome.ticket);
     while (next !== null) {
       const proposal = next;
       next = proposal.next;
       if (outcome.kind !== "beyondLimit") this.#admission.answered();
-      if (proposal.source.kind === "own") {
-        this.#ownUsedAtMs = nowMs;
-        this.#ownUsedLoggedMs = loggedMs;
-      }
+      if (proposal.source.kind === "own") this.#ownUse.used(nowMs, loggedMs);
       this.#settle(proposal, outcome, nowMs);
     }
   }
@@ -281,7 +274,7 @@ export class Proposals {
   }
 
   #onOpened(outcome: Extract<Outcome, { kind: "opened" | "openRefused" }>, nowMs: number, loggedMs: number): void {
-    const proposal = this.#byNonce.get(outcome.nonce);
+    const proposal = this.#calls.ofNonce(outcome.nonce);
     if (proposal === undefined || proposal.source.kind !== "open") return;
     if (outcome.kind === "opened") {
       proposal.source.opened(outcome.session, nowMs, loggedMs);
@@ -348,7 +341,8 @@ export class Proposals {
 
   #giveTickets(nowMs: number, loggedMs: number): void {
     if (this.#waiting.length === 0) return;
-    if (this.#own !== null && this.#own.open === 0 && this.#idleTooLong(nowMs, loggedMs)) this.#own = null;
+    const { sessionIdleMs } = this.#options;
+    if (this.#own?.open === 0 && this.#ownUse.isIdle(nowMs, loggedMs, sessionIdleMs)) this.#own = null;
     if (this.#own === null) {
       if (nowMs >= this.#openNotBeforeMs) this.#openOwn(nowMs);
       return;
@@ -359,16 +353,10 @@ export class Proposals {
       if (ticket === null) break;
       given++;
       if (ticket === undefined) continue;
-      this.#ownUsedAtMs = nowMs;
-      this.#ownUsedLoggedMs = loggedMs;
+      this.#ownUse.used(nowMs, loggedMs);
       this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
     }
     this.#waiting.splice(0, given);
-  }
-
-  #idleTooLong(nowMs: number, loggedMs: number): boolean {
-    const { sessionIdleMs } = this.#options;
-    return nowMs - this.#ownUsedAtMs > sessionIdleMs || loggedMs - this.#ownUsedLoggedMs > sessionIdleMs;
   }
 
   #openOwn(nowMs: number): void {
@@ -379,8 +367,7 @@ export class Proposals {
       resolve: (id, nowMs, loggedMs) => {
         this.#opening = false;
         this.#own = new SequenceBook(id, this.#options.sessionLimit);
-        this.#ownUsedAtMs = nowMs;
-        this.#ownUsedLoggedMs = loggedMs;
+        this.#ownUse.used(nowMs, loggedMs);
       },
       reject: () => {
         this.#opening = false;
@@ -391,12 +378,7 @@ export class Proposals {
 
   #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
     proposal.entry = entry;
-    const { session, sequence } = entry.ticket;
-    const key = sessionKey(session);
-    let calls = this.#bySession.get(key);
-    if (calls === undefined) this.#bySession.set(key, (calls = new Map()));
-    proposal.next = calls.get(sequence) ?? null;
-    calls.set(sequence, proposal);
+    this.#calls.carries(entry.ticket, proposal);
     this.#freshen(proposal);
   }
 
@@ -408,38 +390,8 @@ export class Proposals {
   readonly #release = (proposal: Proposal): void => {
     this.#all.delete(proposal);
     this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
-    if (proposal.source.kind === "open") this.#byNonce.delete(proposal.source.nonce);
-    if (proposal.source.kind === "close") takeFrom(this.#byClosing, sessionKey(proposal.source.session), proposal);
+    this.#calls.ended(proposal);
     const { entry } = proposal;
-    if (entry?.kind !== "command") return;
-    this.#unlink(proposal, entry.ticket);
-    if (this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
+    if (entry?.kind === "command" && this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
   };
-
-  #unlink(proposal: Proposal, { session, sequence }: SessionTicket): void {
-    const key = sessionKey(session);
-    const calls = this.#bySession.get(key);
-    const first = calls?.get(sequence) ?? null;
-    if (calls === undefined || first === null) return;
-    if (first !== proposal) {
-      let before = first;
-      while (before.next !== null && before.next !== proposal) before = before.next;
-      before.next = proposal.next;
-    } else if (proposal.next !== null) calls.set(sequence, proposal.next);
-    else calls.delete(sequence);
-    if (calls.size === 0) this.#bySession.delete(key);
-  }
-}
-
-/** Several calls may wait for one outcome. */
-function addTo(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
-  const others = waiting.get(key);
-  if (others === undefined) waiting.set(key, new Set([proposal]));
-  else others.add(proposal);
-}
-
-function takeFrom(waiting: Map<string, Set<Proposal>>, key: string, proposal: Proposal): void {
-  const others = waiting.get(key);
-  others?.delete(proposal);
-  if (others?.size === 0) waiting.delete(key);
 }

@@ -1,5 +1,20 @@
 import type { SessionId, SessionTicket } from "@synod/interface";
 
+/** When a session was used last, by the clock of this node and by the time in the log. */
+export class LastUse {
+  #atMs = 0;
+  #loggedMs = 0;
+
+  used(nowMs: number, loggedMs: number): void {
+    this.#atMs = nowMs;
+    this.#loggedMs = loggedMs;
+  }
+
+  isIdle(nowMs: number, loggedMs: number, limitMs: number): boolean {
+    return nowMs - this.#atMs > limitMs || loggedMs - this.#loggedMs > limitMs;
+  }
+}
+
 /** Gives out the sequences of one session and keeps its floor: every sequence up to it is done with. */
 export class SequenceBook {
   readonly id: SessionId;

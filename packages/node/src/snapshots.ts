@@ -13,6 +13,7 @@ import type { Applier } from "./applier.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
 import { SnapshotServing } from "./snapshot-serving.js";
+import { inSlices, snapshotFailed } from "./snapshot-taking.js";
 import { witnessBody } from "./witness-machine.js";
 import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
@@ -37,9 +38,6 @@ export interface SnapshotsOptions {
   readonly fail: (cause: unknown) => void;
 }
 
-/** Making and reading a snapshot may take this long at a time; then the turn of everything else comes. */
-const SLICE_MS = 2;
-
 /** A snapshot is written again only after so large a part of its size was logged: a big state is not rewritten all the time. */
 const STATE_PART = 0.5;
 
@@ -53,21 +51,6 @@ interface Taking {
   readonly index: number;
   bytes: number;
   readonly done: Promise<SnapshotInfo>;
-}
-
-/** What a state machine throws is the cause of an error that callers know. */
-function snapshotFailed(cause: unknown): SynodError {
-  if (cause instanceof SynodError) return cause;
-  const text = `the state machine threw while a snapshot of it was taken, and the node stops: ${String(cause)}`;
-  return new SynodError("InvariantViolated", text, { cause });
-}
-
-function nextOf(chunks: Generator<Uint8Array, void>): IteratorResult<Uint8Array, void> {
-  try {
-    return chunks.next();
-  } catch (cause) {
-    throw snapshotFailed(cause);
-  }
 }
 
 const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
@@ -211,7 +194,7 @@ export class Snapshots {
     const startedMs = now();
     const bytesThen = applier.bytesExecuted;
     const done = (async () => {
-      const info = await storage.saveSnapshot(index, this.#sliced(front, chunks, hash));
+      const info = await storage.saveSnapshot(index, this.#inSlices(front, chunks, hash));
       return new Promise<SnapshotInfo>((resolve, reject) => {
         // Saved while the node was closed: no turn comes any more.
         if (this.#stopped) return reject(closedMeanwhile());
@@ -258,29 +241,15 @@ export class Snapshots {
     emit({ kind: "snapshotTaken", index, bytes });
   }
 
-  async *#sliced(
+  #inSlices(
     front: Uint8Array,
     chunks: Generator<Uint8Array, void>,
     hash: ContentHash,
   ): AsyncGenerator<Uint8Array, void> {
-    try {
-      hash.add(front);
-      yield front;
-      let sliceMs = this.#o.now();
-      for (;;) {
-        if (this.#o.now() - sliceMs >= SLICE_MS) {
-          await this.#soon();
-          sliceMs = this.#o.now();
-        }
-        const next = nextOf(chunks);
-        if (next.done === true) return;
-        hash.add(next.value);
-        if (this.#taking !== null) this.#taking.bytes = hash.bytes;
-        yield next.value;
-      }
-    } finally {
-      chunks.return();
-    }
+    const onBytes = (bytes: number): void => {
+      if (this.#taking !== null) this.#taking.bytes = bytes;
+    };
+    return inSlices({ front, chunks, hash, now: this.#o.now, soon: () => this.#soon(), onBytes });
   }
 
   #soon(): Promise<void> {

@@ -52,6 +52,11 @@ export interface ClusterOptions {
    * where two votes decide (three servers). By default the leader says it. Used only when the store is formatted.
    */
   readonly learning?: Learning;
+  /**
+   * Of a cluster that was restored from a backup: the mark of it that the restore prints and `dump` shows. Who joins later needs it, since nodes with
+   * different ones never talk. Used only when the store is formatted.
+   */
+  readonly origin?: string;
 }
 
 /** A node that is no founder. The log says what it is; until then it follows and counts nowhere. */

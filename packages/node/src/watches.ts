@@ -1,4 +1,6 @@
 import type { Slot, Watched } from "@synod/interface";
+import { withSignal } from "./signals.js";
+import type { WatchStep } from "./watch-iterator.js";
 
 /** How long one turn may go on asking watches. */
 const SLICE_MS = 2;
@@ -12,6 +14,10 @@ interface Waiting<Query, Answer> {
 export interface WatchesOptions<Query, Answer> {
   readonly now: () => number;
   readonly applied: () => Slot;
+  /** Whether one more may begin, beside so many. What it throws goes to who watches. */
+  readonly check: (count: number) => void;
+  /** A turn is to come. */
+  readonly wake: () => void;
   /** What there is for a query; null if nothing yet. What it throws goes to who watches. */
   readonly ask: (query: Query) => Watched<Query, Answer> | null;
 }
@@ -29,6 +35,21 @@ export class Watches<Query, Answer> {
 
   get count(): number {
     return this.#fresh.size + this.#asked.size;
+  }
+
+  /** One step of a watch. */
+  begin(query: Query, signal: AbortSignal | undefined): WatchStep<Query, Answer> {
+    let end = (): void => undefined;
+    const answer = new Promise<Watched<Query, Answer> | null>((resolve, reject) => {
+      if (signal?.aborted === true) return resolve(null);
+      this.#o.check(this.count);
+      withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) => {
+        end = this.add({ query, ...settle });
+        return end;
+      });
+      this.#o.wake();
+    });
+    return { answer, end: () => end() };
   }
 
   /** @returns what ends the wait with null */

@@ -5,7 +5,7 @@ export interface WritingOptions {
   readonly replica: Pick<Replica, "takeWrite" | "writeDone">;
   readonly storage: Pick<Storage, "write">;
   readonly metrics: Metrics;
-  /** A write is durable: to be told to `done` in a turn. */
+  /** A write is durable: to be told to `done`, outside of the call that began it. */
   readonly written: (id: number) => void;
   readonly fail: (cause: unknown) => void;
 }
@@ -27,11 +27,11 @@ export class Writing {
     return this.#under;
   }
 
-  /** Starts one if there is anything to write and none is under way. */
-  start(nowMs: number): void {
+  /** Starts one if there is anything to write and none is under way. @returns whether it did */
+  start(nowMs: number): boolean {
     const { replica, storage, metrics, written, fail } = this.#o;
     const next = this.#under ? null : replica.takeWrite();
-    if (next === null) return;
+    if (next === null) return false;
     this.#under = true;
     this.#startedMs = nowMs;
     this.count++;
@@ -40,6 +40,7 @@ export class Writing {
       () => written(next.id),
       (cause: unknown) => fail(cause),
     );
+    return true;
   }
 
   done(id: number, nowMs: number): void {

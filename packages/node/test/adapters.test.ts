@@ -130,7 +130,7 @@ it("says in its status that a peer was formatted with other founders", async () 
     start(2, [...members, { id: 3 }], { transport: network.transport(), storage: memoryStorage() }, true),
   ]);
   await expect
-    .poll(() => node.status().peers)
+    .poll(() => node.status().peers, { timeout: 10_000 })
     .toMatchObject([
       { id: 2, connected: true, heard: false, supports: null, refused: expect.stringContaining("other founders") },
     ]);

@@ -115,7 +115,7 @@ describe("subscribers of events", () => {
 describe("members that have left", () => {
   it("leave nothing behind in what is kept by id", () => {
     const peers = new Peers();
-    const of = (bootId: string, bootCount: number) => ({ clusterId: "c", nodeId: 7, bootCount, bootId });
+    const of = (bootId: string, bootCount: number) => ({ clusterId: "c", nodeId: 7, storeId: "s", bootCount, bootId });
     peers.up(of("a", 1));
     peers.up(of("b", 2));
     peers.forget((id) => id === 7);

@@ -75,6 +75,7 @@ function leading(queueBytesMax = 64 * 1024 * 1024, capacity = 0) {
       logger: quietLogger(undefined),
       metrics: quietMetrics(undefined),
       buggify: () => false,
+      awaits: () => undefined,
     }),
   };
 }

@@ -125,6 +125,8 @@ describe("watches that wait", () => {
     const all = new Watches<number, number>({
       now: () => world.nowMs,
       applied: () => world.applied,
+      check: () => undefined,
+      wake: () => undefined,
       ask: (query) => {
         world.asked.push(query);
         world.nowMs += world.costMs;
@@ -167,6 +169,8 @@ test("watches that wait get their turn however many new ones come", () => {
   const all = new Watches<number, number>({
     now: () => world.nowMs,
     applied: () => world.applied,
+    check: () => undefined,
+    wake: () => undefined,
     ask: (query) => {
       asked.push(query);
       world.nowMs += 1;

@@ -167,6 +167,10 @@ describe("learning", () => {
     const create = (cluster: object): Promise<unknown> =>
       createNode({ ...options, stateMachine: machine, commandCodec, cluster: { ...options.cluster, ...cluster } });
     await expect(create({})).rejects.toThrow(/formatted with learning onAccept, not allToAll/);
+    await expect(create({ learning: "onAccept", origin: "a backup" })).rejects.toThrow(
+      /formatted blank, not from a backup/,
+    );
+    await expect(create({ learning: "onAccept", origin: "" })).rejects.toThrow(/the text that the restore printed/);
     await expect(create({ learning: "never" })).rejects.toThrow(/must be "allToAll" or "onAccept"/);
     await expect(createWitness({ ...options, cluster: { ...options.cluster, learning: "onAccept" } })).rejects.toThrow(
       /node 1 is a full member of the cluster, but it runs as a witness/,

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Clock, type Codec, type Logger, type Metrics, SynodError } from "@synod/interface";
+import { type Clock, type Codec, type Fields, type Logger, type Metrics, SynodError } from "@synod/interface";
 import {
   cut,
   decodeHello,
@@ -10,7 +10,7 @@ import {
   encodeReply,
   encodeWelcome,
   FrameInput,
-  FrameOutput,
+  frameHeaderBytes,
   handshakeFrameBytesMax,
   type LeaderHint,
   type Notices,
@@ -20,14 +20,13 @@ import {
   replyKinds,
   requestKinds,
   type Role,
-  type Texts,
   textsOf,
-  writeReply,
 } from "@synod/client/protocol";
+import { Output } from "./output.js";
 import { Rate } from "./rate.js";
 import { failureOf, type Question, Requests } from "./requests.js";
 import type { Admission } from "./tokens.js";
-import type { ServedNode, ServerLimits } from "./types.js";
+import type { ServedNode, ServerLimits, SnapshotSource, Totals } from "./types.js";
 
 /** What all connections of one server share. */
 export interface ServerContext<Query, Answer> {
@@ -35,6 +34,7 @@ export interface ServerContext<Query, Answer> {
   readonly cluster: string;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
+  readonly storage: SnapshotSource | undefined;
   readonly admission: Admission;
   /** Clients prove by a certificate that the cluster knows them. */
   readonly wantsCertificates: boolean;
@@ -46,7 +46,9 @@ export interface ServerContext<Query, Answer> {
   readonly notices: Notices;
   readonly leader: () => LeaderHint;
   /** Of all connections. */
-  readonly totals: { watches: number; heldBytes: number };
+  readonly totals: Totals;
+  /** All connections together hold more than they may of this: the one that holds most has to go. */
+  readonly makeRoom: (of: "answers" | "input") => void;
 }
 
 export interface ConnectionOptions<Query, Answer> {
@@ -61,7 +63,6 @@ export interface ConnectionOptions<Query, Answer> {
   readonly onEnd: () => void;
 }
 
-const smallBytesMax = 1_024;
 /** A client with answers in plenty asks again after this. */
 const fullAgainMs = 100;
 
@@ -85,19 +86,17 @@ export class Connection<Query, Answer> {
   readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
     this.#receive(kind, bytes, from, to);
   });
-  readonly #output: FrameOutput;
+  readonly #output: Output;
   /** As the client calls itself, for the log. */
   #name: { readonly client?: string } = {};
-  /** What this connection counts in the totals. */
-  #heldBytes = 0;
+  /** Of a frame that is not whole yet; counted in the totals. */
+  #partBytes = 0;
   readonly #rate: Rate;
   #requests: Requests<Query, Answer> | null = null;
   #answerBytesMax = 0;
   /** When the chunk came that is being read. */
   #nowMs: number;
   #lastFrameMs: number;
-  #stalledSinceMs = Infinity;
-  #paused = false;
   #draining = false;
   #ending = false;
   #ended = false;
@@ -113,10 +112,15 @@ export class Connection<Query, Answer> {
     this.#nowMs = clock.now();
     this.#lastFrameMs = this.#nowMs;
     this.#rate = new Rate(limits.requestsPerSecondMax, this.#nowMs);
-    this.#output = new FrameOutput(socket, {
-      // Reads are refused at the limit; the results of commands that were executed have as much again.
-      queueBytesMax: 2 * limits.outputBytesMax,
-      onWritten: () => this.#written(),
+    this.#output = new Output({
+      socket,
+      limits,
+      totals: context.totals,
+      clock,
+      onOverflow: () => this.dropSlow(),
+      onTotal: () => context.makeRoom("answers"),
+      // What was not read meanwhile is no sign of idleness.
+      onResumed: () => (this.#lastFrameMs = clock.now()),
     });
     socket.setNoDelay(true);
     socket.on("error", () => {});
@@ -144,8 +148,18 @@ export class Connection<Query, Answer> {
     return this.#requests?.watches ?? 0;
   }
 
+  /** Answers that the client has not taken. */
+  get answerBytes(): number {
+    return this.#output.heldBytes;
+  }
+
+  /** What came of a frame that is not whole yet. */
+  get partBytes(): number {
+    return this.#partBytes;
+  }
+
   tellLeader(hint: LeaderHint): void {
-    if (this.accepted && !this.#ending) this.#send({ kind: "leader", ...hint });
+    if (this.accepted) this.#output.send({ kind: "leader", ...hint });
   }
 
   /** Tells the client to go elsewhere; its open requests are answered. */
@@ -167,29 +181,66 @@ export class Connection<Query, Answer> {
   }
 
   destroy(): void {
+    this.#input.stop();
     this.#socket.destroy();
     this.#end();
+  }
+
+  /** Too many strangers came: it was the one that waited longest. */
+  dropStranger(): void {
+    this.#drop("Flood", "a connection that had not said who it is made room for others", {});
+  }
+
+  dropSlow(): void {
+    const waitingBytes = this.#output.heldBytes;
+    this.#drop("Slow", "a client does not read its answers and is disconnected", { waitingBytes });
+  }
+
+  /** It holds most of what is not whole. */
+  dropPart(): void {
+    const partBytes = this.#partBytes;
+    this.#drop("Busy", "a client was disconnected that had begun a long frame: all together had begun too much", {
+      partBytes,
+    });
+  }
+
+  /** Without a word: counted, and logged once. */
+  #drop(code: string, message: string, fields: Fields): void {
+    if (this.#ended) return;
+    const { metrics, notices } = this.#context;
+    metrics.count("synod_server_refusals_total", 1, { code });
+    notices.warn(this.#remote, message, { remote: this.#remote, ...this.#name, ...fields });
+    this.destroy();
   }
 
   #read(chunk: Uint8Array): void {
     if (this.#ending) return;
     this.#nowMs = this.#context.clock.now();
+    this.#countPart(this.#partBytes + chunk.length);
     try {
       this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
-      this.#refuse(error);
+      return this.#refuse(error);
     }
+    if (this.#context.totals.inputBytes > this.#context.limits.inputBytesTotalMax) this.#context.makeRoom("input");
+  }
+
+  #countPart(bytes: number): void {
+    this.#context.totals.inputBytes += bytes - this.#partBytes;
+    this.#partBytes = bytes;
   }
 
   #receive(kind: number, bytes: Uint8Array, from: number, to: number): void {
+    if (this.#ending) return;
     this.#lastFrameMs = this.#nowMs;
+    this.#countPart(this.#partBytes - frameHeaderBytes - (to - from));
     if (this.#requests === null) {
       if (kind !== requestKinds.hello) throw new SynodError("Malformed", "The other side is no Synod client.");
       return this.#greet(bytes.subarray(from, to));
     }
     const request = decodeRequest(kind, bytes, from, to);
-    if (request.kind === "ping") this.#sendFrame(pongFrame);
+    if (request.kind === "ping") this.#output.sendFrame(pongFrame);
     else if (request.kind === "cancel") this.#requests.cancel(request.id);
     else this.#ask(this.#requests, request, to - from);
   }
@@ -218,12 +269,12 @@ export class Connection<Query, Answer> {
       ...context.leader(),
       limits: { requestsMax, requestBytesMax, watchesMax, frameBytesMax, idleTimeoutMs },
     });
-    this.#sendFrame(encodeFrame(replyKinds.welcome, welcome));
+    this.#output.sendFrame(encodeFrame(replyKinds.welcome, welcome));
     context.logger.debug("a client was let in", { remote: this.#remote, ...this.#name, role });
   }
 
   #accept(role: Role, answerBytesMax: number): void {
-    const { node, queryCodec, answerCodec, limits, deadlines, logger } = this.#context;
+    const { node, queryCodec, answerCodec, storage, limits, deadlines, logger } = this.#context;
     this.#cancelTimer();
     this.#options.onAccepted();
     this.#context.notices.forget(this.#remote);
@@ -233,6 +284,7 @@ export class Connection<Query, Answer> {
       node,
       queryCodec,
       answerCodec,
+      storage,
       role,
       deadlines,
       totals: this.#context.totals,
@@ -250,19 +302,23 @@ export class Connection<Query, Answer> {
     metrics.count("synod_server_requests_total", 1, labels[question.kind]);
     if (refusal === null) return requests.begin(question, payloadBytes);
     if (refusal.code === "Busy") metrics.count("synod_server_busy_total", 1);
-    this.#send(failureOf(question.id, refusal));
+    this.#output.send(failureOf(question.id, refusal));
   }
 
   #busy(requests: Requests<Query, Answer>, { kind }: Question, payloadBytes: number): SynodError | null {
-    const { limits } = this.#context;
+    const { limits, totals } = this.#context;
     if (this.#draining) return new SynodError("Closed", "the server is closing: ask another one");
     const busy = (text: string, retryAfterMs: number): SynodError =>
       new SynodError("Busy", text, { details: { retryAfterMs } });
     const waitMs = this.#rate.take(this.#nowMs);
     if (waitMs > 0) return busy("more requests a second than this server takes of one connection", waitMs);
+    if (totals.inputBytes + payloadBytes > limits.inputBytesTotalMax) return busy("too many open requests here", 1_000);
+    if (totals.heldBytes > limits.outputBytesTotalMax)
+      return busy("too many answers wait for their clients here", 1_000);
     if (kind === "watch") {
-      if (requests.watches >= limits.watchesMax) return busy("too many watches of this connection", 1_000);
-      return this.#context.totals.watches < limits.watchesTotalMax ? null : busy("too many watches here", 1_000);
+      const fits = requests.watches === 0 || requests.watchBytes + payloadBytes <= limits.requestBytesMax;
+      if (requests.watches >= limits.watchesMax || !fits) return busy("too many watches of this connection", 1_000);
+      return totals.watches < limits.watchesTotalMax ? null : busy("too many watches here", 1_000);
     }
     const fits = requests.count === 0 || requests.bytes + payloadBytes <= limits.requestBytesMax;
     return requests.count < limits.requestsMax && fits ? null : busy("too many open requests of this connection", 50);
@@ -275,99 +331,32 @@ export class Connection<Query, Answer> {
       const text = `the answer has ${length} bytes, more than the ${this.#answerBytesMax} that can be sent: ask for less at once`;
       // A command that was executed has an outcome, even where nobody can be told its result.
       const code = question === "propose" ? "InvalidResult" : "TooLarge";
-      this.#send(failureOf(reply.id, new SynodError(code, text)));
-    } else if (question !== "propose" && "id" in reply && this.#isFull(length)) {
+      this.#output.send(failureOf(reply.id, new SynodError(code, text)));
+    } else if ((question === "read" || question === "watch") && "id" in reply && this.#output.isFull(length)) {
+      // What has had an effect is told whatever waits: `Busy` says that nothing was done.
       const details = { retryAfterMs: fullAgainMs };
-      this.#send(
-        failureOf(reply.id, new SynodError("Busy", "more answers wait for this client than may", { details })),
-      );
-    } else this.#write(reply, texts, length);
+      const busy = new SynodError("Busy", "more answers wait for this client than may", { details });
+      this.#output.send(failureOf(reply.id, busy));
+    } else this.#output.write(reply, texts, length);
     this.#options.onIdle();
-  }
-
-  /** Many small answers are let through: an open request has room for one. */
-  #isFull(payloadBytes: number): boolean {
-    const { limits, totals } = this.#context;
-    const { outputBytesMax, outputBytesTotalMax } = limits;
-    if (payloadBytes <= smallBytesMax) return false;
-    if (this.#output.heldBytes + payloadBytes > outputBytesMax) return true;
-    return totals.heldBytes + payloadBytes > outputBytesTotalMax;
-  }
-
-  #send(reply: Reply): void {
-    const texts = textsOf(reply);
-    this.#write(reply, texts, replyBytes(reply, texts));
-  }
-
-  #write(reply: Reply, texts: Texts, length: number): void {
-    if (this.#ending) return;
-    const output = this.#output;
-    const at = output.reserve(length);
-    if (at < 0) return this.#dropSlow();
-    writeReply(output.bytes, at, reply, texts);
-    output.commit(replyKinds[reply.kind], length);
-    this.#waits();
   }
 
   #sendGoodbye({ code, message, details }: SynodError): void {
     const { retryAfterMs } = details;
     const goodbye = { code, message, retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : 0 };
-    this.#sendFrame(encodeFrame(replyKinds.goodbye, encodeGoodbye(goodbye)));
-  }
-
-  #sendFrame(frame: readonly [Uint8Array, Uint8Array]): void {
-    if (this.#ending) return;
-    if (!this.#output.send(frame)) return this.#dropSlow();
-    this.#waits();
-  }
-
-  /** Something waits for the client to take it. */
-  #waits(): void {
-    this.#count(this.#output.heldBytes);
-    if (this.#stalledSinceMs === Infinity) this.#stalledSinceMs = this.#context.clock.now();
-    if (this.#output.heldBytes <= this.#context.limits.outputBytesMax / 2 || this.#paused) return;
-    // Who does not read answers may not ask more.
-    this.#paused = true;
-    this.#socket.pause();
-  }
-
-  #count(heldBytes: number): void {
-    this.#context.totals.heldBytes += heldBytes - this.#heldBytes;
-    this.#heldBytes = heldBytes;
-  }
-
-  #written(): void {
-    const { heldBytes } = this.#output;
-    if (!this.#ended) this.#count(heldBytes);
-    this.#stalledSinceMs = heldBytes === 0 ? Infinity : this.#context.clock.now();
-    if (!this.#paused || heldBytes > this.#context.limits.outputBytesMax / 4) return;
-    this.#paused = false;
-    // What was not read meanwhile is no sign of idleness.
-    this.#lastFrameMs = this.#context.clock.now();
-    this.#socket.resume();
+    this.#output.sendFrame(encodeFrame(replyKinds.goodbye, encodeGoodbye(goodbye)));
   }
 
   /** Time and again: is the client still there, and does it read? */
   #look(): void {
     const { clock, limits } = this.#context;
     const nowMs = clock.now();
-    if (nowMs - this.#stalledSinceMs > limits.outputStallMs) return this.#dropSlow();
-    if (!this.#paused && nowMs - this.#lastFrameMs > limits.idleTimeoutMs) {
+    if (this.#output.stalledMs(nowMs) > limits.outputStallMs) return this.dropSlow();
+    if (!this.#output.paused && nowMs - this.#lastFrameMs > limits.idleTimeoutMs) {
       return this.#refuse(new SynodError("Closed", "Nothing came from the client for too long."));
     }
     const everyMs = Math.min(limits.idleTimeoutMs, limits.outputStallMs) / 4;
     this.#cancelTimer = clock.timer(everyMs, () => this.#look());
-  }
-
-  #dropSlow(): void {
-    const { metrics, notices } = this.#context;
-    metrics.count("synod_server_refusals_total", 1, { code: "Slow" });
-    notices.warn(this.#remote, "a client does not read its answers and is disconnected", {
-      remote: this.#remote,
-      ...this.#name,
-      waitingBytes: this.#output.heldBytes,
-    });
-    this.destroy();
   }
 
   /** Ends the connection and says why: counted, and logged once. */
@@ -377,7 +366,8 @@ export class Connection<Query, Answer> {
     notices.warn(this.#remote, `a client is refused: ${error.code}`, {
       remote: this.#remote,
       ...this.#name,
-      reason: error.message,
+      // It may quote the other side.
+      reason: cut(error.message),
     });
     this.#sendGoodbye(error);
     this.#closeSoon();
@@ -400,7 +390,8 @@ export class Connection<Query, Answer> {
     this.#cancelTimer();
     if (this.#ended) return;
     this.#ended = true;
-    this.#count(0);
+    this.#output.release();
+    this.#countPart(0);
     this.#requests?.abortAll("the client is gone");
     this.#options.onEnd();
   }

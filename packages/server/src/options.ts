@@ -1,4 +1,4 @@
-import { type Logger, type Metrics, SynodError } from "@synod/interface";
+import { SynodError } from "@synod/interface";
 import type { ServerLimits } from "./types.js";
 
 const defaults: ServerLimits = {
@@ -6,6 +6,7 @@ const defaults: ServerLimits = {
   frameBytesMax: 4 * 1024 * 1024 + 64 * 1024,
   requestsMax: 1_024,
   requestBytesMax: 16 * 1024 * 1024,
+  inputBytesTotalMax: 256 * 1024 * 1024,
   watchesMax: 4_096,
   watchesTotalMax: 50_000,
   requestsPerSecondMax: 1_000_000,
@@ -34,7 +35,3 @@ export function limitsOf(given: Partial<ServerLimits> = {}): ServerLimits {
   }
   return limits;
 }
-
-const nothing = (): void => {};
-export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-export const noMetrics: Metrics = { count: nothing, gauge: nothing, observe: nothing };

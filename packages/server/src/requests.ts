@@ -9,8 +9,10 @@ import {
   type Role,
   type Timed,
 } from "@synod/client/protocol";
+import { endedBy } from "./ended-by.js";
+import { Snapshots } from "./snapshots.js";
 import { allows } from "./tokens.js";
-import type { ServedNode } from "./types.js";
+import type { ServedNode, SnapshotSource, Totals } from "./types.js";
 
 /** A request that has an answer. */
 export type Question = Exclude<Request, { readonly kind: "cancel" | "ping" }>;
@@ -19,10 +21,11 @@ export interface RequestsOptions<Query, Answer> {
   readonly node: ServedNode<Query, Answer>;
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
+  readonly storage: SnapshotSource | undefined;
   readonly role: Role;
   readonly deadlines: Deadlines;
   /** Counted along. */
-  readonly totals: { watches: number };
+  readonly totals: Pick<Totals, "watches" | "inputBytes">;
   readonly now: () => number;
   /** Each open request is answered once, in any order; not after `abortAll`. */
   readonly answer: (reply: Reply, question: Question["kind"]) => void;
@@ -31,6 +34,9 @@ export interface RequestsOptions<Query, Answer> {
 }
 
 const gone = (): void => {};
+const earlierMs = 250;
+/** What an open request costs besides its bytes. */
+const requestCostBytes = 512;
 
 /** A request without an answer yet. */
 class Open implements Timed, Caller<unknown> {
@@ -82,11 +88,14 @@ export class Requests<Query, Answer> {
     resolve: (open, value) => this.#resolved(open, value),
     reject: (open, error) => this.#end(open, this.#failure(open, error)),
   };
+  readonly #snapshots: Snapshots;
   #watchCount = 0;
+  #watchBytes = 0;
   #bytes = 0;
 
   constructor(options: RequestsOptions<Query, Answer>) {
     this.#options = options;
+    this.#snapshots = new Snapshots(options);
   }
 
   /** Without watches. */
@@ -98,13 +107,27 @@ export class Requests<Query, Answer> {
     return this.#watchCount;
   }
 
-  #countWatches(by: number): void {
-    this.#watchCount += by;
-    this.#options.totals.watches += by;
-  }
-
+  /** Of open requests without watches. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Of open watches. */
+  get watchBytes(): number {
+    return this.#watchBytes;
+  }
+
+  /** @param by - 1 for one that begins, -1 for one that ended */
+  #count({ isWatch, bytes }: Open, by: 1 | -1): void {
+    const { totals } = this.#options;
+    totals.inputBytes += by * (bytes + requestCostBytes);
+    if (!isWatch) {
+      this.#bytes += by * bytes;
+      return;
+    }
+    this.#watchBytes += by * bytes;
+    this.#watchCount += by;
+    totals.watches += by;
   }
 
   has(id: number): boolean {
@@ -114,11 +137,9 @@ export class Requests<Query, Answer> {
   /** Begins with a request; `payloadBytes` is what it counts. */
   begin(question: Question, payloadBytes: number): void {
     const { deadlines, now } = this.#options;
-    const isWatch = question.kind === "watch";
-    const open = new Open(question, isWatch ? 0 : payloadBytes, now(), this.#settle);
+    const open = new Open(question, payloadBytes, now(), this.#settle);
     this.#open.set(open.id, open);
-    this.#bytes += open.bytes;
-    if (isWatch) this.#countWatches(1);
+    this.#count(open, 1);
     deadlines.add(open);
     try {
       open.giveUp = this.#work(question, open);
@@ -135,9 +156,9 @@ export class Requests<Query, Answer> {
   abortAll(why: string): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    this.#countWatches(-this.#watchCount);
-    this.#bytes = 0;
+    this.#snapshots.close();
     for (const request of open) {
+      this.#count(request, -1);
       this.#options.deadlines.delete(request);
       request.giveUp(new SynodError("Closed", why));
     }
@@ -170,8 +191,7 @@ export class Requests<Query, Answer> {
   #end(open: Open, reply: Reply): void {
     if (this.#open.get(open.id) !== open) return;
     this.#open.delete(open.id);
-    this.#bytes -= open.bytes;
-    if (open.isWatch) this.#countWatches(-1);
+    this.#count(open, -1);
     this.#options.deadlines.delete(open);
     this.#options.answer(reply, open.kind);
   }
@@ -264,13 +284,26 @@ export class Requests<Query, Answer> {
           );
         }
         const to = call.to === null ? {} : { to: call.to };
-        return { leader: await node.transferLeadership({ ...to, timeoutMs: deadlineMs }) };
+        // A little earlier, so that the caller hears how it ended.
+        const timeoutMs = deadlineMs - Math.min(Math.floor(deadlineMs / 10), earlierMs);
+        const handing = node.transferLeadership({ ...to, timeoutMs });
+        return { leader: await endedBy(signal, handing).catch(goesOn(signal)) };
       }
       case "snapshot":
-        return node.snapshot();
+        return endedBy(signal, node.snapshot()).catch(goesOn(signal));
+      case "readSnapshot":
+        return this.#snapshots.read(call, signal);
     }
   }
 }
+
+/** What a node does not stop once it has begun. */
+const goesOn =
+  (signal: AbortSignal) =>
+  (cause: unknown): never => {
+    if (!signal.aborted) throw cause;
+    throw new SynodError("OutcomeUnknown", "nobody waits for it any more, and it goes on: see the status", { cause });
+  };
 
 const watchOf = <Query, Answer>(
   service: Service<Uint8Array, Query, Uint8Array, Answer>,

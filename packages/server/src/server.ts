@@ -15,10 +15,12 @@ import {
   materialOf,
   Notices,
   parseAddress,
+  quietLogger,
+  quietMetrics,
   Strangers,
 } from "@synod/client/protocol";
 import { Connection, type ServerContext } from "./connection.js";
-import { limitsOf, noMetrics, silent } from "./options.js";
+import { limitsOf } from "./options.js";
 import { Admission } from "./tokens.js";
 import type { CloseServerOptions, ServedNode, ServeOptions, Server, ServerStatus } from "./types.js";
 
@@ -36,7 +38,7 @@ export class NodeServer<Query, Answer> implements Server {
   readonly #watching = new AbortController();
   #state: ServerStatus["state"] = "serving";
   /** When the node last saw a working leader. */
-  #ledAtMs: number = hostClock.now();
+  #ledAtMs: number;
   #cancelLook: () => void = () => {};
   #address = "";
   #hint: LeaderHint;
@@ -44,29 +46,33 @@ export class NodeServer<Query, Answer> implements Server {
   #onIdle: () => void = () => {};
 
   constructor(node: ServedNode<Query, Answer>, options: ServeOptions<Query, Answer>) {
-    const { cluster, queryCodec, answerCodec, logger = silent, metrics = noMetrics } = options;
+    const { cluster, queryCodec, answerCodec, clock = hostClock } = options;
+    const [logger, metrics] = [quietLogger(options.logger), quietMetrics(options.metrics)];
     const { clusterId } = node.status();
     if (clusterId !== cluster) {
       throw new SynodError("InvalidArgument", `the node is of cluster ${clusterId}, and is to be served as ${cluster}`);
     }
     this.#listen = options.listen;
     this.#hint = hintOf(node);
+    this.#ledAtMs = clock.now();
     const wantsCertificates = options.tls !== undefined && materialOf(options.tls).ca !== undefined;
     this.#context = {
       node,
       cluster,
       queryCodec,
       answerCodec,
+      storage: options.storage,
       admission: new Admission({ ...options, wantsCertificates }),
       wantsCertificates,
       limits: limitsOf(options.limits),
-      clock: hostClock,
-      deadlines: new Deadlines(hostClock),
+      clock,
+      deadlines: new Deadlines(clock),
       logger,
       metrics,
       notices: new Notices(logger),
       leader: () => this.#hint,
-      totals: { watches: 0, heldBytes: 0 },
+      totals: { watches: 0, inputBytes: 0, heldBytes: 0 },
+      makeRoom: (of) => this.#makeRoom(of),
     };
     const { server, closeSockets } = acceptor({
       tls: options.tls,
@@ -132,11 +138,18 @@ export class NodeServer<Query, Answer> implements Server {
     });
     this.#connections.add(connection);
     const gone = this.#strangers.add(connection, connection.remote);
-    if (gone !== null) {
-      metrics.count("synod_server_refusals_total", 1, { code: "Flood" });
-      gone.destroy();
-    }
+    gone?.dropStranger();
     metrics.gauge("synod_server_connections", this.#connections.size);
+  }
+
+  #makeRoom(of: "answers" | "input"): void {
+    const sizeOf = of === "answers" ? "answerBytes" : "partBytes";
+    let most: Connection<Query, Answer> | null = null;
+    for (const connection of this.#connections) {
+      if (most === null || connection[sizeOf] > most[sizeOf]) most = connection;
+    }
+    if (of === "answers") most?.dropSlow();
+    else if (most !== null && most.partBytes > 0) most.dropPart();
   }
 
   #refusal(): SynodError | null {
@@ -210,7 +223,7 @@ export class NodeServer<Query, Answer> implements Server {
         this.#onIdle = () => {};
         resolve();
       };
-      const cancel = hostClock.timer(timeoutMs, end);
+      const cancel = this.#context.clock.timer(timeoutMs, end);
       this.#onIdle = () => {
         if (idle()) end();
       };

@@ -1,6 +1,7 @@
 import type {
   Ballot,
   ChangeOptions,
+  Clock,
   Codec,
   Configuration,
   DirectService,
@@ -11,6 +12,7 @@ import type {
   Service,
   SessionId,
   SnapshotInfo,
+  Storage,
 } from "@synod/interface";
 import type { Role, Tls, TlsMaterial } from "@synod/client/protocol";
 
@@ -35,6 +37,9 @@ export interface ServedNode<Query, Answer> {
   snapshot(): Promise<SnapshotInfo>;
 }
 
+/** Where the snapshots of the node can be read: its storage. */
+export type SnapshotSource = Pick<Storage, "readSnapshot">;
+
 /** Who may connect, and what for. */
 export interface ClientToken {
   readonly token: string;
@@ -52,7 +57,9 @@ export interface ServerLimits {
   readonly requestsMax: number;
   /** Their bytes; 16 MiB by default. */
   readonly requestBytesMax: number;
-  /** Open watches of one connection; 4,096 by default. */
+  /** Requests of all connections that are not whole yet, or open, with 512 bytes added for each; 256 MiB by default. Beyond it new ones are refused with `Busy`. */
+  readonly inputBytesTotalMax: number;
+  /** Open watches of one connection, and `requestBytesMax` in bytes; 4,096 by default. */
   readonly watchesMax: number;
   /** Open watches of all connections; 50,000 by default, half of what a node takes. */
   readonly watchesTotalMax: number;
@@ -60,7 +67,7 @@ export interface ServerLimits {
   readonly requestsPerSecondMax: number;
   /** Answers that one client has not taken yet; 64 MiB by default. At half of it nothing more is read from this client. */
   readonly outputBytesMax: number;
-  /** Answers that all clients together have not taken yet; 512 MiB by default. Beyond it answers of reads and watches are refused with `Busy`. */
+  /** Answers that all clients together have not taken yet; 512 MiB by default. Beyond it answers of reads and watches, and all new requests, are refused with `Busy`; at twice of it the client that has taken least is disconnected. */
   readonly outputBytesTotalMax: number;
   /** A client that takes nothing of what waits for it for so long is disconnected; 10,000 by default. */
   readonly outputStallMs: number;
@@ -70,6 +77,15 @@ export interface ServerLimits {
   readonly idleTimeoutMs: number;
   /** A watch is sent elsewhere when the node has seen no working leader for so long: it would hear of nothing; 2,000 by default. */
   readonly leaderlessMs: number;
+}
+
+/** What all connections of a server hold together. */
+export interface Totals {
+  watches: number;
+  /** Frames that are not whole yet, and open requests. */
+  inputBytes: number;
+  /** Answers that were not taken yet. */
+  heldBytes: number;
 }
 
 export interface ServerTlsMaterial extends TlsMaterial {
@@ -105,9 +121,13 @@ export interface ServeOptions<Query, Answer> {
    * is asked for every new connection.
    */
   readonly tls?: Tls<ServerTlsMaterial>;
+  /** The storage of the node, so that clients with the role `admin` can fetch its snapshots; without it they cannot. */
+  readonly storage?: SnapshotSource;
   readonly limits?: Partial<ServerLimits>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
+  /** For tests. */
+  readonly clock?: Pick<Clock, "now" | "timer">;
 }
 
 export interface ServerStatus {

@@ -1,10 +1,11 @@
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
-import type { Codec, Logger, Metrics, StateMachine } from "@synod/interface";
+import type { Codec, Logger, Metrics, StateMachine, Storage } from "@synod/interface";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
+import { expect } from "vitest";
 import { memoryStorage } from "@synod/storage-memory";
 import { type MemoryNetwork, memoryNetwork } from "@synod/transport-memory";
 import { type Client, connect, type ConnectOptions } from "@synod/client";
-import { serve, type ServeOptions, type Server } from "../src/index.js";
+import { serve, type ServedNode, type ServeOptions, type Server } from "../src/index.js";
 
 /** `add` counts; `set` writes a register; both leave a line in the history. */
 export type Command =
@@ -76,6 +77,7 @@ const clusterId = "orders";
 
 export interface Member {
   readonly node: TestNode;
+  readonly storage: Storage;
   readonly machine: Machine;
   readonly server: Server;
 }
@@ -99,12 +101,13 @@ export class World {
     await Promise.all(
       members.map(async ({ id }) => {
         const machine = new Machine();
+        const storage = memoryStorage();
         const node = await createNode({
           id,
           cluster: { id: clusterId, members },
           stateMachine: machine,
           transport: network.transport(),
-          storage: memoryStorage(),
+          storage,
           codec: messageCodec(),
           commandCodec,
           resultCodec,
@@ -112,14 +115,15 @@ export class World {
           ...(options.limits === undefined ? {} : { limits: options.limits }),
         });
         const { serve: overrides } = options;
-        const server = await world.serve(node, typeof overrides === "function" ? overrides(id) : overrides);
-        world.members[id - 1] = { node, machine, server };
+        const given = typeof overrides === "function" ? overrides(id) : overrides;
+        const server = await world.serve(node, { storage, ...given });
+        world.members[id - 1] = { node, storage, machine, server };
       }),
     );
     return world;
   }
 
-  serve(node: TestNode, overrides: ServeOverrides = {}): Promise<Server> {
+  serve(node: ServedNode<Query, Answer>, overrides: ServeOverrides = {}): Promise<Server> {
     return serve(node, { cluster: clusterId, listen: "127.0.0.1:0", queryCodec, answerCodec, ...overrides });
   }
 
@@ -151,6 +155,11 @@ export class World {
     await Promise.all(this.members.map(({ server }) => server.close({ drainTimeoutMs: 0 })));
     await Promise.all(this.members.map(({ node }) => node.close({ transferTimeoutMs: 0 })));
   }
+}
+
+/** Until it holds; what it stands on changes with some event that the test cannot see. */
+export async function until(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { interval: 5, timeout: 60_000 }).toBe(true);
 }
 
 /** Counters by name and label. */

@@ -30,6 +30,8 @@ export interface FileStorageOptions {
   readonly random?: Random;
   /** Size to which a segment of the log is filled (a larger write makes a larger one). From 1 KiB; default 16 MiB. */
   readonly segmentBytes?: number;
+  /** Milliseconds of a clock that only goes forward: it tells how fast the disk is. Default: `performance.now`. */
+  readonly now?: () => number;
 }
 
 /**
@@ -38,13 +40,14 @@ export interface FileStorageOptions {
  */
 export function fileStorage(options: FileStorageOptions): Storage & AsyncDisposable {
   const { directory, fileSystem = nodeFileSystem(), random = cryptoRandom, segmentBytes = 2 ** 24 } = options;
+  const { now = (): number => performance.now() } = options;
   if (typeof directory !== "string" || directory === "") {
     throw new SynodError("InvalidArgument", "fileStorage needs a directory.");
   }
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024) {
     throw new SynodError("InvalidArgument", `segmentBytes is a whole number from 1024; got ${segmentBytes}.`);
   }
-  return new FileStorage({ directory: resolve(directory), fileSystem, random, segmentBytes });
+  return new FileStorage({ directory: resolve(directory), fileSystem, random, segmentBytes, now });
 }
 
 const cryptoRandom: Random = { uint32: () => randomBytes(4).readUInt32LE() };

@@ -12,9 +12,11 @@ export interface LogPlace {
   readonly directory: string;
   readonly storeId: string;
   readonly segmentBytes: number;
+  /** Milliseconds, to tell how fast the disk is. */
+  readonly now: () => number;
 }
 
-/** A write up to this size goes to the page cache in less time than a thread of the pool needs to take it over. */
+/** On a fast disk a write up to this size is done in less time than a thread of the pool needs to take it over. */
 const WRITE_NOW_BYTES_MAX = 64 * 1024;
 
 const ZEROS = new Uint8Array(2 ** 20);
@@ -142,17 +144,21 @@ export class Log {
   }
 
   async #flush(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
-    const [handle, pace] = [this.#handle, this.#pace];
-    const now = handle.writeNow !== undefined && bytes <= WRITE_NOW_BYTES_MAX;
-    if (now) {
+    const [handle, pace, { now }] = [this.#handle, this.#pace, this.#place];
+    const isShort = bytes <= WRITE_NOW_BYTES_MAX;
+    let startedMs = now();
+    if (handle.now !== undefined && isShort && pace.mayWait(startedMs)) {
       // What this turn sends must not wait for the disk of this node.
       await turnEnd();
-      handle.writeNow?.(chunks, this.#offset);
-    } else await handle.write(chunks, this.#offset);
-    const startedMs = performance.now();
-    if (now && pace.mayWait) handle.datasyncNow?.();
-    else await handle.datasync();
-    if (now) pace.took(performance.now() - startedMs);
+      startedMs = now();
+      handle.now.write(chunks, this.#offset);
+      handle.now.datasync();
+      pace.waited(now() - startedMs, now());
+      return;
+    }
+    await handle.write(chunks, this.#offset);
+    await handle.datasync();
+    if (isShort) pace.tried(now() - startedMs, now());
   }
 }
 

@@ -33,6 +33,11 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
 class NodeFileHandle implements FileHandle {
   readonly #fd: number;
 
+  readonly now = {
+    write: (chunks: readonly Uint8Array[], position: number): void => this.#writeNow(chunks, position),
+    datasync: (): void => fs.fdatasyncSync(this.#fd),
+  };
+
   constructor(fd: number) {
     this.#fd = fd;
   }
@@ -47,7 +52,7 @@ class NodeFileHandle implements FileHandle {
     }
   }
 
-  writeNow(chunks: readonly Uint8Array[], position: number): void {
+  #writeNow(chunks: readonly Uint8Array[], position: number): void {
     let rest = chunks;
     let at = position;
     while (rest.length > 0) {
@@ -55,10 +60,6 @@ class NodeFileHandle implements FileHandle {
       at += written;
       rest = skip(rest, written);
     }
-  }
-
-  datasyncNow(): void {
-    fs.fdatasyncSync(this.#fd);
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {

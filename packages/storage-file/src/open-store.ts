@@ -20,6 +20,8 @@ export interface StoreSettings {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly segmentBytes: number;
+  /** Milliseconds, to tell how fast the disk is. */
+  readonly now: () => number;
   readonly random: Random;
 }
 
@@ -35,7 +37,7 @@ export interface OpenedStore {
  * to be whole elsewhere, and the boot counts last.
  */
 export async function openStore(settings: StoreSettings, options: StorageOpen): Promise<OpenedStore> {
-  const { fileSystem, directory, segmentBytes, random } = settings;
+  const { fileSystem, directory, random } = settings;
   const listing = sortNames(await fileSystem.list(directory));
   const expect = options.expect ?? {};
   if (options.create !== undefined) checkOwner(options.create, expect, directory);
@@ -52,7 +54,7 @@ export async function openStore(settings: StoreSettings, options: StorageOpen): 
 
   const identity: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
   const next = (read.segments.at(-1)?.segment ?? found.firstSegment - 1) + 1;
-  const place = { fileSystem, directory, segmentBytes, storeId: found.storeId };
+  const place = { ...settings, storeId: found.storeId };
   const state = { ...read.state, bootCount: identity.bootCount };
   const log = await Log.begin(place, state, read.segments, next, read.tail);
   try {

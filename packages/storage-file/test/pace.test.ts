@@ -1,3 +1,4 @@
+import type { FileHandle, FileSystem } from "@synod/interface";
 import { expect, test } from "vitest";
 import { fileStorage } from "../src/index.js";
 import { Pace } from "../src/pace.js";
@@ -8,18 +9,28 @@ const DIRECTORY = "/store";
 /** Long enough for the disk to have shown that it is fast. */
 const WRITES = 80;
 
-const storageOn = (disk: SimulatedDisk, seed: number): ReturnType<typeof fileStorage> =>
-  fileStorage({ directory: DIRECTORY, fileSystem: disk.mount(), random: new SeededRandom(seed), segmentBytes: 4096 });
+/** A clock that stands still: a disk that is fast. */
+const storageOn = (disk: SimulatedDisk, seed: number, now = (): number => 0): ReturnType<typeof fileStorage> =>
+  fileStorage({
+    directory: DIRECTORY,
+    fileSystem: disk.mount(),
+    random: new SeededRandom(seed),
+    segmentBytes: 4096,
+    now,
+  });
 
-/** So many flushes that took so long; says whether the next one is waited for. */
-function after(pace: Pace, count: number, ms: number): boolean {
-  for (let i = 0; i < count; i++) pace.took(ms);
-  return pace.mayWait;
+/** So many writes that took so long; says whether the next one is waited for. */
+function after(pace: Pace, count: number, ms: number, nowMs = 0): boolean {
+  for (let i = 0; i < count; i++) {
+    if (pace.mayWait(nowMs)) pace.waited(ms, nowMs);
+    else pace.tried(ms, nowMs);
+  }
+  return pace.mayWait(nowMs);
 }
 
-test("flushes are waited for once the disk has shown that it is fast", () => {
+test("writes are waited for once the disk has shown that it is fast", () => {
   const pace = new Pace();
-  expect(pace.mayWait).toBe(false);
+  expect(pace.mayWait(0)).toBe(false);
   expect(after(pace, 31, 0.1)).toBe(false);
   expect(after(pace, 1, 0.1)).toBe(true);
   expect(after(pace, 1000, 0.9)).toBe(true);
@@ -33,24 +44,64 @@ test("a busy machine, on which most hand-overs take long, still shows a fast dis
 
 test("a slow disk is never waited for", () => {
   const pace = new Pace();
-  for (let i = 0; i < 1000; i++) {
-    pace.took(2);
-    expect(pace.mayWait).toBe(false);
-  }
+  for (let i = 0; i < 1000; i++) expect(after(pace, 1, 2)).toBe(false);
 });
 
-test("a disk that stalls is waited for once, one that becomes slow not for long", () => {
-  const stalls = new Pace();
-  after(stalls, 32, 0.1);
-  expect(after(stalls, 1, 50)).toBe(false);
-  // It has to show anew that it is fast.
-  expect(after(stalls, 31, 0.1)).toBe(false);
-  expect(after(stalls, 1, 0.1)).toBe(true);
+test("a disk that becomes slow is not waited for for long, and has to show anew that it is fast", () => {
+  const pace = new Pace();
+  after(pace, 32, 0.1);
+  expect(after(pace, 4, 2)).toBe(true);
+  expect(after(pace, 20, 2)).toBe(false);
+  expect(after(pace, 32, 0.1)).toBe(true);
+});
 
-  const slows = new Pace();
-  after(slows, 32, 0.1);
-  expect(after(slows, 4, 2)).toBe(true);
-  expect(after(slows, 20, 2)).toBe(false);
+test("a disk that stalls is waited for again after a second, then after two, and so on up to an hour", () => {
+  const pace = new Pace();
+  let nowMs = 0;
+  after(pace, 32, 0.1);
+  for (let restMs = 1_000; restMs <= 3_600_000; restMs *= 2) {
+    expect(after(pace, 1, 50, nowMs)).toBe(false);
+    nowMs += restMs;
+    expect(after(pace, 1000, 0.1, nowMs - 1)).toBe(false);
+    expect(after(pace, 32, 0.1, nowMs)).toBe(true);
+  }
+  expect(after(pace, 1, 50, nowMs)).toBe(false);
+  expect(after(pace, 32, 0.1, nowMs + 3_599_999)).toBe(false);
+  nowMs += 3_600_001;
+  expect(after(pace, 32, 0.1, nowMs)).toBe(true);
+  // None for an hour: it is taken for a new one.
+  expect(after(pace, 1, 50, nowMs)).toBe(false);
+  expect(after(pace, 32, 0.1, nowMs + 1_000)).toBe(true);
+});
+
+/** What is done on the spot in a run of writes, by the number of the write. */
+async function doneNow(disk: SimulatedDisk, now: () => number): Promise<string[]> {
+  const mounted = disk.mount();
+  const done: string[] = [];
+  let slot = 0;
+  const spy = (handle: FileHandle): FileHandle => {
+    const real = handle.now;
+    if (real === undefined) return handle;
+    const write: typeof real.write = (...given) => (done.push(`write ${slot}`), real.write(...given));
+    const datasync: typeof real.datasync = () => (done.push(`datasync ${slot}`), real.datasync());
+    return Object.assign(handle, { now: { write, datasync } });
+  };
+  const open: FileSystem["open"] = async (...given) => spy(await mounted.open(...given));
+  const fileSystem = new Proxy(mounted, {
+    get: (target, name) => (name === "open" ? open : (target[name as keyof FileSystem] as () => unknown).bind(target)),
+  });
+  const storage = fileStorage({ directory: DIRECTORY, fileSystem, random: new SeededRandom(1), now });
+  await storage.open({ create: format });
+  for (slot = 1; slot <= 40; slot++) await storage.write(write({ votes: [vote(slot, 1, "value")] }));
+  await storage.close();
+  return done;
+}
+
+test("nothing is done on the spot before the disk has shown that it is fast: not even a write", async () => {
+  const done = await doneNow(new SimulatedDisk(), () => 0);
+  expect(done.slice(0, 2)).toEqual(["write 32", "datasync 32"]);
+  let nowMs = 0;
+  expect(await doneNow(new SimulatedDisk(), () => (nowMs += 2))).toEqual([]);
 });
 
 test("a power cut takes nothing back that was acknowledged after a flush that was waited for", async () => {

@@ -158,7 +158,9 @@ function wasHalted(error: unknown): boolean {
 }
 
 describe("the end of machine or process at any call of the file system", () => {
-  test("loses nothing acknowledged and refuses nothing falsely, at every call of one life with snapshots and drops", async () => {
+  test("loses nothing acknowledged and refuses nothing falsely, at every call of one life with snapshots and drops", {
+    timeout: 120_000,
+  }, async () => {
     const steps = script(new SeededRandom(11), 40);
     expect(new Set(steps.map(({ kind }) => kind)).size).toBe(3);
     let call = 1;

@@ -359,17 +359,18 @@ class MountedFile implements FileHandle {
     this.#mount.callNow(operation, this.#path, act);
   }
 
-  writeNow(chunks: readonly Uint8Array[], position: number): void {
+  readonly now = {
+    write: (chunks: readonly Uint8Array[], position: number): void => this.#writeNow(chunks, position),
+    datasync: (): void => this.#callNow("datasync", () => this.#flush()),
+  };
+
+  #writeNow(chunks: readonly Uint8Array[], position: number): void {
     let at = position;
     for (const chunk of chunks) {
       const from = at;
       this.#callNow("write", () => this.#put(chunk, from));
       at += chunk.length;
     }
-  }
-
-  datasyncNow(): void {
-    this.#callNow("datasync", () => this.#flush());
   }
 
   #put(chunk: Uint8Array, at: number): void {

@@ -41,7 +41,7 @@ export class Endpoint implements Transport, AsyncDisposable {
   readonly #hub: Hub;
   #state: "new" | "running" | "closed" = "new";
   #start: TransportStart | undefined;
-  #members: ReadonlySet<NodeId> = new Set();
+  #members: ReadonlyMap<NodeId, Member> = new Map();
   /** Outgoing, by receiver. */
   readonly #links = new Map<NodeId, Link>();
   #events: (() => void)[] = [];
@@ -65,14 +65,14 @@ export class Endpoint implements Transport, AsyncDisposable {
     if (this.#state === "running")
       throw new SynodError("InvalidArgument", "The transport was started already: take one per node.");
     this.#start = options;
-    this.#members = idsOf(options.members);
+    this.#members = byId(options.members);
     this.#hub.enter(this);
     this.#state = "running";
   }
 
   setMembers(members: readonly Member[]): void {
     if (this.#state !== "running") return;
-    this.#members = idsOf(members);
+    this.#members = byId(members);
     this.#hub.changed(this);
   }
 
@@ -100,6 +100,10 @@ export class Endpoint implements Transport, AsyncDisposable {
 
   knows(id: NodeId): boolean {
     return this.#members.has(id);
+  }
+
+  memberOf(id: NodeId): Member | undefined {
+    return this.#members.get(id);
   }
 
   latestOf(id: NodeId): Incarnation | undefined {
@@ -201,4 +205,5 @@ export class Endpoint implements Transport, AsyncDisposable {
   }
 }
 
-const idsOf = (members: readonly Member[]): ReadonlySet<NodeId> => new Set(members.map(({ id }) => id));
+const byId = (members: readonly Member[]): ReadonlyMap<NodeId, Member> =>
+  new Map(members.map((member) => [member.id, member]));

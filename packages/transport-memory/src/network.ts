@@ -119,6 +119,8 @@ function admits(host: Endpoint, guest: Incarnation): boolean {
   const latest = host.latestOf(guest.nodeId);
   if (guest.clusterId !== host.self.clusterId) {
     host.refused(guest, `it belongs to cluster ${JSON.stringify(guest.clusterId)}`);
+  } else if (guest.storeId !== (host.memberOf(guest.nodeId)?.storeId ?? latest?.storeId ?? guest.storeId)) {
+    host.refused(guest, "its store is another one than it was: a disk that was lost is replaced under a new id");
   } else if (latest !== undefined && isOlder(guest, latest)) {
     host.refused(guest, `its boot ${guest.bootCount} is not the latest one (${latest.bootCount})`);
   } else {

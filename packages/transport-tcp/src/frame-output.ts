@@ -14,6 +14,8 @@ const nothing = new Uint8Array(0);
 export interface FrameOutputOptions {
   /** Limit of what waits or is being written. */
   readonly queueBytesMax: number;
+  /** Bytes are handed to the socket. */
+  readonly onWrite?: (bytes: number) => void;
   /** The system took a write: there is room again. */
   readonly onWritten?: () => void;
 }
@@ -130,6 +132,7 @@ export class FrameOutput {
     // A connection that has little to say does not keep a large piece.
     if (this.bytes.length > roomBytesMin && this.bytes.length > 16 * bytes) this.#forget();
     this.#writing = true;
+    this.#options.onWrite?.(bytes);
     const written = (): void => {
       if (socket.destroyed) return;
       this.#heldBytes -= bytes;

@@ -4,7 +4,6 @@ export * from "./address.js";
 export * from "./backoff.js";
 export * from "./frame-input.js";
 export * from "./frame-output.js";
-export * from "./frame-writer.js";
 export * from "./frames.js";
 export * from "./listen.js";
 export * from "./notices.js";

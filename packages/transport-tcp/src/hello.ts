@@ -2,7 +2,7 @@ import type { Incarnation, Lane, NodeId } from "@synod/interface";
 import { SynodError } from "@synod/interface";
 
 /** Version of framing and handshake. Both sides of a connection speak the same one. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Longest frame before the handshake is done, and on the way back after it. */
 export const handshakeFrameBytesMax = 1024;
@@ -24,10 +24,19 @@ export interface ForeignHello {
 }
 
 const magic = 0x53594e44; // "SYND"
-const fixedBytes = 48;
+const fixedBytes = 64;
 const lanes: readonly Lane[] = ["control", "bulk"];
 
-const refusalReasons = ["version", "cluster", "self", "misdirected", "unknown", "stale", "certificate"] as const;
+const refusalReasons = [
+  "version",
+  "cluster",
+  "self",
+  "misdirected",
+  "unknown",
+  "stale",
+  "certificate",
+  "store",
+] as const;
 
 /** Why a handshake is refused. */
 export type RefusalReason = (typeof refusalReasons)[number];
@@ -43,7 +52,7 @@ const malformed = (text: string): SynodError => new SynodError("Malformed", text
 
 /**
  * Layout, big-endian: magic (u32), version (u16), lane (u8), from (u64), to (u64), boot count (u64), boot id (16 bytes),
- * length of the cluster id (u8), cluster id (UTF-8). Magic and version stay in place in all versions.
+ * store id (16 bytes), length of the cluster id (u8), cluster id (UTF-8). Magic and version stay in place in all versions.
  */
 export function encodeHello({ lane, from, to }: Hello): Uint8Array {
   const cluster = utf8.encode(from.clusterId);
@@ -56,7 +65,8 @@ export function encodeHello({ lane, from, to }: Hello): Uint8Array {
   view.setBigUint64(15, BigInt(to));
   view.setBigUint64(23, BigInt(from.bootCount));
   bytes.set(Buffer.from(from.bootId, "hex"), 31);
-  bytes[47] = cluster.length;
+  bytes.set(Buffer.from(from.storeId, "hex"), 47);
+  bytes[63] = cluster.length;
   bytes.set(cluster, fixedBytes);
   return bytes;
 }
@@ -68,7 +78,7 @@ export function decodeHello(bytes: Uint8Array): Hello | ForeignHello {
   const version = view.getUint16(4);
   if (version !== protocolVersion) return { version };
   const lane = lanes[bytes[6] ?? -1];
-  if (bytes.length < fixedBytes || bytes.length !== fixedBytes + (bytes[47] ?? 0) || lane === undefined) {
+  if (bytes.length < fixedBytes || bytes.length !== fixedBytes + (bytes[63] ?? 0) || lane === undefined) {
     throw malformed("A handshake with a wrong length or an unknown lane.");
   }
   return {
@@ -78,6 +88,7 @@ export function decodeHello(bytes: Uint8Array): Hello | ForeignHello {
       nodeId: positive(view.getBigUint64(7)),
       bootCount: positive(view.getBigUint64(23)),
       bootId: Buffer.from(bytes.subarray(31, 47)).toString("hex"),
+      storeId: Buffer.from(bytes.subarray(47, 63)).toString("hex"),
       clusterId: decodeText(bytes.subarray(fixedBytes)),
     },
   };
@@ -109,13 +120,16 @@ export function decodeRefusal(bytes: Uint8Array): { reason: RefusalReason | "oth
 }
 
 /** @throws SynodError `InvalidArgument` if the handshake cannot carry it. */
-export function checkIncarnation({ clusterId, nodeId, bootCount, bootId }: Incarnation): void {
+export function checkIncarnation({ clusterId, nodeId, storeId, bootCount, bootId }: Incarnation): void {
   const clusterBytes = utf8.encode(clusterId).length;
   const wrong = [
     clusterBytes >= 1 && clusterBytes <= 255 ? null : `a cluster id of ${clusterBytes} bytes (1 to 255)`,
     Number.isSafeInteger(nodeId) && nodeId >= 1 ? null : `the node id ${nodeId} (a positive integer)`,
     Number.isSafeInteger(bootCount) && bootCount >= 1 ? null : `the boot count ${bootCount} (a positive integer)`,
-    /^[0-9a-f]{32}$/.test(bootId) ? null : `the boot id ${JSON.stringify(bootId)} (32 lower-case hexadecimal digits)`,
+    isHex(bootId) ? null : `the boot id ${JSON.stringify(bootId)} (32 lower-case hexadecimal digits)`,
+    isHex(storeId) ? null : `the store id ${JSON.stringify(storeId)} (32 lower-case hexadecimal digits)`,
   ].filter((text) => text !== null);
   if (wrong.length > 0) throw new SynodError("InvalidArgument", `The transport cannot start with ${wrong.join(", ")}.`);
 }
+
+const isHex = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);

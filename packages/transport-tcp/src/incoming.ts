@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { type Incarnation, type Lane, SynodError } from "@synod/interface";
 import type { Context } from "./context.js";
-import { encodeFrame, type Frame, type FrameDecoder, frameDecoder } from "./frames.js";
+import { FrameInput } from "./frame-input.js";
+import { encodeFrame } from "./frames.js";
 import {
   decodeHello,
   decodeRefusal,
@@ -36,7 +37,11 @@ export class IncomingLink {
   readonly #options: IncomingLinkOptions;
   readonly #context: Context;
   readonly #socket: Socket;
-  readonly #decoder: FrameDecoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
+  readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
+    this.#receive(kind, bytes, from, to);
+  });
+  /** Frames of the protocol above in the chunk that is being read. */
+  #frames = 0;
   readonly #remote: string;
   #cancelTimer: () => void;
   #peer: Incarnation | null = null;
@@ -80,34 +85,38 @@ export class IncomingLink {
 
   #end(): void {
     this.#ended = true;
+    this.#input.stop();
     this.#cancelTimer();
     this.#options.onEnd(this);
   }
 
   #read(chunk: Uint8Array): void {
     if (this.#ended) return;
-    let frames = 0;
+    this.#frames = 0;
     try {
-      for (const frame of this.#decoder.push(chunk)) {
-        if (frame.kind === frameKinds.data) frames++;
-        this.#receive(frame);
-        if (this.#ended) return;
-      }
+      this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
       this.#broken(error);
       return;
     }
-    if (!this.#peer) return;
+    if (this.#peer === null || this.#ended) return;
     const { metrics, clock } = this.#context;
     metrics.count("synod_transport_received_bytes_total", chunk.length, this.#labels);
-    if (frames > 0) metrics.count("synod_transport_received_frames_total", frames, this.#labels);
+    if (this.#frames > 0) metrics.count("synod_transport_received_frames_total", this.#frames, this.#labels);
     if (clock.now() - this.#lastAckMs >= ackIntervalMs) this.#ack();
   }
 
-  #receive({ kind, payload }: Frame): void {
+  #receive(kind: number, bytes: Uint8Array, from: number, to: number): void {
     const peer = this.#peer;
-    if (peer && kind === frameKinds.data) return this.#options.onFrame(peer, payload);
+    if (peer && kind === frameKinds.data) {
+      this.#frames++;
+      // A copy: what is kept of it must not keep the whole chunk.
+      const payload = new Uint8Array(to - from);
+      payload.set(bytes.subarray(from, to));
+      return this.#options.onFrame(peer, payload);
+    }
+    const payload = bytes.subarray(from, to);
     if (peer && kind === frameKinds.ping) return this.#ack();
     if (peer && kind === frameKinds.refusal) return this.#refused(peer, payload);
     if (!peer && kind === frameKinds.hello) return this.#greet(payload);
@@ -131,7 +140,7 @@ export class IncomingLink {
     this.#lane = lane;
     this.#labels = { peer: String(from.nodeId), lane };
     this.#lastAckMs = context.clock.now();
-    this.#decoder.frameBytesMax = context.settings.frameBytesMax;
+    this.#input.frameBytesMax = context.settings.frameBytesMax;
     const answer = { lane, from: context.self, to: from.nodeId };
     writeFrame(this.#socket, encodeFrame(frameKinds.hello, encodeHello(answer)));
     this.#options.onAccepted(this);
@@ -154,14 +163,14 @@ export class IncomingLink {
     const { reason, text } = decodeRefusal(payload);
     const { metrics, notices } = this.#context;
     metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
-    notices.warn(String(peer), `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
+    notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
     this.close();
   }
 
   /** Nothing after damaged bytes can be trusted to be a frame, so the connection goes; the dialer makes a new one. */
   #broken(error: SynodError): void {
     const { metrics, notices } = this.#context;
-    const subject = this.#peer ? String(this.#peer.nodeId) : this.#remote;
+    const subject = this.#peer?.nodeId ?? this.#remote;
     const who = this.#peer ? `node ${subject}` : subject;
     metrics.count("synod_transport_broken_connections_total", 1, { code: error.code });
     notices.warn(subject, `connection from ${who} is dropped: ${error.message}`, {

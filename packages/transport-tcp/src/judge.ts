@@ -1,4 +1,4 @@
-import type { Incarnation, NodeId } from "@synod/interface";
+import type { Incarnation, Member, NodeId } from "@synod/interface";
 import { nodeUri, type PeerProof } from "./tls.js";
 import { type ForeignHello, type Hello, protocolVersion, type Refusal } from "./hello.js";
 
@@ -9,14 +9,15 @@ export interface Acquaintance {
   readonly expected: NodeId | null;
   /** Of the other side; null where there is no TLS. */
   readonly proof: PeerProof | null;
-  readonly isMember: (id: NodeId) => boolean;
+  /** Of the address book, with its store if the configuration names it. */
+  readonly member: (id: NodeId) => Member | undefined;
   /** Latest incarnation of the peer seen by this process. */
   readonly known: (id: NodeId) => Incarnation | undefined;
 }
 
 /** The hello itself, or the first reason to refuse it, in the order in which they make sense to the one who is refused. */
 export function judgeHello(hello: Hello | ForeignHello, acquaintance: Acquaintance): Hello | Refusal {
-  const { self, expected, proof, isMember, known } = acquaintance;
+  const { self, expected, proof, known } = acquaintance;
   if ("version" in hello) {
     return { reason: "version", text: `Protocol version ${hello.version} meets ${protocolVersion}: run one release.` };
   }
@@ -35,10 +36,20 @@ export function judgeHello(hello: Hello | ForeignHello, acquaintance: Acquaintan
     const [wanted, found] = to !== self.nodeId ? [to, self.nodeId] : [expected, from.nodeId];
     return { reason: "misdirected", text: `Node ${wanted} was wanted, but node ${found} answers at this address.` };
   }
-  if (!isMember(from.nodeId)) {
+  const member = acquaintance.member(from.nodeId);
+  if (member === undefined) {
     return { reason: "unknown", text: `Node ${from.nodeId} is no member as far as node ${self.nodeId} knows.` };
   }
   const latest = known(from.nodeId);
+  const storeId = member.storeId ?? latest?.storeId ?? from.storeId;
+  if (from.storeId !== storeId) {
+    return {
+      reason: "store",
+      text:
+        `The store of node ${from.nodeId} is another one (${from.storeId}) than it was (${storeId}): a disk that was lost has forgotten its votes, ` +
+        "and is never formatted again under its old id. Replace the node by one with a new id.",
+    };
+  }
   if (latest !== undefined && compareIncarnations(from, latest) === "older") {
     return {
       reason: "stale",

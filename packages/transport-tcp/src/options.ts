@@ -1,6 +1,5 @@
 import { type Random, SynodError, type Transport } from "@synod/interface";
 import type { Settings } from "./context.js";
-import { frameOverheadBytes } from "./send-queue.js";
 import { frameHeaderBytes } from "./frames.js";
 import type { TransportClock } from "./ports.js";
 import type { MutualTlsMaterial, Tls } from "./tls.js";
@@ -43,10 +42,9 @@ export interface TcpTransport extends Transport, AsyncDisposable {
 export function settingsOf(options: TcpTransportOptions): Settings {
   const { frameBytesMax = 2 ** 24, queueBytesMax = 2 ** 26, controlQueueBytesMax = 2 ** 22 } = options;
   const { handshakeTimeoutMs = 5000, idleTimeoutMs = 5000, reconnectMinMs = 50, reconnectMaxMs = 2000 } = options;
-  const frameCostMin = frameHeaderBytes + frameOverheadBytes;
   inRange("frameBytesMax", frameBytesMax, 1, 2 ** 32 - 1);
-  inRange("queueBytesMax", queueBytesMax, frameCostMin, Number.MAX_SAFE_INTEGER);
-  inRange("controlQueueBytesMax", controlQueueBytesMax, frameCostMin, Number.MAX_SAFE_INTEGER);
+  inRange("queueBytesMax", queueBytesMax, frameHeaderBytes, Number.MAX_SAFE_INTEGER);
+  inRange("controlQueueBytesMax", controlQueueBytesMax, frameHeaderBytes, Number.MAX_SAFE_INTEGER);
   inRange("handshakeTimeoutMs", handshakeTimeoutMs, 1, timerMaxMs);
   inRange("idleTimeoutMs", idleTimeoutMs, 1, timerMaxMs);
   inRange("reconnectMinMs", reconnectMinMs, 1, timerMaxMs);

@@ -3,8 +3,9 @@ import { type Incarnation, type Lane, type NodeId, SynodError } from "@synod/int
 import type { Address } from "./address.js";
 import { backoffMs } from "./backoff.js";
 import type { Context } from "./context.js";
-import { FrameWriter } from "./frame-writer.js";
-import { type EncodedFrame, encodeFrame, type Frame, frameDecoder } from "./frames.js";
+import { FrameInput } from "./frame-input.js";
+import { FrameOutput } from "./frame-output.js";
+import { type EncodedFrame, encodeFrame } from "./frames.js";
 import {
   decodeHello,
   decodeRefusal,
@@ -41,7 +42,7 @@ export class OutgoingLink {
   readonly #labels: Readonly<Record<string, string>>;
   /** The present attempt or connection; events of earlier sockets are ignored. */
   #socket: Socket | null = null;
-  #writer: FrameWriter | null = null;
+  #output: FrameOutput | null = null;
   /** Whom it is connected to, once the handshake is done. */
   #incarnation: Incarnation | null = null;
   #cancelTimer: () => void = () => {};
@@ -68,7 +69,7 @@ export class OutgoingLink {
     this.#cancelTimer();
     const socket = dialSocket(address, context.tls, () => this.#greet(socket));
     this.#socket = socket;
-    this.#writer = new FrameWriter(socket, {
+    this.#output = new FrameOutput(socket, {
       queueBytesMax: context.settings.queueBytesMax[lane],
       onWrite: (bytes) => context.metrics.count("synod_transport_sent_bytes_total", bytes, this.#labels),
     });
@@ -79,9 +80,12 @@ export class OutgoingLink {
     socket.on("close", () => {
       if (this.#socket === socket) this.#drop(describe(failure));
     });
-    const decoder = frameDecoder({ frameBytesMax: handshakeFrameBytesMax });
+    const input: FrameInput = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
+      this.#receive(socket, kind, bytes.subarray(from, to));
+      if (this.#socket !== socket) input.stop();
+    });
     socket.on("data", (chunk) => {
-      if (this.#socket === socket) this.#read(socket, decoder.push(chunk));
+      if (this.#socket === socket) this.#read(input, chunk);
     });
     this.#cancelTimer = context.clock.timer(context.settings.handshakeTimeoutMs, () => this.#drop("no answer in time"));
   }
@@ -108,8 +112,8 @@ export class OutgoingLink {
 
   /** Queues a frame; false if it was dropped. What one turn sends leaves in one write. */
   send(frame: EncodedFrame): boolean {
-    if (!this.#incarnation || !this.#writer) return this.#dropFrame("down");
-    return this.#writer.send(frame) || this.#dropFrame("full");
+    if (!this.#incarnation || !this.#output) return this.#dropFrame("down");
+    return this.#output.send(frame) || this.#dropFrame("full");
   }
 
   close(): void {
@@ -123,24 +127,21 @@ export class OutgoingLink {
     return false;
   }
 
-  #read(socket: Socket, frames: Iterable<Frame>): void {
+  #read(input: FrameInput, chunk: Uint8Array): void {
     this.#heard = true;
     try {
-      for (const frame of frames) {
-        this.#receive(socket, frame);
-        if (this.#socket !== socket) return;
-      }
+      input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
       const { metrics, notices } = this.#context;
       const { peer } = this.#options;
       metrics.count("synod_transport_broken_connections_total", 1, { code: error.code });
-      notices.warn(String(peer), `connection to node ${peer} is dropped: ${error.message}`, { peer, code: error.code });
+      notices.warn(peer, `connection to node ${peer} is dropped: ${error.message}`, { peer, code: error.code });
       this.#drop(error.message);
     }
   }
 
-  #receive(socket: Socket, { kind, payload }: Frame): void {
+  #receive(socket: Socket, kind: number, payload: Uint8Array): void {
     if (kind === frameKinds.refusal) return this.#refused(payload);
     if (this.#incarnation) {
       if (kind !== frameKinds.ack) throw new SynodError("Malformed", `A frame of kind ${kind} in place of an ack.`);
@@ -170,14 +171,14 @@ export class OutgoingLink {
     const { reason, text } = decodeRefusal(payload);
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
-    context.notices.warn(String(peer), `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
+    context.notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
     this.#drop(`refused: ${reason}`);
   }
 
   #refuse(socket: Socket, refusal: Refusal): void {
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
-    context.notices.warn(String(peer), `node ${peer} is refused: ${refusal.reason}`, { peer, ...refusal });
+    context.notices.warn(peer, `node ${peer} is refused: ${refusal.reason}`, { peer, ...refusal });
     writeFrame(socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
     this.#socket = null;
     endSoon(socket, context);
@@ -191,7 +192,7 @@ export class OutgoingLink {
     const wasUp = this.#incarnation !== null;
     this.#socket = null;
     this.#incarnation = null;
-    this.#writer = null;
+    this.#output = null;
     socket.destroy();
     if (wasUp) this.#context.metrics.count("synod_transport_lost_connections_total", 1, this.#labels);
     this.#context.logger.debug(wasUp ? "connection lost" : "connection attempt failed", { ...this.#labels, reason });
@@ -226,12 +227,12 @@ export class OutgoingLink {
   #healthy(): void {
     this.#failures = 0;
     this.#mayHurry = true;
-    this.#context.notices.forget(String(this.#options.peer));
+    this.#context.notices.forget(this.#options.peer);
   }
 
   /** With frames under way no ping is needed: they are acknowledged, too. */
   #ping(): void {
-    if (this.#writer?.heldBytes === 0) this.#writer.send(pingFrame);
+    if (this.#output?.heldBytes === 0) this.#output.send(pingFrame);
   }
 }
 

@@ -145,7 +145,7 @@ export class SocketTransport implements TcpTransport {
           self,
           expected,
           proof,
-          isMember: (id) => this.#members.has(id),
+          member: (id) => this.#members.get(id),
           known: (id) => this.#known.get(id),
         }),
       met: (peer) => this.#met(peer),

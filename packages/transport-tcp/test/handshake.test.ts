@@ -13,15 +13,21 @@ import {
 } from "../src/hello.js";
 import { compareIncarnations, judgeHello } from "../src/judge.js";
 
-const self: Incarnation = { clusterId: "cluster-a", nodeId: 1, bootCount: 7, bootId: "0123456789abcdef".repeat(2) };
+const self: Incarnation = {
+  clusterId: "cluster-a",
+  nodeId: 1,
+  storeId: "89".repeat(16),
+  bootCount: 7,
+  bootId: "0123456789abcdef".repeat(2),
+};
 const peer: Incarnation = { ...self, nodeId: 2, bootId: "f".repeat(32) };
 const hello: Hello = { lane: "bulk", from: peer, to: 1 };
 
 describe("hello", () => {
   test("its bytes are pinned", () => {
     expect(Buffer.from(encodeHello({ lane: "bulk", from: self, to: 3 })).toString("hex")).toBe(
-      "53594e44000101000000000000000100000000000000030000000000000007" +
-        "0123456789abcdef0123456789abcdef09636c75737465722d61",
+      "53594e44000201000000000000000100000000000000030000000000000007" +
+        "0123456789abcdef0123456789abcdef8989898989898989898989898989898909636c75737465722d61",
     );
   });
 
@@ -33,7 +39,7 @@ describe("hello", () => {
       maxLength: 32,
     });
     const clusterId = fc.string({ unit: "binary", minLength: 1, maxLength: 60 });
-    const from = fc.record({ clusterId, nodeId: id, bootCount: id, bootId: hex });
+    const from = fc.record({ clusterId, nodeId: id, storeId: hex, bootCount: id, bootId: hex });
     fc.assert(
       fc.property(fc.record({ lane: fc.constantFrom("control", "bulk"), from, to: id }), (any) => {
         const encoded = encodeHello(any);
@@ -78,6 +84,7 @@ describe("hello", () => {
     ["bootCount", 2 ** 53],
     ["bootId", "abc"],
     ["bootId", "G".repeat(32)],
+    ["storeId", ""],
   ])("an incarnation whose %s is %j cannot be sent", (name, value) => {
     expect(() => checkIncarnation({ ...self, [name]: value })).toThrow(
       expect.objectContaining({ code: "InvalidArgument" }),
@@ -99,14 +106,20 @@ describe("refusal", () => {
 });
 
 describe("judgement", () => {
-  const knowing = { self, expected: null, proof: null, isMember: (id: number) => id <= 3, known: () => undefined };
+  const knowing = {
+    self,
+    expected: null,
+    proof: null,
+    member: (id: number) => (id <= 3 ? { id } : undefined),
+    known: () => undefined,
+  };
 
   test("a member that is as expected may stay", () => {
     for (const expected of [null, 2]) expect(judgeHello(hello, { ...knowing, expected })).toBe(hello);
   });
 
   test.each([
-    ["version", { version: 2 }, {}],
+    ["version", { version: 1 }, {}],
     ["cluster", { ...hello, from: { ...peer, clusterId: "cluster-b" } }, {}],
     ["self", { ...hello, from: { ...peer, nodeId: 1 } }, {}],
     ["misdirected", { ...hello, to: 3 }, {}],
@@ -114,6 +127,8 @@ describe("judgement", () => {
     ["unknown", { ...hello, from: { ...peer, nodeId: 4 } }, {}],
     ["certificate", hello, { proof: { refused: null, isNode: () => false, isAnyNode: () => true, names: [] } }],
     ["certificate", hello, { proof: { refused: "expired", isNode: () => true, isAnyNode: () => true, names: [] } }],
+    ["store", hello, { known: () => ({ ...peer, bootCount: 1, storeId: "0".repeat(32) }) }],
+    ["store", hello, { member: () => ({ id: 2, storeId: "0".repeat(32) }) }],
     ["stale", hello, { known: () => ({ ...peer, bootCount: 8 }) }],
     ["stale", hello, { known: () => ({ ...peer, bootId: "0".repeat(32) }) }],
   ])("%s", (reason, said, knowledge) => {

@@ -31,4 +31,19 @@ describe("notices", () => {
     notices.warn("host 300", "late", {});
     expect(told.at(-1)).toBe("late");
   });
+
+  it("of members always come, however many strangers there are; and of each subject some texts at most", () => {
+    const told: string[] = [];
+    const log = (text: string): void => void told.push(text);
+    const notices = new Notices({ debug: log, info: log, warn: log, error: log }, () => 0);
+    for (let i = 0; i < 300; i++) notices.warn(`host ${i}`, "refused", {});
+    for (let id = 1; id <= 300; id++) notices.warn(id, "a member is refused", {});
+    expect(told).toHaveLength(256 + 300);
+    for (let i = 0; i < 100; i++) notices.warn(1, `text ${i}`, {});
+    expect(told).toHaveLength(256 + 300 + 31);
+    notices.forget("host 0");
+    notices.warn("host 301", "there is room for one", {});
+    notices.warn("host 302", "and not for two", {});
+    expect(told.at(-1)).toBe("there is room for one");
+  });
 });

@@ -10,6 +10,7 @@ export const bootIdOf = (bootCount: number): string => bootCount.toString(16).pa
 export const incarnationOf = (nodeId: number, bootCount = 1): Incarnation => ({
   clusterId: "cluster-a",
   nodeId,
+  storeId: nodeId.toString(16).padStart(32, "a"),
   bootCount,
   bootId: bootIdOf(bootCount),
 });

@@ -73,7 +73,7 @@ describe("TLS between replicas", () => {
     await until(() => a.counts.of("refusals certificate us") > 0 && b.counts.of("refusals certificate peer") > 0);
     expect([a, b].some(isUp)).toBe(false);
     const wire = Wire.to(a.address);
-    wire.hello({ clusterId: cluster, nodeId: 2, bootCount: 1, bootId: "0".repeat(32) }, 1);
+    wire.hello({ clusterId: cluster, nodeId: 2, storeId: "0".repeat(32), bootCount: 1, bootId: "0".repeat(32) }, 1);
     await wire.gone();
     expect(wire.frames.map(({ kind }) => kind)).toEqual([frameKinds.refusal]);
   });

@@ -7,7 +7,10 @@ import {
   decodeHello,
   decodeReply,
   decodeRequest,
+  decodeSnapshotBytes,
   decodeWelcome,
+  encodeAdminCall,
+  encodeAdminResult,
   encodeFrame,
   frameDecoder,
   frameHeaderBytes,
@@ -32,7 +35,13 @@ const values = msgpackCodec<unknown>();
 const peerHello = encodeHello({
   lane: "control",
   to: 2,
-  from: { nodeId: 1, bootCount: 3, bootId: "00112233445566778899aabbccddeeff", clusterId: "shop" },
+  from: {
+    nodeId: 1,
+    storeId: "aa".repeat(16),
+    bootCount: 3,
+    bootId: "00112233445566778899aabbccddeeff",
+    clusterId: "shop",
+  },
 });
 
 /** The stream in pieces, as sockets give them. */
@@ -68,6 +77,7 @@ const streams = [
   joined(...clientFrames),
   joined(...encodeFrame(1, peerHello), ...encodeFrame(4, new Uint8Array(0))),
 ];
+const snapshotPlace = { node: 2, index: 70_000, bytes: 300_000, offset: 262_144 };
 const names = ['URI:synod://shop/node/1, DNS:example.com, URI:"a\\u002c b"'].map(utf8);
 const addresses = ["10.0.0.1:7100", "[::1]:7100", "db-1.example.com:80"].map(utf8);
 
@@ -101,9 +111,13 @@ export const wireTargets: readonly Target[] = [
   simple("goodbye of a server", payloads, decodeGoodbye),
   simple(
     "call of an administrator",
-    payloads.map((payload) => payload.slice(8)),
+    [
+      ...payloads.map((payload) => payload.slice(8)),
+      encodeAdminCall({ op: "readSnapshot", at: snapshotPlace, bytesMax: 100 }),
+    ],
     decodeAdminCall,
   ),
+  simple("part of a snapshot", [encodeAdminResult({ ...snapshotPlace, part: new Uint8Array(9) })], decodeSnapshotBytes),
   simple("result for an administrator", payloads, decodeAdminResult),
   simple("address", addresses, (input) => parseAddress(textOf(input))),
   simple("names in a certificate", names, (input) => namesOf(textOf(input))),

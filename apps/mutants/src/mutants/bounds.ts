@@ -78,9 +78,10 @@ export const boundsMutants: readonly Mutant[] = [
     faults: [67],
     title: "Of several calls that close one session only the last is answered",
     patches: [
-      inFile("node/src/proposals")(
-        `addTo(this.#byClosing, sessionKey(session), proposal);`,
-        `this.#byClosing.set(sessionKey(session), new Set([proposal]));`,
+      inFile("node/src/open-calls")(
+        `    if (others === undefined) this.#byClosing.set(key, new Set([proposal]));
+    else others.add(proposal);`,
+        `    this.#byClosing.set(key, new Set([proposal]));`,
       ),
     ],
     finder: unit("node/test/node", "may be given up by several calls at one node: all of them settle"),

@@ -82,12 +82,7 @@ export const membershipMutants: readonly Mutant[] = [
     id: "complete-when-chosen",
     faults: [69, 90],
     title: "A change counts as complete as soon as its command is durable, before everything below its first slot is",
-    patches: [
-      membership(
-        `if (durableUpTo >= last.from - 1) durable.add(id);`,
-        `if (durableUpTo >= last.slot) durable.add(id);`,
-      ),
-    ],
+    patches: [membership(`if (durableUpTo >= from - 1) durable.add(id);`, `if (durableUpTo >= slot) durable.add(id);`)],
     finder: { ...MEMBERS, schedules: 400 },
   },
   {
@@ -95,7 +90,10 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [69, 90],
     title: "A quorum of the old configuration is asked whether a change is complete",
     patches: [
-      membership(`if (!last.quorums.phase2(durable) ||`, `if (!this.history.previous?.quorums.phase2(durable) ||`),
+      membership(
+        `return quorums.phase2(durable) && fullVotersOf`,
+        `return this.history.previous?.quorums.phase2(durable) === true && fullVotersOf`,
+      ),
     ],
     finder: { ...MEMBERS, schedules: 400 },
   },
@@ -174,7 +172,7 @@ export const membershipMutants: readonly Mutant[] = [
     id: "next-change-before-the-last-is-complete",
     faults: [63, 69],
     title: "A leader proposes a change while the one before is not complete",
-    patches: [handlers(`if (!core.membership.settled || (core.openChange`, `if ((core.openChange`)],
+    patches: [handlers(`if (!core.membership.settled || isLong ||`, `if (isLong ||`)],
     finder: { ...UNIT, test: "one at a time" },
   },
   {

@@ -110,12 +110,7 @@ export const nodeMutants: readonly Mutant[] = [
     id: "any-open-is-mine",
     faults: [28],
     title: "A node takes the session that another node opened for its own",
-    patches: [
-      proposals(
-        `const proposal = this.#byNonce.get(outcome.nonce);`,
-        `const proposal = [...this.#byNonce.values()][0];`,
-      ),
-    ],
+    patches: [inFile("open-calls")(`return this.#byNonce.get(nonce);`, `return [...this.#byNonce.values()][0];`)],
     finder: { kind: "sim", profile: "calm", seeds: 20 },
   },
   {

@@ -19,14 +19,14 @@ export const storageMutants: readonly Mutant[] = [
     id: "write-without-sync",
     faults: [2],
     title: "A write settles without having been flushed",
-    patches: [log(`    else await handle.datasync();`, ``)],
+    patches: [log(`    await handle.datasync();`, ``)],
     finder: { kind: "sim", profile: "disk", seeds: 20 },
   },
   {
     id: "fast-disk-without-sync",
     faults: [2],
     title: "Where the disk is fast, a write settles without having been flushed",
-    patches: [log(`handle.datasyncNow?.();`, `await turnEnd();`)],
+    patches: [log(`handle.now.datasync();`, `await turnEnd();`)],
     finder: {
       kind: "unit",
       file: "packages/storage-file/test/pace.test.ts",
@@ -160,9 +160,7 @@ export const storageMutants: readonly Mutant[] = [
     id: "failed-sync-retried",
     faults: [32],
     title: "A flush that failed is tried again, and the second try succeeds",
-    patches: [
-      log(`    else await handle.datasync();`, `    else await handle.datasync().catch(() => handle.datasync());`),
-    ],
+    patches: [log(`    await handle.datasync();`, `    await handle.datasync().catch(() => handle.datasync());`)],
     finder: {
       kind: "unit",
       file: SCHEDULES,

@@ -3,11 +3,11 @@ import type { Mutant, Patch } from "../mutant.js";
 const inFile =
   (path: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/${path}.ts`, find, replace });
-const framing = inFile("transport-tcp/src/frames");
+const frameInput = inFile("transport-tcp/src/frame-input");
 const outgoing = inFile("transport-tcp/src/outgoing");
 
 const NETWORK = "packages/transport-tcp/test/network.test.ts";
-const FRAMING = "packages/transport-tcp/test/frames.test.ts";
+const FRAMES = "packages/transport-tcp/test/frame-streams.test.ts";
 
 /** What travels between machines: frames, connections, messages as bytes, ballots of others, and quorums. */
 export const wireMutants: readonly Mutant[] = [
@@ -15,12 +15,13 @@ export const wireMutants: readonly Mutant[] = [
     id: "send-queue-without-limit",
     faults: [45],
     title: "Frames for a peer that hangs pile up without a limit",
-    patches: [inFile("transport-tcp/src/send-queue")(`if (this.#held + cost > this.#limitBytes) return false;`, ``)],
-    finder: {
-      kind: "unit",
-      file: "packages/transport-tcp/test/send-queue.test.ts",
-      test: "what was taken is held until it is released; clearing ends that",
-    },
+    patches: [
+      inFile("transport-tcp/src/frame-output")(
+        `if (this.#ending || this.#heldBytes + size > this.#options.queueBytesMax) return -1;`,
+        `if (this.#ending) return -1;`,
+      ),
+    ],
+    finder: { kind: "unit", file: FRAMES, test: "takes no more than its limit" },
   },
   {
     id: "half-open-connection-kept",
@@ -33,24 +34,27 @@ export const wireMutants: readonly Mutant[] = [
     id: "payload-checksum-ignored",
     faults: [46],
     title: "A frame whose payload changed on the way is delivered",
-    patches: [
-      framing(`if (crc32(payload) !== this.#view.getUint32(payloadChecksumAt)) {`, `if (payload.length < 0) {`),
-    ],
+    patches: [frameInput(`if (checksumOf(bytes, from, to) !== u32At(bytes, header + 5)) {`, `if (bytes.length < 0) {`)],
     finder: {
       kind: "unit",
-      file: FRAMING,
-      test: "of any single bit never shows as a frame, and what came before it stays",
+      file: FRAMES,
+      test: "damage of any single bit never shows as a frame, what came before it stays, and nothing comes after it",
     },
   },
   {
     id: "frame-length-believed",
     faults: [46],
     title: "An announced length above the limit is believed",
-    patches: [framing(`if (length > this.frameBytesMax) {`, `if (length > 2 * this.frameBytesMax) {`)],
+    patches: [
+      frameInput(
+        `if (length <= this.frameBytesMax) return length;`,
+        `if (length <= 2 * this.frameBytesMax) return length;`,
+      ),
+    ],
     finder: {
       kind: "unit",
-      file: FRAMING,
-      test: "a length above the limit is refused on the header alone, one at the limit is not",
+      file: FRAMES,
+      test: "a length above the limit is refused on the header alone, and takes no memory before its bytes are there",
     },
   },
   {
@@ -58,13 +62,13 @@ export const wireMutants: readonly Mutant[] = [
     faults: [46],
     title: "A header that is cut in two by the network is begun anew",
     patches: [
-      framing(
-        `    if (end === offset) return 0;`,
-        `    if (end === offset) return 0;
-    if (end - offset < frameHeaderBytes) this.#headerFilled = 0;`,
+      frameInput(
+        `    let at = this.#append(chunk, 0, frameHeaderBytes);`,
+        `    if (this.#filled < frameHeaderBytes) this.#filled = 0;
+    let at = this.#append(chunk, 0, frameHeaderBytes);`,
       ),
     ],
-    finder: { kind: "unit", file: FRAMING, test: "gives the same frames wherever the stream is cut in two or three" },
+    finder: { kind: "unit", file: FRAMES, test: "any frames, cut anyhow" },
   },
   {
     id: "old-incarnation-greeted",
@@ -77,6 +81,13 @@ export const wireMutants: readonly Mutant[] = [
       ),
     ],
     finder: { kind: "unit", file: "packages/transport-tcp/test/handshake.test.ts", test: "stale" },
+  },
+  {
+    id: "new-disk-greeted",
+    faults: [31],
+    title: "A disk that was formatted anew under a known node id is listened to",
+    patches: [inFile("transport-tcp/src/judge")(`if (from.storeId !== storeId) {`, `if (from.storeId === "") {`)],
+    finder: { kind: "unit", file: "packages/transport-tcp/test/handshake.test.ts", test: "store" },
   },
   {
     id: "control-behind-bulk",

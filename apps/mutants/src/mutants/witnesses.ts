@@ -79,8 +79,8 @@ export const witnessMutants: readonly Mutant[] = [
     title: "A change is taken for complete though no full member of the new configuration has what was chosen before",
     patches: [
       inFile("membership")(
-        `if (!last.quorums.phase2(durable) || !fullVotersOf(last.configuration).some((id) => durable.has(id))) return false;`,
-        `if (!last.quorums.phase2(durable) || fullVotersOf(last.configuration).length === 0) return false;`,
+        `return quorums.phase2(durable) && fullVotersOf(configuration).some((id) => durable.has(id));`,
+        `return quorums.phase2(durable) && fullVotersOf(configuration).length > 0;`,
       ),
     ],
     finder: unit("are complete only when a full member has all that was chosen before"),
@@ -101,7 +101,7 @@ export const witnessMutants: readonly Mutant[] = [
     id: "change-complete-while-voters-change",
     faults: [69, 77],
     title: "A change of the voters is taken for complete as soon as it is settled",
-    patches: [inFile("membership")(`return made === last && this.#decideAsBefore();`, `return made === last;`)],
+    patches: [inFile("membership")(`return made === last && this.#decideAsBefore(entries);`, `return made === last;`)],
     finder: unit("are not complete while one full member holds what a witness has forgotten"),
   },
   {
@@ -123,6 +123,31 @@ export const witnessMutants: readonly Mutant[] = [
     title: "A witness that lacks a value forgets its votes on the word of one member that has a snapshot",
     patches: [witness(`if (!isHeld && (hasRoom ||`, `if (!isHeld && index < 0 && (hasRoom ||`)],
     finder: unit("goes on voting, and keeps what it has"),
+  },
+  {
+    id: "removed-witness-counts-as-joining",
+    faults: [69, 77],
+    title:
+      "A witness that was removed, and may still be needed, gives its votes for any snapshot, as if it voted nowhere",
+    patches: [
+      witness(
+        `const votes = deciding.some(({ quorums }) => quorums.members.includes(core.me));`,
+        `const votes = last.quorums.members.includes(core.me);`,
+      ),
+    ],
+    finder: unit("leave a witness that they removed with what it has"),
+  },
+  {
+    id: "snapshot-forgets-who-is-needed",
+    faults: [69, 77],
+    title: "A snapshot names three configurations, though members of older ones may still be needed",
+    patches: [
+      inFile("membership")(
+        `return this.history.encode(index, this.unfinished[0]?.epoch);`,
+        `return this.history.encode(index);`,
+      ),
+    ],
+    finder: unit("that are not complete stay in snapshots"),
   },
   {
     id: "leader-makes-room-for-witnesses",

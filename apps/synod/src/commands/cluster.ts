@@ -29,7 +29,7 @@ interface Row {
 }
 
 /** Each server that is there, at the same time; of the others why they are not. */
-export async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
+async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
   await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
   return Promise.all(
     servers.map(async (server) => {

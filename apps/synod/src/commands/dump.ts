@@ -124,6 +124,7 @@ function headText(
     ["node", String(head.nodeId)],
     ["store", head.storeId],
     ["starts", String(head.bootCount)],
+    ...(head.founders.origin === undefined ? [] : [["origin", head.founders.origin] as [string, string]]),
     ["founders", head.founders.members.map(({ id, address }) => `${id}=${address ?? "?"}`).join(", ")],
     ["promised", promised === null ? "nothing" : `round ${promised.round} of node ${promised.node}`],
     ["chosen up to", String(head.chosenUpTo)],

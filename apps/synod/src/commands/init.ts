@@ -1,6 +1,7 @@
 import { type Configuration, type Member, SynodError } from "@synod/interface";
 import { fileStorage } from "@synod/storage-file";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
@@ -9,6 +10,17 @@ import { isFormatted } from "../store.js";
 /** Slots that may be open at once: a founder's decision for good. */
 const ALPHA = 1024;
 
+interface InitFlags {
+  readonly json?: boolean;
+  readonly origin?: string;
+}
+
+const originFlag = (value: string): string => {
+  if (!/^[0-9a-f]{32}$/.test(value))
+    throw new InvalidArgumentError("expected the 32 hex digits that the restore printed");
+  return value;
+};
+
 export function addInit(program: Command): void {
   const command = program
     .command("init")
@@ -16,21 +28,28 @@ export function addInit(program: Command): void {
     .description(
       "Formats the data directory of a node: an explicit act, once in its life. The founders are the same for all nodes, and for good; " +
         "a node that is not among them joins later: start it, then `synod member add` at any node.\n\n" +
+        "A cluster that was restored from a backup has an origin, which the restore prints and `synod dump` shows: who joins it later needs it.\n\n" +
         "A node that lost its disk is never formatted again under its id: it has forgotten its votes. Replace it: `synod member replace`.",
-    );
-  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(async (flags: { json?: boolean }) => {
+    )
+    .option("--origin <mark>", "of a cluster that was restored from a backup", originFlag);
+  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(async (flags: InitFlags) => {
     const given = new Given(flags, process.env);
     const output = makeOutput(flags);
     const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
-    const founders = foundersOf(given.need("members"));
+    const blank = foundersOf(given.need("members"));
+    const founders: Configuration = flags.origin === undefined ? blank : { ...blank, origin: flags.origin };
     // The storage itself takes an unused store of the same founders for a blank one, so that a start may be tried again.
     if (await isFormatted(directory)) {
       const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
       throw new SynodError("AlreadyFormatted", text, { details: { directory } });
     }
+    const isFounder = founders.members.some(({ id }) => id === nodeId);
+    if (isFounder && flags.origin !== undefined) {
+      const text = `node ${nodeId} is a founder: one of a restored cluster begins with the backup, see \`synod snapshot restore\``;
+      throw new CliError("usage", text);
+    }
     await using storage = fileStorage({ directory });
     const { identity } = await storage.open({ create: { clusterId, nodeId, founders } });
-    const isFounder = founders.members.some(({ id }) => id === nodeId);
     if (founders.members.length === 2)
       output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");
     const next = nextSteps(nodeId, isFounder, directory);

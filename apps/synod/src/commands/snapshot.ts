@@ -1,24 +1,22 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Recovered, type Storage, SynodError } from "@synod/interface";
 import { type Command, InvalidArgumentError } from "commander";
 import { readBackupHead, writeBackup } from "../backup.js";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
-import { fields, makeOutput } from "../output.js";
+import { fields, makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { inspectBackup, restoreBackup, revisionsSince } from "../restore.js";
 import { withSettings } from "../settings.js";
-import { holderOf, readStore } from "../store.js";
-import { askAll } from "./cluster.js";
+import { holderOf, isStoreFile, readStore } from "../store.js";
 import { foundersOf } from "./init.js";
 
 /** A restore that was decided longer ago was another one, whose cluster may have given out tokens since. */
 const RESTORED_AT_AGE_MS = 24 * 3_600_000;
 /** Clocks of machines differ by less, one may hope. */
 const CLOCKS_MS = 600_000;
-/** The whole state is written. */
-const SNAPSHOT_MS = 300_000;
 const TRIES = 10;
 const TRY_AGAIN_MS = 100;
 
@@ -93,6 +91,7 @@ function addRestore(snapshot: Command): void {
         id,
         dataDir: directory,
         storeId: made.storeId,
+        origin: made.origin,
         from: made.cluster,
         index: made.index,
         keys: made.keys,
@@ -106,6 +105,7 @@ function addRestore(snapshot: Command): void {
           "  the same for each other founder, from the same file, with the same --restored-at or --skip-revisions",
           `  synod start --data-dir ${directory}`,
           `  clients connect with --cluster ${cluster}`,
+          `  a node that joins later is formatted with synod init --origin ${made.origin}`,
         ].join("\n"),
       );
     },
@@ -148,53 +148,67 @@ async function skipOf(path: string, { restoredAt, skipRevisions }: SkipFlags, fo
 function addSave(snapshot: Command): void {
   const command = snapshot
     .command("save <file>")
-    .summary("save a snapshot of a node to a file")
+    .summary("save the state of the cluster to a file")
     .description(
-      "Has the node in --data-dir take a snapshot and copies it to a file that is not there yet. Run it on the machine of the node. Of a node that does not run it takes the last snapshot.",
+      "Has one of the servers take a snapshot, with everything in it that was acknowledged before, and fetches it to a file on this machine that is not there yet. Needs the " +
+        "role admin. With --last it is the last snapshot of the node in --data-dir, as it lies on the disk: for a node or a cluster that does not run.",
     )
-    .option("--last", "take the last snapshot as it is, also of a node that runs");
-  withSettings(command, ["dataDir", ...REMOTE_SETTINGS]).action(
-    async (path: string, flags: { readonly json?: boolean; readonly last?: boolean }) => {
-      const given = new Given(flags, process.env);
-      const output = makeOutput(flags);
-      const directory = given.need("dataDir");
-      if ((await stat(path).catch(() => null)) !== null)
-        throw new CliError("usage", `${path} is there already: choose another name`);
-      if (flags.last !== true) {
-        if ((await holderOf(directory)) === null)
-          output.note("The node does not run: this is its last snapshot, without what came after it.");
-        else await freshSnapshot(given, directory);
-      }
-      const saved = await save(path, directory);
-      output.result(
-        { file: path, ...saved },
-        () => `Saved ${path}: ${saved.bytes} bytes, everything up to slot ${saved.index}.`,
+    .option("--last", "the last snapshot of the node in --data-dir, without connecting to anybody");
+  withSettings(command, ["dataDir", ...REMOTE_SETTINGS]).action(async (path: string, flags: SaveFlags) => {
+    const given = new Given(flags, process.env);
+    const output = makeOutput(flags);
+    if (flags.dataDir !== undefined && flags.last !== true) {
+      const what = "the snapshot comes from a server of the cluster (--servers)";
+      throw new CliError("usage", `${what}; --data-dir is for --last, which reads the disk of a node`);
+    }
+    if ((await stat(path).catch(() => null)) !== null)
+      throw new CliError("usage", `${path} is there already: choose another name`);
+    const saved = flags.last === true ? await saveLast(path, given) : await fetchFresh(path, given, output);
+    output.result(
+      { file: path, ...saved },
+      () =>
+        `Saved ${path}: ${saved.bytes} bytes of node ${saved.nodeId} of ${saved.cluster}, everything up to slot ${saved.index}.`,
+    );
+  });
+}
+
+interface SaveFlags {
+  readonly json?: boolean;
+  readonly last?: boolean;
+  readonly dataDir?: string;
+}
+
+/** Nothing but a whole backup gets its name, so whatever breaks on the way leaves nothing. */
+async function fetchFresh(path: string, given: Given, output: Output): Promise<Saved> {
+  const { cluster, saved } = await withCluster(given, async ({ client, timeoutMs }) => {
+    // Taking a snapshot may take minutes; that nobody leads is found out before.
+    await client.read({ kind: "status" }, { timeoutMs });
+    // A restore skips what may have been given out since then: rather too much than too little.
+    const savedAt = new Date().toISOString();
+    const { node: nodeId, index, bytes, chunks } = await client.admin.readSnapshot();
+    const head = { cluster: client.status().cluster, nodeId, index, bytes, savedAt };
+    const progress = output.progress("saving", bytes);
+    try {
+      await writeBackup(
+        path,
+        head,
+        counted(chunks, (total) => progress.update(total)),
       );
-    },
-  );
+    } finally {
+      progress.end();
+    }
+    return { cluster: head.cluster, saved: { nodeId, index, bytes } };
+  });
+  return { cluster, ...saved };
 }
 
-/** Has the node take a snapshot now: found among the servers by its id. */
-async function freshSnapshot(given: Given, directory: string): Promise<void> {
-  const { clusterId, nodeId } = await identityOf(directory);
-  await withCluster(
-    given,
-    async (remote) => {
-      const server = (await askAll(remote)).find(({ node }) => node?.id === nodeId)?.server;
-      if (server === undefined) {
-        throw new CliError(
-          "unavailable",
-          `node ${nodeId} is none of the servers that answer (${remote.servers.join(", ")}): give --servers, or --last`,
-        );
-      }
-      await remote.client.admin.snapshot(server, { timeoutMs: SNAPSHOT_MS });
-    },
-    clusterId,
-  );
-}
-
-async function identityOf(directory: string): Promise<Recovered["identity"]> {
-  return (await readRunning(directory, async (_, recovered) => recovered)).identity;
+async function* counted(chunks: AsyncIterable<Uint8Array>, read: (total: number) => void): AsyncGenerator<Uint8Array> {
+  let total = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    total += chunk.length;
+    read(total);
+  }
 }
 
 interface Saved {
@@ -204,19 +218,19 @@ interface Saved {
   readonly bytes: number;
 }
 
-const save = (path: string, directory: string): Promise<Saved> =>
-  readRunning(directory, (storage, recovered) => copy(path, storage, recovered));
+const saveLast = (path: string, given: Given): Promise<Saved> =>
+  readRunning(given.need("dataDir"), (storage, recovered, directory) => copy(path, storage, recovered, directory));
 
 /** A node that runs may replace its files meanwhile: then another look finds newer ones. */
 async function readRunning<T>(
   directory: string,
-  read: (storage: Storage, recovered: Recovered) => Promise<T>,
+  read: (storage: Storage, recovered: Recovered, directory: string) => Promise<T>,
 ): Promise<T> {
   for (let left = TRIES; ; left--) {
     try {
       const { storage, recovered } = await readStore(directory);
       try {
-        return await read(storage, recovered);
+        return await read(storage, recovered, directory);
       } finally {
         await storage.close();
       }
@@ -228,11 +242,28 @@ async function readRunning<T>(
   }
 }
 
-async function copy(path: string, storage: Storage, { identity, snapshot }: Recovered): Promise<Saved> {
+async function copy(
+  path: string,
+  storage: Storage,
+  { identity, snapshot }: Recovered,
+  directory: string,
+): Promise<Saved> {
   if (snapshot === null) throw new CliError("no", "the node has taken no snapshot yet");
   const { clusterId: cluster, nodeId } = identity;
   const { index, bytes } = snapshot;
-  const head = { cluster, nodeId, index, bytes, savedAt: new Date().toISOString() };
-  await writeBackup(path, head, storage.readSnapshot());
+  // What was given out since then is not in it, however late it is copied.
+  const savedAt = (await snapshotTime(directory)).toISOString();
+  await writeBackup(path, { cluster, nodeId, index, bytes, savedAt }, storage.readSnapshot());
   return { cluster, nodeId, index, bytes };
+}
+
+/** When the oldest snapshot on the disk was written. */
+async function snapshotTime(directory: string): Promise<Date> {
+  try {
+    const names = (await readdir(directory)).filter((name) => isStoreFile(name) && name.startsWith("snapshot-"));
+    const times = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).mtimeMs));
+    return new Date(Math.min(Date.now(), ...times));
+  } catch (cause) {
+    throw new SynodError("StoreFailed", `${directory}: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@synod/interface";
 import type { Command } from "commander";
 import { startDaemon } from "../daemon.js";
@@ -8,7 +9,7 @@ import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
 import { makeOutput } from "../output.js";
 import { withSettings } from "../settings.js";
-import { holderOf, isFormatted } from "../store.js";
+import { holderOf, isComplete } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
 import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
@@ -40,6 +41,9 @@ async function start(flags: {
   readonly waitForInit?: boolean;
   readonly witness?: boolean;
 }): Promise<void> {
+  // This process does one thing for long: V8 compiles the code for it after a thirtieth of the usual wait, and the first thousands of
+  // commands take half the time. See docs/PERFORMANCE.md.
+  setFlagsFromString("--interrupt-budget=4000");
   const given = new Given(flags, process.env);
   const output = makeOutput(flags);
   const logFormat = given.get("logFormat") ?? (output.json ? "json" : "text");
@@ -50,7 +54,7 @@ async function start(flags: {
   const tokensFile = given.get("tokensFile");
   const known = tokensFile === undefined ? null : readTokens(tokensFile);
   const ended = endSignal(logger);
-  if (flags.waitForInit === true && !(await isFormatted(directory))) {
+  if (flags.waitForInit === true && !(await isComplete(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
   const starting = startDaemon({
@@ -134,7 +138,7 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   logger.warn(reason);
   try {
     // `synod init` has it open for a moment more.
-    while (!(await isFormatted(directory)) || (await holderOf(directory)) !== null) {
+    while (!(await isComplete(directory)) || (await holderOf(directory)) !== null) {
       await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
       if (ended.came()) return false;
     }

@@ -17,7 +17,26 @@ export type AdminCall =
   | { readonly op: "status" }
   | { readonly op: "changeMembership"; readonly change: MembershipChange; readonly expectedEpoch: number | null }
   | { readonly op: "transferLeadership"; readonly to: NodeId | null }
-  | { readonly op: "snapshot" };
+  | { readonly op: "snapshot" }
+  /** A part of a snapshot, the first one of a fresh snapshot where `at` is null. Up to `bytesMax` bytes, and to `snapshotPartBytesMax`. */
+  | { readonly op: "readSnapshot"; readonly at: SnapshotPlace | null; readonly bytesMax: number };
+
+/** Where to go on reading: at the node that has the snapshot, and nowhere else. */
+export interface SnapshotPlace {
+  readonly node: NodeId;
+  readonly index: Slot;
+  /** Of the whole snapshot. */
+  readonly bytes: number;
+  readonly offset: number;
+}
+
+/** Answers `readSnapshot`: what is there from its place on. */
+export interface SnapshotBytes extends SnapshotPlace {
+  readonly part: Uint8Array;
+}
+
+/** A server gives no more of a snapshot at once. */
+export const snapshotPartBytesMax: number = 256 * 1024;
 
 /** What a node says of itself, as plain data: all that `status()` of @synod/node gives, with an error as its code and message. */
 export interface RemoteNodeStatus {
@@ -58,6 +77,11 @@ export function decodeAdminCall(bytes: Uint8Array): AdminCall {
     }
     case "transferLeadership":
       return { op: "transferLeadership", to: orNull(call["to"], whole) };
+    case "readSnapshot": {
+      const bytesMax = whole(call["bytesMax"]);
+      if (bytesMax === 0) throw malformed("A part of a snapshot without a byte.");
+      return { op: "readSnapshot", at: orNull(call["at"], placeOf), bytesMax };
+    }
     default:
       throw malformed("An unknown admin call.");
   }
@@ -68,6 +92,14 @@ export const encodeAdminResult = (result: unknown): Uint8Array => codec.encode(p
 /** @throws SynodError `Malformed`. The data is the server's: who asks it trusts it to be of the right shape. */
 export function decodeAdminResult<T>(bytes: Uint8Array): T {
   return object(codec.decode(bytes)) as T;
+}
+
+/** @throws SynodError `Malformed`. */
+export function decodeSnapshotBytes(bytes: Uint8Array): SnapshotBytes {
+  const fields = object(codec.decode(bytes));
+  const { part } = fields;
+  if (!(part instanceof Uint8Array)) throw malformed("A part of a snapshot with something else in place of bytes.");
+  return { ...placeOf(fields), part };
 }
 
 /** As MessagePack can carry it: without what is undefined, errors as code and message, and what is no number as null. */
@@ -110,6 +142,11 @@ function list<T>(value: unknown, item: (value: unknown) => T): T[] {
 
 const orNull = <T>(value: unknown, read: (value: unknown) => T): T | null =>
   value === null || value === undefined ? null : read(value);
+
+function placeOf(value: unknown): SnapshotPlace {
+  const { node, index, bytes, offset } = object(value);
+  return { node: whole(node), index: whole(index), bytes: whole(bytes), offset: whole(offset) };
+}
 
 /** A property that is there or not. */
 function optional<T, Name extends string>(

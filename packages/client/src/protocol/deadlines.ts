@@ -1,5 +1,8 @@
 import type { Clock } from "@synod/interface";
 
+/** Nothing ends more than this too late. */
+const lookEveryMs = 5;
+
 /** Something that must have ended by a time. */
 export interface Timed {
   /** By the clock; Infinity: never. */
@@ -11,6 +14,8 @@ export interface Timed {
 export class Deadlines {
   readonly #clock: Pick<Clock, "now" | "timer">;
   readonly #timed = new Set<Timed>();
+  /** By the clock: looking costs as much as there are deadlines. */
+  #lookedMs = Number.NEGATIVE_INFINITY;
   /** When the timer fires; Infinity: there is none. */
   #armedMs = Infinity;
   #cancel: () => void = () => {};
@@ -22,7 +27,7 @@ export class Deadlines {
   add(timed: Timed): void {
     if (timed.untilMs === Infinity) return;
     this.#timed.add(timed);
-    if (timed.untilMs < this.#armedMs) this.#arm(timed.untilMs);
+    this.#armBy(timed.untilMs);
   }
 
   /** The timer stays: it may fire for nothing once, which costs less than to set it for each. */
@@ -36,7 +41,9 @@ export class Deadlines {
     this.#disarm();
   }
 
-  #arm(untilMs: number): void {
+  #armBy(deadlineMs: number): void {
+    const untilMs = Math.max(deadlineMs, this.#lookedMs + lookEveryMs);
+    if (untilMs >= this.#armedMs) return;
     this.#disarm();
     this.#armedMs = untilMs;
     this.#cancel = this.#clock.timer(Math.max(0, untilMs - this.#clock.now()), () => this.#look());
@@ -51,12 +58,13 @@ export class Deadlines {
   #look(): void {
     this.#disarm();
     const nowMs = this.#clock.now();
+    this.#lookedMs = nowMs;
     for (const timed of this.#timed) {
       if (timed.untilMs > nowMs || !this.#timed.delete(timed)) continue;
       timed.expire();
     }
     let earliestMs = Infinity;
     for (const { untilMs } of this.#timed) earliestMs = Math.min(earliestMs, untilMs);
-    if (earliestMs < this.#armedMs) this.#arm(earliestMs);
+    this.#armBy(earliestMs);
   }
 }
