@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countOf, openPage, openSite, type Site, verdictOf } from "./page.ts";
 
@@ -8,14 +9,21 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
+/** The address, once the page has written it: that is after the picture was drawn. */
+async function settledHash(page: Page): Promise<string> {
+  const row = (await countOf(page)).split(" / ")[0] ?? "";
+  await page.waitForFunction((at) => new URLSearchParams(location.hash.split("?")[1]).get("at") === at, row);
+  return page.evaluate(() => location.hash);
+}
+
 test.each([
   ["a place in a story", "#/promises-report-nothing", ["n", "n", "n", "n", "n"]],
   ["a future of one's own", "#/promises-report", ["n", "n", "2", "x", "n", "n", "x", "j", "d"]],
-  ["another number of servers", "#/free/basic-paxos?n=5&v=1", ["1", "t", "n", "n"]],
+  ["another number of servers", "#/free/basic-paxos?n=5&v=2", ["1", "t", "n", "n"]],
 ])("a link to %s restores it", async (_, hash, keys) => {
   const first = await openPage(site, hash);
   for (const key of keys) await first.page.keyboard.press(key);
-  const link = await first.page.evaluate(() => location.hash);
+  const link = await settledHash(first.page);
   const second = await openPage(site, link);
   const seen = async ({ page }: typeof first): Promise<unknown[]> => [
     await countOf(page),
@@ -47,7 +55,7 @@ test("whoever follows a link right after a step gets there", async () => {
 });
 
 test("a link that cannot be followed says how far it went", async () => {
-  const { page } = await openPage(site, "#/promises-report?keep=2&then=x2d9&at=3&v=1");
+  const { page } = await openPage(site, "#/promises-report?keep=2&then=x2d9&at=3&v=2");
   await page.getByText(/could be followed only to row 3/).waitFor();
   expect(await countOf(page)).toBe("3 / 3");
   await page.context().close();

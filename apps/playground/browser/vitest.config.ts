@@ -13,6 +13,7 @@ export default defineConfig({
     reporters: ["default", "../../../scripts/vitest-reporter.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
   },
 });

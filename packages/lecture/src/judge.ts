@@ -34,7 +34,17 @@ export function judge(run: Run): Verdict {
   if (waiting.length > 0) {
     return { kind: "blocks", words: `However long one waits: ${waiting.join("; ")}.`, rows: [] };
   }
-  return { kind: "safe", words: summaryOf(world), rows: [] };
+  return { kind: "safe", words: `${summaryOf(world)}${patienceOf(run)}`, rows: [] };
+}
+
+/** Who is not answered yet, though nothing stands in the way. */
+function patienceOf({ protocol, worlds }: Run): string {
+  const world = worlds.at(-1);
+  if (world === undefined || protocol.asks === "none") return "";
+  const open = Object.entries(world.asked).filter(([value]) => !world.answers.some((one) => one.value === value));
+  const clients = [...new Set(open.map(([, { client }]) => client))].sort();
+  if (clients.length === 0) return "";
+  return ` ${listOf(clients)} still ${clients.length === 1 ? "waits" : "wait"}, but not for ever: asking again brings the answer.`;
 }
 
 function summaryOf(world: World): string {

@@ -39,7 +39,9 @@ function markText(mark: Mark): string {
     case "chosen":
       return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}, whether anyone knows it or not.`;
     case "learned":
-      return `${mark.at} knows: ${mark.value} is decided${slotText(mark.slot)}.`;
+      return mark.wrongly
+        ? `${mark.at} takes ${mark.value} for decided${slotText(mark.slot)}.`
+        : `${mark.at} knows: ${mark.value} is decided${slotText(mark.slot)}.`;
     case "executed":
       return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
     case "answered":
@@ -59,7 +61,7 @@ function markText(mark: Mark): string {
     case "stopped":
       return `${mark.at} stops itself. ${mark.because}`;
     case "restarted":
-      return `${mark.at} restarts, its disk ${mark.disk}.`;
+      return `${mark.at} restarts, its disk ${mark.disk}${mark.has === "" ? "" : `: ${mark.has}`}.`;
     case "cut":
       return `The network is cut: ${listOf(mark.links.map((link) => link.replace(" ", "-")))} cannot talk.`;
     case "healed":

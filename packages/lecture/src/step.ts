@@ -2,7 +2,7 @@ import { SynodError } from "@synod/interface";
 import { copy } from "./plain.js";
 import type { Body, Effect, Message, ProcessId, Protocol, Request, ServerState, Value } from "./shape.js";
 import { sentenceOf } from "./sentences.js";
-import { labelOf, type Mark, phaseOf, type Row } from "./trace.js";
+import { labelOf, listOf, type Mark, phaseOf, type Row } from "./trace.js";
 import {
   type Action,
   type Ballots,
@@ -163,7 +163,7 @@ class Turn {
     if (server === undefined || server.up) throw impossible(`${at} is not down`);
     this.#spend(disk === "kept" ? "restarts" : "lostDisks");
     this.#world.noticed = this.#world.noticed.filter((pair) => !pair.split(" ").includes(at));
-    this.#marks.push({ mark: "restarted", at, disk });
+    const place = this.#marks.length;
     const old = server.state;
     if (disk === "lost") {
       const { me, executed, learned } = old;
@@ -178,6 +178,8 @@ class Turn {
       if (s.leads !== undefined) s.leads = false;
       return [];
     });
+    const has = disk === "lost" ? "" : diskText(this.#world.servers[at]?.state);
+    this.#marks.splice(place, 0, { mark: "restarted", at, disk, has });
   }
 
   #up(at: ProcessId): ServerState {
@@ -275,7 +277,9 @@ class Turn {
     }
     for (const [key, value] of Object.entries(after.learned ?? {})) {
       if (before.learned?.[Number(key)] === value) continue;
-      this.#marks.push({ mark: "learned", at, slot: Number(key), value });
+      const slot = Number(key);
+      const wrongly = !this.#world.chosen.some((one) => one.slot === slot && one.value === value);
+      this.#marks.push({ mark: "learned", at, slot, value, wrongly });
     }
     for (let count = before.executed.length; count < after.executed.length; count++) {
       const value = after.executed[count] ?? "";
@@ -299,6 +303,16 @@ class Turn {
   #spend(what: Spending): void {
     this.#world.spent = { ...this.#world.spent, [what]: (this.#before.spent[what] ?? 0) + 1 };
   }
+}
+
+/** The promise and the votes of a server, in words. */
+function diskText(state: ServerState | undefined): string {
+  if (state?.promised === undefined || state.accepted === undefined) return "";
+  const votes = Object.entries(state.accepted).map(
+    ([slot, { rnd, value }]) => `${slot === "0" ? "" : `for number ${slot} `}${value} of round ${rnd}`,
+  );
+  const promise = state.promised === 0 ? "no promise" : `promise ${state.promised}`;
+  return `${promise}, ${votes.length === 0 ? "no vote" : `voted ${listOf(votes)}`}`;
 }
 
 function impossible(what: string): SynodError {

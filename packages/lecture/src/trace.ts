@@ -26,7 +26,14 @@ export type Mark =
     }
   /** A quorum has accepted it in one round. Nobody needs to know yet. */
   | { readonly mark: "chosen"; readonly slot: number; readonly rnd: number; readonly value: Value }
-  | { readonly mark: "learned"; readonly at: ProcessId; readonly slot: number; readonly value: Value }
+  /** `wrongly`: no quorum has accepted it. */
+  | {
+      readonly mark: "learned";
+      readonly at: ProcessId;
+      readonly slot: number;
+      readonly value: Value;
+      readonly wrongly: boolean;
+    }
   | { readonly mark: "executed"; readonly at: ProcessId; readonly value: Value; readonly state: readonly Value[] }
   | {
       readonly mark: "answered";
@@ -45,7 +52,8 @@ export type Mark =
   | { readonly mark: "crashed"; readonly at: ProcessId }
   /** It found a rule broken that nobody may break, and goes down. Only shipped code does that. */
   | { readonly mark: "stopped"; readonly at: ProcessId; readonly because: string }
-  | { readonly mark: "restarted"; readonly at: ProcessId; readonly disk: "kept" | "lost" }
+  /** `has`: promise and votes that came back with it; empty where the protocol knows neither. */
+  | { readonly mark: "restarted"; readonly at: ProcessId; readonly disk: "kept" | "lost"; readonly has: string }
   | { readonly mark: "cut"; readonly links: readonly string[] }
   | { readonly mark: "healed" };
 

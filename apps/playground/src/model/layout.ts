@@ -106,6 +106,8 @@ function lookOf({ kind, value }: Pick<Token, "kind" | "value">): TextLook {
   return kind === "sends" || kind === "refused" || kind === "suspects" ? "plain" : "strong";
 }
 
+const isVote = ({ kind }: Token): boolean => kind === "accepted";
+
 const GAP = 9;
 const ASIDE = 12;
 
@@ -114,7 +116,9 @@ const ASIDE = 12;
  * sentences: first what is sent, then what can be seen from other marks.
  */
 function place(tokens: readonly Token[], at: number, { width, measure }: LayoutOptions): PlacedToken[] {
-  let sized = tokens.map((token) => ({ ...token, width: ICON[token.kind] + measure(token.text, lookOf(token)) }));
+  // A vote stands beside its event, whatever else there is: anywhere else it could seem to be that of another server.
+  const ordered = [...tokens.filter(isVote), ...tokens.filter((token) => !isVote(token))];
+  let sized = ordered.map((token) => ({ ...token, width: ICON[token.kind] + measure(token.text, lookOf(token)) }));
   const [right, left] = [width - at - ASIDE, at - ASIDE - GUTTER];
   const sum = (part: readonly { width: number }[]): number =>
     part.reduce((all, token) => all + token.width + GAP, -GAP);
@@ -134,7 +138,8 @@ function place(tokens: readonly Token[], at: number, { width, measure }: LayoutO
       split = fits();
     }
   }
-  const before = sized.slice(0, split ?? 0);
+  // The first is the nearest to the event, on either side.
+  const before = sized.slice(0, split ?? 0).reverse();
   const start = split === null ? Math.max(GUTTER, width - sum(sized) - 4) : at + ASIDE;
   return [...inLine(before, at - ASIDE - sum(before)), ...inLine(sized.slice(split ?? 0), start)];
 }

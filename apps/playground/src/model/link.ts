@@ -34,7 +34,7 @@ export type Place =
     };
 
 /** Goes up when the lecture changes so that old steps may mean something else. */
-const LINK_VERSION = "1";
+const LINK_VERSION = "2";
 
 const ELECTED = ["S1 suspects S2", "settle"];
 

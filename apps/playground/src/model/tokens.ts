@@ -1,5 +1,6 @@
 import type { Mark } from "@synod/lecture";
 import type { FigureRow } from "./figure.js";
+import { lastIndex } from "./lists.js";
 
 /** One thing that stands beside the event of a row: a mark, or a few words. */
 export interface Token {
@@ -32,7 +33,11 @@ export function tokensOf(row: FigureRow): Token[] {
   const tokens: Token[] = [];
   if (row.ask !== null) tokens.push({ kind: "words", text: `asks ${row.ask.value}`, value: row.ask.value });
   if (row.note !== "") tokens.push({ kind: "words", text: row.note });
-  for (const mark of row.marks) tokens.push(...tokenOf(mark));
+  // Of several commands executed at once the last one shows the others.
+  const last = lastIndex(row.marks, (mark) => mark.mark === "executed");
+  for (const [index, mark] of row.marks.entries()) {
+    if (mark.mark !== "executed" || index === last) tokens.push(...tokenOf(mark));
+  }
   tokens.push(...sendsOf(row));
   return tokens;
 }
@@ -51,7 +56,11 @@ function tokenOf(mark: Mark): Token[] {
       ];
     case "learned":
       return [
-        { kind: "learned", text: mark.slot === 0 ? mark.value : `${mark.value} #${mark.slot}`, value: mark.value },
+        {
+          kind: "learned",
+          text: `${mark.value}${mark.slot === 0 ? "" : ` #${mark.slot}`}${mark.wrongly ? " ?" : ""}`,
+          value: mark.value,
+        },
       ];
     case "executed":
       return [{ kind: "executed", text: mark.state.join(" "), value: mark.value }];

@@ -52,5 +52,8 @@ export type Guess = Verdict["kind"];
 /** What a guess was worth, said once the checker has spoken. */
 export function replyTo(guess: Guess | undefined, kind: Verdict["kind"]): string {
   if (guess === undefined) return "";
-  return guess === kind ? "You saw it coming." : "Not what you guessed: look for the row that decides.";
+  if (guess === kind) return "You saw it coming.";
+  return kind === "safe"
+    ? "Not what you guessed: nothing goes wrong here. What keeps it from going wrong?"
+    : "Not what you guessed: look for the row that decides.";
 }

@@ -7,12 +7,12 @@ export const WHY: Readonly<Record<string, string>> = {
   "two-servers":
     "So we keep a second copy. Both get every command; but nobody says in which order, and two orders make two different worlds.",
   leader:
-    "Then let one of them decide the order and tell the other. Simple, and almost right: messages on a network may overtake each other.",
+    "Then let one of them decide the order and tell the other, with a message called Accept. Simple, and almost right: messages on a network may overtake each other.",
   discard:
     "Give each command a number, and throw away what comes too early. Order is safe now. What was thrown away is missing for ever.",
   buffer: "Do not throw it away: keep it until its turn. Now overtaking does no harm; a lost message still does.",
   learn:
-    "Send again until the other side says “I have it”. That little reply, the Learn, will turn out to be half of Paxos.",
+    "Send the Accept again until the other side says “I have it”. That little reply is called Learn, and will turn out to be half of Paxos.",
   "retrans-accept":
     "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so nothing needs to be kept.",
   takeover:
@@ -20,15 +20,15 @@ export const WHY: Readonly<Record<string, string>> = {
   "wait-for-learn":
     "Answer only when the other one has it too. Now a crash takes nothing with it; a wrong suspicion, or a cut cable, still makes two worlds.",
   "three-servers":
-    "A third server breaks the tie: only a side with two of three may go on. Two such sides cannot exist at once, but two after another can.",
+    "A third server breaks the tie: only a majority may go on, more than half, here two of three. Any two majorities share a server. So two cannot stand apart at once; but one may follow the other, and nobody yet tells the server in both to say no.",
   "leader-ids":
     "When leaders change, messages of the old one still arrive. Write the leader’s name on them and ignore those of another. What if the same leader comes back?",
   rounds:
-    "A name can return, a number never does. Each round belongs to one server, and a higher round is always newer. That says who is late, not what was missed.",
+    "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. From here on: accepted means that one server has said yes, chosen that a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. Rounds say who is late, not what was missed.",
   promises:
-    "Before leading, ask a majority for a promise: nothing of lower rounds any more. The old leader is shut out for certain. What did he do before that?",
+    "Before leading, ask a majority for a promise: nothing of lower rounds any more. In the picture a promise is a gate, [ 2. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
   reports:
-    "A promise must also tell what was accepted. Any two majorities share a server, so somebody remembers whatever may have been chosen. This is the heart of Paxos.",
+    "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos.",
   resend:
     "Repeat from time to time what is known, so that those who were away catch up. Nothing else is needed for them.",
   "five-servers":
@@ -37,11 +37,12 @@ export const WHY: Readonly<Record<string, string>> = {
     "Let everybody tell everybody, and act when a majority has said so. Right, at the price of many messages.",
   commit: "Let the leader count alone and tell the result. The same safety, and far fewer messages.",
   "multi-paxos":
-    "One promise covers all commands to come, so that each costs one round trip. A new leader fills the gaps with commands that do nothing.",
+    "One promise covers all numbers to come, so that each command costs one round trip. Numbers that a new leader finds empty it fills with commands that do nothing, no-ops: what comes after them could not be executed otherwise.",
   "basic-paxos":
-    "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it.",
+    "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it. There the leader is called proposer, all three servers are acceptors, and to accept is to vote. Nobody leads from the start: who wants something prepares a round.",
   "synod-paxos": "No more toy: the very code that you can install, step by step in the same picture.",
-  "synod-multipaxos": "The replica that runs in production, under your hands. Try to break it.",
+  "synod-multipaxos":
+    "The replica that runs in production, under your hands. A number is called slot here, a round ballot, and COM up to #2 says that all up to slot 2 are decided. Try to break it.",
   "two-phase-commit":
     "Everybody votes, one counts. It looks nearly like Paxos, until the one who counts is gone: then all wait, and nobody may move.",
   "three-phase-commit":
@@ -151,10 +152,15 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   PREP: "Prepare: promise me to accept nothing below this round",
   PROM: "Promise: I do, and this is what I have accepted so far",
   ACC: "Accept: take this value in this round",
-  LRN: "Learn: I have accepted it",
+  LRN: "Learn: I have accepted it, so that you may learn that it is chosen",
   COM: "Commit: this is decided",
   REJ: "Reject: I have promised a higher round",
-  BEAT: "are you there?",
+  BEAT: "do you have a leader?",
+  LEAD: "I lead now",
+  VOTE: "Vote: can you commit?",
+  YES: "I can",
+  PRE: "everybody said yes",
+  ACK: "I know",
 };
 
 export function wordsOfMessage(label: string): string {

@@ -155,7 +155,8 @@ function useKeys(state: State, dispatch: (event: Event) => void, onSearch: (want
 function isTyping({ target, key }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.matches("input, select, textarea")) return true;
-  if ((key === " " || key === "Enter") && target.closest("button, a, summary, dialog") !== null) return true;
+  if (key === "Enter" && target.closest("a") !== null) return true;
+  if ((key === " " || key === "Enter") && target.closest("button, summary, dialog") !== null) return true;
   return ["ArrowUp", "ArrowDown"].includes(key);
 }
 

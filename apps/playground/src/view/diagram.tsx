@@ -203,10 +203,39 @@ function RowMarks(props: {
       {x !== null && !broken && (
         <circle class={has("restarted") ? "event event-open" : "event"} cx={x} cy={y} r={has("restarted") ? 5 : 3.5} />
       )}
+      {x !== null && <Grounds tokens={tokens} x={x} y={y} />}
       {tokens.map((token) => (
         <TokenMark key={`${token.kind}${token.x}`} token={token} y={y} values={figure.values} />
       ))}
     </g>
+  );
+}
+
+/** Under the marks of an event: it hides the lanes that they cross, and ties them to their own. */
+function Grounds({
+  tokens,
+  x,
+  y,
+}: {
+  readonly tokens: PlacedRow["tokens"];
+  readonly x: number;
+  readonly y: number;
+}): JSX.Element {
+  const sides = [tokens.filter((token) => token.x < x), tokens.filter((token) => token.x >= x)];
+  return (
+    <>
+      {sides.map((side, index) => {
+        const [first, last] = [side[0], side.at(-1)];
+        if (first === undefined || last === undefined) return null;
+        const [from, to] = [first.x - 3, last.x + last.width + 3];
+        return (
+          <g key={index}>
+            <rect class="ground" x={from} y={y - 10} width={to - from} height="20" />
+            <path class="tie" d={index === 0 ? `M${to} ${y} H${x - 4}` : `M${x + 4} ${y} H${from}`} />
+          </g>
+        );
+      })}
+    </>
   );
 }
 

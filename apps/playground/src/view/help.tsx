@@ -4,6 +4,21 @@ import { useEffect, useRef } from "preact/hooks";
 import { KEYS } from "../model/keys.js";
 import { MESSAGES } from "../model/words.js";
 
+/** What else the picture shows. */
+const SIGNS: readonly (readonly [string, string])[] = [
+  ["[ 2", "a promise: this server lets nothing of a round below 2 in any more"],
+  ["crown, thick line", "this server believes that it leads; two may believe it at once"],
+  ["eye", "this server thinks that another one is down, rightly or not"],
+  ["▸ m1 m2", "executed: everything that this server has done, in order"],
+  ["bar and ×", "a message that is refused, and why"],
+  ["× on an arrow", "a message that is lost"],
+  ["× on a line", "a crash; the line is dotted while the server is down"],
+  ["ring", "a server is back; at the foot of the picture a message that is still on its way"],
+  ["shade", "the network is cut"],
+  ["sent 8 rows ago", "a message that arrives late"],
+  ["grey band", "the row that decides the verdict"],
+];
+
 /** What the keys do and what the picture means, over the page. */
 export function Help({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -21,6 +36,14 @@ export function Help({ onClose }: { readonly onClose: () => void }): JSX.Element
         slanted line is a message.
       </p>
       <MarksLegend />
+      <dl class="signs">
+        {SIGNS.map(([sign, words]) => (
+          <div key={sign}>
+            <dt>{sign}</dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
+      </dl>
       <div class="help-columns">
         <div>
           <h3>Keys</h3>

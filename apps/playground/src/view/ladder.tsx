@@ -1,11 +1,20 @@
 import { VERDICTS, VerdictIcon } from "@synod/ui";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { CHAPTERS, scenariosOf, stepOf } from "../model/words.js";
 
 /** All protocols, chapter by chapter: the way through the lecture. */
 export function Ladder({ current }: { readonly current: string | null }): JSX.Element {
+  const list = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const step = list.current?.querySelector<HTMLElement>("[aria-current]");
+    if (list.current === null || step === null || step === undefined) return;
+    const top = step.offsetTop - list.current.offsetTop;
+    const { scrollTop, clientHeight } = list.current;
+    if (top < scrollTop || top > scrollTop + clientHeight - 80) list.current.scrollTop = top - clientHeight / 2;
+  }, [current]);
   return (
-    <nav class="ladder" aria-label="Steps of the lecture">
+    <nav class="ladder" ref={list} aria-label="Steps of the lecture">
       {CHAPTERS.map((chapter) => (
         <section key={chapter.title}>
           <h2>{chapter.title}</h2>

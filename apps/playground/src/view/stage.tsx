@@ -1,4 +1,4 @@
-import { labelOf, phaseOf, PROTOCOLS, type ScenarioSearch } from "@synod/lecture";
+import { labelOf, phaseOf, playScenario, PROTOCOLS, type ScenarioSearch } from "@synod/lecture";
 import { Button } from "@synod/ui";
 import type { JSX } from "preact";
 import { figureOf, type Waiting } from "../model/figure.js";
@@ -46,6 +46,7 @@ export function StagePage({ state, stage, dispatch, onSearch, onStop }: StagePro
         <div class="stage-grid">
           <div class="stage-picture">
             <Transport state={state} stage={stage} dispatch={dispatch} />
+            <Now stage={stage} text={figure.rows[at - 1]?.text ?? ""} />
             <Diagram
               figure={figure}
               shown={at}
@@ -101,6 +102,20 @@ export function StagePage({ state, stage, dispatch, onSearch, onStop }: StagePro
         <Onward stage={stage} />
       </main>
     </div>
+  );
+}
+
+/** What has just happened, where one looks while stepping. The list says it to those who hear it. */
+function Now({ stage, text }: { readonly stage: StageState; readonly text: string }): JSX.Element {
+  const { at } = stage.tree;
+  const told = stage.scenario === null ? 0 : playScenario(stage.scenario).rows.length;
+  const isBeyond = stage.scenario !== null && at > told;
+  return (
+    <p class="now" aria-hidden="true">
+      {at === 0 ? <span class="soft">Step, or play: what happens is said here.</span> : <b>Row {at}. </b>}
+      {isBeyond && <span class="soft">(After the story.) </span>}
+      {text}
+    </p>
   );
 }
 

@@ -46,7 +46,7 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
         <span class="play-word">{state.playing ? "Pause" : "Play"}</span>
       </Button>
       <Button id="next" onPress={() => dispatch({ do: "next" })} label="Next step" title="Next step (→)" off={!mayGoOn}>
-        <Icon d="M6 4 L15 10 L6 16 Z" />
+        <Icon d="M4 4 V16 M8 4 L16 10 L8 16 Z" />
         <span class="next-word">Step</span>
       </Button>
       <Button

@@ -120,7 +120,8 @@ function shown(s: State, message: LogMessage): Body {
         slot,
         { rnd: roundOf(s, ballot), value: decode(value) },
       ]);
-      return { type: "PROM", rnd: roundOf(s, message.ballot), votes: Object.fromEntries(votes) };
+      const known = message.chosenUpTo === 0 ? {} : { upTo: message.chosenUpTo };
+      return { type: "PROM", rnd: roundOf(s, message.ballot), ...known, votes: Object.fromEntries(votes) };
     }
     case "accept": {
       const [value = new Uint8Array()] = message.values;

@@ -18,7 +18,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     protocol: multiPaxos,
     question: "Must the leader ask for promises again for every command?",
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
-    sees: "It need not: one round covers all numbers. Both are under way at once, and executed in order.",
+    sees: "It need not: one promise covers all numbers. Both commands are under way at once, and executed in the order of their numbers.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...RIVALS, steps: 9 }, expect: "none" },
@@ -31,7 +31,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     protocol: multiPaxos,
     question: "Number 2 is chosen, number 1 is not, and the leader is gone. What becomes of number 1?",
     script: [...gap, "S1 crashes", "S2 suspects S1", "settle", "C1 asks m1 of S2", "settle"],
-    sees: "S2 finds m2 and nothing for number 1. It proposes a no-op there; C1 asks again and gets number 3.",
+    sees: "m2 cannot be executed before number 1 is filled. S2 hears of nothing there from a majority: so nothing was chosen for it, and nothing of a lower round can be any more. S2 is free, and fills it with a no-op, a command that does nothing. C1 asks again and gets number 3.",
     verdict: "safe",
   },
   {
@@ -45,9 +45,10 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "commands-and-proposals",
-    title: "Commands times proposals",
+    title: "Two rounds in one log",
     protocol: multiPaxos,
-    question: "One promise covers every number. What does the matrix look like after two rounds?",
+    question:
+      "One promise covers every number. What does the log look like after two leaders? (Look under “Log, rules”.)",
     script: [
       "C1 asks m1 of S1",
       "C2 asks m2 of S1",
@@ -60,15 +61,17 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "settle",
       "C4 asks m4 of S2",
       "settle",
+      "C2 asks m2 of S2",
+      "settle",
     ],
-    sees: "A row for each round, a column for each number. Round 1 has a gap at number 2, round 2 fills it with a no-op and goes on.",
+    sees: "Under “Log, rules” each column is a number, and each box says in which round its value was accepted. Round 1 left number 2 empty, since m2 reached nobody; round 2 fills it with a no-op and goes on. C2 asks again, and m2 gets number 5.",
     verdict: "safe",
   },
   {
     id: "loser-gets-next-number",
     title: "The loser gets the next number",
     protocol: multiPaxos,
-    question: "m2 was not chosen for number 1. Is it lost?",
+    question: "C2 asks for m2 while number 1 is being settled. Is its command lost?",
     script: [
       "C1 asks m1 of S1",
       "S1 > S3 ACC m1",
@@ -78,16 +81,17 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S2",
       "settle",
     ],
-    sees: "Number 1 is about one value, not about whose. m2 becomes number 2.",
+    sees: "No. S2 must finish what it finds at number 1, which is m1. C2 asks again, and m2 becomes number 2.",
     verdict: "safe",
   },
   {
     id: "synod-multipaxos",
     title: "@synod/multipaxos with clients",
     protocol: synodMultipaxos,
-    question: "Is the shipped log the protocol of this page?",
+    question:
+      "Is the shipped log the protocol of this page? (To begin, S1 is made to believe that S2 is down, and stands for election.)",
     script: [...s1Leads, "C1 asks m1 of S1", "settle", "C2 asks m2 of S1", "settle"],
-    sees: "Prepare once, then Accept, votes and Commit for each command.",
+    sees: "It is: Prepare once, then Accept, votes and Commit for each command. “up to #2” means: all numbers up to 2 are decided. The shipped code calls a number a slot.",
     verdict: "safe",
     searches: [
       {
@@ -104,7 +108,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     protocol: synodMultipaxos,
     question: "Nobody leads, and nobody is told to. Who begins?",
     script: [...round, ...round, "C1 asks m1 of S1", "settle"],
-    sees: "Each asks the others whether they have a leader. S1 hears a majority say no, and begins round 1.",
+    sees: "Each asks the others whether they have a leader (BEAT), so that nobody deposes one that works. S1 hears a majority say no, waits once more, in case another begins, and then begins round 1.",
     verdict: "safe",
   },
   {
@@ -127,7 +131,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "C3 asks m3 of S2",
       "settle",
     ],
-    sees: "S3 refuses its Accept and says why; S1 steps down; m1 is carried on, and there is one history.",
+    sees: "S3 refuses its Accept and says why; S1 steps down; m1 is carried on, and there is one history. “up to #1” in a promise means: that much is decided, and needs no report.",
     verdict: "safe",
   },
   {

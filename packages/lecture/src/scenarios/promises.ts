@@ -55,7 +55,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "S3 > S2 LRN",
       "settle",
     ],
-    sees: "The late Accept of round 1 finds the gate shut. It carries no value, the promise: it only forbids.",
+    sees: "The late Accept of round 1 finds the gate shut. A promise carries no value: it only forbids.",
     verdict: "safe",
   },
   {
@@ -92,7 +92,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S2",
       "settle",
     ],
-    sees: "S1 reports m1 of round 1, S2 sends it again in round 2 before its own m2: whatever S3 did fits.",
+    sees: "S1's promise reports m1 of round 1, and S2 sends m1 again, in round 2, before its own m2. If S3 had executed m1, all is well; if not, no harm is done.",
     verdict: "safe",
     searches: [{ goal: "diverges", bounds: { ...RIVALS, withhold: ["LRN"] }, expect: "none" }],
   },
@@ -112,7 +112,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "S2 > S3 PROM",
       "settle",
     ],
-    sees: "It cannot tell whether somebody else has it too, so it acts as if m2 had been executed.",
+    sees: "It may not: S1 might have it too, and then it is chosen. The new leader cannot tell, so it acts as if m2 had been executed.",
     verdict: "safe",
   },
   {
@@ -199,7 +199,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "S1 timeout",
       "settle",
     ],
-    sees: "S3 refuses them, S1 follows S2 as soon as it hears of it, and there is one history.",
+    sees: "S3 refuses them: S2 and S3, a majority, had promised round 2 before they accepted m1, so m1 can never be chosen in round 1, and S2 need not wait for S1's late report. S1 follows S2 as soon as it hears of it.",
     verdict: "safe",
   },
   {
@@ -219,7 +219,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S3",
       "S3 > S4 ACC",
     ],
-    sees: "S1 and S2 had m1, S2 executed and answered it. Both crash, and the other three know nothing of it.",
+    sees: "S1 and S2 had m1, two of five, and S2 took that for a majority: it executed and answered. Both crash, and the other three know nothing of it.",
     verdict: "diverges",
     searches: [
       {
@@ -236,7 +236,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
     protocol: allToAll,
     question: "What must S2 know before it executes?",
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S1 > S3 ACC", "settle"],
-    sees: "S2 waits until it counts three that have m1 in the same round.",
+    sees: "Three of five must have m1 in the same round. S2 waits until it has counted three.",
     verdict: "safe",
     searches: [
       { goal: "diverges", servers: 3, bounds: { ...RIVALS, steps: 9 }, expect: "none" },
@@ -257,6 +257,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
     script: [
       "C1 asks m1 of S1",
       "S1 > S2 ACC",
+      "S1 x S3 S4 S5 ACC",
       "S1 crashes",
       "S2 crashes",
       "S3 suspects S1",
@@ -264,7 +265,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S3",
       "settle",
     ],
-    sees: "Three are left, a majority. m1 was with two servers only and was answered to nobody.",
+    sees: "Five: three are left, a majority. m1 was with two servers only, no majority, so nobody had been answered, and nothing that somebody was told is lost.",
     verdict: "safe",
   },
   {
@@ -281,7 +282,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S3",
       "settle",
     ],
-    sees: "They may not: the other three decide m2 meanwhile.",
+    sees: "They may not: the other three decide m2 meanwhile. S1 thinks that it leads until it hears of them, and does no harm with that.",
     verdict: "blocks",
   },
   {
