@@ -18,7 +18,9 @@ export default defineConfig({
   test: {
     environment: "node",
     reporters: ["default", "./scripts/vitest-reporter.ts"],
-    testTimeout: 20_000,
+    // These end what hangs; no test goes by them, and a busy machine takes its time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // As long as a test: what is polled for comes when the machine gets to it.
     expect: { poll: { timeout: 20_000 } },
     // Vitest leaves one core free; of two cores that is half the machine.

@@ -15,7 +15,7 @@ afterAll(async () => {
   place.remove();
 });
 
-const slow = { timeout: 120_000 };
+const slow = { timeout: 300_000 };
 
 describe("keys", slow, () => {
   it("puts, gets, lists and deletes, with exit codes that scripts can use", async () => {

@@ -10,7 +10,7 @@ const place = temporary();
 afterEach(endAll);
 afterAll(() => place.remove());
 
-const slow = { timeout: 120_000 };
+const slow = { timeout: 300_000 };
 
 interface Members {
   members: { id: number; role: string; leader: boolean; heard: boolean }[];

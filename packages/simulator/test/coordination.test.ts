@@ -216,7 +216,7 @@ const keysWorkload: CoordinationWorkload = {
 
 test.each<Profile>(["calm", "network", "swarm"])(
   `keys, numbers and a lock, %s: ${SEEDS} seeds`,
-  { timeout: 20_000 + SEEDS * 2_000 },
+  { timeout: 60_000 + SEEDS * 10_000 },
   async (profile) => {
     let answered = 0;
     let undecided = 0;
@@ -374,7 +374,7 @@ function locksWorkload(grants: Grants): CoordinationWorkload {
 
 test.each<Profile>(["calm", "network", "disk", "swarm"])(
   `locks, %s: ${SEEDS} seeds`,
-  { timeout: 20_000 + SEEDS * 2_000 },
+  { timeout: 60_000 + SEEDS * 10_000 },
   async (profile) => {
     let granted = 0;
     for (const seed of range(START, SEEDS)) {

@@ -64,7 +64,7 @@ const RARE = [
 
 const reached = new Set<string>();
 
-test.each(PROFILES)(`%s: ${SEEDS} seeds from ${START}`, { timeout: 20_000 + SEEDS * 1_000 }, async (profile) => {
+test.each(PROFILES)(`%s: ${SEEDS} seeds from ${START}`, { timeout: 60_000 + SEEDS * 4_000 }, async (profile) => {
   let answered = 0;
   for (const seed of range(START, SEEDS)) {
     const report = await run(seed, profile);
