@@ -12,7 +12,7 @@ interface Event {
 }
 
 /** Everything that Node.js does by itself between two events has been done. */
-export const drained = async (): Promise<void> => {
+const drained = async (): Promise<void> => {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
