@@ -263,6 +263,7 @@ export class Proposals {
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.
         proposal.sentTo = null;
         if (proposal.source.kind === "own") {
+          if (this.#isOfOwnSession(proposal)) this.#own?.refused(outcome.ticket.sequence);
           proposal.copies--;
           proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
         } else {

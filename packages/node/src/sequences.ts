@@ -22,6 +22,8 @@ export class SequenceBook {
   readonly #done = new Set<number>();
   #last = 0;
   #floor = 0;
+  /** Up to here none may be missing before new ones are given out. */
+  #heldUpTo = 0;
 
   constructor(id: SessionId, limit: number) {
     this.id = id;
@@ -37,10 +39,18 @@ export class SequenceBook {
     return this.#floor;
   }
 
-  /** The next ticket, or null at the limit: a command above floor + limit would be refused in the log. */
+  /**
+   * The next ticket, or null at the limit: a command above floor + limit would be refused in the log. Null also until those that were refused
+   * are done with: replies to later ones would take the room that they wait for.
+   */
   next(): SessionTicket | null {
-    if (this.#last - this.#floor >= this.#limit) return null;
+    if (this.#last - this.#floor >= this.#limit || this.#floor < this.#heldUpTo) return null;
     return { session: this.id, sequence: ++this.#last, floor: this.#floor };
+  }
+
+  /** The session kept too many bytes of replies to let this one in. It is sent again. */
+  refused(sequence: number): void {
+    this.#heldUpTo = Math.max(this.#heldUpTo, sequence);
   }
 
   done(sequence: number): void {

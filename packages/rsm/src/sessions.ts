@@ -111,7 +111,9 @@ export class Sessions {
     const reply = session.replies.get(ticket.sequence);
     if (reply !== undefined) return { kind: "cached", reply };
     if (ticket.sequence - session.floor > session.limit) return BEYOND;
-    if (session.replyBytes >= this.#limits.sessionReplyBytesMax) return BEYOND;
+    // The next one above the floor is let in all the same: without it the floor could not rise, and what is kept could never be given up.
+    const isFull = session.replyBytes >= this.#limits.sessionReplyBytesMax;
+    if (isFull && ticket.sequence > session.floor + 1) return BEYOND;
     return { kind: "execute", session };
   }
 

@@ -67,7 +67,8 @@ export class SlowModel {
     const stored = session.replies.find((each) => each.sequence === sequence);
     if (stored) return `${stored.reply} (cached)`;
     const bytes = session.replies.reduce((sum, { reply }) => sum + (reply === "invalid" ? 0 : reply.length), 0);
-    if (sequence > session.floor + session.limit || bytes >= this.#limits.sessionReplyBytesMax) return "beyondLimit";
+    if (sequence > session.floor + session.limit) return "beyondLimit";
+    if (bytes >= this.#limits.sessionReplyBytesMax && sequence !== session.floor + 1) return "beyondLimit";
     const reply = this.#execute(text(entry.body));
     session.replies.push({ sequence, reply });
     return reply;

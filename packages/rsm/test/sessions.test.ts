@@ -96,6 +96,16 @@ describe("one session", () => {
     expect(machine.query("x")).toBe(4);
   });
 
+  test("the next one above the floor is let in although others take all the room: else nothing of them could be given up", () => {
+    const { run } = opened({ sessionReplyBytesMax: 10 });
+    expect(run(A, 1, "add x 1 8")).toBe("1........");
+    expect(run(A, 3, "add x 1 8", 1)).toBe("2........");
+    expect(run(A, 4, "add x 1 8", 1)).toBe("3........");
+    expect(run(A, 5, "add x 1 8", 1)).toBe("beyondLimit");
+    expect(run(A, 2, "add x 1 8", 1)).toBe("4........");
+    expect(run(A, 5, "add x 1 8", 4)).toBe("5........");
+  });
+
   test("a refused command leaves the state alone, is stored, and repeats the same answer", () => {
     const stateMachine = new Numbers();
     const { run } = opened({ stateMachine });
