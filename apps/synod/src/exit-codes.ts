@@ -29,6 +29,7 @@ const BY_ERROR: Readonly<Record<SynodErrorCode, ExitName>> = {
   TooStale: "unavailable",
   SessionUnknown: "unknown",
   SessionStale: "unknown",
+  SessionFull: "unavailable",
   InvalidResult: "failed",
   InvalidCommand: "usage",
   EpochMismatch: "no",

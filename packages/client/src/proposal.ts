@@ -46,6 +46,7 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
   }
 
   final({ error }: Failure): SynodError | null {
+    if (error.code === "SessionFull") this.ticket?.refused();
     if (this.ticket === null || (error.code !== "SessionUnknown" && error.code !== "SessionStale")) return null;
     // Never moved to another session: whether a copy was executed in this one is forgotten with it.
     this.ticket.expired();

@@ -13,6 +13,8 @@ class OwnSession {
   readonly #done = new Set<number>();
   #last = 0;
   #floor = 0;
+  /** Up to here none may be missing before new ones are given out. */
+  #heldUpTo = 0;
   /** When something of it was last known to have reached the log. */
   usedAtMs: number;
 
@@ -31,8 +33,14 @@ class OwnSession {
     return this.#last - this.#floor - this.#done.size;
   }
 
+  /** Null until there is room; replies to later ones would take that which those that were refused wait for. */
   next(): number | null {
-    return this.#last - this.#floor >= this.#limit ? null : ++this.#last;
+    return this.#last - this.#floor >= this.#limit || this.#floor < this.#heldUpTo ? null : ++this.#last;
+  }
+
+  /** The session kept too many bytes of replies to let this one in. */
+  refused(sequence: number): void {
+    this.#heldUpTo = Math.max(this.#heldUpTo, sequence);
   }
 
   done(sequence: number): void {
@@ -60,6 +68,8 @@ export interface Ticket {
   used(): void;
   /** The cluster does not know the session any more. */
   expired(): void;
+  /** The session kept too many replies to execute it; it is tried again. */
+  refused(): void;
   /** The request has ended, in whatever way. */
   done(): void;
 }
@@ -94,6 +104,10 @@ class OwnTicket implements Ticket {
 
   expired(): void {
     this.#events.expired(this.#session);
+  }
+
+  refused(): void {
+    this.#session.refused(this.#sequence);
   }
 
   done(): void {

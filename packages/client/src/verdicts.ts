@@ -39,6 +39,7 @@ const passing: ReadonlySet<SynodErrorCode> = new Set([
   "Closed",
   "Removed",
   "NoLeader",
+  "SessionFull",
 ]);
 
 export function failureOf({ code, message, retryAfterMs }: Extract<Answer, { kind: "failure" }>): Failure {

@@ -10,6 +10,7 @@ export type SynodErrorCode =
   | "TooStale" // a stale read could not meet its bound within its deadline
   | "SessionUnknown" // never opened, or expired: this copy was not executed; whether an earlier one was is forgotten
   | "SessionStale" // the sequence is at or below the session's floor: its reply was given up by the caller
+  | "SessionFull" // it keeps as many replies as it may: this copy was not executed; try again with the same ticket once others are done
   | "InvalidResult" // the command took effect, but its result could not be encoded for the caller
   | "InvalidCommand" // the command codec refused the bytes; the state is untouched
   // Coordination: locks, leases, elections, keys.

@@ -40,6 +40,7 @@ export function beginCommand(
   { commandBytesMax, proposeTimeoutMs }: NodeLimits,
   { body, session }: { readonly body: Uint8Array; readonly session: SessionTicket | undefined },
   caller: Settle<Uint8Array>,
+  waitsForRoom = true,
 ): GiveUp {
   if (body.length > commandBytesMax) {
     throw new SynodError(
@@ -52,7 +53,7 @@ export function beginCommand(
   const refusal = proposals.refusal(session?.session ?? null, body.length);
   if (refusal !== null) throw driver.busy("commands", refusal);
   const deadlineMs = driver.nowMs + proposeTimeoutMs;
-  const proposal = proposals.add({ body, ticket: session, deadlineMs, caller });
+  const proposal = proposals.add({ body, ticket: session, deadlineMs, caller, waitsForRoom });
   driver.wake();
   return (cause) => proposal.giveUp("the signal was aborted", { cause });
 }

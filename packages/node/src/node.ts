@@ -150,7 +150,8 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     this.direct = {
       propose: (body, session, caller) => {
         this.#checkRunning();
-        return beginCommand(this.#driver, limits, { body, session }, caller);
+        // The client that asks knows by now which replies are done with: it asks again itself.
+        return beginCommand(this.#driver, limits, { body, session }, caller, false);
       },
       read: (query, via, caller) => {
         this.#checkReads();

@@ -20,3 +20,9 @@ export function unknownSession({ session }: SessionTicket): SynodError {
     "earlier one was is forgotten: look at the state, then go on in a new session";
   return new SynodError("SessionUnknown", text, { details: { session } });
 }
+
+export function sessionFull(retryAfterMs: number): SynodError {
+  const text =
+    "the session keeps as many replies as it may: this copy was not executed; with a higher floor it may be, in the same ticket";
+  return new SynodError("SessionFull", text, { details: { retryAfterMs } });
+}

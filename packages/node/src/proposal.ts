@@ -6,7 +6,7 @@ import type { Place } from "./leader-queue.js";
 export type ProposalSource =
   /** A ticket of the node's own session, given when there is one. */
   | { readonly kind: "own" }
-  | { readonly kind: "given"; readonly ticket: SessionTicket }
+  | { readonly kind: "given"; readonly ticket: SessionTicket; readonly waitsForRoom: boolean }
   | { readonly kind: "close"; readonly session: SessionId }
   | {
       readonly kind: "open";

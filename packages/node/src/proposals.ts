@@ -4,7 +4,7 @@ import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
 import { OpenCalls } from "./open-calls.js";
 import { Proposal } from "./proposal.js";
-import { ownSessionExpired, staleError, unknownSession } from "./proposal-errors.js";
+import { ownSessionExpired, sessionFull, staleError, unknownSession } from "./proposal-errors.js";
 import { clientOf, sameBallot, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
 import { LastUse, SequenceBook } from "./sequences.js";
@@ -59,11 +59,13 @@ export class Proposals {
     body: Uint8Array;
     ticket: SessionTicket | undefined;
     deadlineMs: number;
+    /** Whether the call goes on where its session keeps as many replies as it may; true by default. */
+    waitsForRoom?: boolean;
     caller: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
   }): Proposal {
-    const { body, ticket, deadlineMs, caller } = options;
+    const { body, ticket, deadlineMs, caller, waitsForRoom = true } = options;
     const proposal: Proposal = new Proposal({
-      source: ticket === undefined ? { kind: "own" } : { kind: "given", ticket },
+      source: ticket === undefined ? { kind: "own" } : { kind: "given", ticket, waitsForRoom },
       body,
       deadlineMs,
       settle: caller,
@@ -266,6 +268,8 @@ export class Proposals {
           if (this.#isOfOwnSession(proposal)) this.#own?.refused(outcome.ticket.sequence);
           proposal.copies--;
           proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
+        } else if (proposal.source.kind === "given" && !proposal.source.waitsForRoom) {
+          proposal.reject(sessionFull(this.#options.resendMs / 4));
         } else {
           // The copy may have been another call's with the same ticket, here or elsewhere: this one's may still be on their way.
           proposal.notBeforeMs = nowMs + this.#options.resendMs;
