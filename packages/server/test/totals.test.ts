@@ -52,8 +52,7 @@ describe("together, connections hold a bounded number of bytes", () => {
 
   test("of what nobody takes: first no new requests, then the one that holds most has to go", async () => {
     const metrics = new Counts();
-    // Less than two parts of a snapshot: a connection that waits with one is not read from, so that the last of three sees those of two.
-    const limits = { outputBytesMax: 8_000_000, outputBytesTotalMax: 300_000, outputStallMs: 600_000 };
+    const limits = { outputBytesMax: 8_000_000, outputBytesTotalMax: 1_000_000, outputStallMs: 600_000 };
     world = await World.of(1, { serve: { limits, metrics } });
     const [address = ""] = world.addresses;
     const client = await world.connect();
@@ -66,14 +65,16 @@ describe("together, connections hold a bounded number of bytes", () => {
     const call = encodeAdminCall({ op: "readSnapshot", at, bytesMax: snapshotPartBytesMax });
     const counted = { busy: () => metrics.of("synod_server_busy_total")[""] ?? 0, slow: () => slowOf(metrics) };
     const { server } = world.member(1);
-    for (const [until1, atOnce] of [
-      ["busy", 1],
-      ["slow", 30],
+    // One after the other, each a quarter of the limit: the next one is refused. Many at once: they have begun, and pass twice the limit.
+    for (const [until1, wires, atOnce] of [
+      ["busy", 1, 1],
+      ["slow", 3, 30],
     ] as const) {
-      const slow = await Promise.all([1, 2, 3].map(() => Wire.accepted(address)));
+      const slow = await Promise.all(Array.from({ length: wires }, () => Wire.accepted(address)));
       for (const { socket } of slow) socket.pause();
       let id = 0;
       await until(() => {
+        if (server.status().requests > 0) return false;
         // The system takes a lot of it itself.
         for (const wire of slow) {
           const asked = Array.from({ length: atOnce }, () => ++id);
