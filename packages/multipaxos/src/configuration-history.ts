@@ -46,10 +46,11 @@ export type Applied =
 
 /** Configurations that are kept in memory: more than can be under way, by far. */
 const KEPT = 1024;
-/** In a snapshot, at least: the one that governs its end, the one that is to follow, and the one before. */
-const KEPT_IN_SNAPSHOT = 3;
-/** In a snapshot, at most. Nobody is given a change that would make more than these of those whose members may still be needed. */
-export const KEPT_IN_SNAPSHOT_MAX = 16;
+/**
+ * In a snapshot: the last ones, however many of them are complete, so that all nodes write the same for the same slot. Nobody is given a change that
+ * would make more of them whose members may still be needed.
+ */
+export const KEPT_IN_SNAPSHOT = 16;
 const RETIRED_MAX = 100_000;
 
 /**
@@ -170,14 +171,9 @@ export class ConfigurationHistory {
     return this.#entries.slice(this.#entries.indexOf(governing));
   }
 
-  /**
-   * For the head of a snapshot of everything up to `index`.
-   * @param neededFrom epoch of the oldest configuration whose members may still be needed
-   */
-  encode(index: Slot, neededFrom: number = Infinity): Uint8Array {
-    const upTo = this.#entries.filter((entry) => entry.slot <= index);
-    const needed = upTo.filter(({ epoch }) => epoch >= neededFrom).length;
-    const known = upTo.slice(-Math.min(Math.max(needed, KEPT_IN_SNAPSHOT), KEPT_IN_SNAPSHOT_MAX));
+  /** For the head of a snapshot of everything up to `index`. */
+  encode(index: Slot): Uint8Array {
+    const known = this.#entries.filter((entry) => entry.slot <= index).slice(-KEPT_IN_SNAPSHOT);
     invariant(known.length > 0, "the history reaches back to where the state is", () => ({ index }));
     const writer = new Writer();
     const version = Math.max(...known.map(({ configuration }) => versionOf(configuration)));
@@ -232,7 +228,7 @@ function decodeHistory(head: Uint8Array): Governing[] {
   const version = reader.byte();
   checkVersion(version);
   const entries: Governing[] = [];
-  for (let left = reader.count(KEPT_IN_SNAPSHOT_MAX); left > 0; left--) {
+  for (let left = reader.count(KEPT_IN_SNAPSHOT); left > 0; left--) {
     const epoch = reader.varint();
     const slot = reader.varint();
     const from = reader.varint();

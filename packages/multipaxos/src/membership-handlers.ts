@@ -1,6 +1,6 @@
 import { compareBallots } from "@synod/paxos";
 import { type Configuration, type LeaseTerms, type Member, type NodeId, SynodError } from "@synod/interface";
-import { KEPT_IN_SNAPSHOT_MAX } from "./configuration-history.js";
+import { KEPT_IN_SNAPSHOT } from "./configuration-history.js";
 import {
   checkConfiguration,
   type ConfigurationValue,
@@ -35,7 +35,7 @@ export function changeConfiguration(core: Core, value: Uint8Array): ChangeRefusa
   if (history.entries.some(({ changeId }) => changeId === change.changeId)) return null;
   if (change.stamp !== history.last.epoch) return "epoch";
   // A snapshot has to hold all whose members may still be needed, with the newest and this one.
-  const isLong = core.membership.unfinished.length + 2 > KEPT_IN_SNAPSHOT_MAX;
+  const isLong = core.membership.unfinished.length + 2 > KEPT_IN_SNAPSHOT;
   if (!core.membership.settled || isLong || (core.openChange !== null && log.chosenUpTo < core.openChange.slot)) {
     return "changeUnderWay";
   }

@@ -122,11 +122,6 @@ export class Membership {
     return entries.slice(0, -1).filter(({ epoch }) => epoch >= complete);
   }
 
-  /** The head of a snapshot of everything up to `index`: with all configurations whose members may still be needed. */
-  head(index: Slot): Uint8Array {
-    return this.history.encode(index, this.unfinished[0]?.epoch);
-  }
-
   /** Whether an id was removed, and nobody needs it any more. */
   isGone(id: NodeId): boolean {
     this.#judge();

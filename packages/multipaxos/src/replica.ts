@@ -225,7 +225,7 @@ export class Replica {
   /** What a snapshot of everything up to `index` has to hold besides the state, to be given back with it: who decides from there on. */
   snapshotHead(index: Slot): Uint8Array {
     invariant(index <= this.#core.applied, "a snapshot holds what is executed", () => ({ index }));
-    return this.#core.membership.head(index);
+    return this.#core.history.encode(index);
   }
 
   /** Answers a forwarded body. */

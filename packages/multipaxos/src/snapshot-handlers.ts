@@ -19,7 +19,7 @@ export function offerSnapshot(core: Core, to: NodeId): boolean {
   const { held } = core;
   // Of a witness there is nothing to be had.
   if (held === null || core.witness) return false;
-  const head = core.membership.isWitness(to) ? { head: core.membership.head(held.index) } : {};
+  const head = core.membership.isWitness(to) ? { head: core.history.encode(held.index) } : {};
   core.send(to, { kind: "snapshotOffer", ...held, ...head }, "control");
   return true;
 }

@@ -50,7 +50,7 @@ export const SLOT_BYTES = 64;
 export function witnessTick(core: Core): void {
   if (!core.witness) return;
   const index = forgettable(core);
-  if (index > core.log.compactedUpTo) forgetUpTo(core, index, core.membership.head(index));
+  if (index > core.log.compactedUpTo) forgetUpTo(core, index, core.history.encode(index));
 }
 
 /**

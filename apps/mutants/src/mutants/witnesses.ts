@@ -142,9 +142,9 @@ export const witnessMutants: readonly Mutant[] = [
     faults: [69, 77],
     title: "A snapshot names three configurations, though members of older ones may still be needed",
     patches: [
-      inFile("membership")(
-        `return this.history.encode(index, this.unfinished[0]?.epoch);`,
-        `return this.history.encode(index);`,
+      inFile("configuration-history")(
+        `.filter((entry) => entry.slot <= index).slice(-KEPT_IN_SNAPSHOT);`,
+        `.filter((entry) => entry.slot <= index).slice(-3);`,
       ),
     ],
     finder: unit("that are not complete stay in snapshots"),

@@ -107,6 +107,7 @@ test.each<[profile: CoreProfile, seed: number, what: string]>([
   ["short", 1088334, "resends waited for as long as one vote had taken over a link that lost most of them"],
   ["swarm", 21055, "a node that had asked in vain did not ask again for sixteen timeouts"],
   ["flexible", 380, "values that a snapshot covered counted as waiting for ever, and nothing more was fetched"],
+  ["members", 1220, "the head of a snapshot went by what its writer knew of changes: two heads for one slot"],
   ["short", 5129041, "a fault that had ended made a healed disk slow again"],
   ["short", 5216794, "packets of the bad times, still under way, counted as part of the healed cluster"],
   ["network", 20776, "the time from the first copy of a question passed for what its answer takes"],
