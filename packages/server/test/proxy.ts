@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { encodeFrame, frameDecoder, parseAddress } from "@synod/client/protocol";
+import { encodeFrame, FrameInput, parseAddress } from "@synod/client/protocol";
 
 /** A seeded source of chance (mulberry32). */
 export function chanceOf(seed: number): () => number {
@@ -64,24 +64,24 @@ export class Proxy {
       [far, near],
     ] as const) {
       this.#sockets.add(from);
-      const decoder = frameDecoder({ frameBytesMax: 2 ** 26 });
+      const input: FrameInput = new FrameInput(2 ** 26, (kind, bytes, start, end) => {
+        if (left-- > 0) {
+          to.write(Buffer.concat(encodeFrame(kind, bytes.slice(start, end))));
+          return;
+        }
+        this.cuts++;
+        // What was forwarded before leaves; this frame does not.
+        input.stop();
+        from.destroy();
+        to.destroySoon();
+      });
       from.on("error", () => {});
       from.on("close", () => {
         this.#sockets.delete(from);
         end();
       });
       from.on("data", (chunk) => {
-        if (this.silent) return;
-        for (const { kind, payload } of decoder.push(chunk)) {
-          if (left-- > 0) to.write(Buffer.concat(encodeFrame(kind, payload)));
-          else {
-            this.cuts++;
-            // What was forwarded before leaves; this frame does not.
-            from.destroy();
-            to.destroySoon();
-            return;
-          }
-        }
+        if (!this.silent) input.push(chunk);
       });
     }
   }

@@ -6,7 +6,7 @@ import {
   encodeHello,
   encodeRequest,
   type Frame,
-  frameDecoder,
+  FrameInput,
   type Goodbye,
   parseAddress,
   replyKinds,
@@ -24,10 +24,12 @@ export class Wire {
 
   constructor(address: string) {
     this.socket = connect(parseAddress(address));
-    const decoder = frameDecoder({ frameBytesMax: 2 ** 26 });
+    const input = new FrameInput(2 ** 26, (kind, bytes, from, to) => {
+      this.frames.push({ kind, payload: new Uint8Array(bytes.subarray(from, to)) });
+    });
     this.socket.on("error", () => {});
     this.socket.on("data", (chunk) => {
-      this.frames.push(...decoder.push(chunk));
+      input.push(chunk);
       this.#notify();
     });
     this.socket.on("close", () => {

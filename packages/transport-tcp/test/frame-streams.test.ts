@@ -1,4 +1,4 @@
-// Frames that are made where they leave from and read where they lie: the same bytes as those of encodeFrame and frameDecoder.
+// Frames that are made where they leave from and read where they lie.
 import { once } from "node:events";
 import { createServer, connect, type AddressInfo, type Socket } from "node:net";
 import { crc32 } from "node:zlib";
@@ -8,6 +8,7 @@ import { checksumOf } from "../src/checksum.js";
 import { FrameInput, u32At } from "../src/frame-input.js";
 import { FrameOutput } from "../src/frame-output.js";
 import { encodeFrame, type Frame, frameHeaderBytes } from "../src/frames.js";
+import { takingFrames } from "./support.js";
 
 const wire = (frames: readonly Frame[]): Buffer =>
   Buffer.concat(frames.flatMap(({ kind, payload }) => encodeFrame(kind, payload)));
@@ -17,13 +18,14 @@ const frameArbitrary: fc.Arbitrary<Frame> = fc.record({
   payload: fc.uint8Array({ maxLength: 400 }),
 });
 
-/** Keeps what comes. */
-function taking(frameBytesMax = 1 << 20): { input: FrameInput; frames: Frame[] } {
-  const frames: Frame[] = [];
-  const input = new FrameInput(frameBytesMax, (kind, bytes, from, to) => {
-    frames.push({ kind, payload: new Uint8Array(bytes.subarray(from, to)) });
-  });
-  return { input, frames };
+const taking = (frameBytesMax = 1 << 20): ReturnType<typeof takingFrames> => takingFrames(frameBytesMax);
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function decoded(chunks: Iterable<Uint8Array>): Frame[] {
+  const { input, frames } = taking();
+  for (const chunk of chunks) input.push(chunk);
+  return frames;
 }
 
 function* cutUp(stream: Uint8Array, cuts: readonly number[]): Generator<Uint8Array> {
@@ -41,13 +43,56 @@ test("checksums are those of the runtime, at any place and of any length", () =>
   }
 });
 
+describe("format", () => {
+  test("is pinned", () => {
+    expect(wire([{ kind: 3, payload: bytes("hello") }]).toString("hex")).toBe("00000005033610a686c484c6ba68656c6c6f");
+    expect(wire([{ kind: 4, payload: new Uint8Array(0) }]).toString("hex")).toBe("0000000004000000001389b26e");
+  });
+
+  test("the payload is not copied on the way out", () => {
+    const payload = bytes("mine");
+    expect(encodeFrame(1, payload)[1]).toBe(payload);
+  });
+});
+
 describe("input", () => {
+  const three: readonly Frame[] = [
+    { kind: 3, payload: bytes("one") },
+    { kind: 4, payload: new Uint8Array(0) },
+    { kind: 255, payload: bytes("three") },
+  ];
+
+  test("gives the same frames wherever the stream is cut in two or three", () => {
+    const stream = wire(three);
+    for (let i = 0; i <= stream.length; i++) {
+      for (let j = i; j <= stream.length; j++) {
+        expect(decoded([stream.subarray(0, i), stream.subarray(i, j), stream.subarray(j)])).toEqual(three);
+      }
+    }
+  });
+
+  test("byte by byte, and with empty chunks between", () => {
+    expect(decoded([...wire(three)].flatMap((byte) => [new Uint8Array(0), Uint8Array.of(byte)]))).toEqual(three);
+  });
+
   test("any frames, cut anyhow", () => {
     fc.assert(
       fc.property(fc.array(frameArbitrary), fc.array(fc.nat({ max: 200 })), (some, cuts) => {
+        expect(decoded(cutUp(wire(some), cuts))).toEqual(some);
+      }),
+    );
+  });
+
+  test("random bytes are refused or incomplete, with no other error", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (chunk) => {
         const { input, frames } = taking();
-        for (const chunk of cutUp(wire(some), cuts)) input.push(chunk);
-        expect(frames).toEqual(some);
+        try {
+          input.push(chunk);
+        } catch (error) {
+          expect(["Malformed", "TooLarge"]).toContain((error as { code: string }).code);
+        }
+        expect(frames).toEqual([]);
       }),
     );
   });
@@ -89,6 +134,9 @@ describe("input", () => {
   test("a length above the limit is refused on the header alone, and takes no memory before its bytes are there", () => {
     const [header] = encodeFrame(3, new Uint8Array(11));
     expect(() => taking(10).input.push(header)).toThrow(expect.objectContaining({ code: "TooLarge" }));
+    const just = taking(11);
+    for (const chunk of [header, new Uint8Array(11)]) just.input.push(chunk);
+    expect(just.frames).toEqual([{ kind: 3, payload: new Uint8Array(11) }]);
     const claim = new Uint8Array(frameHeaderBytes + 1);
     new DataView(claim.buffer).setUint32(0, 2 ** 32 - 1);
     new DataView(claim.buffer).setUint32(9, crc32(claim.subarray(0, 9)));

@@ -1,7 +1,8 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { TestNode } from "@synod/conformance";
 import type { Incarnation, Lane, Metrics } from "@synod/interface";
-import { encodeFrame, type Frame, frameDecoder } from "../src/frames.js";
+import { FrameInput } from "../src/frame-input.js";
+import { encodeFrame, type Frame } from "../src/frames.js";
 import { encodeHello, frameKinds } from "../src/hello.js";
 import { type TcpTransport, type TcpTransportOptions, tcpTransport } from "../src/index.js";
 
@@ -124,19 +125,29 @@ export function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
 
+/** Keeps copies of what comes. */
+export function takingFrames(frameBytesMax: number): { readonly input: FrameInput; readonly frames: Frame[] } {
+  const frames: Frame[] = [];
+  const input = new FrameInput(frameBytesMax, (kind, bytes, from, to) => {
+    frames.push({ kind, payload: new Uint8Array(bytes.subarray(from, to)) });
+  });
+  return { input, frames };
+}
+
 /** The other end of a connection, spoken by hand. */
 export class Wire {
   readonly socket: Socket;
   readonly signal = new Signal();
-  readonly frames: Frame[] = [];
+  readonly frames: readonly Frame[];
   closed = false;
 
   constructor(socket: Socket) {
     this.socket = socket;
-    const decoder = frameDecoder({ frameBytesMax: 1 << 26 });
+    const { input, frames } = takingFrames(1 << 26);
+    this.frames = frames;
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      for (const frame of decoder.push(chunk)) this.frames.push(frame);
+      input.push(chunk);
       this.signal.notify();
     });
     socket.on("close", () => {

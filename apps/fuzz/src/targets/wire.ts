@@ -12,7 +12,7 @@ import {
   encodeAdminCall,
   encodeAdminResult,
   encodeFrame,
-  frameDecoder,
+  FrameInput,
   frameHeaderBytes,
   parseAddress,
 } from "@synod/client/protocol";
@@ -46,11 +46,13 @@ const peerHello = encodeHello({
 
 /** The stream in pieces, as sockets give them. */
 function frames(stream: Uint8Array): unknown {
-  const decoder = frameDecoder({ frameBytesMax: FRAME_BYTES_MAX });
   const out: unknown[] = [];
+  const input = new FrameInput(FRAME_BYTES_MAX, (kind, bytes, from, to) => {
+    out.push({ kind, payload: bytes.slice(from, to) });
+  });
   const step = 1 + (stream.length % 37);
   for (let at = 0; at < stream.length; at += step) {
-    for (const frame of decoder.push(stream.subarray(at, at + step))) out.push(frame);
+    input.push(stream.subarray(at, at + step));
   }
   return out;
 }
