@@ -307,8 +307,9 @@ export class CoreRecovery {
     // One at a time, each is announced on its own. A credit of less than a command is used up by each, and given again.
     const { creditBytesMax = Infinity, applyBytesMax = Infinity, thrifty = false } = this.#config.settings;
     const cramped = Math.min(creditBytesMax, applyBytesMax) < 1_000;
-    // A member that is left out fetches what it hears to be chosen, sometimes in two parts; or part by part the snapshot in its place.
-    if (thrifty && this.#config.plan.everySlots > 0) return;
+    // A member that is left out, by thrift or for want of credit, fetches what it hears to be chosen, sometimes in two parts; or part by part the
+    // snapshot in its place.
+    if ((thrifty || cramped) && this.#config.plan.everySlots > 0) return;
     const usual = cramped ? 7 : thrifty ? 4 : 3;
     // Each vote goes to everybody, and the leader's own too.
     const each = this.#config.configuration.learning === "allToAll" ? usual + ids.length : usual;
