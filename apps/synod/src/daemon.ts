@@ -181,7 +181,11 @@ function commonOf(
       `node ${nodeId} is no founder: give --address (SYNOD_ADDRESS), where the others reach it`,
     );
   }
-  const { contacts, electionTimeoutMs, snapshotLogBytes } = options;
+  const { address, contacts, electionTimeoutMs, snapshotLogBytes } = options;
+  // The store keeps the addresses of its first day.
+  const members = founders.members.map((member) =>
+    member.id === nodeId && address !== undefined ? { ...member, address } : member,
+  );
   const limits = {
     ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
     // What is kept for peers that are a little behind shrinks along, in the proportion that the node has by default.
@@ -191,8 +195,8 @@ function commonOf(
   };
   return {
     id: nodeId,
-    cluster: { id: clusterId, members: founders.members, ...(contacts === undefined ? {} : { contacts }) },
-    ...(isFounder ? {} : { join: { address: options.address ?? "" } }),
+    cluster: { id: clusterId, members, ...(contacts === undefined ? {} : { contacts }) },
+    ...(isFounder ? {} : { join: { address: address ?? "" } }),
     codec: messageCodec(),
     transport: tcpTransport({
       ...(options.listen === undefined ? {} : { listen: options.listen }),

@@ -54,7 +54,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   address: {
     flag: "--address <host:port>",
     env: "SYNOD_ADDRESS",
-    help: "where the others reach this node, if it is no founder",
+    help: "where the others reach this node, if it is no founder or was moved",
     schema: address,
   },
   contacts: {

@@ -67,6 +67,45 @@ describe("member", slow, () => {
   });
 });
 
+describe("new addresses", slow, () => {
+  it("for one member after the other, while the others serve; all of them start from their disks alone", async () => {
+    const cluster = await makeCluster(place.path, "moving");
+    await cluster.startAll();
+    const places = await makeNodes(place.path, "moving", [1, 2, 3]);
+    for (const { id, peers, clients, http } of places) {
+      await cluster.json(["put", `before-${id}`, "yes"]);
+      await cluster.json(["member", "move", String(id), peers]);
+      expect(await cluster.end(id, "SIGTERM")).toMatchObject({ code: 0 });
+      await cluster.json(["put", `between-${id}`, "yes"]);
+      const { directory } = cluster.node(id);
+      cluster.nodes[id - 1] = { id, directory, peers, clients, http };
+      cluster.env["SYNOD_SERVERS"] = cluster.nodes.map((node) => node.clients).join(",");
+      await cluster.start(id, "--address", peers);
+      // Whoever leads hears it there.
+      await expect.poll(async () => (await heard(cluster)).sort(), { timeout: 60_000 }).toEqual([1, 2, 3]);
+    }
+    const { members } = await cluster.json<{ members: { address: string }[] }>(["member", "list"]);
+    expect(members.map(({ address }) => address)).toEqual(places.map(({ peers }) => peers));
+    for (const { id } of places) await cluster.end(id, "SIGKILL");
+    await Promise.all(places.map(({ id, peers }) => cluster.start(id, "--address", peers)));
+    expect(await cluster.synod(["get", "between-3"])).toMatchObject({ code: 0, out: "yes\n" });
+    expect(await cluster.synod(["member", "move", "9", "127.0.0.1:1"])).toMatchObject({ code: 2 });
+  });
+
+  it("a process that listens where nobody looks for it says so", async () => {
+    const cluster = await makeCluster(place.path, "left-behind", { ids: [1] });
+    const running = await cluster.start(1);
+    await cluster.json(["member", "move", "1", "127.0.0.1:1"]);
+    await running.saw("the others dial this node at another address");
+  });
+});
+
+/** The members that the leader hears. */
+async function heard(cluster: TestCluster): Promise<number[]> {
+  const { members } = await cluster.json<Members>(["member", "list"]);
+  return members.filter((member) => member.heard).map(({ id }) => id);
+}
+
 describe("a witness", slow, () => {
   it("votes without the keys, and lets no clients in", async () => {
     const cluster = await makeCluster(place.path, "witnessed");

@@ -204,9 +204,9 @@ export class SocketTransport implements TcpTransport {
     const oldOwn = this.#members.get(nodeId)?.address;
     const newOwn = members.find(({ id }) => id === nodeId)?.address;
     if (oldOwn !== undefined && newOwn !== undefined && oldOwn !== newOwn && newOwn !== this.#address) {
-      context.logger.info("the own address changed; this process goes on listening where it did", {
+      context.logger.warn("the others dial this node at another address than it listens at: start it with that one", {
         listening: this.#address,
-        configured: newOwn,
+        dialed: newOwn,
       });
     }
     this.#members = new Map(members.map((member) => [member.id, member]));

@@ -199,6 +199,12 @@ function addMember(program: Command): void {
   addChange(member, "promote <id>", "Makes a learner a voter.", { change: (id) => ({ kind: "promote", id }) });
   addChange(
     member,
+    "move <id> <address>",
+    "Says where a member is reached from now on. It keeps its id and its disk; start it there.",
+    { change: (id, { more: [at] }) => ({ kind: "setAddress", id, address: addressOf(at) }) },
+  );
+  addChange(
+    member,
     "replace <id> <new-id> <address>",
     "Puts a new member in the place of one whose disk is lost. The new one must run already.",
     {
