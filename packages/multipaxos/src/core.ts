@@ -25,7 +25,8 @@ import { ChosenLog } from "./log.js";
 import { Membership } from "./membership.js";
 import { invariant } from "./invariant.js";
 import type { Message, SnapshotFacts } from "./messages.js";
-import { Proposer, type Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
+import { Proposer } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
 import type { ReplicaSettings } from "./settings.js";
@@ -396,11 +397,11 @@ export class Core {
   learnChosen({ slot, value }: ChosenValue): boolean {
     if (this.log.isKnown(slot)) return this.log.learn(slot, value);
     if (this.proposer.endsWith(slot)) this.stopProposing(`slot ${slot} is chosen by a later leader`);
-    const open = this.proposer.openValue(slot);
+    const open = this.proposer.open.valueAt(slot);
     this.log.learn(slot, value);
     this.writes.addChosen({ slot, value });
     if (open !== undefined) {
-      this.proposer.settled(slot);
+      this.proposer.open.settled(slot);
       this.announcementDue = true;
       if (!sameValue(open, value)) this.stopProposing(`another value is chosen at slot ${slot}`);
     }
@@ -410,7 +411,7 @@ export class Core {
   takeEffects(): Effects {
     const chosen = this.log.takeReady();
     // What an earlier leader's announcement made known needs no votes in this ballot.
-    for (const { slot } of chosen) this.proposer.settled(slot);
+    for (const { slot } of chosen) this.proposer.open.settled(slot);
     const effects: Effects = {
       sends: this.sends,
       chosen,

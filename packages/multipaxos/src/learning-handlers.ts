@@ -1,7 +1,7 @@
 import type { Ballot, Learning, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Accepted, SlotRange } from "./messages.js";
-import type { Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
 import type { WriteId } from "./writes.js";
 
 const learningAt = (core: Core, slot: Slot): Learning | undefined => core.history.at(slot).configuration.learning;

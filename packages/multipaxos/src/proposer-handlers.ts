@@ -8,7 +8,7 @@ import { boundMs } from "./leases.js";
 import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
-import type { Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
 import { ITEMS_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
 
@@ -229,10 +229,10 @@ function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly 
   const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
   const takes = (peer: NodeId): boolean =>
     flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length);
-  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.leavesOut(slot, peer));
+  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.open.leavesOut(slot, peer));
   if (core.others.every((peer) => isSpared(peer) || takes(peer))) {
     for (const peer of core.others) if (isSpared(peer)) spared.add(peer);
-  } else proposer.widen(outgoing);
+  } else proposer.open.widen(outgoing);
   const able: NodeId[] = [];
   for (const peer of core.others) {
     if (spared.has(peer)) continue;
@@ -253,7 +253,7 @@ function sendWithheld(core: Core, peer: NodeId): boolean {
   const proposals: Proposal[] = [];
   let slot = Math.max(from, proposer.lowestOpen());
   for (; slot < proposer.next; slot++) {
-    const value = proposer.openValue(slot);
+    const value = proposer.open.valueAt(slot);
     if (value === undefined) continue;
     if (!flow.admits(peer, value.length)) break;
     flow.sent(peer, slot, value.length);
@@ -270,7 +270,11 @@ export function resendOverdue(core: Core): void {
   // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
   queueProposals(core, core.proposer.recover(core.nowMs));
   const may = (id: NodeId): boolean => core.flow.mayProbe(id, core.nowMs);
-  for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+  for (const { to, proposals, widened } of core.proposer.open.overdue(
+    core.nowMs,
+    core.settings.frameValueBytesMax,
+    may,
+  )) {
     if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
     for (const { accept, after } of acceptsFor(core, proposals)) {

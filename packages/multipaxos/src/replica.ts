@@ -120,7 +120,7 @@ export class Replica {
     // A new leader deserves time to show itself as long as it is there.
     if (this.#core.leader === peer) this.#core.election.endGrace();
     this.#core.catchUp.lost(peer);
-    this.#core.proposer.lost(peer);
+    this.#core.proposer.open.lost(peer);
     this.#core.flow.lost(peer);
     transferLost(this.#core, peer);
     this.#core.peerDurable.delete(peer);

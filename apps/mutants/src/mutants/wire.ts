@@ -174,7 +174,7 @@ export const wireMutants: readonly Mutant[] = [
     faults: [79],
     title: "A promise that reports a vote above its own ballot is believed",
     patches: [
-      inFile("multipaxos/src/proposer")(
+      inFile("multipaxos/src/phase1")(
         `if (page.votes.some((vote) => compareBallots(vote.ballot, page.ballot) > 0)) return nothing;`,
         ``,
       ),
