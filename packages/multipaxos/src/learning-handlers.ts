@@ -65,7 +65,8 @@ export function tellOwnVotes(core: Core, { ballot, slots }: Accepted): void {
   const others = votesGoTo(core, slots);
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  const { applied, creditBytes } = core;
+  const { applied } = core;
+  const creditBytes = core.credit.bytes;
   core.send(others, { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes }, "control");
 }
 

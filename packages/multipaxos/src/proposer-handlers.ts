@@ -2,20 +2,23 @@ import { ballotsEqual, compareBallots, formatBallot } from "@synod/paxos";
 import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
+import { electionView } from "./election-view.js";
 import { invariant } from "./invariant.js";
+import { setLeader, stopProposing } from "./leadership.js";
 import { countVotes, tellOwnVotes, voteBeforeSending } from "./learning-handlers.js";
 import { boundMs } from "./leases.js";
 import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
 import type { Proposal } from "./open-slots.js";
+import { reported } from "./reports.js";
 import { ITEMS_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
 export function campaign(core: Core): void {
-  core.stopProposing("a new candidacy begins");
-  core.setLeader(null);
+  stopProposing(core, "a new candidacy begins");
+  setLeader(core, null);
   const ballot = core.proposer.start(core.highestSeen, core.nowMs);
   core.saw(ballot);
   const outcome = core.acceptor.prepare(ballot);
@@ -55,7 +58,7 @@ export function onPromise(core: Core, from: NodeId, message: Promise1b): void {
   const { ballot } = message;
   if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;
 
-  core.reported(from, Math.max(message.chosenUpTo, message.snapshotIndex));
+  reported(core, from, Math.max(message.chosenUpTo, message.snapshotIndex));
   const progress = core.proposer.lastProgressMs;
   const { next, elected } = core.proposer.onPromise(from, message, core.nowMs);
   if (next !== null) core.send(from, { kind: "prepare", ballot, fromSlot: next }, "control");
@@ -77,7 +80,7 @@ function secured(core: Core): void {
   if (!core.proposer.secured) return;
   const chosen = Math.max(core.log.target, core.log.highestKnown);
   if (core.proposer.endsWith(chosen)) {
-    core.stopProposing(`slot ${chosen} is chosen, which this leader has not proposed`);
+    stopProposing(core, `slot ${chosen} is chosen, which this leader has not proposed`);
     return;
   }
   if (core.log.chosenUpTo < core.proposer.base) core.catchUp.askAnew();
@@ -88,7 +91,7 @@ function secured(core: Core): void {
 function becomeLeader(core: Core): void {
   const { ballot, barrier } = core.proposer;
   if (ballot === null) return;
-  core.setLeader(ballot);
+  setLeader(core, ballot);
   core.electedAtMs = core.nowMs;
   core.contentAtMs = core.nowMs;
   core.election.leaderFound(core.nowMs);
@@ -123,7 +126,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) {
     core.membership.reported(from, message);
-    core.reported(from, message.chosenUpTo);
+    reported(core, from, message.chosenUpTo);
     core.peerDurable.set(from, message.durableUpTo);
   }
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {
@@ -156,9 +159,9 @@ export function onReject(core: Core, from: NodeId, message: Reject): void {
   }
 
   const led = core.leads;
-  core.stopProposing(`node ${from} promised a higher ballot`);
+  stopProposing(core, `node ${from} promised a higher ballot`);
   // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
-  const view = core.view();
+  const view = electionView(core);
   // What peers said before this may be old news, so they are asked once more.
   const free = core.grantor.leftMs(null, core.nowMs) === 0;
   if (led && free && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) core.election.hurry();

@@ -8,7 +8,6 @@ const phase1 = inFile("phase1");
 const history = inFile("configuration-history");
 const membership = inFile("membership");
 const handlers = inFile("membership-handlers");
-const core = inFile("core");
 const reads = inFile("read-handlers");
 
 const MEMBERS = { kind: "core", profile: "members" } as const;
@@ -215,9 +214,9 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [61],
     title: "A node that is no voter in its window campaigns",
     patches: [
-      core(
-        `const eligible = isFull && this.removed === null && quorums.members.includes(this.me);`,
-        `const eligible = isFull && this.nowMs >= 0;`,
+      inFile("election-view")(
+        `const eligible = isFull && core.removed === null && quorums.members.includes(core.me);`,
+        `const eligible = isFull && core.nowMs >= 0;`,
       ),
     ],
     finder: { ...UNIT, test: "a learner that hears a quorum of voters without a leader" },

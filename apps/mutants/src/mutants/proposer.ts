@@ -8,6 +8,7 @@ const phase1 = inFile("phase1");
 const openSlots = inFile("open-slots");
 const handlers = inFile("proposer-handlers");
 const core = inFile("core");
+const reports = inFile("reports");
 
 /** Both phases at the leader of the log. */
 export const proposerMutants: readonly Mutant[] = [
@@ -204,8 +205,11 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [68],
     title: "An old leader fetches another value at a slot it proposed, and goes on leading",
     patches: [
-      core(`if (!sameValue(open, value)) this.stopProposing(`, `if (open.length < 0) this.stopProposing(`),
-      core(`if (this.proposer.endsWith(slot)) this.stopProposing(\`slot \${slot} is chosen by a later leader\`);`, ``),
+      reports(`if (!sameValue(open, value)) stopProposing(`, `if (open.length < 0) stopProposing(`),
+      reports(
+        `if (core.proposer.endsWith(slot)) stopProposing(core, \`slot \${slot} is chosen by a later leader\`);`,
+        ``,
+      ),
     ],
     finder: {
       kind: "unit",
@@ -253,7 +257,7 @@ export const proposerMutants: readonly Mutant[] = [
     title: "A leader that promised a higher ballot goes on in its own",
     patches: [
       {
-        file: "packages/multipaxos/src/acceptor-handlers.ts",
+        file: "packages/multipaxos/src/leadership.ts",
         find: `if (core.proposer.ballot !== null && compareBallots(ballot, core.proposer.ballot) > 0) {`,
         replace: `if (core.proposer.ballot !== null && core.proposer.phase !== "lead") {`,
       },
@@ -285,7 +289,7 @@ export const proposerMutants: readonly Mutant[] = [
         `const news = core.outgoing.length > 0 || core.announcementDue;`,
         `const news = core.outgoing.length > 0;`,
       ),
-      inFile("election-handlers")(`core.announced(leaderBallot, chosenUpTo);`, ``),
+      inFile("election-handlers")(`announced(core, leaderBallot, chosenUpTo);`, ``),
       inFile("catch-up")(
         `const range = this.#log.missing(1)[0];`,
         `const range = this.#log.missing(1).find(([first]) => this.#log.target > first);`,
