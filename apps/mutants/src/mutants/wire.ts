@@ -147,8 +147,8 @@ export const wireMutants: readonly Mutant[] = [
     title: "A release reads the fields of a message in another order than it was written",
     patches: [
       inFile("codec-msgpack/src/read")(
-        `const [b, chosenUpTo, durableUpTo, applied, slots, creditBytes] = fields(6);`,
-        `const [b, durableUpTo, chosenUpTo, applied, slots, creditBytes] = fields(6);`,
+        `accepted: of(6, ([b, chosenUpTo, durableUpTo, applied, slots, creditBytes]) =>`,
+        `accepted: of(6, ([b, durableUpTo, chosenUpTo, applied, slots, creditBytes]) =>`,
       ),
     ],
     finder: {
