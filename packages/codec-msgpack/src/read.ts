@@ -1,4 +1,15 @@
-import type { Accept, BeatFacts, ChangeRefusal, Envelope, Message } from "@synod/multipaxos";
+import type { Ballot, Slot } from "@synod/interface";
+import type {
+  Accept,
+  BeatFacts,
+  ChangeRefusal,
+  Envelope,
+  Fetch,
+  ForwardReply,
+  Message,
+  Promise1b,
+  SnapshotOffer,
+} from "@synod/multipaxos";
 import { malformed } from "./errors.js";
 import { ballot, bytes, flag, list, orNull, positive, ranges, text, tuple, uint, values, votes } from "./fields.js";
 import { HEADER_LENGTH, KINDS, OUTCOMES, REFUSALS } from "./kinds.js";
@@ -13,7 +24,7 @@ export function read(value: unknown, layout: Layout): Envelope {
   if (kind === undefined) throw malformed(`kind ${String(number)} is unknown`);
   const [epoch, wire, log, machine] = tuple(facts, 4, "epoch and versions");
   const { rest, properties } = readAdded(layout, version, kind, array);
-  const message = readMessage(kind, rest);
+  const message = READERS[kind](rest, kind);
   return {
     version,
     clusterId: text(clusterId, "clusterId"),
@@ -29,7 +40,125 @@ export function read(value: unknown, layout: Layout): Envelope {
   };
 }
 
-function readAccept(fields: readonly unknown[]): Accept {
+type Fields = readonly unknown[];
+/** Checks the fields of a message of one kind; `kind` is for the text of the error. */
+type Reader<M extends Message> = (array: Fields, kind: Message["kind"]) => M;
+type Readers = { readonly [K in Message["kind"]]: Reader<Extract<Message, { readonly kind: K }>> };
+
+/** A message of so many fields; `optional` more may stand behind or between them. */
+const of =
+  <M extends Message>(count: number, read: (fields: Fields) => M, optional: number = 0): Reader<M> =>
+  (array, kind) => {
+    const isLonger = optional > 0 && array.length === HEADER_LENGTH + count + optional;
+    return read(tuple(array, HEADER_LENGTH + count + (isLonger ? optional : 0), kind).slice(HEADER_LENGTH));
+  };
+
+const READERS: Readers = {
+  prepare: of(2, ([b, fromSlot]) => ({
+    kind: "prepare",
+    ballot: ballot(b, "ballot"),
+    fromSlot: positive(fromSlot, "fromSlot"),
+  })),
+  promise: of(6, readPromise),
+  accept: of(4, readAccept, 1),
+  accepted: of(6, ([b, chosenUpTo, durableUpTo, applied, slots, creditBytes]) => ({
+    kind: "accepted",
+    ballot: ballot(b, "ballot"),
+    slots: ranges(slots),
+    chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
+    durableUpTo: uint(durableUpTo, "durableUpTo"),
+    applied: uint(applied, "applied"),
+    creditBytes: uint(creditBytes, "creditBytes"),
+  })),
+  reject: of(5, ([b, promised, isContent, leaderBallot, leaseLeftMs]) => ({
+    kind: "reject",
+    ballot: ballot(b, "ballot"),
+    promised: orNull(ballot, promised, "promised"),
+    content: flag(isContent, "content"),
+    leaderBallot: orNull(ballot, leaderBallot, "leaderBallot"),
+    leaseLeftMs: uint(leaseLeftMs, "leaseLeftMs"),
+  })),
+  commit: of(2, (fields) => ({ kind: "commit", ...readChosen(fields) })),
+  fetch: of(2, readFetch),
+  learn: of(3, ([first, chosenUpTo, all]) => {
+    const firstSlot = positive(first, "firstSlot");
+    return { kind: "learn", firstSlot, values: values(all, firstSlot), chosenUpTo: uint(chosenUpTo, "chosenUpTo") };
+  }),
+  beat: of(9, (fields) => ({ kind: "beat", ...readFacts(fields) })),
+  beatReply: of(9, (fields) => ({ kind: "beatReply", ...readFacts(fields) })),
+  forward: of(4, ([b, bootId, sequence, body]) => ({
+    kind: "forward",
+    ballot: ballot(b, "ballot"),
+    bootId: text(bootId, "bootId"),
+    sequence: uint(sequence, "sequence"),
+    body: bytes(body, "body"),
+  })),
+  forwardReply: of(3, readForwardReply),
+  confirm: of(2, (fields) => ({ kind: "confirm", ...readNonce(fields) })),
+  confirmReply: of(2, (fields) => ({ kind: "confirmReply", ...readNonce(fields) })),
+  readIndexAsk: of(2, (fields) => ({ kind: "readIndexAsk", ...readAsk(fields) })),
+  readIndexReply: of(3, ([bootId, nonce, index]) => ({
+    kind: "readIndexReply",
+    bootId: text(bootId, "bootId"),
+    nonce: uint(nonce, "nonce"),
+    index: orNull(uint, index, "index"),
+  })),
+  stateDigest: of(3, ([slot, chainHash, digest]) => ({
+    kind: "stateDigest",
+    slot: positive(slot, "slot"),
+    chainHash: text(chainHash, "chainHash"),
+    digest: orNull(text, digest, "digest"),
+  })),
+  quorumReadAsk: of(2, (fields) => ({ kind: "quorumReadAsk", ...readAsk(fields) })),
+  quorumReadReply: of(5, ([bootId, nonce, highestVote, chosenUpTo, snapshotIndex]) => ({
+    kind: "quorumReadReply",
+    bootId: text(bootId, "bootId"),
+    nonce: uint(nonce, "nonce"),
+    highestVote: uint(highestVote, "highestVote"),
+    chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
+    snapshotIndex: uint(snapshotIndex, "snapshotIndex"),
+  })),
+  leaseAsk: of(3, (fields) => ({ kind: "leaseAsk", ...readLease(fields) })),
+  leaseGrant: of(3, (fields) => ({ kind: "leaseGrant", ...readLease(fields) })),
+  leaseRelease: of(2, (fields) => ({ kind: "leaseRelease", ...readNonce(fields) })),
+  transferTo: of(2, (fields) => ({ kind: "transferTo", ...readChosen(fields) })),
+  snapshotOffer: of(3, readOffer, 1),
+  snapshotAsk: of(4, ([index, hash, offset, length]) => ({
+    kind: "snapshotAsk",
+    index: positive(index, "index"),
+    hash: text(hash, "hash"),
+    offset: uint(offset, "offset"),
+    length: positive(length, "length"),
+  })),
+  snapshotChunk: of(5, ([index, hash, offset, checksum, chunk]) => ({
+    kind: "snapshotChunk",
+    index: positive(index, "index"),
+    hash: text(hash, "hash"),
+    offset: uint(offset, "offset"),
+    checksum: text(checksum, "checksum"),
+    bytes: bytes(chunk, "chunk"),
+  })),
+  change: of(4, ([b, bootId, sequence, value]) => ({
+    kind: "change",
+    ballot: ballot(b, "ballot"),
+    bootId: text(bootId, "bootId"),
+    sequence: uint(sequence, "sequence"),
+    value: bytes(value, "value"),
+  })),
+  changeReply: of(3, ([bootId, sequence, code]) => ({
+    kind: "changeReply",
+    bootId: text(bootId, "bootId"),
+    sequence: uint(sequence, "sequence"),
+    refused: orNull(refusal, code, "refused"),
+  })),
+  removed: of(2, ([epoch, mayStop]) => ({
+    kind: "removed",
+    epoch: positive(epoch, "epoch"),
+    mayStop: flag(mayStop, "mayStop"),
+  })),
+};
+
+function readAccept(fields: Fields): Accept {
   const [b, first, chosenUpTo] = fields;
   const firstSlot = positive(first, "firstSlot");
   const voted = fields.length > 4;
@@ -44,173 +173,48 @@ function readAccept(fields: readonly unknown[]): Accept {
   };
 }
 
-function readMessage(kind: Message["kind"], array: readonly unknown[]): Message {
-  const fields = (count: number): readonly unknown[] => tuple(array, HEADER_LENGTH + count, kind).slice(HEADER_LENGTH);
-  switch (kind) {
-    case "prepare": {
-      const [b, fromSlot] = fields(2);
-      return { kind, ballot: ballot(b, "ballot"), fromSlot: positive(fromSlot, "fromSlot") };
-    }
-    case "promise":
-      return readPromise(fields(6));
-    case "accept":
-      return readAccept(array.length === HEADER_LENGTH + 5 ? fields(5) : fields(4));
-    case "accepted": {
-      const [b, chosenUpTo, durableUpTo, applied, slots, creditBytes] = fields(6);
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        slots: ranges(slots),
-        chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
-        durableUpTo: uint(durableUpTo, "durableUpTo"),
-        applied: uint(applied, "applied"),
-        creditBytes: uint(creditBytes, "creditBytes"),
-      };
-    }
-    case "reject": {
-      const [b, promised, content, leaderBallot, leaseLeftMs] = fields(5);
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        promised: orNull(ballot, promised, "promised"),
-        content: flag(content, "content"),
-        leaderBallot: orNull(ballot, leaderBallot, "leaderBallot"),
-        leaseLeftMs: uint(leaseLeftMs, "leaseLeftMs"),
-      };
-    }
-    case "commit":
-    case "transferTo": {
-      const [b, chosenUpTo] = fields(2);
-      return { kind, ballot: ballot(b, "ballot"), chosenUpTo: uint(chosenUpTo, "chosenUpTo") };
-    }
-    case "fetch": {
-      const [first, last] = fields(2);
-      const [firstSlot, lastSlot] = [positive(first, "firstSlot"), positive(last, "lastSlot")];
-      if (lastSlot < firstSlot) throw malformed("lastSlot is below firstSlot");
-      return { kind, firstSlot, lastSlot };
-    }
-    case "learn": {
-      const [first, chosenUpTo, all] = fields(3);
-      const firstSlot = positive(first, "firstSlot");
-      return { kind, firstSlot, values: values(all, firstSlot), chosenUpTo: uint(chosenUpTo, "chosenUpTo") };
-    }
-    case "beat":
-    case "beatReply":
-      return { kind, ...readFacts(fields(9)) };
-    case "forward": {
-      const [b, bootId, sequence, body] = fields(4);
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        bootId: text(bootId, "bootId"),
-        sequence: uint(sequence, "sequence"),
-        body: bytes(body, "body"),
-      };
-    }
-    case "forwardReply": {
-      const [bootId, sequence, code] = fields(3);
-      const outcome = OUTCOMES[uint(code, "outcome")];
-      if (outcome === undefined) throw malformed("outcome is unknown");
-      return { kind, bootId: text(bootId, "bootId"), sequence: uint(sequence, "sequence"), outcome };
-    }
-    case "confirm":
-    case "confirmReply":
-    case "leaseRelease": {
-      const [b, nonce] = fields(2);
-      return { kind, ballot: ballot(b, "ballot"), nonce: uint(nonce, "nonce") };
-    }
-    case "readIndexAsk":
-    case "quorumReadAsk": {
-      const [bootId, nonce] = fields(2);
-      return { kind, bootId: text(bootId, "bootId"), nonce: uint(nonce, "nonce") };
-    }
-    case "readIndexReply": {
-      const [bootId, nonce, index] = fields(3);
-      return {
-        kind,
-        bootId: text(bootId, "bootId"),
-        nonce: uint(nonce, "nonce"),
-        index: orNull(uint, index, "index"),
-      };
-    }
-    case "stateDigest": {
-      const [slot, chainHash, digest] = fields(3);
-      return {
-        kind,
-        slot: positive(slot, "slot"),
-        chainHash: text(chainHash, "chainHash"),
-        digest: orNull(text, digest, "digest"),
-      };
-    }
-    case "quorumReadReply":
-      return readQuorumReadReply(fields(5));
-    case "leaseAsk":
-    case "leaseGrant": {
-      const [b, nonce, durationMs] = fields(3);
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        nonce: uint(nonce, "nonce"),
-        durationMs: positive(durationMs, "durationMs"),
-      };
-    }
-    case "snapshotOffer": {
-      const hasHead = array.length === HEADER_LENGTH + 4;
-      const [index, hash, size, head] = fields(hasHead ? 4 : 3);
-      return {
-        kind,
-        index: positive(index, "index"),
-        hash: text(hash, "hash"),
-        bytes: positive(size, "bytes"),
-        ...(hasHead ? { head: bytes(head, "head") } : {}),
-      };
-    }
-    case "snapshotAsk": {
-      const [index, hash, offset, length] = fields(4);
-      return {
-        kind,
-        index: positive(index, "index"),
-        hash: text(hash, "hash"),
-        offset: uint(offset, "offset"),
-        length: positive(length, "length"),
-      };
-    }
-    case "snapshotChunk": {
-      const [index, hash, offset, checksum, chunk] = fields(5);
-      return {
-        kind,
-        index: positive(index, "index"),
-        hash: text(hash, "hash"),
-        offset: uint(offset, "offset"),
-        checksum: text(checksum, "checksum"),
-        bytes: bytes(chunk, "chunk"),
-      };
-    }
-    case "change": {
-      const [b, bootId, sequence, value] = fields(4);
-      return {
-        kind,
-        ballot: ballot(b, "ballot"),
-        bootId: text(bootId, "bootId"),
-        sequence: uint(sequence, "sequence"),
-        value: bytes(value, "value"),
-      };
-    }
-    case "changeReply": {
-      const [bootId, sequence, code] = fields(3);
-      return {
-        kind,
-        bootId: text(bootId, "bootId"),
-        sequence: uint(sequence, "sequence"),
-        refused: orNull(refusal, code, "refused"),
-      };
-    }
-    case "removed": {
-      const [epoch, mayStop] = fields(2);
-      return { kind, epoch: positive(epoch, "epoch"), mayStop: flag(mayStop, "mayStop") };
-    }
-  }
+function readFetch([first, last]: Fields): Fetch {
+  const [firstSlot, lastSlot] = [positive(first, "firstSlot"), positive(last, "lastSlot")];
+  if (lastSlot < firstSlot) throw malformed("lastSlot is below firstSlot");
+  return { kind: "fetch", firstSlot, lastSlot };
 }
+
+function readForwardReply([bootId, sequence, code]: Fields): ForwardReply {
+  const outcome = OUTCOMES[uint(code, "outcome")];
+  if (outcome === undefined) throw malformed("outcome is unknown");
+  return { kind: "forwardReply", bootId: text(bootId, "bootId"), sequence: uint(sequence, "sequence"), outcome };
+}
+
+function readOffer([index, hash, size, ...head]: Fields): SnapshotOffer {
+  return {
+    kind: "snapshotOffer",
+    index: positive(index, "index"),
+    hash: text(hash, "hash"),
+    bytes: positive(size, "bytes"),
+    ...(head.length > 0 ? { head: bytes(head[0], "head") } : {}),
+  };
+}
+
+const readChosen = ([b, chosenUpTo]: Fields): { ballot: Ballot; chosenUpTo: Slot } => ({
+  ballot: ballot(b, "ballot"),
+  chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
+});
+
+const readNonce = ([b, nonce]: Fields): { ballot: Ballot; nonce: number } => ({
+  ballot: ballot(b, "ballot"),
+  nonce: uint(nonce, "nonce"),
+});
+
+const readAsk = ([bootId, nonce]: Fields): { bootId: string; nonce: number } => ({
+  bootId: text(bootId, "bootId"),
+  nonce: uint(nonce, "nonce"),
+});
+
+const readLease = ([b, nonce, durationMs]: Fields): { ballot: Ballot; nonce: number; durationMs: number } => ({
+  ballot: ballot(b, "ballot"),
+  nonce: uint(nonce, "nonce"),
+  durationMs: positive(durationMs, "durationMs"),
+});
 
 function refusal(value: unknown, name: string): ChangeRefusal {
   const found = REFUSALS[uint(value, name)];
@@ -218,7 +222,7 @@ function refusal(value: unknown, name: string): ChangeRefusal {
   return found;
 }
 
-function readPromise(fields: readonly unknown[]): Message {
+function readPromise(fields: Fields): Promise1b {
   const [b, first, last, chosenUpTo, snapshotIndex, all] = fields;
   const firstSlot = positive(first, "firstSlot");
   const lastSlot = orNull(positive, last, "lastSlot");
@@ -234,19 +238,7 @@ function readPromise(fields: readonly unknown[]): Message {
   };
 }
 
-function readQuorumReadReply(fields: readonly unknown[]): Message {
-  const [bootId, nonce, highestVote, chosenUpTo, snapshotIndex] = fields;
-  return {
-    kind: "quorumReadReply",
-    bootId: text(bootId, "bootId"),
-    nonce: uint(nonce, "nonce"),
-    highestVote: uint(highestVote, "highestVote"),
-    chosenUpTo: uint(chosenUpTo, "chosenUpTo"),
-    snapshotIndex: uint(snapshotIndex, "snapshotIndex"),
-  };
-}
-
-function readFacts(fields: readonly unknown[]): BeatFacts {
+function readFacts(fields: Fields): BeatFacts {
   const [round, candidacy, promised, leaderBallot, content, chosenUpTo, durableUpTo, impaired, priority] = fields;
   return {
     round: uint(round, "round"),

@@ -2,45 +2,22 @@ import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { AcceptOutcome } from "./acceptor.js";
 import type { Core } from "./core.js";
+import { followLeader, giveWay } from "./leadership.js";
 import { countVotes, learnCounted, ownVotes, votesGoTo } from "./learning-handlers.js";
 import { unpackNoops } from "./noop-range.js";
 import type { Accept, Commit, Prepare, SlotRange } from "./messages.js";
+import { reject } from "./reject.js";
+import { ignoreAsLearner } from "./repair.js";
+import { announced, reported } from "./reports.js";
 import { ITEMS_MAX, PAGE_BYTES_MAX, sameValue, SLOTS_AHEAD_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
 
 type Voted = Extract<AcceptOutcome, { kind: "voted" }>;
 
-/** A ballot above the own one was promised or followed: the own candidacy or leadership is over. */
-function giveWay(core: Core, ballot: Ballot): void {
-  if (core.proposer.ballot !== null && compareBallots(ballot, core.proposer.ballot) > 0) {
-    core.stopProposing(`node ${ballot.node} has a higher ballot`);
-  }
-}
-
-/**
- * What the owner of `ballot` sent as its leader. The first sign of a new leader gives it one timeout to show itself. A leader
- * of an older ballot, still sending, must not take turns with it: each turn would give that time anew.
- */
-export function followLeader(core: Core, ballot: Ballot): void {
-  if (compareBallots(ballot, core.acceptor.promised) < 0 || compareBallots(ballot, core.leaderBallot) <= 0) return;
-  giveWay(core, ballot);
-  core.setLeader(ballot);
-  core.election.leaderFound(core.nowMs);
-}
-
-/** Refuses what came in a ballot below the promise, or while another ballot has a lease. */
-export function reject(core: Core, to: NodeId, ballot: Ballot): void {
-  const { promised } = core.acceptor;
-  const { leaderBallot } = core;
-  const leaseLeftMs = Math.ceil(core.grantor.leftMs(ballot, core.nowMs));
-  if (promised === null && leaseLeftMs === 0) return;
-  core.send(to, { kind: "reject", ballot, promised, content: core.content(), leaderBallot, leaseLeftMs }, "control");
-}
-
 export function onPrepare(core: Core, from: NodeId, message: Prepare): void {
   const { ballot, fromSlot } = message;
   if (ballot.node !== from) return core.ignore(from, "prepare in a ballot of another node");
-  if (core.ignoreAsLearner(from)) return;
+  if (ignoreAsLearner(core, from)) return;
 
   const isNew = compareBallots(ballot, core.acceptor.promised) > 0;
   if (isNew && core.grantor.leftMs(ballot, core.nowMs) > 0) return reject(core, from, ballot);
@@ -81,7 +58,7 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
   }
 
   followLeader(core, ballot);
-  if (core.ignoreAsLearner(from)) return core.reported(from, message.chosenUpTo);
+  if (ignoreAsLearner(core, from)) return reported(core, from, message.chosenUpTo);
   const slots: [Slot, Slot][] = [];
   let after: WriteId = 0;
   let waits = false;
@@ -96,8 +73,8 @@ export function onAccept(core: Core, from: NodeId, message: Accept): void {
     after = Math.max(after, vote.after);
     extend(slots, firstSlot + i);
   }
-  core.reported(from, message.chosenUpTo);
-  core.announced(ballot, message.chosenUpTo);
+  reported(core, from, message.chosenUpTo);
+  announced(core, ballot, message.chosenUpTo);
   if (slots.length > 0 || !waits) sendAccepted(core, from, ballot, slots, after);
   if (message.leaderVoted === true) countVotes(core, from, ballot, [[firstSlot, firstSlot + values.length - 1]]);
 }
@@ -120,39 +97,39 @@ function extend(ranges: [Slot, Slot][], slot: Slot): void {
 }
 
 function sendAccepted(core: Core, to: NodeId, ballot: Ballot, slots: readonly SlotRange[], after: WriteId): void {
-  const { creditBytes, applied } = core;
+  const { applied } = core;
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  core.creditTold = Math.min(core.creditTold, creditBytes);
-  if (creditBytes === 0) core.creditRepeats = 0;
+  const creditBytes = core.credit.tell();
   const message = { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes } as const;
   core.send([to, ...votesGoTo(core, slots).filter((id) => id !== to)], message, "control", after);
   ownVotes(core, message, core.writes.wait(after));
 }
 
-/** A leader that was told that nothing more can be taken in waits for this word, even if others went out since: that one may come last. */
+/** There may be room again for what the leader sends. */
 export function tellCredit(core: Core): void {
-  if (core.creditTold > 0 || core.creditBytes < core.settings.creditBytesMax / 2) return;
-  core.creditTold = core.creditBytes;
-  repeatCredit(core);
-  core.creditRepeats = CREDIT_REPEATS;
+  if (core.credit.recovered()) sendCredit(core);
 }
 
 /** Once in each round of the election clock, for some rounds. */
 export function repeatCredit(core: Core): void {
-  const { leaderBallot, creditRepeats } = core;
-  if (leaderBallot === null || leaderBallot.node === core.me) return;
-  sendAccepted(core, leaderBallot.node, leaderBallot, [], 0);
-  core.creditRepeats = creditRepeats - 1;
+  const { repeats } = core.credit;
+  if (repeats > 0 && sendCredit(core)) core.credit.repeats = repeats - 1;
 }
 
-const CREDIT_REPEATS = 3;
+/** Even if others went out since: that one may come last. Returns whether there is a leader to be told. */
+function sendCredit(core: Core): boolean {
+  const { leaderBallot } = core;
+  if (leaderBallot === null || leaderBallot.node === core.me) return false;
+  sendAccepted(core, leaderBallot.node, leaderBallot, [], 0);
+  return true;
+}
 
 export function onCommit(core: Core, from: NodeId, message: Commit): void {
   const { ballot, chosenUpTo } = message;
   if (ballot.node !== from) return core.ignore(from, "commit in a ballot of another node");
 
   followLeader(core, ballot);
-  core.reported(from, chosenUpTo);
-  core.announced(ballot, chosenUpTo);
+  reported(core, from, chosenUpTo);
+  announced(core, ballot, chosenUpTo);
 }

@@ -2,6 +2,7 @@ import type { NodeId } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Fetch, Learn } from "./messages.js";
 import { queueProposals } from "./proposer-handlers.js";
+import { learnChosen, reported } from "./reports.js";
 import { fetchSnapshot, offerSnapshot } from "./snapshot-handlers.js";
 import { PAGE_BYTES_MAX, SLOTS_AHEAD_MAX } from "./values.js";
 
@@ -16,10 +17,10 @@ export function onLearn(core: Core, from: NodeId, message: Learn): void {
   if (message.firstSlot + message.values.length > core.log.chosenUpTo + SLOTS_AHEAD_MAX) {
     return core.ignore(from, "learn far above the chosen prefix");
   }
-  core.reported(from, message.chosenUpTo);
+  reported(core, from, message.chosenUpTo);
   let news = false;
   for (const [i, value] of message.values.entries()) {
-    if (core.learnChosen({ slot: message.firstSlot + i, value })) news = true;
+    if (learnChosen(core, { slot: message.firstSlot + i, value })) news = true;
   }
   core.catchUp.answered(from, message.firstSlot, news, core.nowMs);
   // The window of a leader moves with what it fetches.
@@ -29,7 +30,7 @@ export function onLearn(core: Core, from: NodeId, message: Learn): void {
 
 /** Asks for what is missing, if anything is and there is room for it. A leader's own proposals wait for what it fetches. */
 export function fetchMissing(core: Core): void {
-  if (core.creditBytes === 0 && core.proposer.phase === "idle") return;
+  if (core.credit.bytes === 0 && core.proposer.phase === "idle") return;
   const next = core.catchUp.next(core.nowMs);
   if (next !== null) core.send(next.to, next.fetch, "control");
   fetchSnapshot(core);

@@ -1,7 +1,6 @@
-import { compareBallots, highestBallot, type QuorumSystem } from "@synod/paxos";
+import { highestBallot, type QuorumSystem } from "@synod/paxos";
 import {
   type Ballot,
-  type ChosenValue,
   type Configuration,
   type Lane,
   type LeaseTerms,
@@ -12,27 +11,30 @@ import {
 } from "@synod/interface";
 import { Acceptor } from "./acceptor.js";
 import { CatchUp } from "./catch-up.js";
-import type { Effects, ForwardedBody, ForwardOutcome, Notice, ReadReady, Send, SnapshotStep } from "./effects.js";
-import { Election, isContent, type ElectionView } from "./election.js";
-import { creditOf, Flow } from "./flow.js";
+import type { Effects, Notice } from "./effects.js";
+import { Election } from "./election.js";
+import { Flow } from "./flow.js";
 import { ForwardFilter } from "./forwards.js";
-import { releaseLease } from "./lease-handlers.js";
 import { Grantor, Lease } from "./leases.js";
 import { Health, type Impairment } from "./health.js";
 import { ConfigurationHistory } from "./configuration-history.js";
 import { isWitness } from "./configuration-value.js";
+import { Credit } from "./credit.js";
 import { ChosenLog } from "./log.js";
 import { Membership } from "./membership.js";
 import { invariant } from "./invariant.js";
 import type { Message, SnapshotFacts } from "./messages.js";
-import { Proposer, type Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
+import { PendingEffects } from "./pending-effects.js";
+import { Proposer } from "./proposer.js";
 import { QuorumReads } from "./quorum-reads.js";
 import { ReadAsks, ReadRounds } from "./reads.js";
+import { Repair } from "./repair.js";
 import type { ReplicaSettings } from "./settings.js";
 import { SnapshotFetch } from "./snapshot-fetch.js";
 import type { Transfer } from "./transfer.js";
-import { type Summons, transferLeader } from "./transfer-handlers.js";
-import { ROUND_FOLLOWED_MAX, ROUND_STEP, sameValue } from "./values.js";
+import type { Summons } from "./transfer-handlers.js";
+import { ROUND_FOLLOWED_MAX, ROUND_STEP } from "./values.js";
 import { VoteCounts } from "./vote-counts.js";
 import { SLOT_BYTES } from "./witness.js";
 import { WriteBuffer, type WriteId } from "./writes.js";
@@ -67,7 +69,9 @@ export class Core {
   readonly history: ConfigurationHistory;
   readonly membership: Membership;
 
+  readonly pending: PendingEffects = new PendingEffects();
   readonly writes: WriteBuffer;
+  readonly repair: Repair;
   readonly acceptor: Acceptor;
   readonly log: ChosenLog;
   readonly proposer: Proposer;
@@ -85,10 +89,9 @@ export class Core {
   readonly forwardFilter: ForwardFilter = new ForwardFilter();
   readonly catchUp: CatchUp;
   readonly flow: Flow;
+  readonly credit: Credit;
   readonly health: Health;
 
-  /** This node may have forgotten votes up to this slot; 0 if it has not. */
-  readonly repairUpTo: Slot;
   readonly snapshotFetch: SnapshotFetch;
 
   /** The flushed snapshot, to be offered. */
@@ -120,12 +123,6 @@ export class Core {
   /** Promise with which this life began: an own ballot up to it belongs to an earlier life. */
   readonly formerPromise: Ballot | null;
   applied: Slot;
-  /** Chosen values that wait for execution. */
-  applyBytes = 0;
-  /** The lowest credit that the leader was told since it was last told that there is enough. */
-  creditTold: number;
-  /** Rounds in which it is told again that there is credit: the leader may have heard the words in another order, or not. */
-  creditRepeats = 0;
   forwardSequence = 0;
   /** Something was chosen or a leadership began that the followers were not told of. */
   announcementDue = false;
@@ -136,14 +133,6 @@ export class Core {
   /** Messages of this replica to itself, waiting for their write. */
   toSelf: { message: Message; after: WriteId }[] = [];
 
-  sends: Send[] = [];
-  readsReady: ReadReady[] = [];
-  forwarded: ForwardedBody[] = [];
-  forwardOutcomes: ForwardOutcome[] = [];
-  notices: Notice[] = [];
-  snapshotSteps: SnapshotStep[] = [];
-  compactedUpTo: Slot | null = null;
-
   /** The change that this leader proposed last. */
   openChange: { readonly slot: Slot; readonly changeId: string } | null = null;
   changeSequence = 0;
@@ -153,7 +142,6 @@ export class Core {
   epochTold = 0;
   completeTold = 0;
 
-  #repairTold: boolean;
   #approachedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(start: CoreStart) {
@@ -168,9 +156,8 @@ export class Core {
     this.membership = new Membership(me, this.history);
     this.checkRole();
     const snapshotIndex = recovered.snapshot?.index ?? 0;
-    this.repairUpTo = recovered.damage?.upTo ?? 0;
     this.writes = new WriteBuffer(Math.max(snapshotIndex, recovered.chosenUpTo), settings.writeBytesMax);
-    this.#repairTold = this.voting;
+    this.repair = new Repair(recovered.damage?.upTo ?? 0, this.writes);
     this.acceptor = new Acceptor({ promised: recovered.promised, votes: recovered.votes, snapshotIndex }, this.writes);
     this.log = new ChosenLog(snapshotIndex, this.acceptor, ({ slot, value }) => this.#advanced(slot, value));
     this.applied = snapshotIndex;
@@ -187,7 +174,7 @@ export class Core {
     this.election = new Election({ me, quorums, electionTimeoutMs: settings.electionTimeoutMs, mayLead });
     // Half a timeout, so that a leader can ask a second peer before it must give up.
     this.catchUp = new CatchUp(this.log, settings.electionTimeoutMs / 2, (id) => this.membership.isWitness(id));
-    this.creditTold = settings.creditBytesMax;
+    this.credit = new Credit(settings, this.writes);
     this.flow = new Flow(settings);
     this.snapshotFetch = new SnapshotFetch(settings.snapshotChunkBytes, settings.electionTimeoutMs / 2);
     const { snapshot } = recovered;
@@ -261,31 +248,10 @@ export class Core {
   get leaseTerms(): LeaseTerms | null {
     return this.configuration.lease ?? null;
   }
-  /**
-   * False for a mere learner: a node that may have forgotten votes. It takes part in no quorum until every slot that it may have voted in is
-   * chosen and on its disk, so that nobody will ever ask for those votes again (docs/PROTOCOL.md, "A damaged log").
-   */
+
+  /** False for a mere learner: a node that may have forgotten votes. */
   get voting(): boolean {
-    return this.writes.durableUpTo >= this.repairUpTo;
-  }
-
-  /** Once a turn: the repair may have ended with a write or with a snapshot. */
-  tellRepair(): void {
-    if (this.#repairTold || !this.voting) return;
-    this.#repairTold = true;
-    this.notice({ kind: "votesAgain", upTo: this.repairUpTo });
-  }
-
-  /** For what only an acceptor may answer. */
-  ignoreAsLearner(from: NodeId): boolean {
-    if (!this.voting) this.ignore(from, "this node only learns until its log is repaired");
-    return !this.voting;
-  }
-
-  /** The leader of `ballot` says what is chosen. What a learner voted for before the damage it would not find again: it fetches. */
-  announced(ballot: Ballot, upTo: Slot): void {
-    if (this.voting) this.log.announce(ballot, upTo);
-    else this.log.reported(upTo);
+    return this.repair.done;
   }
 
   get leads(): boolean {
@@ -298,16 +264,16 @@ export class Core {
 
   send(to: NodeId | readonly NodeId[], message: Message, lane: Lane, after: WriteId = 0): void {
     const peers = typeof to === "number" ? [to] : to;
-    if (peers.length > 0) this.sends.push({ to: peers, message, lane, after: this.writes.wait(after) });
+    if (peers.length > 0) this.pending.sends.push({ to: peers, message, lane, after: this.writes.wait(after) });
   }
 
   notice(notice: Notice): void {
-    this.notices.push(notice);
+    this.pending.notices.push(notice);
   }
 
   /** @param reason a constant text: it counts in a metric, which must not get a new label from what a peer sends */
   ignore(from: NodeId, reason: string): void {
-    this.notices.push({ kind: "ignored", from, reason });
+    this.pending.notices.push({ kind: "ignored", from, reason });
   }
 
   saw(ballot: Ballot | null): void {
@@ -325,109 +291,10 @@ export class Core {
     this.saw({ round: (this.highestSeen?.round ?? 0) + ROUND_STEP, node: this.me });
   }
 
-  /** What this replica can still take in. */
-  get creditBytes(): number {
-    const { creditBytesMax, applyBytesMax } = this.settings;
-    return creditOf({ creditBytesMax, applyBytesMax, writeBytes: this.writes.bytes, applyBytes: this.applyBytes });
-  }
-
-  view(): ElectionView {
-    // One whose ballot this node has to refuse is no leader of it, however well the leader does elsewhere.
-    const refused = compareBallots(this.leaderBallot, this.acceptor.promised) < 0;
-    const quorums = this.membership.inWindow(this.log.chosenUpTo);
-    this.election.quorums = quorums;
-    const view = this.election.view(refused ? null : this.leaderBallot, this.nowMs);
-    // Those who are no voters have no say, but a leader that was removed goes on until its removal is complete.
-    const heard = view.heard.filter(({ id }) => quorums.members.includes(id) || id === view.leaderBallot?.node);
-    const isFull = !this.witness && !this.membership.isWitness(this.me);
-    const eligible = isFull && this.removed === null && quorums.members.includes(this.me);
-    return { ...view, heard, eligible };
-  }
-
-  content(): boolean {
-    return isContent(this.view());
-  }
-
-  setLeader(ballot: Ballot | null): void {
-    if (compareBallots(this.leaderBallot, ballot) === 0) return;
-    this.leaderBallot = ballot;
-    this.notice({ kind: "leader", ballot });
-    transferLeader(this, ballot);
-  }
-
-  /** Ends the own candidacy or leadership at once; nothing of it leaves any more. */
-  stopProposing(reason: string): void {
-    const { ballot } = this.proposer;
-    if (ballot === null) return;
-    const led = this.leads;
-    this.proposer.stop();
-    this.flow.reset();
-    this.openChange = null;
-    this.outgoing = [];
-    this.announcementDue = false;
-    this.election.endGrace();
-    if (!led) return;
-    releaseLease(this, ballot, "the leadership ended");
-    this.lease.stop();
-    if (compareBallots(this.leaderBallot, ballot) === 0) this.setLeader(null);
-    this.notice({ kind: "leadershipEnded", ballot, reason });
-    for (const reader of this.reads.stop()) {
-      if (reader.kind === "local") this.asks.add(reader.token);
-      else {
-        const { from, bootId, nonce } = reader;
-        this.send(from, { kind: "readIndexReply", bootId, nonce, index: null }, "control");
-      }
-    }
-  }
-
-  /** A peer's chosen prefix. It may show that another leader was at work. */
-  reported(from: NodeId, chosenUpTo: Slot): void {
-    this.catchUp.reported(from, chosenUpTo);
-    this.flow.answered(from, chosenUpTo);
-    if (this.proposer.endsWith(chosenUpTo)) {
-      this.stopProposing(`node ${from} knows slot ${chosenUpTo} as chosen, which this leader has not proposed`);
-    }
-  }
-
-  /**
-   * A value that a peer knows as chosen. If this leader proposed another one there, or none yet, a later leader was at work
-   * and this leadership ends before it could announce the slot (an announcement would speak of the own proposal).
-   */
-  learnChosen({ slot, value }: ChosenValue): boolean {
-    if (this.log.isKnown(slot)) return this.log.learn(slot, value);
-    if (this.proposer.endsWith(slot)) this.stopProposing(`slot ${slot} is chosen by a later leader`);
-    const open = this.proposer.openValue(slot);
-    this.log.learn(slot, value);
-    this.writes.addChosen({ slot, value });
-    if (open !== undefined) {
-      this.proposer.settled(slot);
-      this.announcementDue = true;
-      if (!sameValue(open, value)) this.stopProposing(`another value is chosen at slot ${slot}`);
-    }
-    return true;
-  }
-
   takeEffects(): Effects {
     const chosen = this.log.takeReady();
     // What an earlier leader's announcement made known needs no votes in this ballot.
-    for (const { slot } of chosen) this.proposer.settled(slot);
-    const effects: Effects = {
-      sends: this.sends,
-      chosen,
-      reads: this.readsReady,
-      forwarded: this.forwarded,
-      forwardOutcomes: this.forwardOutcomes,
-      notices: this.notices,
-      snapshots: this.snapshotSteps,
-      compactedUpTo: this.compactedUpTo,
-    };
-    this.sends = [];
-    this.readsReady = [];
-    this.forwarded = [];
-    this.forwardOutcomes = [];
-    this.notices = [];
-    this.snapshotSteps = [];
-    this.compactedUpTo = null;
-    return effects;
+    for (const { slot } of chosen) this.proposer.open.settled(slot);
+    return this.pending.take(chosen);
   }
 }

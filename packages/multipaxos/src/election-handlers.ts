@@ -1,12 +1,15 @@
 import { compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { followLeader, repeatCredit } from "./acceptor-handlers.js";
+import { repeatCredit } from "./acceptor-handlers.js";
 import { fetchMissing } from "./catch-up-handlers.js";
 import type { Core } from "./core.js";
 import { judge, PATIENCE_TIMEOUTS_MAX } from "./election.js";
+import { content, electionView } from "./election-view.js";
+import { followLeader, stopProposing } from "./leadership.js";
 import { membershipTick, tellRemoved } from "./membership-handlers.js";
 import type { Beat, BeatFacts, BeatReply } from "./messages.js";
 import { askSilent, campaign, onReject } from "./proposer-handlers.js";
+import { announced, reported } from "./reports.js";
 import { compact } from "./snapshot-handlers.js";
 import { witnessTick } from "./witness.js";
 
@@ -16,7 +19,7 @@ function facts(core: Core, round: number): BeatFacts {
     candidacy: core.candidacy,
     promised: core.acceptor.promised,
     leaderBallot: core.leaderBallot,
-    content: core.content(),
+    content: content(core),
     chosenUpTo: core.log.chosenUpTo,
     durableUpTo: core.writes.durableUpTo,
     impaired: core.health.impaired(core.nowMs),
@@ -31,9 +34,9 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
   core.membership.reported(from, message);
   if (leaderBallot !== null && leaderBallot.node === from) {
     followLeader(core, leaderBallot);
-    core.announced(leaderBallot, chosenUpTo);
+    announced(core, leaderBallot, chosenUpTo);
   }
-  core.reported(from, chosenUpTo);
+  reported(core, from, chosenUpTo);
   // Being heard counts towards the quorums of the election: a learner is heard by its own beats only, which nobody counts.
   if (!core.voting) return;
   core.peerDurable.set(from, message.durableUpTo);
@@ -43,7 +46,7 @@ export function onBeat(core: Core, from: NodeId, message: Beat): void {
 export function onBeatReply(core: Core, from: NodeId, message: BeatReply): void {
   core.membership.reported(from, message);
   const isNews = core.election.onReply(from, message, core.nowMs);
-  core.reported(from, message.chosenUpTo);
+  reported(core, from, message.chosenUpTo);
   core.peerDurable.set(from, message.durableUpTo);
   // An idle leader sends no Accept that could be refused, and this peer would be without a leader until it does.
   const { ballot } = core.proposer;
@@ -71,13 +74,13 @@ export function electionTick(core: Core, random: number): void {
   giveUpWithoutProgress(core);
 
   const hindrance = hindranceOf(core);
-  if (hindrance !== null) core.stopProposing(hindrance);
-  const judged = judge(core.view());
+  if (hindrance !== null) stopProposing(core, hindrance);
+  const judged = judge(electionView(core));
   const verdict = hindrance !== null && judged === "campaign" ? "wait" : judged;
   if (verdict === "leading") core.contentAtMs = core.nowMs;
-  if (verdict === "yield") core.stopProposing("a peer follows a leader with a higher ballot");
+  if (verdict === "yield") stopProposing(core, "a peer follows a leader with a higher ballot");
   // A candidate that went on asking without a quorum in sight would depose a good leader when it is back.
-  if (verdict === "wait" && core.proposer.phase === "prepare") core.stopProposing("no quorum is in sight");
+  if (verdict === "wait" && core.proposer.phase === "prepare") stopProposing(core, "no quorum is in sight");
   // While the promise of the last candidacy waits for the disk, that of another would only wait behind it.
   const canPromise = core.writes.wait(core.candidacyWrite) === 0;
   const { impaired, chosenUpTo, priority } = facts(core, 0);
@@ -86,7 +89,7 @@ export function electionTick(core: Core, random: number): void {
   const mayCampaign = canPromise && core.voting && core.grantor.leftMs(null, core.nowMs) === 0;
   if (core.election.campaignNow(verdict, own, core.nowMs, random) && mayCampaign) campaign(core);
   else if (core.proposer.phase !== "idle" && canPromise) askSilent(core);
-  if (core.creditRepeats > 0) repeatCredit(core);
+  repeatCredit(core);
   core.send(core.others, { kind: "beat", ...facts(core, core.election.round) }, "control");
   membershipTick(core);
   fetchMissing(core);
@@ -114,7 +117,7 @@ function hindranceOf(core: Core): string | null {
 function giveUpWithoutProgress(core: Core): void {
   if (!core.leads) return;
   if (core.nowMs - core.contentAtMs > core.settings.electionTimeoutMs) {
-    core.stopProposing("no quorum follows");
+    stopProposing(core, "no quorum follows");
     return;
   }
   if (core.log.chosenUpTo >= core.proposer.base) {
@@ -126,6 +129,6 @@ function giveUpWithoutProgress(core: Core): void {
   if (core.nowMs - lastProgress > core.basePatienceMs) {
     // The link may be slower than one large value in this time: the next leadership here waits longer.
     core.basePatienceMs = Math.min(2 * core.basePatienceMs, PATIENCE_TIMEOUTS_MAX * core.settings.electionTimeoutMs);
-    core.stopProposing("nobody can serve the slots that were chosen before");
+    stopProposing(core, "nobody can serve the slots that were chosen before");
   }
 }

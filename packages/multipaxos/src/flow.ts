@@ -127,21 +127,3 @@ export class Flow {
     return { creditBytes, toldAtMs: 0, sent: [], sentBytes: 0, withheldFrom: null, withheldBytes: 0 };
   }
 }
-
-/**
- * The credit that a follower gives: as much as it can still hold, waiting for its disk or for execution. In coarse steps: the
- * exact number is of no use when it arrives.
- */
-export function creditOf(options: {
-  readonly creditBytesMax: number;
-  readonly applyBytesMax: number;
-  /** Waiting for the disk. */
-  readonly writeBytes: number;
-  /** Waiting for execution. */
-  readonly applyBytes: number;
-}): number {
-  const { creditBytesMax, applyBytesMax, writeBytes, applyBytes } = options;
-  const room = Math.min(creditBytesMax - writeBytes, applyBytesMax - applyBytes, creditBytesMax);
-  const step = Math.max(1, Math.floor(creditBytesMax / 8));
-  return Math.max(0, Math.floor(Math.min(Math.ceil(room / step) * step, creditBytesMax)));
-}

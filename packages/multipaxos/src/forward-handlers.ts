@@ -20,12 +20,12 @@ export function onForward(core: Core, from: NodeId, message: Forward): void {
   if (compareBallots(message.ballot, core.formerPromise) <= 0) return core.ignore(from, "forward to an earlier life");
   // A leadership of another ballot knows nothing of what became of copies of this frame.
   const asked = core.leads && compareBallots(core.leaderBallot, message.ballot) === 0;
-  if (asked) core.forwarded.push({ from, bootId, sequence, body });
+  if (asked) core.pending.forwarded.push({ from, bootId, sequence, body });
   else core.send(from, { kind: "forwardReply", bootId, sequence, outcome: "notProposed" }, "control");
 }
 
 export function onForwardReply(core: Core, from: NodeId, message: ForwardReply): void {
   if (message.bootId !== core.bootId) return core.ignore(from, "forward reply for an earlier life");
 
-  core.forwardOutcomes.push({ sequence: message.sequence, outcome: message.outcome });
+  core.pending.forwardOutcomes.push({ sequence: message.sequence, outcome: message.outcome });
 }

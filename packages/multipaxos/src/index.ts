@@ -28,14 +28,9 @@ export { boundMs, heldMs } from "./leases.js";
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
 export { packNoops, unpackNoops } from "./noop-range.js";
-export {
-  type Configurations,
-  Proposer,
-  type Proposal,
-  type ProposerOptions,
-  type ProposerPhase,
-  type Resend,
-} from "./proposer.js";
+export type { Proposal, Resend } from "./open-slots.js";
+export type { Configurations } from "./phase1.js";
+export { Proposer, type ProposerOptions, type ProposerPhase } from "./proposer.js";
 export { Replica, type ReplicaOptions } from "./replica.js";
 export type { MembershipStatus, ReplicaPeerStatus, ReplicaStatus } from "./status.js";
 export { DEFAULT_SETTINGS, type ReplicaSettings } from "./settings.js";

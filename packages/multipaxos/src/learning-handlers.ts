@@ -1,7 +1,7 @@
 import type { Ballot, Learning, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import type { Accepted, SlotRange } from "./messages.js";
-import type { Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
 import type { WriteId } from "./writes.js";
 
 const learningAt = (core: Core, slot: Slot): Learning | undefined => core.history.at(slot).configuration.learning;
@@ -65,7 +65,8 @@ export function tellOwnVotes(core: Core, { ballot, slots }: Accepted): void {
   const others = votesGoTo(core, slots);
   const { chosenUpTo } = core.log;
   const { durableUpTo } = core.writes;
-  const { applied, creditBytes } = core;
+  const { applied } = core;
+  const creditBytes = core.credit.bytes;
   core.send(others, { kind: "accepted", ballot, slots, chosenUpTo, durableUpTo, applied, creditBytes }, "control");
 }
 

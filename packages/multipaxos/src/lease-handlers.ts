@@ -1,11 +1,12 @@
 import { ballotsEqual, compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId } from "@synod/interface";
-import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
 import { readIndex } from "./learning-handlers.js";
 import { boundMs, heldMs } from "./leases.js";
 import type { LeaseAsk, LeaseGrant, LeaseRelease } from "./messages.js";
+import { reject } from "./reject.js";
+import { ignoreAsLearner } from "./repair.js";
 import { isHandingOver } from "./transfer.js";
 
 /** A lease is renewed after this part of its time. */
@@ -74,7 +75,7 @@ export function onLeaseAsk(core: Core, from: NodeId, message: LeaseAsk): void {
   const { ballot } = message;
   if (ballot.node !== from) return core.ignore(from, "lease asked in a ballot of another node");
   // What it promised before the damage it may have forgotten.
-  if (core.ignoreAsLearner(from)) return;
+  if (ignoreAsLearner(core, from)) return;
   if (compareBallots(core.acceptor.promised, ballot) > 0) return reject(core, from, ballot);
 
   grant(core, from, message);

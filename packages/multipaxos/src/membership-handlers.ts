@@ -114,7 +114,7 @@ function forget(core: Core, id: NodeId): void {
   core.catchUp.forget(id);
   core.election.forget(id);
   core.flow.forget(id);
-  core.proposer.lost(id);
+  core.proposer.open.lost(id);
   core.peerDurable.delete(id);
   core.snapshotFetch.lost(id, core.nowMs);
 }

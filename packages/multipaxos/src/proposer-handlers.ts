@@ -2,20 +2,23 @@ import { ballotsEqual, compareBallots, formatBallot } from "@synod/paxos";
 import type { ChosenValue, NodeId, Slot } from "@synod/interface";
 import type { Core } from "./core.js";
 import { contentAbove, hearsQuorums } from "./election.js";
+import { electionView } from "./election-view.js";
 import { invariant } from "./invariant.js";
+import { setLeader, stopProposing } from "./leadership.js";
 import { countVotes, tellOwnVotes, voteBeforeSending } from "./learning-handlers.js";
 import { boundMs } from "./leases.js";
 import { packNoops } from "./noop-range.js";
 import { startReads } from "./read-handlers.js";
 import type { Accept, Accepted, Promise1b, Reject } from "./messages.js";
-import type { Proposal } from "./proposer.js";
+import type { Proposal } from "./open-slots.js";
+import { reported } from "./reports.js";
 import { ITEMS_MAX } from "./values.js";
 import type { WriteId } from "./writes.js";
 
 /** Starts a candidacy. The Prepare leaves only when the own promise is on disk, so that no ballot is used in two lives. */
 export function campaign(core: Core): void {
-  core.stopProposing("a new candidacy begins");
-  core.setLeader(null);
+  stopProposing(core, "a new candidacy begins");
+  setLeader(core, null);
   const ballot = core.proposer.start(core.highestSeen, core.nowMs);
   core.saw(ballot);
   const outcome = core.acceptor.prepare(ballot);
@@ -55,7 +58,7 @@ export function onPromise(core: Core, from: NodeId, message: Promise1b): void {
   const { ballot } = message;
   if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;
 
-  core.reported(from, Math.max(message.chosenUpTo, message.snapshotIndex));
+  reported(core, from, Math.max(message.chosenUpTo, message.snapshotIndex));
   const progress = core.proposer.lastProgressMs;
   const { next, elected } = core.proposer.onPromise(from, message, core.nowMs);
   if (next !== null) core.send(from, { kind: "prepare", ballot, fromSlot: next }, "control");
@@ -77,7 +80,7 @@ function secured(core: Core): void {
   if (!core.proposer.secured) return;
   const chosen = Math.max(core.log.target, core.log.highestKnown);
   if (core.proposer.endsWith(chosen)) {
-    core.stopProposing(`slot ${chosen} is chosen, which this leader has not proposed`);
+    stopProposing(core, `slot ${chosen} is chosen, which this leader has not proposed`);
     return;
   }
   if (core.log.chosenUpTo < core.proposer.base) core.catchUp.askAnew();
@@ -88,7 +91,7 @@ function secured(core: Core): void {
 function becomeLeader(core: Core): void {
   const { ballot, barrier } = core.proposer;
   if (ballot === null) return;
-  core.setLeader(ballot);
+  setLeader(core, ballot);
   core.electedAtMs = core.nowMs;
   core.contentAtMs = core.nowMs;
   core.election.leaderFound(core.nowMs);
@@ -123,7 +126,7 @@ export function queueProposals(core: Core, proposals: readonly Proposal[]): void
 export function onAccepted(core: Core, from: NodeId, message: Accepted): void {
   if (from !== core.me) {
     core.membership.reported(from, message);
-    core.reported(from, message.chosenUpTo);
+    reported(core, from, message.chosenUpTo);
     core.peerDurable.set(from, message.durableUpTo);
   }
   if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {
@@ -156,9 +159,9 @@ export function onReject(core: Core, from: NodeId, message: Reject): void {
   }
 
   const led = core.leads;
-  core.stopProposing(`node ${from} promised a higher ballot`);
+  stopProposing(core, `node ${from} promised a higher ballot`);
   // A rejecter that sees no working leader holds a stray promise: the present leader may as well go on in a higher ballot.
-  const view = core.view();
+  const view = electionView(core);
   // What peers said before this may be old news, so they are asked once more.
   const free = core.grantor.leftMs(null, core.nowMs) === 0;
   if (led && free && !message.content && !contentAbove(view, ballot) && hearsQuorums(view)) core.election.hurry();
@@ -229,10 +232,10 @@ function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly 
   const bytes = outgoing.reduce((sum, { value }) => sum + value.length, 0);
   const takes = (peer: NodeId): boolean =>
     flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length);
-  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.leavesOut(slot, peer));
+  const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.open.leavesOut(slot, peer));
   if (core.others.every((peer) => isSpared(peer) || takes(peer))) {
     for (const peer of core.others) if (isSpared(peer)) spared.add(peer);
-  } else proposer.widen(outgoing);
+  } else proposer.open.widen(outgoing);
   const able: NodeId[] = [];
   for (const peer of core.others) {
     if (spared.has(peer)) continue;
@@ -253,7 +256,7 @@ function sendWithheld(core: Core, peer: NodeId): boolean {
   const proposals: Proposal[] = [];
   let slot = Math.max(from, proposer.lowestOpen());
   for (; slot < proposer.next; slot++) {
-    const value = proposer.openValue(slot);
+    const value = proposer.open.valueAt(slot);
     if (value === undefined) continue;
     if (!flow.admits(peer, value.length)) break;
     flow.sent(peer, slot, value.length);
@@ -270,7 +273,11 @@ export function resendOverdue(core: Core): void {
   // The log may have come forward by an announcement of an earlier leader, after which no vote and no Learn brings news.
   queueProposals(core, core.proposer.recover(core.nowMs));
   const may = (id: NodeId): boolean => core.flow.mayProbe(id, core.nowMs);
-  for (const { to, proposals, widened } of core.proposer.overdue(core.nowMs, core.settings.frameValueBytesMax, may)) {
+  for (const { to, proposals, widened } of core.proposer.open.overdue(
+    core.nowMs,
+    core.settings.frameValueBytesMax,
+    may,
+  )) {
     if (widened !== null) core.notice({ kind: "widened", slot: widened });
     const others = to.filter((id) => id !== core.me);
     for (const { accept, after } of acceptsFor(core, proposals)) {

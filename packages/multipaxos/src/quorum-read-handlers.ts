@@ -3,6 +3,8 @@ import type { Core } from "./core.js";
 import type { QuorumReadAsk, QuorumReadReply } from "./messages.js";
 import type { SlotFacts } from "./quorum-reads.js";
 import { onLocalRead } from "./read-handlers.js";
+import { ignoreAsLearner } from "./repair.js";
+import { reported } from "./reports.js";
 
 /** A caller of this node wants to read without a leader. */
 export function onQuorumRead(core: Core, token: number): void {
@@ -35,7 +37,7 @@ function replied(core: Core, from: NodeId, nonce: number, reply: SlotFacts): voi
 /** Something was applied, or a quorum answered. */
 export function settleQuorumReads(core: Core): void {
   for (const { tokens, index } of core.quorumReads.settle(core.applied, (slot) => core.quorumsAt(slot), core.nowMs)) {
-    core.readsReady.push({ tokens, index, via: "quorum", untilMs: Infinity });
+    core.pending.reads.push({ tokens, index, via: "quorum", untilMs: Infinity });
   }
   startQuorumReads(core);
 }
@@ -46,7 +48,7 @@ export function onQuorumReadAsk(core: Core, from: NodeId, message: QuorumReadAsk
     return core.ignore(from, "quorum read asked of a node that was removed");
   }
   // Votes it cast before the damage it may have forgotten.
-  if (core.ignoreAsLearner(from)) return;
+  if (ignoreAsLearner(core, from)) return;
   const { bootId, nonce } = message;
   core.send(from, { kind: "quorumReadReply", bootId, nonce, ...facts(core) }, "control");
 }
@@ -54,7 +56,7 @@ export function onQuorumReadAsk(core: Core, from: NodeId, message: QuorumReadAsk
 export function onQuorumReadReply(core: Core, from: NodeId, message: QuorumReadReply): void {
   if (message.bootId !== core.bootId) return core.ignore(from, "quorum read of an earlier life");
 
-  core.reported(from, Math.max(message.chosenUpTo, message.snapshotIndex));
+  reported(core, from, Math.max(message.chosenUpTo, message.snapshotIndex));
   replied(core, from, message.nonce, message);
 }
 

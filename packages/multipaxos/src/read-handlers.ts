@@ -1,11 +1,12 @@
 import { ballotsEqual, compareBallots } from "@synod/paxos";
 import type { NodeId } from "@synod/interface";
-import { reject } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import type { ReadVia } from "./effects.js";
 import { leaseUntilMs } from "./lease-handlers.js";
 import { learnsEarly, readIndex } from "./learning-handlers.js";
 import type { Confirm, ConfirmReply, ReadIndexAsk, ReadIndexReply } from "./messages.js";
+import { reject } from "./reject.js";
+import { ignoreAsLearner } from "./repair.js";
 
 /** A caller of this node wants to read. */
 export function onLocalRead(core: Core, token: number, via: Exclude<ReadVia, "quorum"> = "leader"): void {
@@ -80,14 +81,14 @@ function settleReads(core: Core): void {
         core.send(asker, { kind: "readIndexReply", bootId, nonce: asked, index }, "control");
       }
     }
-    if (tokens.length > 0 && untilMs !== null) core.readsReady.push({ tokens, index, via, untilMs });
+    if (tokens.length > 0 && untilMs !== null) core.pending.reads.push({ tokens, index, via, untilMs });
   }
 }
 
 export function onConfirm(core: Core, from: NodeId, message: Confirm): void {
   const { ballot, nonce } = message;
   if (ballot.node !== from) return core.ignore(from, "confirm in a ballot of another node");
-  if (core.ignoreAsLearner(from)) return;
+  if (ignoreAsLearner(core, from)) return;
 
   const { promised } = core.acceptor;
   if (compareBallots(promised, ballot) > 0) return reject(core, from, ballot);
@@ -116,7 +117,7 @@ export function onReadIndexReply(core: Core, from: NodeId, message: ReadIndexRep
   const tokens = core.asks.onReply(from, message.nonce);
   if (tokens === null) return;
   if (message.index !== null) {
-    core.readsReady.push({ tokens, index: message.index, via: "leader", untilMs: Infinity });
+    core.pending.reads.push({ tokens, index: message.index, via: "leader", untilMs: Infinity });
   }
   // Not leading: the readers wait for the next round of the clock, so that two nodes do not ask each other in a loop.
   else for (const token of tokens) core.asks.add(token);

@@ -22,6 +22,7 @@ import type { Message, SnapshotFacts } from "./messages.js";
 import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
 import { flushReads, onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
+import { tellRepair } from "./repair.js";
 import { replicaSettings, type ReplicaSettings } from "./settings.js";
 import { fetchSnapshot, holdSnapshot, installSnapshot } from "./snapshot-handlers.js";
 import { membershipOf, type MembershipStatus, type ReplicaStatus, statusOf } from "./status.js";
@@ -120,7 +121,7 @@ export class Replica {
     // A new leader deserves time to show itself as long as it is there.
     if (this.#core.leader === peer) this.#core.election.endGrace();
     this.#core.catchUp.lost(peer);
-    this.#core.proposer.lost(peer);
+    this.#core.proposer.open.lost(peer);
     this.#core.flow.lost(peer);
     transferLost(this.#core, peer);
     this.#core.peerDurable.delete(peer);
@@ -260,7 +261,7 @@ export class Replica {
       );
     }
     core.applied = slot;
-    core.applyBytes = waitingBytes;
+    core.credit.applyBytes = waitingBytes;
     tellCredit(core);
     startReads(core);
     settleQuorumReads(core);
@@ -313,7 +314,7 @@ export class Replica {
 
   /** All effects since the last call. Sends name the write that they wait for; `Outbox` keeps them until then. */
   takeEffects(): Effects {
-    this.#core.tellRepair();
+    tellRepair(this.#core);
     membershipTurn(this.#core);
     flushReads(this.#core);
     flushLeader(this.#core);

@@ -2,6 +2,7 @@ import type { NodeId, Slot } from "@synod/interface";
 import { tellCredit } from "./acceptor-handlers.js";
 import type { Core } from "./core.js";
 import { invariant } from "./invariant.js";
+import { stopProposing } from "./leadership.js";
 import type { SnapshotAsk, SnapshotChunk, SnapshotFacts, SnapshotOffer } from "./messages.js";
 import { queueProposals } from "./proposer-handlers.js";
 import { startReads } from "./read-handlers.js";
@@ -42,12 +43,19 @@ export function onSnapshotAsk(core: Core, from: NodeId, ask: SnapshotAsk): void 
   // A newer one has taken its place: the asker starts anew, or finds another peer that still has the old one.
   if (!sameSnapshot(held, { index, hash, bytes: 0 })) return void offerSnapshot(core, from);
   if (offset >= held.bytes) return core.ignore(from, "snapshot asked for beyond its end");
-  core.snapshotSteps.push({ kind: "serve", to: from, index, hash, offset, length: Math.min(length, CHUNK_BYTES_MAX) });
+  core.pending.snapshots.push({
+    kind: "serve",
+    to: from,
+    index,
+    hash,
+    offset,
+    length: Math.min(length, CHUNK_BYTES_MAX),
+  });
 }
 
 export function onSnapshotChunk(core: Core, from: NodeId, chunk: SnapshotChunk): void {
   for (const stored of core.snapshotFetch.chunk(from, chunk, core.nowMs)) {
-    core.snapshotSteps.push({ kind: "store", ...stored });
+    core.pending.snapshots.push({ kind: "store", ...stored });
   }
   fetchSnapshot(core);
 }
@@ -60,10 +68,10 @@ export function fetchSnapshot(core: Core): void {
         core.send(step.to, step.ask, "control");
         break;
       case "begin":
-        core.snapshotSteps.push({ kind: "receive", snapshot: step.snapshot });
+        core.pending.snapshots.push({ kind: "receive", snapshot: step.snapshot });
         break;
       case "giveUp":
-        core.snapshotSteps.push(step);
+        core.pending.snapshots.push(step);
         break;
       case "resume":
         core.notice({ kind: "snapshotResumed", from: step.from, offset: step.offset });
@@ -129,7 +137,7 @@ function forget(core: Core, upTo: Slot): void {
   }));
   core.log.compact(upTo);
   core.acceptor.compact(upTo);
-  core.compactedUpTo = upTo;
+  core.pending.compactedUpTo = upTo;
 }
 
 /**
@@ -141,18 +149,18 @@ export function installSnapshot(core: Core, facts: SnapshotFacts, head: Uint8Arr
   core.snapshotFetch.finished();
   core.forgetting = false;
   // What waited to be executed is in it: a count that nobody lowers any more would forbid to fetch what comes next.
-  if (index >= core.log.chosenUpTo) core.applyBytes = 0;
+  if (index >= core.log.chosenUpTo) core.credit.applyBytes = 0;
   if (index > core.log.chosenUpTo) {
     // What is chosen there may differ from what this leader proposed: it must not announce the slot.
     if (core.proposer.coveredBy(index)) {
-      core.stopProposing(`a snapshot of slot ${index} covers what this leader has proposed and not seen chosen`);
+      stopProposing(core, `a snapshot of slot ${index} covers what this leader has proposed and not seen chosen`);
     }
     // Before the log goes on above it: who decides there may have been settled in what the snapshot covers.
     core.history.restore(head);
     core.checkRole();
     core.acceptor.compact(index);
     core.tailBytes = 0;
-    core.compactedUpTo = index;
+    core.pending.compactedUpTo = index;
   }
   core.log.install(index);
   core.voteCounts.covered(core.log.chosenUpTo);

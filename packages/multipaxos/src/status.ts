@@ -2,6 +2,7 @@ import type { Ballot, NodeId, Slot } from "@synod/interface";
 import type { Governing } from "./configuration-history.js";
 import type { Core } from "./core.js";
 import { isContent, judge, type Verdict } from "./election.js";
+import { electionView } from "./election-view.js";
 import type { Impairment } from "./health.js";
 import { leaseUntilMs } from "./lease-handlers.js";
 import type { SnapshotFacts } from "./messages.js";
@@ -85,7 +86,7 @@ export interface MembershipStatus {
 
 export function statusOf(core: Core): ReplicaStatus {
   const { phase } = core.proposer;
-  const view = core.view();
+  const view = electionView(core);
   return {
     nodeId: core.me,
     role: phase === "lead" ? "leader" : phase === "prepare" ? "candidate" : "follower",
@@ -103,8 +104,8 @@ export function statusOf(core: Core): ReplicaStatus {
     compactedUpTo: core.log.compactedUpTo,
     snapshot: core.held,
     receiving: core.snapshotFetch.progress,
-    openSlots: core.proposer.openSlots,
-    openBytes: core.proposer.openBytes,
+    openSlots: core.proposer.open.size,
+    openBytes: core.proposer.open.bytes,
     windowSlots: core.configuration.alpha,
     heard: view.heard.map((peer) => peer.id),
     peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),

@@ -3,11 +3,14 @@ import { type Ballot, type NodeId, type Slot, SynodError } from "@synod/interfac
 import { fetchMissing } from "./catch-up-handlers.js";
 import { fullVotersOf } from "./configuration-value.js";
 import type { Core } from "./core.js";
-import { followLeader } from "./acceptor-handlers.js";
+import { electionView } from "./election-view.js";
+import { followLeader, stopProposing } from "./leadership.js";
 import { releaseLease, repeatRelease } from "./lease-handlers.js";
 import type { TransferTo } from "./messages.js";
-import type { Transfer } from "./transfer.js";
+import { endTransfer, type Transfer } from "./transfer.js";
 import { campaign } from "./proposer-handlers.js";
+import { ignoreAsLearner } from "./repair.js";
+import { announced, reported } from "./reports.js";
 
 /** The leader of `ballot` wants this node to campaign once it knows everything up to `chosenUpTo`. */
 export interface Summons {
@@ -63,24 +66,11 @@ export function partAsLeader(core: Core, reason: string): void {
   if (to !== null && ballot !== null) {
     core.send(to, { kind: "transferTo", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
   }
-  core.stopProposing(reason);
-}
-
-function end(core: Core, done: boolean, reason: string): void {
-  const { transfer } = core;
-  core.transfer = null;
-  if (transfer !== null) core.notice({ kind: "transferEnded", to: transfer.to, done, reason });
-}
-
-/** A leader is known, or none any more. */
-export function transferLeader(core: Core, ballot: Ballot | null): void {
-  const { transfer } = core;
-  if (transfer === null || ballot === null || compareBallots(ballot, transfer.ballot) <= 0) return;
-  end(core, ballot.node === transfer.to, `node ${ballot.node} leads`);
+  stopProposing(core, reason);
 }
 
 export function transferLost(core: Core, peer: NodeId): void {
-  if (core.leads && core.transfer?.to === peer) end(core, false, `the connection to node ${peer} broke`);
+  if (core.leads && core.transfer?.to === peer) endTransfer(core, false, `the connection to node ${peer} broke`);
 }
 
 /** Goes on with an orderly change of leader, on either side, as far as it can get. */
@@ -89,7 +79,7 @@ export function transferStep(core: Core): void {
   const { transfer, nowMs } = core;
   if (transfer === null) return;
   if (nowMs >= transfer.untilMs) {
-    return end(
+    return endTransfer(
       core,
       false,
       core.leads ? `node ${transfer.to} did not take over in time` : "no leader is known in time",
@@ -121,11 +111,11 @@ function handOver(core: Core, transfer: Transfer): void {
 export function onTransferTo(core: Core, from: NodeId, message: TransferTo): void {
   const { ballot, chosenUpTo } = message;
   if (ballot.node !== from) return core.ignore(from, "transfer in a ballot of another node");
-  if (core.ignoreAsLearner(from)) return;
+  if (ignoreAsLearner(core, from)) return;
 
   followLeader(core, ballot);
-  core.reported(from, chosenUpTo);
-  core.announced(ballot, chosenUpTo);
+  reported(core, from, chosenUpTo);
+  announced(core, ballot, chosenUpTo);
   if (compareBallots(core.leaderBallot, ballot) !== 0) return core.ignore(from, "transfer by one that does not lead");
   core.summons = { ballot, chosenUpTo, untilMs: core.nowMs + core.settings.electionTimeoutMs };
   if (core.log.chosenUpTo < chosenUpTo) fetchMissing(core);
@@ -145,7 +135,7 @@ function answerSummons(core: Core): void {
     return;
   }
   if (log.chosenUpTo < summons.chosenUpTo || core.writes.wait(core.candidacyWrite) > 0) return;
-  if (!core.view().eligible) return;
+  if (!electionView(core).eligible) return;
   // The own candidacy is a promise like any other.
   if (core.grantor.leftMs(null, nowMs) > 0) return;
   if (core.health.cause(nowMs) !== null || !core.election.quorumsAnswer(nowMs)) return;

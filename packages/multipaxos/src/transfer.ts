@@ -1,3 +1,4 @@
+import { compareBallots } from "@synod/paxos";
 import type { Ballot, NodeId } from "@synod/interface";
 import type { Core } from "./core.js";
 
@@ -16,4 +17,17 @@ export interface Transfer {
 /** Whether this leader proposes nothing new because it hands over. */
 export function isHandingOver({ transfer, leads }: Core): boolean {
   return leads && transfer !== null && transfer.phase !== "wait";
+}
+
+export function endTransfer(core: Core, done: boolean, reason: string): void {
+  const { transfer } = core;
+  core.transfer = null;
+  if (transfer !== null) core.notice({ kind: "transferEnded", to: transfer.to, done, reason });
+}
+
+/** A leader is known, or none any more. */
+export function transferLeader(core: Core, ballot: Ballot | null): void {
+  const { transfer } = core;
+  if (transfer === null || ballot === null || compareBallots(ballot, transfer.ballot) <= 0) return;
+  endTransfer(core, ballot.node === transfer.to, `node ${ballot.node} leads`);
 }

@@ -91,5 +91,5 @@ function heldBytes(core: Core): number {
 function forgetUpTo(core: Core, index: Slot, head: Uint8Array): void {
   if (core.forgetting || index <= (core.held?.index ?? 0)) return;
   core.forgetting = true;
-  core.snapshotSteps.push({ kind: "forget", index, head });
+  core.pending.snapshots.push({ kind: "forget", index, head });
 }

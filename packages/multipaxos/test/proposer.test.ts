@@ -188,7 +188,7 @@ describe("recovery", () => {
     const { proposer } = leading({}, {}, { votes: [vote(1, "1.1", "a")] });
     proposer.recover(0);
     proposer.stop();
-    expect([proposer.phase, proposer.ballot, proposer.openSlots, proposer.openBytes]).toEqual(["idle", null, 0, 0]);
+    expect([proposer.phase, proposer.ballot, proposer.open.size, proposer.open.bytes]).toEqual(["idle", null, 0, 0]);
     proposer.start(ballot("3.1"), 0);
     proposer.onPromise(1, promise("4.1"), 0);
     proposer.onPromise(3, promise("4.1"), 0);
@@ -240,7 +240,7 @@ describe("phase 2", () => {
     expect(accepted(9, "3.1", [1, 2])).toEqual([]);
     expect(accepted(1, "3.1", [1, 2])).toEqual([1, 2]);
     expect(accepted(3, "3.1", [1, 2], [5, 900])).toEqual([]);
-    expect(proposer.openSlots).toBe(0);
+    expect(proposer.open.size).toBe(0);
   });
 
   test("a wide window is filled a part at a time", () => {
@@ -255,7 +255,7 @@ describe("phase 2", () => {
     for (let slot = 1; slot <= 5000; slot++) proposer.propose(valueOf("a"), 0);
     proposer.onAccepted(1, ballot("3.1"), [[1, 4990]], 0);
     proposer.onAccepted(2, ballot("3.1"), [[1, 4990]], 0);
-    expect(proposer.openSlots).toBe(10);
+    expect(proposer.open.size).toBe(10);
     const reads = vi.spyOn(Map.prototype, "get");
     const wide = Array.from({ length: 100 }, (): [number, number] => [1, Number.MAX_SAFE_INTEGER]);
     proposer.onAccepted(3, ballot("3.1"), wide, 0);
@@ -267,7 +267,7 @@ describe("phase 2", () => {
   test("a member that is slow to vote is waited for, and one whose connection broke is not", () => {
     const { proposer } = leading({ alpha: 100 }, {}, {});
     const late = (nowMs: number): string[] =>
-      proposer.overdue(nowMs, 100).flatMap(({ to, proposals }) => (to[0] === 2 ? shown(proposals) : []));
+      proposer.open.overdue(nowMs, 100).flatMap(({ to, proposals }) => (to[0] === 2 ? shown(proposals) : []));
     proposer.propose(valueOf("a"), 0);
     proposer.onAccepted(2, ballot("3.1"), [[1, 1]], 9);
     proposer.propose(valueOf("b"), 10);
@@ -279,7 +279,7 @@ describe("phase 2", () => {
     proposer.propose(valueOf("c"), 110);
     expect([late(249), late(250)]).toEqual([[], ["3=c"]]);
     expect(late(275)).toEqual([]);
-    proposer.lost(2);
+    proposer.open.lost(2);
     expect(late(275)).toEqual(["3=c"]);
     voted(3, 280);
     // However slow it was, it is asked again after sixteen waits.
@@ -305,19 +305,19 @@ describe("phase 2", () => {
     expect(proposer.propose(valueOf("c"), 0)).toBeNull();
     // Out of order: the prefix stands still, and so does the window.
     log.learn(12, valueOf("b"));
-    proposer.settled(12);
+    proposer.open.settled(12);
     expect(proposer.capacity()).toBe(0);
     log.learn(11, valueOf("a"));
-    proposer.settled(11);
+    proposer.open.settled(11);
     expect(proposer.capacity()).toBe(2);
   });
 
   test("bytes in flight close the window", () => {
     const { proposer } = leading({ inFlightBytesMax: 4 }, {}, {});
     proposer.propose(valueOf("abc"), 0);
-    expect([proposer.openBytes, proposer.capacity()]).toEqual([4, 0]);
-    proposer.settled(1);
-    expect([proposer.openBytes, proposer.capacity()]).toEqual([0, 7]);
+    expect([proposer.open.bytes, proposer.capacity()]).toEqual([4, 0]);
+    proposer.open.settled(1);
+    expect([proposer.open.bytes, proposer.capacity()]).toEqual([0, 7]);
   });
 
   test("overdue slots go to those that have not voted, less and less often, a frame's worth at a time", () => {
@@ -326,7 +326,7 @@ describe("phase 2", () => {
     proposer.propose(valueOf("b"), 0);
     proposer.onAccepted(2, ballot("3.1"), [[1, 1]], 0);
     const late = (nowMs: number, bytes = 100): unknown[][] =>
-      proposer.overdue(nowMs, bytes).map(({ to, proposals }) => [to[0], shown(proposals).join(" ")]);
+      proposer.open.overdue(nowMs, bytes).map(({ to, proposals }) => [to[0], shown(proposals).join(" ")]);
     expect(late(9)).toEqual([]);
     expect(late(10)).toEqual([
       [1, "1=a 2=b"],

@@ -150,8 +150,8 @@ test("those that are left out are not asked before the others had as long as the
   proposer.onAccepted(1, ballot("3.1"), [[1, 1]], 30);
   proposer.onAccepted(2, ballot("3.1"), [[1, 1]], 30);
   proposer.propose(valueOf("b"), 100);
-  expect([2, 3].map((id) => proposer.leavesOut(2, id))).toEqual([false, true]);
+  expect([2, 3].map((id) => proposer.open.leavesOut(2, id))).toEqual([false, true]);
   const asked = (nowMs: number): number[] =>
-    proposer.overdue(nowMs, 1000).flatMap(({ to }) => to.filter((id) => id > 1));
+    proposer.open.overdue(nowMs, 1000).flatMap(({ to }) => to.filter((id) => id > 1));
   expect([asked(159), asked(160)]).toEqual([[], [2, 3]]);
 });

@@ -15,11 +15,7 @@ export {
 } from "./batch.js";
 export { checksumOf, ContentHash } from "./content-hash.js";
 export { type CowMap, type CowMapOptions, type CowSnapshot, cowMap } from "./cow-map.js";
-export {
-  type MachineSnapshot,
-  type ReplicatedMachine,
-  type ReplicatedMachineOptions,
-  replicatedMachine,
-} from "./machine.js";
+export { replicatedMachine } from "./machine.js";
+export type * from "./machine-types.js";
 export type * from "./outcome.js";
 export { FIRST_VERSIONS, higherVersions, LOG_VERSION, versionsAbove } from "./versions.js";

@@ -17,7 +17,8 @@ export class Restoring implements SnapshotSink {
   #header: Header | null = null;
   #sessions: readonly Session[] = [];
   #inner: SnapshotSink | null = null;
-  #failed = false;
+  /** Why it takes nothing more. */
+  #over: string | null = null;
 
   constructor(parts: RestoringParts) {
     this.#parts = parts;
@@ -46,14 +47,20 @@ export class Restoring implements SnapshotSink {
       this.#inner?.end();
       if (this.#header !== null) this.#parts.done(this.#header, this.#sessions);
     });
+    this.retire();
+  }
+
+  /** Nothing of it counts any more: what is written to it now would make the state a mixture of two. */
+  retire(): void {
+    this.#over = "Another restore has begun, or this one has ended: begin a new one.";
   }
 
   #guarded(call: () => void): void {
-    if (this.#failed) throw new SynodError("InvariantViolated", "This restore has failed: begin a new one.");
+    if (this.#over !== null) throw new SynodError("InvariantViolated", this.#over);
     try {
       call();
     } catch (cause) {
-      this.#failed = true;
+      this.#over = "This restore has failed: begin a new one.";
       this.#parts.failed(cause);
       throw cause;
     }

@@ -4,6 +4,8 @@ const patch =
   (file: string) =>
   (find: string, replace: string): Patch => ({ file, find, replace });
 const core = patch("packages/multipaxos/src/core.ts");
+const repair = patch("packages/multipaxos/src/repair.ts");
+const reports = patch("packages/multipaxos/src/reports.ts");
 const acceptor = patch("packages/multipaxos/src/acceptor-handlers.ts");
 const election = patch("packages/multipaxos/src/election-handlers.ts");
 const reads = patch("packages/multipaxos/src/read-handlers.ts");
@@ -18,16 +20,14 @@ export const damageMutants: readonly Mutant[] = [
     id: "damaged-node-votes",
     faults: [30, 31],
     title: "A node that may have forgotten votes goes on voting",
-    patches: [core(`return this.writes.durableUpTo >= this.repairUpTo;`, `return this.repairUpTo >= 0;`)],
+    patches: [repair(`return this.#writes.durableUpTo >= this.upTo;`, `return this.upTo >= 0;`)],
     finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
     id: "votes-before-repair-is-durable",
     faults: [30],
     title: "A damaged node votes again once it knows what is chosen, before that is on its disk",
-    patches: [
-      core(`return this.writes.durableUpTo >= this.repairUpTo;`, `return this.log.chosenUpTo >= this.repairUpTo;`),
-    ],
+    patches: [core(`return this.repair.done;`, `return this.log.chosenUpTo >= this.repair.upTo;`)],
     finder: { kind: "core", profile: "disk", schedules: 300 },
   },
   {
@@ -37,7 +37,7 @@ export const damageMutants: readonly Mutant[] = [
     patches: [
       reads(
         `"confirm in a ballot of another node");
-  if (core.ignoreAsLearner(from)) return;`,
+  if (ignoreAsLearner(core, from)) return;`,
         `"confirm in a ballot of another node");`,
       ),
     ],
@@ -57,7 +57,7 @@ export const damageMutants: readonly Mutant[] = [
     patches: [
       acceptor(
         `"prepare in a ballot of another node");
-  if (core.ignoreAsLearner(from)) return;`,
+  if (ignoreAsLearner(core, from)) return;`,
         `"prepare in a ballot of another node");`,
       ),
     ],
@@ -68,7 +68,7 @@ export const damageMutants: readonly Mutant[] = [
     faults: [30],
     title: "A damaged node takes announcements for votes that a later opening does not find: its repair is forgotten",
     patches: [
-      core(`if (this.voting) this.log.announce(ballot, upTo);`, `if (upTo >= 0) this.log.announce(ballot, upTo);`),
+      reports(`if (core.voting) core.log.announce(ballot, upTo);`, `if (upTo >= 0) core.log.announce(ballot, upTo);`),
     ],
     finder: { kind: "unit", file: LEARNER, test: "writes down whatever it learns" },
   },

@@ -26,7 +26,7 @@ export const electionMutants: readonly Mutant[] = [
     faults: [40],
     title: "A leader that no quorum follows stays leader",
     patches: [
-      handlers(`    core.stopProposing("no quorum follows");`, ``),
+      handlers(`    stopProposing(core, "no quorum follows");`, ``),
       election(
         `  return view.quorums.phase2(new Set([me, ...followers.map((p) => p.id)]));`,
         `  return followers.length >= 0;`,
@@ -123,7 +123,7 @@ export const electionMutants: readonly Mutant[] = [
     id: "leader-waits-for-lost-slots",
     faults: [40],
     title: "A leader that can fetch from nobody what was chosen before it waits for ever",
-    patches: [handlers(`core.stopProposing("nobody can serve the slots that were chosen before");`, ``)],
+    patches: [handlers(`stopProposing(core, "nobody can serve the slots that were chosen before");`, ``)],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/leadership.test.ts",

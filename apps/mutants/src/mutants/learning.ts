@@ -3,7 +3,7 @@ import type { Mutant, Patch } from "../mutant.js";
 const inFile =
   (name: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
-const proposer = inFile("proposer");
+const openSlots = inFile("open-slots");
 const thrift = inFile("thrift");
 const learning = inFile("learning-handlers");
 const counts = inFile("vote-counts");
@@ -21,7 +21,7 @@ export const learningMutants: readonly Mutant[] = [
     faults: [80],
     title: "A thrifty leader waits for ever for the members that it chose, though one of them died",
     patches: [
-      proposer(
+      openSlots(
         `      if (sinceMs < waitMs || sinceMs < this.#patienceMs(id, open)) break;`,
         `      if (sinceMs < waitMs || this.#patienceMs(id, open) > 0) break;`,
       ),

@@ -5,6 +5,7 @@ const inFile =
   (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
 const log = inFile("log");
 const core = inFile("core");
+const reports = inFile("reports");
 
 /** What a replica takes for chosen, and forwarded commands. */
 export const logMutants: readonly Mutant[] = [
@@ -70,7 +71,7 @@ export const logMutants: readonly Mutant[] = [
     id: "learned-value-not-written",
     faults: [2],
     title: "A fetched value counts as chosen after a restart without having been written",
-    patches: [core(`    this.writes.addChosen({ slot, value });`, ``)],
+    patches: [reports(`  core.writes.addChosen({ slot, value });`, ``)],
     finder: { kind: "core", schedules: 100 },
   },
   {

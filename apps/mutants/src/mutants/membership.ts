@@ -4,10 +4,10 @@ const inFile =
   (name: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
 const proposer = inFile("proposer");
+const phase1 = inFile("phase1");
 const history = inFile("configuration-history");
 const membership = inFile("membership");
 const handlers = inFile("membership-handlers");
-const core = inFile("core");
 const reads = inFile("read-handlers");
 
 const MEMBERS = { kind: "core", profile: "members" } as const;
@@ -22,8 +22,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "Votes are counted by the newest configuration known, not by the one that governs the slot",
     patches: [
       proposer(
-        `    const governing = this.#options.configurations.at(slot);`,
-        `    const governing = this.#options.configurations.last;`,
+        `this.#open.add(proposal, configurations.at(slot), nowMs);`,
+        `this.#open.add(proposal, configurations.last, nowMs);`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 400 },
@@ -33,11 +33,11 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [10, 72],
     title: "Phase 1 asks a quorum of the configuration of the next slot only, not of every one in the window",
     patches: [
-      proposer(
+      phase1(
         `.filter((governing) => !this.#hasPromised(governing));`,
         `.slice(0, 1).filter((governing) => !this.#hasPromised(governing));`,
       ),
-      proposer(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
+      phase1(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
     ],
     finder: { ...UNIT, test: "leads only when every configuration in the window has promised" },
   },
@@ -46,11 +46,8 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [72],
     title: "A configuration that becomes known while leading is used without a phase-1 quorum of it",
     patches: [
-      proposer(
-        `return this.#phase === "lead" && this.#promisedEpoch === this.#options.configurations.last.epoch;`,
-        `return this.#phase === "lead";`,
-      ),
-      proposer(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
+      phase1(`return this.#done && this.#promisedEpoch === this.#configurations.last.epoch;`, `return this.#done;`),
+      phase1(`governing.epoch <= this.#promisedEpoch || this.#hasPromised(governing)`, `governing.epoch >= 0`),
     ],
     finder: { ...MEMBERS, schedules: 400 },
   },
@@ -181,8 +178,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "Nothing fills the window after a change: in an idle cluster it never takes effect",
     patches: [
       proposer(
-        `return Math.max(this.#barrier, this.#fillUpTo, this.#options.configurations.last.from - 1);`,
-        `return Math.max(this.#barrier, 0 * this.#fillUpTo);`,
+        `return Math.max(this.barrier, this.#fillUpTo, this.#options.configurations.last.from - 1);`,
+        `return Math.max(this.barrier, 0 * this.#fillUpTo);`,
       ),
     ],
     finder: { ...MEMBERS, schedules: 400 },
@@ -217,9 +214,9 @@ export const membershipMutants: readonly Mutant[] = [
     faults: [61],
     title: "A node that is no voter in its window campaigns",
     patches: [
-      core(
-        `const eligible = isFull && this.removed === null && quorums.members.includes(this.me);`,
-        `const eligible = isFull && this.nowMs >= 0;`,
+      inFile("election-view")(
+        `const eligible = isFull && core.removed === null && quorums.members.includes(core.me);`,
+        `const eligible = isFull && core.nowMs >= 0;`,
       ),
     ],
     finder: { ...UNIT, test: "a learner that hears a quorum of voters without a leader" },

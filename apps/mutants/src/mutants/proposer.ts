@@ -4,8 +4,11 @@ const inFile =
   (name: string) =>
   (find: string, replace: string): Patch => ({ file: `packages/multipaxos/src/${name}.ts`, find, replace });
 const proposer = inFile("proposer");
+const phase1 = inFile("phase1");
+const openSlots = inFile("open-slots");
 const handlers = inFile("proposer-handlers");
 const core = inFile("core");
+const reports = inFile("reports");
 
 /** Both phases at the leader of the log. */
 export const proposerMutants: readonly Mutant[] = [
@@ -14,10 +17,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: ["MU-03", 5],
     title: "A new leader proposes no-ops where votes were reported",
     patches: [
-      proposer(
-        `log.value(this.#next) ?? vote?.value ?? NOOP`,
-        `log.value(this.#next) ?? (vote === undefined ? NOOP : NOOP)`,
-      ),
+      proposer(`log.value(slot) ?? vote?.value ?? NOOP`, `log.value(slot) ?? (vote === undefined ? NOOP : NOOP)`),
     ],
     finder: { kind: "core", schedules: 50 },
   },
@@ -25,7 +25,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "first-vote-wins",
     faults: [5],
     title: "Of several votes for a slot the one that arrived first is proposed again",
-    patches: [proposer(`if (order > 0) this.#reported.set(`, `if (best === undefined) this.#reported.set(`)],
+    patches: [phase1(`if (order > 0) this.#reported.set(`, `if (best === undefined) this.#reported.set(`)],
     finder: { kind: "core", profile: "network", schedules: 1000 },
   },
   {
@@ -33,7 +33,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [15],
     title: "The highest slot with a vote is taken for free: the next command overwrites it",
     patches: [
-      proposer(
+      phase1(
         `else this.#barrier = Math.max(this.#barrier, slot);`,
         `else this.#barrier = Math.max(this.#barrier, slot - 1);`,
       ),
@@ -45,12 +45,12 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [6],
     title: "Phase 1 counts answers, so that two pages of one member pass for two members",
     patches: [
-      proposer(
+      phase1(
         `return quorums.phase1(complete);`,
         `return quorums.phase1(new Set(quorums.members.slice(0, this.#answers)));`,
       ),
-      proposer(`    state.covered = lastSlot;`, `    state.covered = lastSlot;\n    this.#answers++;`),
-      proposer(`  readonly #options: ProposerOptions;`, `  readonly #options: ProposerOptions;\n  #answers = 0;`),
+      phase1(`    state.covered = lastSlot;`, `    state.covered = lastSlot;\n    this.#answers++;`),
+      phase1(`  #done = false;`, `  #done = false;\n  #answers = 0;`),
     ],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
@@ -59,10 +59,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [6, 9],
     title: "A promise of an earlier ballot counts for the present candidacy",
     patches: [
-      proposer(
-        `if (this.#phase === "idle" || !ballotsEqual(page.ballot, this.#ballot)) return nothing;`,
-        `if (this.#phase === "idle") return nothing;`,
-      ),
+      phase1(`if (!ballotsEqual(page.ballot, this.ballot)) return nothing;`, ``),
       handlers(
         `const { ballot } = message;
   if (core.proposer.phase === "idle" || !ballotsEqual(ballot, core.proposer.ballot)) return;`,
@@ -78,8 +75,8 @@ export const proposerMutants: readonly Mutant[] = [
     title: "Votes of an earlier ballot count in the present one",
     patches: [
       proposer(
-        `if (this.#phase !== "lead" || !ballotsEqual(ballot, this.#ballot)) return [];`,
-        `if (this.#phase !== "lead") return [];`,
+        `if (this.phase !== "lead" || !ballotsEqual(ballot, this.ballot)) return [];`,
+        `if (this.phase !== "lead") return [];`,
       ),
       handlers(`if (!core.leads || !ballotsEqual(message.ballot, core.proposer.ballot)) {`, `if (!core.leads) {`),
     ],
@@ -94,11 +91,11 @@ export const proposerMutants: readonly Mutant[] = [
     faults: ["MU-08", 6],
     title: "A repeated answer of one member counts as a second vote",
     patches: [
-      proposer(
+      openSlots(
         `if (open === undefined || open.voters.has(from)) continue;
         open.voters.add(from);`,
         `if (open === undefined) continue;
-        const voter = open.voters.has(from) ? this.#options.quorums.members.find((id) => !open.voters.has(id)) : from;
+        const voter = open.voters.has(from) ? open.quorums.members.find((id) => !open.voters.has(id)) : from;
         open.voters.add(voter ?? from);`,
       ),
     ],
@@ -109,7 +106,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [7],
     title: "Proposals that are still open outlive their ballot",
     patches: [
-      proposer(`    this.#reported = new Map();\n    this.#open = new Map();`, `    this.#reported = new Map();`),
+      proposer(`    this.#phase1 = null;\n    this.#open = new OpenSlots(this.#options);`, `    this.#phase1 = null;`),
     ],
     finder: { kind: "core", profile: "network", schedules: 2000 },
   },
@@ -117,7 +114,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "page-taken-as-complete",
     faults: [16],
     title: "The first page of a promise is taken for the whole promise",
-    patches: [proposer(`const lastSlot = page.lastSlot ?? Infinity;`, `const lastSlot = Infinity;`)],
+    patches: [phase1(`const lastSlot = page.lastSlot ?? Infinity;`, `const lastSlot = Infinity;`)],
     finder: { kind: "core", schedules: 1000 },
   },
   {
@@ -125,7 +122,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [16],
     title: "A later page of a promise counts although the one before it is missing",
     patches: [
-      proposer(
+      phase1(
         `if (page.firstSlot > covered + 1 || lastSlot <= covered) return nothing;`,
         `if (lastSlot <= covered) return nothing;`,
       ),
@@ -140,21 +137,21 @@ export const proposerMutants: readonly Mutant[] = [
     id: "leader-ignores-reported-prefix",
     faults: [15],
     title: "A new leader fills slots with no-ops that a member of its quorum reported as chosen",
-    patches: [proposer(`this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);`, ``)],
+    patches: [phase1(`this.#base = Math.max(this.#base, page.chosenUpTo, page.snapshotIndex);`, ``)],
     finder: { kind: "core", profile: "network", schedules: 2000 },
   },
   {
     id: "window-one-too-wide",
     faults: [22],
     title: "One slot more than the window allows is proposed",
-    patches: [proposer(`return Math.max(0, last - this.#next + 1);`, `return Math.max(0, last - this.#next + 2);`)],
+    patches: [proposer(`return Math.max(0, last - this.next + 1);`, `return Math.max(0, last - this.next + 2);`)],
     finder: { kind: "core", schedules: 50 },
   },
   {
     id: "window-one-too-narrow",
     faults: [22],
     title: "A window of one slot never opens",
-    patches: [proposer(`return Math.max(0, last - this.#next + 1);`, `return Math.max(0, last - this.#next);`)],
+    patches: [proposer(`return Math.max(0, last - this.next + 1);`, `return Math.max(0, last - this.next);`)],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
   {
@@ -196,7 +193,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [22],
     title: "A proposal whose Accept was lost stays open for ever",
     patches: [
-      proposer(
+      openSlots(
         `if (waitMs === null || !may(id)) continue;`,
         `if (waitMs === null || waitMs >= 0 || !may(id)) continue;`,
       ),
@@ -208,8 +205,11 @@ export const proposerMutants: readonly Mutant[] = [
     faults: [68],
     title: "An old leader fetches another value at a slot it proposed, and goes on leading",
     patches: [
-      core(`if (!sameValue(open, value)) this.stopProposing(`, `if (open.length < 0) this.stopProposing(`),
-      core(`if (this.proposer.endsWith(slot)) this.stopProposing(\`slot \${slot} is chosen by a later leader\`);`, ``),
+      reports(`if (!sameValue(open, value)) stopProposing(`, `if (open.length < 0) stopProposing(`),
+      reports(
+        `if (core.proposer.endsWith(slot)) stopProposing(core, \`slot \${slot} is chosen by a later leader\`);`,
+        ``,
+      ),
     ],
     finder: {
       kind: "unit",
@@ -221,7 +221,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "leader-proposes-past-a-chosen-slot",
     faults: [68, 92],
     title: "A leader that hears of a chosen slot which it never proposed goes on",
-    patches: [proposer(`return this.secured && chosen >= this.#next && chosen > this.#barrier;`, `return false;`)],
+    patches: [proposer(`return this.secured && chosen >= this.next && chosen > this.barrier;`, `return false;`)],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/leadership.test.ts",
@@ -232,7 +232,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "no-op-over-a-value-known-above-a-gap",
     faults: [92],
     title: "A leader does not propose again what it knows as chosen above a gap, and meets its own assertion",
-    patches: [proposer(`log.value(this.#next) ?? vote?.value ?? NOOP`, `vote?.value ?? NOOP`)],
+    patches: [proposer(`log.value(slot) ?? vote?.value ?? NOOP`, `vote?.value ?? NOOP`)],
     finder: {
       kind: "unit",
       file: "packages/multipaxos/test/proposer.test.ts",
@@ -257,7 +257,7 @@ export const proposerMutants: readonly Mutant[] = [
     title: "A leader that promised a higher ballot goes on in its own",
     patches: [
       {
-        file: "packages/multipaxos/src/acceptor-handlers.ts",
+        file: "packages/multipaxos/src/leadership.ts",
         find: `if (core.proposer.ballot !== null && compareBallots(ballot, core.proposer.ballot) > 0) {`,
         replace: `if (core.proposer.ballot !== null && core.proposer.phase !== "lead") {`,
       },
@@ -269,7 +269,7 @@ export const proposerMutants: readonly Mutant[] = [
     faults: ["MU-13"],
     title: "Phase 2 counts with the quorums of phase 1",
     patches: [
-      proposer(`if (!open.quorums.phase2(open.voters)) continue;`, `if (!open.quorums.phase1(open.voters)) continue;`),
+      openSlots(`if (!open.quorums.phase2(open.voters)) continue;`, `if (!open.quorums.phase1(open.voters)) continue;`),
     ],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
@@ -277,7 +277,7 @@ export const proposerMutants: readonly Mutant[] = [
     id: "phase-1-with-phase-2-quorum",
     faults: ["MU-13"],
     title: "Phase 1 is content with a quorum of phase 2",
-    patches: [proposer(`return quorums.phase1(complete);`, `return quorums.phase2(complete);`)],
+    patches: [phase1(`return quorums.phase1(complete);`, `return quorums.phase2(complete);`)],
     finder: { kind: "core", profile: "flexible", schedules: 100 },
   },
   {
@@ -289,7 +289,7 @@ export const proposerMutants: readonly Mutant[] = [
         `const news = core.outgoing.length > 0 || core.announcementDue;`,
         `const news = core.outgoing.length > 0;`,
       ),
-      inFile("election-handlers")(`core.announced(leaderBallot, chosenUpTo);`, ``),
+      inFile("election-handlers")(`announced(core, leaderBallot, chosenUpTo);`, ``),
       inFile("catch-up")(
         `const range = this.#log.missing(1)[0];`,
         `const range = this.#log.missing(1).find(([first]) => this.#log.target > first);`,

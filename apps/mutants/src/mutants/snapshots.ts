@@ -24,7 +24,7 @@ export const snapshotMutants: readonly Mutant[] = [
     faults: [83],
     title: "A leader fills slots that only its snapshot knows with no-ops",
     patches: [
-      proposer(`if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {`, `if (this.#next <= this.#base) {`),
+      proposer(`if (slot <= Math.max(log.compactedUpTo, phase1.base)) continue;`, `if (slot <= phase1.base) continue;`),
     ],
     finder: {
       kind: "unit",
@@ -38,8 +38,8 @@ export const snapshotMutants: readonly Mutant[] = [
     title: "A leader fills slots that a promise of another configuration calls chosen",
     patches: [
       proposer(
-        `if (this.#next <= Math.max(log.compactedUpTo, this.#base)) {`,
-        `if (this.#next <= log.compactedUpTo) {`,
+        `if (slot <= Math.max(log.compactedUpTo, phase1.base)) continue;`,
+        `if (slot <= log.compactedUpTo) continue;`,
       ),
     ],
     finder: {

@@ -147,8 +147,8 @@ export const wireMutants: readonly Mutant[] = [
     title: "A release reads the fields of a message in another order than it was written",
     patches: [
       inFile("codec-msgpack/src/read")(
-        `const [b, chosenUpTo, durableUpTo, applied, slots, creditBytes] = fields(6);`,
-        `const [b, durableUpTo, chosenUpTo, applied, slots, creditBytes] = fields(6);`,
+        `accepted: of(6, ([b, chosenUpTo, durableUpTo, applied, slots, creditBytes]) =>`,
+        `accepted: of(6, ([b, durableUpTo, chosenUpTo, applied, slots, creditBytes]) =>`,
       ),
     ],
     finder: {
@@ -174,7 +174,7 @@ export const wireMutants: readonly Mutant[] = [
     faults: [79],
     title: "A promise that reports a vote above its own ballot is believed",
     patches: [
-      inFile("multipaxos/src/proposer")(
+      inFile("multipaxos/src/phase1")(
         `if (page.votes.some((vote) => compareBallots(vote.ballot, page.ballot) > 0)) return nothing;`,
         ``,
       ),

@@ -57,7 +57,10 @@ export const witnessMutants: readonly Mutant[] = [
     faults: [77],
     title: "A witness becomes a candidate like any other voter",
     patches: [
-      inFile("core")(`const eligible = isFull && this.removed === null`, `const eligible = this.removed === null`),
+      inFile("election-view")(
+        `const eligible = isFull && core.removed === null`,
+        `const eligible = core.removed === null`,
+      ),
     ],
     finder: { kind: "core", profile: "network", schedules: 500 },
   },

@@ -4,7 +4,6 @@ import {
   acceptorStep,
   ballotsEqual,
   compareBallots,
-  formatBallot,
   type ProposerInput,
   proposerState,
   proposerStep,
@@ -16,9 +15,10 @@ import { count } from "../counts.js";
 import { withNumbers } from "../interner.js";
 import type { Event, Model } from "../model.js";
 import { permutations, subsets } from "../permutations.js";
-import { messageText, type PaxosMessage } from "./messages.js";
+import { describeStep } from "./describe.js";
+import type { PaxosMessage } from "./messages.js";
 import type { PaxosAction, PaxosModelOptions } from "./options.js";
-import { brokenRule, chosenIn, contradictionIn, PAXOS_RULES, type PaxosRule } from "./rules.js";
+import { brokenRule, contradictionIn, PAXOS_RULES, type PaxosRule } from "./rules.js";
 import {
   CRASHES,
   LOST_DISKS,
@@ -350,55 +350,13 @@ class ShippedPaxos implements PaxosModel {
   }
 
   describe(action: PaxosAction, before: PaxosState, after: PaxosState): Event {
-    const { objection, proposers } = this.view(after);
-    const suffix = objection === null ? "" : `: ${objection}`;
-    const columnOf = (acceptor: NodeId): number => this.#proposers.length + acceptor - 1;
-    switch (action.type) {
-      case "toAcceptor": {
-        const message = this.#numbers.messageOf(action.message);
-        const text = `${messageText(message)}${action.crash ? ", then a crash" : ""}${suffix}`;
-        return {
-          at: columnOf(action.acceptor),
-          from: message.ballot.node - 1,
-          text,
-          ...this.#mark(action, before, after),
-        };
-      }
-      case "toProposer": {
-        const messages = action.messages.map((number) => this.#numbers.messageOf(number));
-        const senders = messages.flatMap((message) => ("from" in message ? [columnOf(message.from)] : []));
-        const proposals = this.view(after).sent.filter(
-          (m) => m.type === "accept" && !this.view(before).sent.includes(m),
-        );
-        const proposed = proposals.map((m) =>
-          m.type === "accept" ? `: ${formatBallot(m.ballot)} proposes ${m.value}` : "",
-        );
-        const text = `${messages.map(messageText).join("; ")}${proposed.join("")}${suffix}`;
-        return { at: action.proposer - 1, ...(senders.length > 0 ? { from: Math.max(...senders) } : {}), text };
-      }
-      case "loseDisk":
-        return {
-          at: action.role === "acceptor" ? columnOf(action.id) : action.id - 1,
-          text: "restart with an empty disk",
-        };
-      case "start": {
-        const ballot = proposers[action.proposer - 1]?.state.ballot ?? null;
-        return {
-          at: action.proposer - 1,
-          text: action.crash ? `start ${formatBallot(ballot)}, not written` : `start ${formatBallot(ballot)}`,
-        };
-      }
-      default:
-        return { at: action.proposer - 1, text: `${action.type}${suffix}` };
-    }
-  }
-
-  #mark({ acceptor }: { readonly acceptor: NodeId }, before: PaxosState, after: PaxosState): Pick<Event, "mark"> {
-    const [old, now] = [this.view(before), this.view(after)];
-    if (chosenIn(now.sent, this.#quorums).length > chosenIn(old.sent, this.#quorums).length) return { mark: "chosen" };
-    const [was, is] = [old.acceptors[acceptor - 1], now.acceptors[acceptor - 1]];
-    if (!ballotsEqual(was?.vote?.ballot ?? null, is?.vote?.ballot ?? null)) return { mark: "voted" };
-    return ballotsEqual(was?.promised ?? null, is?.promised ?? null) ? {} : { mark: "promised" };
+    return describeStep({
+      action,
+      before: this.view(before),
+      after: this.view(after),
+      messageOf: (number) => this.#numbers.messageOf(number),
+      quorums: this.#quorums,
+    });
   }
 }
 
