@@ -23,6 +23,8 @@ export class CoreRecovery {
   readonly #damaged: CoreNode[] = [];
   /** A node with some links asks and is not heard, or the other way round; or one does not do its part. */
   #ragged = false;
+  /** The disk of one does not end its writes. */
+  #hung = false;
 
   constructor(cluster: CoreCluster, config: CoreConfig, random: SeededRandom) {
     this.#cluster = cluster;
@@ -127,6 +129,7 @@ export class CoreRecovery {
     this.#ragged ||= state !== "down" && state !== "whole";
     if (state === "down") node.crash();
     if (state === "whole" || state === "stalled" || state === "lagging") node.boot();
+    this.#hung ||= state === "stalled";
     if (state === "stalled") node.healDisk([FOR_EVER_MS, FOR_EVER_MS]);
     if (state === "lagging") this.#lag(node);
     if (state === "whole" && node.disk.forgot) this.#damaged.push(node);
@@ -161,7 +164,10 @@ export class CoreRecovery {
     const parts = plan.bytes / (settings.snapshotChunkBytes ?? Infinity) + 2;
     const snapshotMs = plan.everySlots > 0 ? 2 * 12 * parts + 4 * TIMEOUT_MS : 0;
     const changes = this.#config.changeEveryMs > 0 ? 12 * 4 * oracle.epochs.alphaMax : 0;
-    return (small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0) + 20 + leaseMs + snapshotMs + changes;
+    // Such a leader sends nothing before its own vote is on disk, and stays while the disks of those that could do without it stood still lately.
+    const hungMs = this.#hung && configuration.learning === "onAccept" ? 16 * TIMEOUT_MS : 0;
+    const cramp = small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0;
+    return cramp + 20 + leaseMs + snapshotMs + changes + hungMs;
   }
 
   /** The leader of the healed core. One of the rest may lead it too, where it is whole. */
