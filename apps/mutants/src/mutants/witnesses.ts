@@ -183,4 +183,54 @@ export const witnessMutants: readonly Mutant[] = [
     patches: [inFile("membership-handlers")(`...(role === "joiningWitness" ? { role: "witness" } : {}),`, ``)],
     finder: unit("a joining witness is made one as soon as it has caught up"),
   },
+  {
+    id: "joining-witness-never-skips",
+    faults: [62, 77],
+    title: "A witness that only joins waits for a quorum to hold what it lacks, as if it had votes to lose",
+    patches: [
+      witness(
+        `const votes = deciding.some(({ quorums }) => quorums.members.includes(core.me));`,
+        `const votes = deciding.length > 0;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "members", schedules: 1_000 },
+  },
+  {
+    id: "held-votes-cost-nothing",
+    faults: [77, 85],
+    title: "A witness that lacks a value keeps votes without end, as if they took no room",
+    patches: [witness(`return bytes;\n}\n\nfunction forgetUpTo`, `return 0 * bytes;\n}\n\nfunction forgetUpTo`)],
+    finder: { kind: "core", profile: "flexible", schedules: 500 },
+  },
+  {
+    id: "witness-skips-with-one-full-voter",
+    faults: [77],
+    title: "A witness that has room forgets its votes once one full voter has what it lacks",
+    patches: [
+      witness(
+        `if (!isHeld && (hasRoom || !fullVotersOf(last.configuration).includes(from))) return;`,
+        `if (!isHeld && (!hasRoom || votes) && !fullVotersOf(last.configuration).includes(from)) return;`,
+      ),
+    ],
+    finder: { kind: "core", profile: "flexible", schedules: 500 },
+  },
+  {
+    id: "witness-counts-on-one-full-voter",
+    faults: [77],
+    title: "A witness forgets what one full voter has, though there is room until a quorum has it",
+    patches: [
+      witness(
+        `const { all, one } = heldByOthers(core);`,
+        `const { one } = heldByOthers(core);\n  const all = Math.max(one, heldByOthers(core).all);`,
+      ),
+    ],
+    finder: { kind: "core", profile: "swarm", schedules: 500 },
+  },
+  {
+    id: "witness-skips-for-the-newest-members",
+    faults: [69, 77],
+    title: "A witness forgets its votes for what the newest members have, though those before them may still be needed",
+    patches: [witness(`const deciding = [...membership.unfinishedOf(entries), last];`, `const deciding = [last];`)],
+    finder: { kind: "core", profile: "members", schedules: 1_000 },
+  },
 ];

@@ -23,7 +23,7 @@ export type CoreInvariant =
   | "only proposed values"
   /** A replica that may have forgotten votes sends nothing that counts towards a quorum. */
   | "a damaged node only learns"
-  /** A witness never leads, serves no snapshot, and forgets only what a full member has on disk as chosen. */
+  /** A witness never leads, serves no snapshot, and forgets and skips only what its rule allows, by what the others told it. */
   | "a witness only votes"
   /** The promise never falls, in memory, on disk or over a restart, and no lower Prepare is promised. */
   | "promise never falls"
@@ -52,7 +52,7 @@ export type CoreInvariant =
   | "one lease at a time"
   /** One life takes a forwarded body once, and never after it answered that it does not. */
   | "forward taken once"
-  /** Frames, writes, open slots, bytes in flight and messages held back stay within their limits. */
+  /** Frames, writes, open slots, bytes in flight and messages held back stay within their limits; a witness forgets what it may when it has no room. */
   | "memory bounds"
   /** No assertion of the core fires, and nothing else is thrown. */
   | "no node stops itself"

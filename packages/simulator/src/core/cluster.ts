@@ -86,7 +86,6 @@ export class CoreCluster {
       // Clients that waited are served first, before the process has looked at the clock.
       onResume: (id) => this.read(id, true),
       leases: this.leases,
-      isHeldInFull: (index) => this.nodes.some((node) => !node.witness && !node.lost && node.marked >= index),
     };
     oracle.markOf = (id) => this.node(id).marked;
     oracle.onChoice = (slot, proposer) => this.leases.chosen(slot, proposer);

@@ -51,11 +51,6 @@ export class Disk {
     return true;
   }
 
-  /** Whether the value of a slot that is marked as chosen is here, and not in a snapshot. */
-  has(slot: Slot): boolean {
-    return this.chosen.has(slot) || this.votes.has(slot);
-  }
-
   erase(): void {
     this.promised = null;
     this.votes.clear();

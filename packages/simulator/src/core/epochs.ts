@@ -42,6 +42,9 @@ export function configurationNumber(value: Uint8Array): number {
 }
 
 export const isFull = ({ role }: Member): boolean => role === undefined || role === "voter";
+/** Voters that execute. */
+export const fullVotersOf = ({ configuration }: Epoch): NodeId[] =>
+  configuration.members.filter(isFull).map(({ id }) => id);
 export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
 
 const votersOf = (members: readonly Member[]): NodeId[] =>
@@ -100,6 +103,11 @@ export class Epochs {
   /** Those that govern a slot from this one on. */
   from(slot: Slot): readonly Epoch[] {
     return this.#all.slice(this.#all.indexOf(this.at(slot)));
+  }
+
+  /** Those that the log up to a slot tells of. */
+  upTo(slot: Slot): readonly Epoch[] {
+    return this.#all.filter((epoch) => epoch.slot <= slot);
   }
 
   /** A value was seen; remembers what it would do. */

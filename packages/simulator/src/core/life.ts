@@ -14,6 +14,7 @@ import type { CoreOracle } from "./oracle.js";
 import type { Reads } from "./reads.js";
 import { newSnapshotLife, type SnapshotLife, type SnapshotPlan } from "./snapshots.js";
 import { rankOf } from "./values.js";
+import type { WitnessRule } from "./witness-rule.js";
 import type { World } from "./world.js";
 
 /** Where a process is to end: after so many more of these steps. */
@@ -49,8 +50,6 @@ export interface CoreNodeParts {
   readonly plan: SnapshotPlan;
   /** Whether the members change. */
   readonly changes: boolean;
-  /** Whether a full member has everything up to a slot on its disk, marked as chosen. */
-  readonly isHeldInFull: (index: Slot) => boolean;
 }
 
 export interface Writing {
@@ -78,12 +77,18 @@ export interface Life {
   /** Forwards that this life was given to propose, and those that it answered as not proposed. */
   readonly taken: Set<string>;
   readonly refused: Set<string>;
+  /** Of a witness. */
+  readonly rule: WitnessRule | null;
 }
 
-export function newLife(replica: Replica, bootId: string, executed: Slot): Life {
+export function newLife(
+  replica: Replica,
+  { bootId, executed, rule }: Pick<Life, "bootId" | "rule"> & { readonly executed: Slot },
+): Life {
   return {
     replica,
     bootId,
+    rule,
     outbox: new Outbox(),
     writing: null,
     handedOut: executed,

@@ -1,11 +1,14 @@
 import type { NodeId, Slot, StorageWrite } from "@synod/interface";
 import { type Effects, type Message, type ReadReady, Replica, type ReplicaStatus, type Send } from "@synod/multipaxos";
 import { check } from "./broken.js";
+import { deepFreeze } from "./deep-freeze.js";
 import { Disk } from "./disk.js";
 import { type ArmedCrash, type CoreNodeParts, type Life, newLife, type Writing } from "./life.js";
+import { noticeName } from "./notice-name.js";
 import { CoreSnapshots } from "./snapshots.js";
+import { checkStatus } from "./status-checks.js";
 import { rankOf } from "./values.js";
-import { deepFreeze, nameOf, watchStatus } from "./watch.js";
+import { type Got, WitnessRule } from "./witness-rule.js";
 
 /** The driver of one replica, and what outlives a crash. */
 export class CoreNode {
@@ -104,7 +107,9 @@ export class CoreNode {
     );
     this.#rate = 1 + world.random.between(-drift, drift);
     this.#aheadMs = drift === 0 ? 0 : world.random.between(0, 1000);
-    this.life = newLife(replica, bootId, covered);
+    const { retainedBytesMax: roomBytes = Infinity, electionTimeoutMs: timeoutMs } = settings;
+    const parts = { id: this.id, oracle, disk: this.disk, roomBytes, timeoutMs };
+    this.life = newLife(replica, { bootId, executed: covered, rule: this.witness ? new WitnessRule(parts) : null });
     world.note(this.id, () => `starts, chosen up to ${chosenUpTo}`);
     this.#tick(this.life);
   }
@@ -209,7 +214,15 @@ export class CoreNode {
   }
 
   #begin(life: Life): void {
+    life.rule?.begin(this.clockMs, life.handedOut);
     life.replica.tick(this.clockMs, this.#p.world.random.fraction());
+  }
+
+  /** What comes of a turn, in which it was given a message or not. */
+  #end({ replica, rule }: Life, got: Got | null): Effects {
+    const effects = replica.takeEffects();
+    rule?.end(effects, () => replica.status().heard, got);
+    return effects;
   }
 
   /** A call that comes in between two turns: nobody has looked at the clock since the last one. */
@@ -226,7 +239,7 @@ export class CoreNode {
     if (life === null || this.#pausedUntilMs > this.#p.world.nowMs) return;
     this.#begin(life);
     event(life);
-    this.#settle(life, life.replica.takeEffects());
+    this.#settle(life, this.#end(life, null));
   }
 
   receive(from: NodeId, message: Message): void {
@@ -240,13 +253,13 @@ export class CoreNode {
     this.#begin(life);
     if (message.kind !== "accept" && message.kind !== "prepare") {
       replica.receive(from, message);
-      this.#settle(life, replica.takeEffects());
+      this.#settle(life, this.#end(life, { from, message }));
       return;
     }
-    const promised = watchStatus(this.id, life, this.#p);
+    const promised = checkStatus(this.id, life, this.#p);
     const { voting } = replica.status();
     replica.receive(from, message);
-    const effects = replica.takeEffects();
+    const effects = this.#end(life, { from, message });
     const { oracle } = this.#p;
     if (effects.compactedUpTo !== null) oracle.onCompacted(this.id, effects.compactedUpTo);
     if (!voting) this.#p.world.sometimes("a damaged node learns");
@@ -269,7 +282,7 @@ export class CoreNode {
     }
     for (const ready of effects.reads) this.#readReady(life, ready);
     for (const notice of effects.notices) {
-      world.sometimes(nameOf(notice));
+      world.sometimes(noticeName(notice));
       if (notice.kind === "configuration") oracle.epochs.compareAll(this.id, life.replica.membership());
       const leads = notice.kind === "campaign" || notice.kind === "elected";
       check(!leads || !this.witness, "a witness only votes", () => `witness ${this.id}: ${notice.kind}`);
@@ -345,6 +358,7 @@ export class CoreNode {
     const heard = (): void => {
       life.writing = null;
       life.replica.writeDone(writing.id);
+      life.rule?.marked(writing.write.chosenUpTo ?? 0);
       this.#leave(life, life.outbox.durable(writing.id));
       if (this.life === life) this.#settle(life, life.replica.takeEffects());
     };

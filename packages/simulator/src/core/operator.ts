@@ -1,9 +1,9 @@
 import type { Configuration, Member, NodeId, QuorumSpec } from "@synod/interface";
 import { decodeConfigurationValue, encodeConfigurationValue, type Notice } from "@synod/multipaxos";
 import type { SeededRandom } from "../random.js";
-import { isQuorum } from "../quorums.js";
 import type { CoreCluster } from "./cluster.js";
 import { check } from "./broken.js";
+import { isMarked } from "./changes.js";
 import { KEEPS_ALL } from "./config.js";
 import { isEnough, isFull, isWitness, sameLease, withPromotions } from "./epochs.js";
 import type { CoreNode } from "./node.js";
@@ -163,18 +163,16 @@ export class Operator {
     return this.needed().every((configuration) => isEnough(configuration, left));
   }
 
-  /** A witness may forget what this node says to hold: another full member has to hold it as well. */
+  /** A witness may forget what this node says to hold: somebody else has to hold it as well, whatever witnesses did. */
   #isHeldWithout(node: CoreNode): boolean {
-    const { nodes } = this.#cluster;
+    const { nodes, oracle, world } = this.#cluster;
     if (node.witness || !nodes.some(({ witness }) => witness)) return true;
-    const others = nodes.filter((other) => other !== node && !other.disk.forgot);
-    const held = Math.max(0, ...others.filter(({ witness }) => !witness).map(({ marked }) => marked));
+    const others = nodes.filter((other) => other !== node && !other.witness && !other.disk.forgot);
+    const held = Math.max(0, ...others.map(({ marked }) => marked));
     if (held >= node.marked) return true;
-    // Or a witness, that forgets nothing for want of room.
-    const isKept = (slot: number): boolean =>
-      others.some(({ witness, marked, disk }) => witness && marked >= slot && disk.has(slot));
-    for (let slot = held + 1; slot <= node.marked; slot++) if (!this.#keepsAll || !isKept(slot)) return false;
-    this.#cluster.world.sometimes("only a witness has the value");
+    // Or witnesses, that have room for everything: they forget only what full voters that are a quorum had, or all there were.
+    if (!this.#keepsAll || oracle.mayBeForgotten(held + 1)) return false;
+    world.sometimes("only a witness has the value");
     return true;
   }
 
@@ -189,20 +187,16 @@ export class Operator {
     this.#forget(node);
   }
 
-  /** Every configuration that may have to decide from here on, and the one that still holds what the last change has not moved. */
+  /** Every configuration that may have to decide from here on, and those that still hold what the changes since have not moved. */
   needed(): Configuration[] {
-    const { oracle } = this.#cluster;
-    const { epochs, prefix } = oracle;
-    const { last, previous } = epochs;
-    const now = epochs.from(prefix + 1).map(({ configuration }) => configuration);
-    const before = previous === undefined || this.isComplete(last.from) ? [] : [previous.configuration];
-    return [...before, ...now, ...epochs.possible()];
+    const { epochs, prefix, counting } = this.#cluster.oracle;
+    const all = new Set([...counting, ...epochs.from(prefix + 1)]);
+    return [...[...all].map(({ configuration }) => configuration), ...epochs.possible()];
   }
 
-  /** Whether the last change is complete, as the disks have it. */
-  isComplete(from: number): boolean {
-    const { last } = this.#cluster.oracle.epochs;
-    const has = last.voters.filter((id) => this.#cluster.node(id).marked >= from - 1);
-    return last.slot === 0 || isQuorum(last.configuration.quorum, last.voters.length, "phase2", new Set(has));
+  /** Whether the last change is settled, as the disks have it. */
+  get isSettled(): boolean {
+    const { epochs, markOf } = this.#cluster.oracle;
+    return epochs.last.slot === 0 || isMarked(epochs.last, markOf);
   }
 }

@@ -3,7 +3,8 @@ import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops
 import { FOR_VOTERS } from "../oracle.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
-import { bitOf, type Epoch, Epochs, isFull, isQuorumOf } from "./epochs.js";
+import { counting, hasMoved, isHeldByAll, isHeldByQuorum, isHeldInFull, isMarked, type Marks } from "./changes.js";
+import { bitOf, type Epoch, Epochs, isQuorumOf } from "./epochs.js";
 import { idOf, idText, nodeOf, NOOP_ID, rankOf, rankText } from "./values.js";
 
 /** What was proposed in one slot and ballot, and who has a vote for it on disk. */
@@ -20,6 +21,8 @@ interface SlotTruth {
   readonly proposals: Proposal[];
   /** The chosen proposal of the lowest ballot. */
   chosen: Proposal | null;
+  /** Length of the chosen value, once it was handed out. */
+  bytes: number;
 }
 
 /**
@@ -35,7 +38,7 @@ export class CoreOracle {
   /** Called when the value of a slot is chosen for the first time, with who proposed it. */
   onChoice: (slot: Slot, proposer: NodeId) => void = () => {};
   /** What every disk has, or had, marked as chosen. */
-  markOf: (id: NodeId) => Slot = () => Infinity;
+  markOf: Marks = () => Infinity;
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
@@ -75,8 +78,8 @@ export class CoreOracle {
   #slot(slot: Slot): SlotTruth {
     let truth = this.#slots[slot];
     if (truth === undefined) {
-      while (this.#slots.length < slot) this.#slots.push({ proposals: [], chosen: null });
-      truth = { proposals: [], chosen: null };
+      while (this.#slots.length < slot) this.#slots.push({ proposals: [], chosen: null, bytes: 0 });
+      truth = { proposals: [], chosen: null, bytes: 0 };
       this.#slots[slot] = truth;
     }
     return truth;
@@ -397,13 +400,9 @@ export class CoreOracle {
   #isSettled(made: Epoch, what: string): void {
     if (made.slot === 0) return;
     const before = made.from - 1;
+    check(isHeldInFull(made, this.markOf), "completion rule", () => `${what}: only witnesses hold slot ${before}`);
     check(
-      made.configuration.members.some((member) => isFull(member) && this.markOf(member.id) >= before),
-      "completion rule",
-      () => `${what}: only witnesses hold slot ${before}`,
-    );
-    check(
-      isQuorumOf(made, "phase2", marked(made, made.voters, this.markOf)),
+      isMarked(made, this.markOf),
       "completion rule",
       () => `${what}: too few of [${made.voters.join()}] hold slot ${before}`,
     );
@@ -411,12 +410,19 @@ export class CoreOracle {
 
   /** Full members that are a quorum hold what was chosen before; or nothing had to move, as the same voters decide in the same way. */
   #isComplete(made: Epoch): boolean {
-    const full = made.configuration.members.filter(isFull).map(({ id }) => id);
-    const hold = marked(made, full, this.markOf);
-    if (made.slot === 0 || hold === marked(made, full, () => Infinity) || isQuorumOf(made, "phase2", hold)) return true;
-    const before = this.epochs.from(1).find((each) => each.epoch === made.epoch - 1);
-    if (before === undefined || !decideAlike(before, made)) return false;
-    return this.#isComplete(before);
+    return hasMoved(made, this.epochs.upTo(made.slot).slice(0, -1), this.markOf);
+  }
+
+  /** The configurations whose members may still be needed: the newest, back to the last one whose change is complete. */
+  get counting(): readonly Epoch[] {
+    return counting(this.epochs.from(1), this.markOf);
+  }
+
+  /** Whether a witness that has room for everything may have forgotten a slot: full voters that were a quorum had it once, or all there were. */
+  mayBeForgotten(slot: Slot): boolean {
+    const has = (epoch: Epoch): boolean =>
+      isHeldByQuorum(epoch, slot, this.markOf) || isHeldByAll(epoch, slot, this.markOf);
+    return this.epochs.from(1).some(has);
   }
 
   // ---- what is chosen
@@ -424,7 +430,13 @@ export class CoreOracle {
   /** A replica handed a value out. */
   onHandedOut(node: NodeId, slot: Slot, value: Uint8Array): void {
     this.#isChosen(node, slot, value);
+    this.#slot(slot).bytes = value.length;
     if (slot > this.seenUpTo) this.seenUpTo = slot;
+  }
+
+  /** Length of a value that was handed out. */
+  bytesOf(slot: Slot): number {
+    return this.#slots[slot]?.bytes ?? 0;
   }
 
   #isChosen(node: NodeId, slot: Slot, value: Uint8Array): void {
@@ -458,11 +470,3 @@ function find(truth: SlotTruth, rank: number): Proposal | undefined {
 
 const chosenText = (chosen: Proposal | null): string =>
   chosen === null ? "nothing is chosen" : `${idText(chosen.id)} is chosen in ${rankText(chosen.rank)}`;
-
-/** A bit for each of those that have everything below the change on disk as chosen. */
-function marked(made: Epoch, ids: readonly NodeId[], markOf: (id: NodeId) => Slot): number {
-  return ids.reduce((bits, id) => (markOf(id) >= made.from - 1 ? bits | bitOf(id) : bits), 0);
-}
-
-const decideAlike = (a: Epoch, b: Epoch): boolean =>
-  JSON.stringify([a.voters, a.configuration.quorum]) === JSON.stringify([b.voters, b.configuration.quorum]);

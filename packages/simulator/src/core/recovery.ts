@@ -2,7 +2,8 @@ import type { NodeId } from "@synod/interface";
 import type { SeededRandom } from "../random.js";
 import { check, type CoreInvariant } from "./broken.js";
 import type { CoreCluster } from "./cluster.js";
-import { bitOf, isEnough, isFull, isQuorumOf } from "./epochs.js";
+import { isHeldByAll, isHeldByQuorum, type Marks } from "./changes.js";
+import { type Epoch, fullVotersOf, isEnough } from "./epochs.js";
 import { type CoreConfig, KEEPS_ALL, TIMEOUT_MS } from "./config.js";
 import type { CoreNode } from "./node.js";
 
@@ -22,6 +23,8 @@ export class CoreRecovery {
   readonly #damaged: CoreNode[] = [];
   /** A node with some links asks and is not heard, or the other way round; or one does not do its part. */
   #ragged = false;
+  /** The disk of one does not end its writes. */
+  #hung = false;
 
   constructor(cluster: CoreCluster, config: CoreConfig, random: SeededRandom) {
     this.#cluster = cluster;
@@ -126,6 +129,7 @@ export class CoreRecovery {
     this.#ragged ||= state !== "down" && state !== "whole";
     if (state === "down") node.crash();
     if (state === "whole" || state === "stalled" || state === "lagging") node.boot();
+    this.#hung ||= state === "stalled";
     if (state === "stalled") node.healDisk([FOR_EVER_MS, FOR_EVER_MS]);
     if (state === "lagging") this.#lag(node);
     if (state === "whole" && node.disk.forgot) this.#damaged.push(node);
@@ -160,7 +164,10 @@ export class CoreRecovery {
     const parts = plan.bytes / (settings.snapshotChunkBytes ?? Infinity) + 2;
     const snapshotMs = plan.everySlots > 0 ? 2 * 12 * parts + 4 * TIMEOUT_MS : 0;
     const changes = this.#config.changeEveryMs > 0 ? 12 * 4 * oracle.epochs.alphaMax : 0;
-    return (small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0) + 20 + leaseMs + snapshotMs + changes;
+    // Such a leader sends nothing before its own vote is on disk, and stays while the disks of those that could do without it stood still lately.
+    const hungMs = this.#hung && configuration.learning === "onAccept" ? 16 * TIMEOUT_MS : 0;
+    const cramp = small ? (cramped ? 30 : 12) * (behind + configuration.alpha) : 0;
+    return cramp + 20 + leaseMs + snapshotMs + changes + hungMs;
   }
 
   /** The leader of the healed core. One of the rest may lead it too, where it is whole. */
@@ -207,7 +214,7 @@ export class CoreRecovery {
     return (
       repaired &&
       leader?.openSlots === 0 &&
-      this.#cluster.operator.isComplete(last.from) &&
+      this.#cluster.operator.isSettled &&
       this.#core.every(
         (node) =>
           this.#mayWait(node) ||
@@ -217,20 +224,21 @@ export class CoreRecovery {
   }
 
   /**
-   * A witness whose gap only a snapshot closes waits until full members that are a quorum, or all of them, have what is in it; some of them may be
-   * broken for good.
+   * A voter that is a witness, whose gap only a snapshot closes, and that has room for what it holds, waits until full members that are a quorum, or all
+   * of them, have what is in it; some of them may be broken for good. One that only joins, or has no room, does not wait.
    */
-  #mayWait({ witness, life }: CoreNode): boolean {
-    if (!witness) return false;
-    const { last } = this.#cluster.oracle.epochs;
-    const full = last.configuration.members.filter(isFull).map(({ id }) => id);
-    const healed = this.#core.filter(({ id }) => full.includes(id));
+  #mayWait({ id, witness, life }: CoreNode): boolean {
+    const { epochs, counting } = this.#cluster.oracle;
+    if (!witness || !epochs.last.voters.includes(id)) return false;
     const applied = life?.applied ?? 0;
+    const { retainedBytesMax = Infinity } = this.#config.settings;
+    if ((life?.rule?.heldBytes ?? 0) > retainedBytesMax) return false;
+    const healed = this.#core.filter((node) => fullVotersOf(epochs.last).includes(node.id));
     if (healed.some((node) => (node.status()?.compactedUpTo ?? 0) <= applied)) return false;
     const index = Math.min(...healed.map((node) => node.status()?.snapshot?.index ?? Infinity));
-    const holders = healed.filter(({ marked }) => marked >= index).map(({ id }) => id);
-    const bits = holders.reduce((all, id) => all | bitOf(id), 0);
-    return holders.length < full.length && !isQuorumOf(last, "phase2", bits);
+    const marks: Marks = (each) => healed.find((node) => node.id === each)?.marked ?? 0;
+    const has = (epoch: Epoch): boolean => isHeldByQuorum(epoch, index, marks) || isHeldByAll(epoch, index, marks);
+    return !counting.every(has);
   }
 
   #readersText(): string {

@@ -189,13 +189,8 @@ export class CoreSnapshots {
 
   /** The disk of a witness keeps the head alone. */
   #forget(life: Life, { index, head }: Extract<SnapshotStep, { kind: "forget" }>): void {
-    const { world, isHeldInFull } = this.#p;
+    const { world } = this.#p;
     check(this.#host.witness, "a witness only votes", () => `node ${this.#host.id} forgets ${index}`);
-    check(
-      isHeldInFull(index),
-      "a witness only votes",
-      () => `witness ${this.#host.id} forgets slots up to ${index}, which no full member holds as chosen`,
-    );
     world.note(this.#host.id, () => `forgets up to slot ${index}`);
     this.#host.onDisk(life, () => {
       const facts = { index, hash: `${index}`, bytes: 1 };
@@ -205,6 +200,7 @@ export class CoreSnapshots {
         life.applied = Math.max(life.applied, index);
         life.handedOut = Math.max(life.handedOut, index);
         life.replica.installSnapshot(facts, head);
+        life.rule?.forgot(index);
         this.#host.settle(life);
       });
     });

@@ -51,8 +51,7 @@ function change(cluster: CoreCluster, leader: number, removed: number): boolean 
     oracle.epochs.saw(value);
     replica.change(value);
   });
-  const isMade = (): boolean =>
-    oracle.epochs.last.epoch > epoch && cluster.operator.isComplete(oracle.epochs.last.from);
+  const isMade = (): boolean => oracle.epochs.last.epoch > epoch && cluster.operator.isSettled;
   return until(cluster, 500, isMade);
 }
 

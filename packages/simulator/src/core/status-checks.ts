@@ -1,5 +1,4 @@
 import type { NodeId } from "@synod/interface";
-import type { Notice } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import type { CoreNodeParts, Life } from "./life.js";
 import { rankOf, rankText } from "./values.js";
@@ -8,7 +7,7 @@ import { rankOf, rankText } from "./values.js";
 const CHANGE_BYTES = 500;
 
 /** Looks at what a replica says of itself. Returns the rank of the promise in memory. */
-export function watchStatus(
+export function checkStatus(
   id: NodeId,
   life: Life,
   { settings, valueBytesMax, changes, oracle, world }: CoreNodeParts,
@@ -46,27 +45,4 @@ export function watchStatus(
     () => `node ${id} has ${openSlots} slots with ${openBytes} bytes open`,
   );
   return promised;
-}
-
-/** Under which a notice is counted. */
-export function nameOf(notice: Notice): string {
-  switch (notice.kind) {
-    case "ignored":
-      return `ignored: ${notice.reason}`;
-    case "impaired":
-      return `impaired: ${notice.cause ?? "well again"}`;
-    case "transferEnded":
-      return notice.done ? "leadership transferred" : "transfer in vain";
-    case "leadershipEnded":
-      return / stands still|stood still/.test(notice.reason) ? `abdicated: ${notice.reason}` : notice.kind;
-    default:
-      return notice.kind;
-  }
-}
-
-/** Nobody may change a message that is shared with others. */
-export function deepFreeze(x: unknown): void {
-  if (typeof x !== "object" || x === null || ArrayBuffer.isView(x) || Object.isFrozen(x)) return;
-  Object.freeze(x);
-  for (const inner of Object.values(x)) deepFreeze(inner);
 }
