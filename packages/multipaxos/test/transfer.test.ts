@@ -55,6 +55,25 @@ describe("an orderly transfer", () => {
     expect([story.leaders, story.executed]).toEqual([[1], [["a"], ["a"], ["a"]]]);
   });
 
+  test("a leader waits for a target that lacks much no longer than its caller allows, and goes on all the while", () => {
+    const story = led();
+    story.lose((_from, to, { kind }) => to === 2 && kind !== "beat" && kind !== "beatReply");
+    for (let i = 0; i < 300; i++) story.propose(1, `v${i}`);
+    story.pass(TIMEOUT_MS);
+    begin(story, 2, ROUND_MS);
+    const seen = (): unknown[] => [story.replica(1).status().transferringTo, capacity(story, 1) > 0];
+    expect(seen()).toEqual([2, true]);
+    story.pass(2 * ROUND_MS);
+    expect(seen()).toEqual([null, true]);
+    expect(story.actor(1).notices).toContainEqual({
+      kind: "transferEnded",
+      to: 2,
+      done: false,
+      reason: "node 2 did not take over in time",
+    });
+    expect(story.sent.filter(({ kind }) => kind === "transferTo")).toEqual([]);
+  });
+
   test("the leader tells nobody before all that it proposed is chosen", () => {
     const story = led();
     story.lose((_from, _to, message) => message.kind === "accepted");

@@ -42,6 +42,13 @@ export const transferMutants: readonly Mutant[] = [
     finder: unit("transfer", "nothing is proposed from when the target is told"),
   },
   {
+    id: "transfer-outlives-its-deadline",
+    faults: [42],
+    title: "A leader waits for a successor that lacks much longer than its caller allows",
+    patches: [transfer(`untilMs: core.nowMs + timeoutMs, phase`, `untilMs: core.nowMs + timeoutMs * 1e6, phase`)],
+    finder: unit("transfer", "a leader waits for a target that lacks much no longer"),
+  },
+  {
     id: "old-summons-counts",
     faults: [42, 44],
     title: "A node campaigns on a request that its leader has long given up",
