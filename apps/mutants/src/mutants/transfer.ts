@@ -72,6 +72,15 @@ export const transferMutants: readonly Mutant[] = [
     finder: unit("transfer", "a leader whose write does not end makes room"),
   },
   {
+    id: "paused-node-campaigns",
+    faults: [39],
+    title: "A node whose event loop stood still campaigns as soon as it runs again",
+    patches: [
+      handlers(`  if (health.cause(nowMs) === "loop" && election.isSpare) return "the event loop stood still";\n`, ``),
+    ],
+    finder: unit("transfer", "for one timeout after its event loop stood still"),
+  },
+  {
     id: "needed-disk-deposed",
     faults: [39],
     title: "Leaders make room for each other in turn where all disks are slow",
