@@ -71,10 +71,11 @@ export function healthTick(core: Core): void {
 /** One round of the election clock: ask everybody, judge what was heard, campaign if the rule says so. */
 export function electionTick(core: Core, random: number): void {
   if (!core.election.startRound(core.nowMs)) return;
-  giveUpWithoutProgress(core);
 
+  // First: whoever stood still does not know who followed meanwhile.
   const hindrance = hindranceOf(core);
   if (hindrance !== null) stopProposing(core, hindrance);
+  giveUpWithoutProgress(core);
   const judged = judge(electionView(core));
   const verdict = hindrance !== null && judged === "campaign" ? "wait" : judged;
   if (verdict === "leading") core.contentAtMs = core.nowMs;

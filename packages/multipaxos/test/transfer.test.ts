@@ -55,6 +55,25 @@ describe("an orderly transfer", () => {
     expect([story.leaders, story.executed]).toEqual([[1], [["a"], ["a"], ["a"]]]);
   });
 
+  test("a leader waits for a target that lacks much no longer than its caller allows, and goes on all the while", () => {
+    const story = led();
+    story.lose((_from, to, { kind }) => to === 2 && kind !== "beat" && kind !== "beatReply");
+    for (let i = 0; i < 300; i++) story.propose(1, `v${i}`);
+    story.pass(TIMEOUT_MS);
+    begin(story, 2, ROUND_MS);
+    const seen = (): unknown[] => [story.replica(1).status().transferringTo, capacity(story, 1) > 0];
+    expect(seen()).toEqual([2, true]);
+    story.pass(2 * ROUND_MS);
+    expect(seen()).toEqual([null, true]);
+    expect(story.actor(1).notices).toContainEqual({
+      kind: "transferEnded",
+      to: 2,
+      done: false,
+      reason: "node 2 did not take over in time",
+    });
+    expect(story.sent.filter(({ kind }) => kind === "transferTo")).toEqual([]);
+  });
+
   test("the leader tells nobody before all that it proposed is chosen", () => {
     const story = led();
     story.lose((_from, _to, message) => message.kind === "accepted");
@@ -134,10 +153,25 @@ describe("a node that stands still", () => {
     expect([story.leaders, story.elections.length]).toEqual([[1], 1]);
   });
 
-  test("a leader whose event loop stood still makes room at once", () => {
+  test("a leader whose event loop stood still makes room at once, and says why", () => {
     const story = led();
-    story.do(1, (replica) => replica.tick(1e6, 0));
+    story.do(1, (replica) => replica.tick(story.now + 2.5 * TIMEOUT_MS, 0));
     expect([story.replica(1).leads, story.replica(1).status().impaired]).toEqual([false, "loop"]);
+    const [end] = story.actor(1).notices.filter(({ kind }) => kind === "leadershipEnded");
+    expect(end).toMatchObject({ reason: "the event loop stood still" });
+  });
+
+  test("for one timeout after its event loop stood still a node leaves elections to others", () => {
+    const story = led();
+    const candidacies = (): string[] => story.take().filter((line) => /^1>2 prepare/i.test(line));
+    // Nodes 2 and 3 hear nobody; node 1 hears both: it would be its turn.
+    story.lose((from, to, { kind }) => (from !== 1 && to !== 1) || (from === 1 && kind === "beatReply"));
+    const wakesMs = story.now + 2.5 * TIMEOUT_MS;
+    story.do(1, (replica) => replica.tick(wakesMs, 0));
+    while (story.now < wakesMs + TIMEOUT_MS) story.pass(ROUND_MS);
+    expect(candidacies()).toEqual([]);
+    story.pass(TIMEOUT_MS);
+    expect(candidacies()).not.toEqual([]);
   });
 });
 

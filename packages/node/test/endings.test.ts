@@ -64,6 +64,46 @@ describe("a leader that ended", () => {
   });
 });
 
+describe("a rolling restart", () => {
+  it("has no gap: a leader that closes hands over first", async () => {
+    const world = await World.of(3);
+    let closing = 0;
+    let sent = 0;
+    const answeredMs: number[] = [];
+    let isOver = false;
+    const put = (): void => {
+      if (isOver) return;
+      const others = [...world.nodes.keys()].filter((id) => id !== closing);
+      const answer = world.node(others[sent++ % others.length] ?? 0).propose({ add: 1 });
+      void answer.then(() => answeredMs.push(world.clock.now()));
+      world.clock.timer(1, put);
+    };
+    put();
+    await world.clock.run(100);
+    for (const id of world.ids) {
+      // Its own callers have their answers first: calls that are open at a close end with it.
+      closing = id;
+      await world.clock.run(20);
+      const led = world.node(id).status().role === "leader";
+      await world.settle(world.node(id).close());
+      world.nodes.delete(id);
+      const leaders = [...world.nodes.values()].filter((node) => node.status().role === "leader");
+      if (led) expect(leaders.length).toBe(1);
+      await world.clock.run(300);
+      await world.boot(id);
+      closing = 0;
+      await world.clock.run(300);
+    }
+    isOver = true;
+    await world.clock.until(() => answeredMs.length === sent);
+    const gaps = answeredMs.map((atMs, i) => atMs - (answeredMs[i - 1] ?? 0));
+    expect(sent).toBeGreaterThan(1_800);
+    expect(Math.max(...gaps.slice(1))).toBeLessThan(50);
+    expect(await world.settle(world.node(1).read("total"))).toBe(sent);
+    await world.close();
+  });
+});
+
 describe("subscribers of events", () => {
   it("that never read, or stop before they began, are forgotten", async () => {
     const hub = new EventHub();

@@ -109,6 +109,22 @@ describe("stale reads", () => {
     await world.close();
   });
 
+  it("with maxSlots count the slots that others know as chosen and this node has not executed", async () => {
+    const { world, leader, cut } = await split();
+    const isBeat = (frame: Uint8Array): boolean => /^beat/.test(world.codec.decode(frame).message.kind);
+    world.net.lose = (to, frame) => to === cut && !isBeat(frame);
+    const before = world.node(cut).applied;
+    for (let i = 0; i < 3; i++) await world.settle(world.node(leader).propose({ add: 1 }));
+    await world.clock.run(300);
+    expect([world.node(leader).applied - before, world.node(cut).applied - before]).toEqual([3, 0]);
+    const read = (maxSlots: number): Promise<unknown> => world.node(cut).readStale("total", { maxSlots }).catch(codeOf);
+    expect(await read(3)).toMatchObject({ answer: 5, asOf: before });
+    expect(await world.settle(read(2))).toBe("TooStale");
+    world.net.lose = () => false;
+    expect(await world.settle(read(0))).toMatchObject({ answer: 8 });
+    await world.close();
+  });
+
   it("with atLeast never go back in time, at whatever node", async () => {
     const { world, leader, cut, live } = await split();
     world.net.isolate(cut);

@@ -55,6 +55,18 @@ export const nodeMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "close-hands-nothing-over",
+    faults: [42],
+    title: "A leader that is closed leaves the others to find out that it is gone",
+    patches: [
+      node(
+        `const handedOver = this.#handOver(transferTimeoutMs);`,
+        `const handedOver = this.#handOver(Math.min(0, transferTimeoutMs));`,
+      ),
+    ],
+    finder: { kind: "unit", file: "packages/node/test/endings.test.ts", test: "has no gap: a leader that closes" },
+  },
+  {
     id: "close-leaves-callers-waiting",
     faults: [66],
     title: "Calls that are open when the node closes are never settled",

@@ -6,7 +6,13 @@ const inFile =
 const reads = inFile("reads");
 const handlers = inFile("read-handlers");
 
-/** Linearizable reads. */
+const stale = (find: string, replace: string): Patch => ({
+  file: "packages/node/src/stale-reads.ts",
+  find,
+  replace,
+});
+
+/** Linearizable reads, and stale ones with a bound. */
 export const readMutants: readonly Mutant[] = [
   {
     id: "local-read-at-the-leader",
@@ -135,5 +141,23 @@ export const readMutants: readonly Mutant[] = [
       file: "packages/multipaxos/test/reads.test.ts",
       test: "readers of one index that a lease vouches for wait together",
     },
+  },
+  {
+    id: "stale-by-some-slots-more",
+    faults: [50],
+    title: "A read that may be so many slots old is answered from a state that is older",
+    patches: [stale(`heardUpTo - applied <= maxSlots`, `heardUpTo - applied <= maxSlots + 5`)],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/stale-reads.test.ts",
+      test: "with maxSlots count the slots",
+    },
+  },
+  {
+    id: "stale-whatever-the-age",
+    faults: [50],
+    title: "A read that may be so old is answered from a state of any age",
+    patches: [stale(` || this.#confirmedMs < calledMs - maxAgeMs) return`, ` || maxAgeMs < 0) return`)],
+    finder: { kind: "sim", profile: "swarm", seeds: 170 },
   },
 ];

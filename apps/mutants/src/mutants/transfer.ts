@@ -42,6 +42,13 @@ export const transferMutants: readonly Mutant[] = [
     finder: unit("transfer", "nothing is proposed from when the target is told"),
   },
   {
+    id: "transfer-outlives-its-deadline",
+    faults: [42],
+    title: "A leader waits for a successor that lacks much longer than its caller allows",
+    patches: [transfer(`untilMs: core.nowMs + timeoutMs, phase`, `untilMs: core.nowMs + timeoutMs * 1e6, phase`)],
+    finder: unit("transfer", "a leader waits for a target that lacks much no longer"),
+  },
+  {
     id: "old-summons-counts",
     faults: [42, 44],
     title: "A node campaigns on a request that its leader has long given up",
@@ -63,6 +70,15 @@ export const transferMutants: readonly Mutant[] = [
       handlers(`  health.remember("disk", nowMs);\n  return installing`, `  return core.leads ? null : installing`),
     ],
     finder: unit("transfer", "a leader whose write does not end makes room"),
+  },
+  {
+    id: "paused-node-campaigns",
+    faults: [39],
+    title: "A node whose event loop stood still campaigns as soon as it runs again",
+    patches: [
+      handlers(`  if (health.cause(nowMs) === "loop" && election.isSpare) return "the event loop stood still";\n`, ``),
+    ],
+    finder: unit("transfer", "for one timeout after its event loop stood still"),
   },
   {
     id: "needed-disk-deposed",
