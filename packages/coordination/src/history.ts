@@ -4,6 +4,7 @@ import type { Revision } from "./types.js";
 
 /** A key as the state holds it; never changed in place. */
 export interface KeyRecord {
+  readonly key: string;
   readonly value: Uint8Array;
   readonly revision: Revision;
   readonly createRevision: Revision;
@@ -19,6 +20,7 @@ export interface Change {
   readonly before: KeyRecord | null;
   readonly hash: number;
   next: Change | null;
+  readonly bytes: number;
   /** Bytes of all changes before it that this replica has seen. */
   readonly startBytes: number;
 }
@@ -32,7 +34,7 @@ interface Chain {
 /** What a change costs besides key and value, about. */
 const CHANGE_BYTES = 96;
 
-const bytesOf = ({ key, before }: Pick<Change, "key" | "before">): number =>
+const bytesOf = (key: string, before: KeyRecord | null): number =>
   CHANGE_BYTES + key.length + (before?.value.length ?? 0);
 
 const hashOf = (revision: Revision, key: string, before: KeyRecord | null): number =>
@@ -59,7 +61,8 @@ export class History {
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
     const hash = hashOf(revision, key, before);
-    const change: Change = { revision, key, before, hash, next: null, startBytes: this.#seenBytes };
+    const bytes = bytesOf(key, before);
+    const change: Change = { revision, key, before, hash, next: null, bytes, startBytes: this.#seenBytes };
     let chain = this.#chains.get(key);
     if (chain === undefined) {
       chain = { changes: [], head: 0 };
@@ -70,8 +73,8 @@ export class History {
     if (last !== undefined && chain.head < chain.changes.length) last.next = change;
     chain.changes.push(change);
     this.#changes.push(change);
-    this.bytes += bytesOf(change);
-    this.#seenBytes += bytesOf(change);
+    this.bytes += bytes;
+    this.#seenBytes += bytes;
     this.#hash.add(change.hash);
   }
 
@@ -81,7 +84,7 @@ export class History {
       const first = this.#changes[this.#head] as Change;
       if (this.bytes <= this.#bytesMax && first.revision > this.compacted) break;
       this.compacted = Math.max(this.compacted, first.revision);
-      this.bytes -= bytesOf(first);
+      this.bytes -= first.bytes;
       this.#hash.remove(first.hash);
       this.#head++;
       this.#forget(first.key);

@@ -13,6 +13,9 @@ const PROGRESS_REVISIONS = 256;
 const PROGRESS_SHARE = 1 / 8;
 const EMPTY = new Uint8Array(0);
 
+/** What is stored with a key; what follows from it is left out. */
+export type Stored = Omit<KeyRecord, "key" | "hash">;
+
 export interface RangeRequest {
   readonly keys: KeySelector;
   readonly limit: number;
@@ -55,8 +58,10 @@ export class KeySpace {
   }
 
   /** @returns what was there before */
-  put(key: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
-    const before = this.get(key);
+  put(given: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
+    const before = this.get(given);
+    // Each command brings the text anew: one for all is kept.
+    const key = before?.key ?? given;
     const createRevision = before?.createRevision ?? revision;
     const version = (before?.version ?? 0) + 1;
     this.history.add(revision, key, before);
@@ -78,22 +83,23 @@ export class KeySpace {
   }
 
   /** A key as it is in a snapshot. */
-  restore(key: string, record: Omit<KeyRecord, "hash">): void {
+  restore(key: string, record: Stored): void {
     this.#sorted.add(key);
     this.#set(key, record);
   }
 
-  #set(key: string, record: Omit<KeyRecord, "hash">): void {
+  #set(key: string, record: Stored): void {
     const { value, revision, createRevision, version, lease } = record;
     const hash = hashOf(key, record);
-    this.records.set(key, { value, revision, createRevision, version, lease, hash });
+    this.records.set(key, { key, value, revision, createRevision, version, lease, hash });
     this.#hash.add(hash);
     this.bytes += sizeOf(key, value);
   }
 
   /** A change as it is in a snapshot, in order; after all keys. */
-  restoreChange(revision: Revision, key: string, before: Omit<KeyRecord, "hash"> | null): void {
-    this.history.add(revision, key, before === null ? null : { ...before, hash: hashOf(key, before) });
+  restoreChange(revision: Revision, given: string, before: Stored | null): void {
+    const key = this.get(given)?.key ?? given;
+    this.history.add(revision, key, before === null ? null : { ...before, key, hash: hashOf(key, before) });
   }
 
   count(keys: KeySelector): number {
@@ -176,7 +182,7 @@ export class KeySpace {
   }
 }
 
-function hashOf(key: string, { value, revision, createRevision, version, lease }: Omit<KeyRecord, "hash">): number {
+function hashOf(key: string, { value, revision, createRevision, version, lease }: Stored): number {
   return hashRecord(1, key, [revision, createRevision, version], value, lease ?? "");
 }
 
@@ -186,7 +192,7 @@ export const growthOver = (before: KeyRecord | null, key: string, value: Uint8Ar
 
 const sizeOf = (key: string, value: Uint8Array): number => RECORD_BYTES + key.length + value.length;
 
-export const entryOf = (key: string, record: Omit<KeyRecord, "hash">): KeyEntry => ({
+export const entryOf = (key: string, record: Stored): KeyEntry => ({
   key,
   value: record.value,
   revision: record.revision,

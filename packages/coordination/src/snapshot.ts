@@ -2,6 +2,7 @@ import { type SnapshotSink, SynodError } from "@synod/interface";
 import type { CowSnapshot } from "@synod/rsm";
 import type { Counter } from "./counters.js";
 import type { Change, KeyRecord } from "./history.js";
+import type { Stored } from "./key-space.js";
 import type { Lease } from "./leases.js";
 import { LIMIT_NAMES, type MachineLimits } from "./limits.js";
 import type { LockRequest, Queue } from "./queues.js";
@@ -113,7 +114,7 @@ function writeRecord(writer: Writer, record: KeyRecord): void {
   writer.maybeText(record.lease);
 }
 
-const readRecord = (reader: Reader): Omit<KeyRecord, "hash"> => ({
+const readRecord = (reader: Reader): Stored => ({
   value: reader.bytes(),
   revision: reader.int(),
   createRevision: reader.int(),

@@ -108,6 +108,9 @@ export function replicatedMachine<Command, Query, Result, Answer = Result>(
   return new Machine(options);
 }
 
+/** So many bytes are kept in an object itself, without a buffer (V8). */
+const SMALL_BYTES = 64;
+
 class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query, Answer> {
   readonly #machine: StateMachine<Command, Query, Result, Answer>;
   readonly #commands: Pick<Codec<Command>, "decode">;
@@ -408,6 +411,8 @@ function answer(
 
 /** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
 function owned(bytes: Uint8Array): Uint8Array {
+  // To ask small ones for their buffer would make one for each.
+  if (bytes.length <= SMALL_BYTES) return new Uint8Array(bytes);
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
