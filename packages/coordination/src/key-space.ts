@@ -1,5 +1,6 @@
 import { type CowMap, cowMap } from "@synod/rsm";
-import { type Change, History, type KeyRecord } from "./history.js";
+import type { KeyRecord } from "./changes.js";
+import { History } from "./history.js";
 import { ANSWER_BYTES_MAX, type MachineLimits } from "./limits.js";
 import { prefixEnd, SortedKeys } from "./sorted-keys.js";
 import { hashRecord, type StateHash } from "./state-hash.js";
@@ -145,12 +146,14 @@ export class KeySpace {
     let last = 0;
     for (const change of this.history.from(from, "key" in keys ? keys.key : null)) {
       // A revision is told as a whole.
-      if (bytes >= ANSWER_BYTES_MAX && change.revision !== last) return { kind: "events", events, revision: last };
-      if (!selects(keys, change.key)) continue;
-      const event = this.#eventOf(change);
+      const changed = this.history.revisionOf(change);
+      if (bytes >= ANSWER_BYTES_MAX && changed !== last) return { kind: "events", events, revision: last };
+      const key = this.history.keyOf(change);
+      if (!selects(keys, key)) continue;
+      const event = this.#eventOf(change, key, changed);
       events.push(event);
-      last = change.revision;
-      bytes += change.key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
+      last = changed;
+      bytes += key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
     }
     const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS || this.#isFar(from);
     return news ? { kind: "events", events, revision } : null;
@@ -160,8 +163,8 @@ export class KeySpace {
     return this.history.bytesFrom(from) > this.#historyBytesMax * PROGRESS_SHARE;
   }
 
-  #eventOf({ key, revision, next }: Change): KeyEvent {
-    const after = next === null ? this.get(key) : next.before;
+  #eventOf(change: number, key: string, revision: Revision): KeyEvent {
+    const after = this.history.after(change, this.get(key));
     return after === null ? { kind: "delete", key, revision } : { kind: "put", ...entryOf(key, after) };
   }
 

@@ -147,7 +147,7 @@ let keptAt = 0;
 
 function keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const length = to - from;
-  if (length > KEPT_SHARED_MAX) return bytes.slice(from, to);
+  if (length > KEPT_SHARED_MAX) return new Uint8Array(bytes.subarray(from, to));
   if (keptAt + length > KEPT_BYTES) {
     kept = new Uint8Array(KEPT_BYTES);
     keptAt = 0;
@@ -219,8 +219,8 @@ export class Reader {
 
   /** A copy. */
   bytes(): Uint8Array {
-    const end = this.#skip(this.int());
-    return this.#bytes.slice(this.#at, (this.#at = end));
+    // Not `slice`, which of a Buffer gives a view.
+    return new Uint8Array(this.#view(this.int()));
   }
 
   text(): string {
