@@ -116,6 +116,13 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     const plan = new ProposalPlan(body, this.#options.resultCodec, given, this.#room);
     const call = new Call(this.#shared, plan, callOptions).begin();
     if (given !== undefined) return call.go().promise;
+    plan.ticket = call.ended ? null : this.#sessions.take();
+    if (plan.ticket !== null) call.go();
+    else if (!call.ended) this.#awaitTicket(call, plan);
+    return call.promise;
+  }
+
+  #awaitTicket(call: Call<Result>, plan: ProposalPlan<Result>): void {
     const holder = {
       granted: (ticket: Ticket): void => {
         plan.ticket = ticket;
@@ -124,8 +131,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
       refused: (error: SynodError): void => call.stop(error),
     };
     call.waitFor(() => this.#sessions.withdraw(holder));
-    if (!call.ended) this.#sessions.acquire(holder);
-    return call.promise;
+    this.#sessions.acquire(holder);
   }
 
   read(query: Query, options: ReadOptions & Timeout = {}): Promise<Answer> {

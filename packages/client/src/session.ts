@@ -145,11 +145,15 @@ export class Sessions {
     return this.#session?.id ?? null;
   }
 
-  /** Gives a ticket, now or as soon as there is one. */
-  acquire(holder: TicketHolder): void {
+  /** A ticket, if there is one now and nobody waits for it. */
+  take(): Ticket | null {
     const session = this.#waiting.size === 0 && !this.#closed ? this.#fresh() : null;
     const sequence = session?.next() ?? null;
-    if (session !== null && sequence !== null) return holder.granted(this.#ticket(session, sequence));
+    return session === null || sequence === null ? null : this.#ticket(session, sequence);
+  }
+
+  /** Gives a ticket as soon as there is one. */
+  acquire(holder: TicketHolder): void {
     this.#waiting.add(holder);
     this.#serve();
   }

@@ -64,7 +64,6 @@ export const commandCodec: Codec<CoordinationCommand> = versionedCodec({
 
 export const resultCodec: Codec<CoordinationResult> = versionedCodec({
   what: "result",
-  kept: true,
   kinds: RESULTS,
   write: writeResult,
   read: readResult,
@@ -120,7 +119,7 @@ function readCommand(reader: Reader, kind: CoordinationCommand["kind"]): Coordin
       return {
         kind,
         key: reader.text(),
-        value: reader.bytes(),
+        value: reader.kept(),
         lease: reader.maybeText(),
         expected: readRevision(reader),
       };

@@ -1,30 +1,11 @@
+import { Changes, type KeyRecord } from "./changes.js";
 import { SortedKeys } from "./sorted-keys.js";
 import { hashRecord, type StateHash } from "./state-hash.js";
 import type { Revision } from "./types.js";
 
-/** A key as the state holds it; never changed in place. */
-export interface KeyRecord {
-  readonly value: Uint8Array;
-  readonly revision: Revision;
-  readonly createRevision: Revision;
-  readonly version: number;
-  readonly lease: string | null;
-  readonly hash: number;
-}
-
-/** One change of one key. What it was changed to stands in the next change of the key, or in the state. */
-export interface Change {
-  readonly revision: Revision;
-  readonly key: string;
-  readonly before: KeyRecord | null;
-  readonly hash: number;
-  next: Change | null;
-  /** Bytes of all changes before it that this replica has seen. */
-  readonly startBytes: number;
-}
-
+/** Numbers of the changes of one key, in order. */
 interface Chain {
-  changes: Change[];
+  numbers: number[];
   /** Those in front are forgotten. */
   head: number;
 }
@@ -32,7 +13,7 @@ interface Chain {
 /** What a change costs besides key and value, about. */
 const CHANGE_BYTES = 96;
 
-const bytesOf = ({ key, before }: Pick<Change, "key" | "before">): number =>
+const bytesOf = (key: string, before: KeyRecord | null): number =>
   CHANGE_BYTES + key.length + (before?.value.length ?? 0);
 
 const hashOf = (revision: Revision, key: string, before: KeyRecord | null): number =>
@@ -42,8 +23,7 @@ const hashOf = (revision: Revision, key: string, before: KeyRecord | null): numb
 export class History {
   readonly #bytesMax: number;
   readonly #hash: StateHash;
-  #changes: Change[] = [];
-  #head = 0;
+  readonly #changes = new Changes();
   readonly #chains = new Map<string, Chain>();
   /** Keys with a chain. */
   readonly touched: SortedKeys = new SortedKeys();
@@ -58,37 +38,33 @@ export class History {
   }
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
-    const hash = hashOf(revision, key, before);
-    const change: Change = { revision, key, before, hash, next: null, startBytes: this.#seenBytes };
     let chain = this.#chains.get(key);
     if (chain === undefined) {
-      chain = { changes: [], head: 0 };
+      chain = { numbers: [], head: 0 };
       this.#chains.set(key, chain);
       this.touched.add(key);
     }
-    const last = chain.changes.at(-1);
-    if (last !== undefined && chain.head < chain.changes.length) last.next = change;
-    chain.changes.push(change);
-    this.#changes.push(change);
-    this.bytes += bytesOf(change);
-    this.#seenBytes += bytesOf(change);
-    this.#hash.add(change.hash);
+    const hash = hashOf(revision, key, before);
+    const bytes = bytesOf(key, before);
+    chain.numbers.push(this.#changes.end);
+    this.#changes.add(revision, key, before, hash, this.#seenBytes);
+    this.bytes += bytes;
+    this.#seenBytes += bytes;
+    this.#hash.add(hash);
   }
 
   /** To be called when all changes of a revision are in: a revision is kept as a whole, or forgotten. */
   trim(): void {
-    while (this.#head < this.#changes.length) {
-      const first = this.#changes[this.#head] as Change;
-      if (this.bytes <= this.#bytesMax && first.revision > this.compacted) break;
-      this.compacted = Math.max(this.compacted, first.revision);
-      this.bytes -= bytesOf(first);
-      this.#hash.remove(first.hash);
-      this.#head++;
-      this.#forget(first.key);
-    }
-    if (this.#head > 1024 && this.#head * 2 > this.#changes.length) {
-      this.#changes = this.#changes.slice(this.#head);
-      this.#head = 0;
+    const changes = this.#changes;
+    while (changes.begin < changes.end) {
+      const { begin } = changes;
+      const revision = changes.revision(begin);
+      if (this.bytes <= this.#bytesMax && revision > this.compacted) break;
+      this.compacted = Math.max(this.compacted, revision);
+      this.bytes -= this.#startOf(begin + 1) - changes.start(begin);
+      this.#hash.remove(changes.hash(begin));
+      this.#forget(changes.key(begin));
+      changes.forgetFirst();
     }
   }
 
@@ -102,50 +78,79 @@ export class History {
   at(key: string, revision: Revision, current: KeyRecord | null): KeyRecord | null {
     const chain = this.#chains.get(key);
     if (chain === undefined) return current;
-    const change = chain.changes[firstFrom(chain.changes, chain.head, revision + 1)];
-    return change === undefined ? current : change.before;
+    const { numbers, head } = chain;
+    const number = numbers[firstOf(head, numbers.length, (at) => this.#isFrom(numbers[at] as number, revision + 1))];
+    return number === undefined ? current : this.#changes.before(number);
   }
 
-  /** Changes from a revision on, in order: of one key, or of all for null. */
-  *from(revision: Revision, key: string | null): Generator<Change, void> {
-    const chain = key === null ? null : this.#chains.get(key);
-    if (chain === undefined) return;
-    const [changes, head] = chain === null ? [this.#changes, this.#head] : [chain.changes, chain.head];
-    for (let at = firstFrom(changes, head, revision); at < changes.length; at++) yield changes[at] as Change;
+  /** Numbers of the changes from a revision on, in order: of one key, or of all for null. */
+  *from(revision: Revision, key: string | null): Generator<number, void> {
+    if (key === null) {
+      const { begin, end } = this.#changes;
+      for (let number = firstOf(begin, end, (at) => this.#isFrom(at, revision)); number < end; number++) yield number;
+      return;
+    }
+    const { numbers, head } = this.#chains.get(key) ?? { numbers: [], head: 0 };
+    const first = firstOf(head, numbers.length, (at) => this.#isFrom(numbers[at] as number, revision));
+    for (let at = first; at < numbers.length; at++) yield numbers[at] as number;
+  }
+
+  keyOf(number: number): string {
+    return this.#changes.key(number);
+  }
+
+  revisionOf(number: number): Revision {
+    return this.#changes.revision(number);
+  }
+
+  /** What a change made of its key. */
+  after(number: number, current: KeyRecord | null): KeyRecord | null {
+    const { numbers, head } = this.#chains.get(this.keyOf(number)) as Chain;
+    const next = numbers[firstOf(head, numbers.length, (at) => (numbers[at] as number) > number)];
+    return next === undefined ? current : this.#changes.before(next);
   }
 
   /** What is kept of the changes from a revision on. */
   bytesFrom(revision: Revision): number {
-    const first = this.#changes[firstFrom(this.#changes, this.#head, revision)];
-    return first === undefined ? 0 : this.#seenBytes - first.startBytes;
+    const { begin, end } = this.#changes;
+    return this.#seenBytes - this.#startOf(firstOf(begin, end, (at) => this.#isFrom(at, revision)));
   }
 
-  /** As of now, for a snapshot: changes do not change, but for `next`. */
-  copy(): readonly Change[] {
-    return this.#changes.slice(this.#head);
+  /** As of now, for a snapshot. */
+  copy(): Changes {
+    return this.#changes.copy();
+  }
+
+  #isFrom(number: number, revision: Revision): boolean {
+    return this.#changes.revision(number) >= revision;
+  }
+
+  /** Bytes of all changes before this one that this replica has seen. */
+  #startOf(number: number): number {
+    return number < this.#changes.end ? this.#changes.start(number) : this.#seenBytes;
   }
 
   #forget(key: string): void {
     const chain = this.#chains.get(key) as Chain;
     chain.head++;
-    if (chain.head === chain.changes.length) {
+    if (chain.head === chain.numbers.length) {
       this.#chains.delete(key);
       this.touched.delete(key);
-    } else if (chain.head > 64 && chain.head * 2 > chain.changes.length) {
-      chain.changes = chain.changes.slice(chain.head);
+    } else if (chain.head > 64 && chain.head * 2 > chain.numbers.length) {
+      chain.numbers = chain.numbers.slice(chain.head);
       chain.head = 0;
     }
   }
 }
 
-/** Index of the first change of this revision or a later one. */
-function firstFrom(changes: readonly Change[], head: number, revision: Revision): number {
-  let low = head;
-  let high = changes.length;
+/** The first for which it holds, from which on it holds for all; `to` if for none. */
+function firstOf(from: number, to: number, holds: (at: number) => boolean): number {
+  let low = from;
+  let high = to;
   while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((changes[middle] as Change).revision < revision) low = middle + 1;
-    else high = middle;
+    const middle = Math.floor((low + high) / 2);
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }

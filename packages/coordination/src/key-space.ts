@@ -1,5 +1,6 @@
 import { type CowMap, cowMap } from "@synod/rsm";
-import { type Change, History, type KeyRecord } from "./history.js";
+import type { KeyRecord } from "./changes.js";
+import { History } from "./history.js";
 import { ANSWER_BYTES_MAX, type MachineLimits } from "./limits.js";
 import { prefixEnd, SortedKeys } from "./sorted-keys.js";
 import { hashRecord, type StateHash } from "./state-hash.js";
@@ -12,6 +13,9 @@ const PROGRESS_REVISIONS = 256;
 /** And after so much of what the history may hold, lest it be forgotten what the watch has not been told of. */
 const PROGRESS_SHARE = 1 / 8;
 const EMPTY = new Uint8Array(0);
+
+/** What is stored with a key; what follows from it is left out. */
+export type Stored = Omit<KeyRecord, "key" | "hash">;
 
 export interface RangeRequest {
   readonly keys: KeySelector;
@@ -55,8 +59,10 @@ export class KeySpace {
   }
 
   /** @returns what was there before */
-  put(key: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
-    const before = this.get(key);
+  put(given: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
+    const before = this.get(given);
+    // Each command brings the text anew: one for all is kept.
+    const key = before?.key ?? given;
     const createRevision = before?.createRevision ?? revision;
     const version = (before?.version ?? 0) + 1;
     this.history.add(revision, key, before);
@@ -78,22 +84,23 @@ export class KeySpace {
   }
 
   /** A key as it is in a snapshot. */
-  restore(key: string, record: Omit<KeyRecord, "hash">): void {
+  restore(key: string, record: Stored): void {
     this.#sorted.add(key);
     this.#set(key, record);
   }
 
-  #set(key: string, record: Omit<KeyRecord, "hash">): void {
+  #set(key: string, record: Stored): void {
     const { value, revision, createRevision, version, lease } = record;
     const hash = hashOf(key, record);
-    this.records.set(key, { value, revision, createRevision, version, lease, hash });
+    this.records.set(key, { key, value, revision, createRevision, version, lease, hash });
     this.#hash.add(hash);
     this.bytes += sizeOf(key, value);
   }
 
   /** A change as it is in a snapshot, in order; after all keys. */
-  restoreChange(revision: Revision, key: string, before: Omit<KeyRecord, "hash"> | null): void {
-    this.history.add(revision, key, before === null ? null : { ...before, hash: hashOf(key, before) });
+  restoreChange(revision: Revision, given: string, before: Stored | null): void {
+    const key = this.get(given)?.key ?? given;
+    this.history.add(revision, key, before === null ? null : { ...before, key, hash: hashOf(key, before) });
   }
 
   count(keys: KeySelector): number {
@@ -139,12 +146,14 @@ export class KeySpace {
     let last = 0;
     for (const change of this.history.from(from, "key" in keys ? keys.key : null)) {
       // A revision is told as a whole.
-      if (bytes >= ANSWER_BYTES_MAX && change.revision !== last) return { kind: "events", events, revision: last };
-      if (!selects(keys, change.key)) continue;
-      const event = this.#eventOf(change);
+      const changed = this.history.revisionOf(change);
+      if (bytes >= ANSWER_BYTES_MAX && changed !== last) return { kind: "events", events, revision: last };
+      const key = this.history.keyOf(change);
+      if (!selects(keys, key)) continue;
+      const event = this.#eventOf(change, key, changed);
       events.push(event);
-      last = change.revision;
-      bytes += change.key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
+      last = changed;
+      bytes += key.length + RECORD_BYTES + (event.kind === "put" ? event.value.length : 0);
     }
     const news = events.length > 0 || revision - from >= PROGRESS_REVISIONS || this.#isFar(from);
     return news ? { kind: "events", events, revision } : null;
@@ -154,8 +163,8 @@ export class KeySpace {
     return this.history.bytesFrom(from) > this.#historyBytesMax * PROGRESS_SHARE;
   }
 
-  #eventOf({ key, revision, next }: Change): KeyEvent {
-    const after = next === null ? this.get(key) : next.before;
+  #eventOf(change: number, key: string, revision: Revision): KeyEvent {
+    const after = this.history.after(change, this.get(key));
     return after === null ? { kind: "delete", key, revision } : { kind: "put", ...entryOf(key, after) };
   }
 
@@ -176,7 +185,7 @@ export class KeySpace {
   }
 }
 
-function hashOf(key: string, { value, revision, createRevision, version, lease }: Omit<KeyRecord, "hash">): number {
+function hashOf(key: string, { value, revision, createRevision, version, lease }: Stored): number {
   return hashRecord(1, key, [revision, createRevision, version], value, lease ?? "");
 }
 
@@ -186,7 +195,7 @@ export const growthOver = (before: KeyRecord | null, key: string, value: Uint8Ar
 
 const sizeOf = (key: string, value: Uint8Array): number => RECORD_BYTES + key.length + value.length;
 
-export const entryOf = (key: string, record: Omit<KeyRecord, "hash">): KeyEntry => ({
+export const entryOf = (key: string, record: Stored): KeyEntry => ({
   key,
   value: record.value,
   revision: record.revision,

@@ -1,7 +1,8 @@
 import { type SnapshotSink, SynodError } from "@synod/interface";
 import type { CowSnapshot } from "@synod/rsm";
 import type { Counter } from "./counters.js";
-import type { Change, KeyRecord } from "./history.js";
+import type { Changes, KeyRecord } from "./changes.js";
+import type { Stored } from "./key-space.js";
 import type { Lease } from "./leases.js";
 import { LIMIT_NAMES, type MachineLimits } from "./limits.js";
 import type { LockRequest, Queue } from "./queues.js";
@@ -28,7 +29,7 @@ interface Parts {
   readonly leases: CowSnapshot<string, Lease>;
   readonly queues: CowSnapshot<string, Queue>;
   readonly counters: CowSnapshot<string, Counter>;
-  readonly changes: readonly Change[];
+  readonly changes: Changes;
 }
 
 /** The state as of the first pull, in chunks. */
@@ -91,9 +92,11 @@ function* records(parts: Parts, to: () => Writer): Generator<void, void> {
       yield writer.text(request);
     }
   }
-  for (const { key, revision, before } of parts.changes) {
+  const { changes } = parts;
+  for (let number = changes.begin; number < changes.end; number++) {
     const writer = to();
-    writeNumber(writer, CHANGE, key, revision);
+    const before = changes.before(number);
+    writeNumber(writer, CHANGE, changes.key(number), changes.revision(number));
     writer.flag(before !== null);
     yield before === null ? undefined : writeRecord(writer, before);
   }
@@ -113,7 +116,7 @@ function writeRecord(writer: Writer, record: KeyRecord): void {
   writer.maybeText(record.lease);
 }
 
-const readRecord = (reader: Reader): Omit<KeyRecord, "hash"> => ({
+const readRecord = (reader: Reader): Stored => ({
   value: reader.bytes(),
   revision: reader.int(),
   createRevision: reader.int(),

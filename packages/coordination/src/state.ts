@@ -1,4 +1,4 @@
-import type { KeyRecord } from "./history.js";
+import type { KeyRecord } from "./changes.js";
 import { KeySpace } from "./key-space.js";
 import { LEASE_BYTES, Leases } from "./leases.js";
 import type { MachineLimits } from "./limits.js";

@@ -14,12 +14,10 @@ export function versionedCodec<T extends { readonly kind: string }>(options: {
   readonly what: string;
   /** In the order of their bytes, from 1. Never reordered. */
   readonly kinds: readonly T["kind"][];
-  /** Values are kept for long: each has memory of its own. */
-  readonly kept?: boolean;
   readonly write: (writer: Writer, value: T) => void;
   readonly read: (reader: Reader, kind: T["kind"]) => T;
 }): Codec<T> {
-  const { what, kinds, write, read, kept = false } = options;
+  const { what, kinds, write, read } = options;
   const writer = new Writer(0);
   return {
     encode(value) {
@@ -28,8 +26,7 @@ export function versionedCodec<T extends { readonly kind: string }>(options: {
       writer.again().byte(FORMAT_VERSION);
       writer.byte(kind + 1);
       write(writer, value);
-      const written = writer.done();
-      return kept ? written.slice() : written;
+      return writer.done();
     },
     decode(bytes) {
       const reader = new Reader(bytes, what);

@@ -138,6 +138,26 @@ export class Writer {
   }
 }
 
+/** Short values that are kept share memory: a buffer for each costs several times what is in it. No value keeps more than this in memory. */
+const KEPT_BYTES = 1024;
+/** A longer one has memory of its own. */
+const KEPT_SHARED_MAX = KEPT_BYTES / 4;
+let kept = new Uint8Array(KEPT_BYTES);
+let keptAt = 0;
+
+function keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const length = to - from;
+  if (length > KEPT_SHARED_MAX) return new Uint8Array(bytes.subarray(from, to));
+  if (keptAt + length > KEPT_BYTES) {
+    kept = new Uint8Array(KEPT_BYTES);
+    keptAt = 0;
+  }
+  const start = keptAt;
+  keptAt += length;
+  for (let at = 0; at < length; at++) kept[start + at] = bytes[from + at] as number;
+  return kept.subarray(start, keptAt);
+}
+
 /** Reads what a `Writer` wrote; each length is checked before it is used. Throws `Malformed` and nothing else. */
 export class Reader {
   readonly #bytes: Uint8Array;
@@ -191,10 +211,16 @@ export class Reader {
     return kind === 2 ? -size : size;
   }
 
+  /** A copy, for values of the state: short ones share memory. */
+  kept(): Uint8Array {
+    const end = this.#skip(this.int());
+    return keep(this.#bytes, this.#at, (this.#at = end));
+  }
+
   /** A copy. */
   bytes(): Uint8Array {
-    const end = this.#skip(this.int());
-    return this.#bytes.slice(this.#at, (this.#at = end));
+    // Not `slice`, which of a Buffer gives a view.
+    return new Uint8Array(this.#view(this.int()));
   }
 
   text(): string {

@@ -2,6 +2,7 @@ import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
 import {
   type CoordinationAnswer,
+  coordinationCodecs,
   type CoordinationCommand,
   type CoordinationMachine,
   type CoordinationMachineOptions,
@@ -147,6 +148,67 @@ test("the past can be read as far back as the history goes, and then it says so"
   expect(bench.ask({ kind: "get", key: "a", revision: 2 })).toMatchObject({ kind: "compacted", compacted });
   expect(bench.ask({ kind: "get", key: "d", revision: compacted }, "get").entry?.revision).toBe(compacted);
   expect(bench.watch({ key: "a" }, 1)).toMatchObject({ answer: { kind: "compacted", compacted }, next: null });
+});
+
+test("a history of thousands of changes, values of every size among them, says what each key was, before and after a snapshot", () => {
+  const bench = new Bench({ historyBytesMax: 1024 * 1024 });
+  const past: Map<string, string>[] = [new Map()];
+  for (let revision = 1; revision <= 9000; revision++) {
+    const state = new Map(past.at(-1));
+    const key = `k${(revision * 7) % 13}`;
+    if (revision % 11 === 0 && state.delete(key)) bench.do({ kind: "delete", key, expected: null });
+    else {
+      const size = revision % 997 === 0 ? 20_000 + revision : revision % 70;
+      state.set(key, `${revision}.`.padEnd(size, String(revision % 10)));
+      bench.put(key, state.get(key));
+    }
+    past.push(state);
+  }
+  const { compacted, historyBytes } = bench.status();
+  expect(historyBytes).toBeLessThanOrEqual(1024 * 1024);
+  expect(compacted).toBeGreaterThan(1000);
+  expect(9000 - compacted).toBeGreaterThan(2000);
+  const copy = coordinationMachine({ historyBytesMax: 1024 * 1024 });
+  const sink = copy.restore();
+  const chunks = bench.machine.snapshot()[Symbol.iterator]();
+  const first = chunks.next();
+  // What happens while a snapshot is read does not show in it.
+  for (let i = 0; i < 9000; i++) bench.put("later", "x".repeat(100));
+  if (first.done !== true) sink.write(first.value);
+  for (let next = chunks.next(); next.done !== true; next = chunks.next()) sink.write(next.value);
+  sink.end();
+  for (let revision = compacted; revision <= 9000; revision += 41) {
+    for (const [key, value] of past[revision] ?? []) {
+      const { entry } = copy.query({ kind: "get", key, revision }) as Extract<CoordinationAnswer, { kind: "get" }>;
+      expect(entry?.value).toEqual(text(value));
+    }
+    expect(copy.query({ kind: "get", key: "later", revision })).toMatchObject({ entry: null });
+  }
+  const told = copy.watch?.({ kind: "events", keys: { prefix: "" }, from: compacted + 1 })?.answer;
+  expect(told).toMatchObject({ kind: "events" });
+  for (const event of told?.kind === "events" ? told.events : []) {
+    expect(event.kind === "put" ? text(past[event.revision]?.get(event.key) ?? "?") : undefined).toEqual(
+      event.kind === "put" ? event.value : past[event.revision]?.get(event.key),
+    );
+  }
+});
+
+test("what is decoded has nothing in common with the bytes it came from, be they a Buffer", () => {
+  const { commandCodec, answerCodec } = coordinationCodecs();
+  for (const size of [3, 100, 300]) {
+    const value = new Uint8Array(size).fill(7);
+    const command: CoordinationCommand = { kind: "put", key: "k", value, lease: null, expected: null };
+    const bytes = Buffer.from(commandCodec.encode(command));
+    const decoded = [commandCodec.decode(bytes), commandCodec.decode(bytes)];
+    bytes.fill(9);
+    expect(decoded).toEqual([command, command]);
+    const entry = { key: "k", value, revision: 1, createRevision: 1, version: 1, lease: null };
+    const answer: CoordinationAnswer = { kind: "get", entry, revision: 1 };
+    const answered = Buffer.from(answerCodec.encode(answer));
+    const read = answerCodec.decode(answered);
+    answered.fill(9);
+    expect(read).toEqual(answer);
+  }
 });
 
 test("a range goes up, down, by pages, and stops at its end", () => {

@@ -96,16 +96,49 @@ class Lane {
   }
 }
 
-/** The first of a map, which keeps the order of turns: whoever had one is put at the end. */
-function firstOf<Key, Value>(turns: ReadonlyMap<Key, Value>): readonly [Key, Value] | undefined {
-  for (const entry of turns) return entry;
-  return undefined;
+/** Who has something waiting, in the order of turns: whoever had one is put at the end. */
+class Turns<Key, Value> {
+  readonly #all = new Map<Key, Value>();
+  /** Looked up once for as many commands as it has. */
+  #first: Value | undefined;
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#all.get(key);
+  }
+
+  values(): IterableIterator<Value> {
+    return this.#all.values();
+  }
+
+  first(): Value | undefined {
+    if (this.#first === undefined) [this.#first] = this.#all.values();
+    return this.#first;
+  }
+
+  /** At the end. */
+  add(key: Key, value: Value): void {
+    this.#all.set(key, value);
+  }
+
+  delete(key: Key): void {
+    this.#all.delete(key);
+    this.#first = undefined;
+  }
+
+  clear(): void {
+    this.#all.clear();
+    this.#first = undefined;
+  }
 }
 
 /** The clients of one origin, in turn. None of them is empty. */
 class Origin {
   readonly id: NodeId;
-  readonly #turns = new Map<string, Lane>();
+  readonly #turns = new Turns<string, Lane>();
   /** The leadership in which it was counted has ended. */
   isOver = false;
 
@@ -120,22 +153,22 @@ class Origin {
   laneOf(entry: BatchEntry): Lane {
     const client = clientOf(entry);
     let lane = this.#turns.get(client);
-    if (lane === undefined) this.#turns.set(client, (lane = new Lane(client)));
+    if (lane === undefined) this.#turns.add(client, (lane = new Lane(client)));
     return lane;
   }
 
   first(): Queued | undefined {
-    return firstOf(this.#turns)?.[1].first();
+    return this.#turns.first()?.first();
   }
 
   removeFirst(): void {
-    const [client, lane] = firstOf(this.#turns) ?? [];
-    if (client === undefined || lane === undefined) return;
+    const lane = this.#turns.first();
+    if (lane === undefined) return;
     lane.removeFirst();
     // With one client alone it is its turn again.
     if (lane.count > 0 && this.#turns.size === 1) return;
-    this.#turns.delete(client);
-    if (lane.count > 0) this.#turns.set(client, lane);
+    this.#turns.delete(lane.client);
+    if (lane.count > 0) this.#turns.add(lane.client, lane);
   }
 
   tidy(lane: Lane): void {
@@ -153,7 +186,7 @@ class Origin {
  */
 export class LeaderQueue {
   /** None of them is empty. */
-  readonly #turns = new Map<NodeId, Origin>();
+  readonly #turns = new Turns<NodeId, Origin>();
   #bytes = 0;
   #count = 0;
 
@@ -173,7 +206,7 @@ export class LeaderQueue {
 
   add(id: NodeId, queued: Queued): Place {
     let origin = this.#turns.get(id);
-    if (origin === undefined) this.#turns.set(id, (origin = new Origin(id)));
+    if (origin === undefined) this.#turns.add(id, (origin = new Origin(id)));
     const lane = origin.laneOf(queued.entry);
     const place = new Place(this, origin, lane, queued);
     lane.add(place);
@@ -193,14 +226,17 @@ export class LeaderQueue {
     const batch: Queued[] = [];
     let bytes = 0;
     for (;;) {
-      const [id, origin] = firstOf(this.#turns) ?? [];
+      const origin = this.#turns.first();
       const queued = origin?.first();
-      if (id === undefined || origin === undefined || queued === undefined) return batch;
+      if (origin === undefined || queued === undefined) return batch;
       // Its turn comes with the next batch.
       if (batch.length > 0 && bytes + queued.bytes > bytesMax) return batch;
       origin.removeFirst();
-      if (origin.isEmpty || this.#turns.size > 1) this.#turns.delete(id);
-      if (!origin.isEmpty) this.#turns.set(id, origin);
+      // With one alone it is its turn again.
+      if (origin.isEmpty || this.#turns.size > 1) {
+        this.#turns.delete(origin.id);
+        if (!origin.isEmpty) this.#turns.add(origin.id, origin);
+      }
       this.#forget(queued);
       batch.push(queued);
       bytes += queued.bytes;

@@ -28,8 +28,13 @@ export class Loop {
     return this.#stopped;
   }
 
+  /** Asked for each command: no closure for it. */
   get nowMs(): number {
-    this.#seenMs = this.orFail(() => this.#o.clock.now());
+    try {
+      this.#seenMs = this.#o.clock.now();
+    } catch (cause) {
+      this.#failed(cause);
+    }
     return this.#seenMs;
   }
 
@@ -48,9 +53,7 @@ export class Loop {
 
   /** Makes sure that a turn comes. */
   wake(): void {
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
-    this.guarded(() => this.#o.clock.soon(() => this.#guardedTurn()));
+    if (!this.#scheduled && !this.#stopped) this.#schedule();
   }
 
   /** No turn runs after this. */
@@ -80,10 +83,21 @@ export class Loop {
     try {
       return call();
     } catch (cause) {
-      this.fail(cause);
-      throw new SynodError("Closed", "the node stops: one of its ports failed", { cause });
+      return this.#failed(cause);
     }
   }
+
+  #failed(cause: unknown): never {
+    this.fail(cause);
+    throw new SynodError("Closed", "the node stops: one of its ports failed", { cause });
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    this.guarded(() => this.#o.clock.soon(this.#onTurn));
+  }
+
+  readonly #onTurn = (): void => this.#guardedTurn();
 
   #guardedTurn(): void {
     this.#scheduled = false;

@@ -138,7 +138,12 @@ export function decodeBatch(value: Uint8Array): Batch {
   // Before anything is made room for: no more entries than the bytes that are there could hold.
   if (count * ENTRY_BYTES_MIN > reader.remaining) throw reader.malformed(`it cannot hold ${count} entries`);
   const entries: BatchEntry[] = [];
-  for (let index = 0; index < count; index += 1) entries.push(readEntry(reader));
+  let session: SessionId | null = null;
+  for (let index = 0; index < count; index += 1) {
+    const entry = readEntry(reader, session);
+    if (entry.kind === "command") session = entry.ticket.session;
+    entries.push(entry);
+  }
   reader.end();
   return { timeMs, entries };
 }
@@ -171,7 +176,8 @@ function writeEntry(writer: ByteWriter, entry: BatchEntry): void {
   }
 }
 
-function readEntry(reader: ByteReader): BatchEntry {
+/** @param neighbour - the session of the command before: most of a batch are of the same */
+function readEntry(reader: ByteReader, neighbour: SessionId | null): BatchEntry {
   const kind = reader.byte();
   switch (kind) {
     case OPEN: {
@@ -181,7 +187,7 @@ function readEntry(reader: ByteReader): BatchEntry {
       return { kind: "open", nonce, limit };
     }
     case COMMAND: {
-      const session = readSession(reader);
+      const session = readSession(reader, neighbour);
       const sequence = reader.varint();
       if (sequence < 1) throw reader.malformed("a sequence is 0");
       const floor = reader.varint();
@@ -189,7 +195,7 @@ function readEntry(reader: ByteReader): BatchEntry {
       return { kind: "command", ticket: { session, sequence, floor }, body };
     }
     case CLOSE:
-      return { kind: "close", session: readSession(reader) };
+      return { kind: "close", session: readSession(reader, neighbour) };
     case RAISE: {
       const versions = { wire: reader.varint(), log: reader.varint(), machine: reader.varint() };
       if (versions.wire < 1 || versions.log < 1 || versions.machine < 1) throw reader.malformed("a version is 0");
@@ -211,10 +217,11 @@ function writeSession(writer: ByteWriter, session: SessionId): void {
   writer.varint(session.index);
 }
 
-function readSession(reader: ByteReader): SessionId {
+function readSession(reader: ByteReader, known: SessionId | null): SessionId {
   const slot = reader.varint();
   if (slot < 1) throw reader.malformed("a session has slot 0");
-  return { slot, index: reader.varint() };
+  const index = reader.varint();
+  return known !== null && known.slot === slot && known.index === index ? known : { slot, index };
 }
 
 function check(name: string, value: number, least: number): void {

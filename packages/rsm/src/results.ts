@@ -5,6 +5,9 @@ import type { Reply } from "./sessions.js";
 const isThenable = (value: unknown): boolean =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
+/** So many bytes are kept in an object itself, without a buffer (V8). */
+const SMALL_BYTES = 64;
+
 /** A promise, or a result that was not wrapped, would otherwise show up as a puzzle much later. */
 export function checkApplied<Result>(applied: Applied<Result>): Applied<Result> {
   const value: unknown = applied;
@@ -17,6 +20,8 @@ export function checkApplied<Result>(applied: Applied<Result>): Applied<Result> 
 
 /** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
 export function owned(bytes: Uint8Array): Uint8Array {
+  // To ask small ones for their buffer would make one for each.
+  if (bytes.length <= SMALL_BYTES) return new Uint8Array(bytes);
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 

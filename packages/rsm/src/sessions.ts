@@ -57,6 +57,9 @@ export class Sessions {
     copy: (session: Session): Session => ({ ...session, replies: new Map(session.replies) }),
   });
   readonly #uses = new Map<string, Use>();
+  /** Commands of a batch are of few sessions: the key is made once for several. */
+  #lastId: SessionId = { slot: 0, index: 0 };
+  #lastKey = "";
   #oldest: Use | null = null;
   #newest: Use | null = null;
 
@@ -104,7 +107,7 @@ export class Sessions {
 
   /** Uses the session, raises its floor, and decides about the command. PROTOCOL, "Exactly once". */
   admit(ticket: SessionTicket, nowMs: number): Admission {
-    const session = this.#use(keyOf(ticket.session), nowMs);
+    const session = this.#use(this.#keyOf(ticket.session), nowMs);
     if (!session) return UNKNOWN;
     raiseFloor(session, ticket.floor);
     if (ticket.sequence <= session.floor) return STALE;
@@ -130,6 +133,14 @@ export class Sessions {
   nextExpiryMs(): number | null {
     const session = this.#oldest && this.#table.get(this.#oldest.key);
     return session ? session.lastUsedMs + this.#limits.sessionTtlMs : null;
+  }
+
+  #keyOf(id: SessionId): string {
+    if (id.slot !== this.#lastId.slot || id.index !== this.#lastId.index) {
+      this.#lastId = id;
+      this.#lastKey = keyOf(id);
+    }
+    return this.#lastKey;
   }
 
   #use(key: string, nowMs: number): Session | undefined {
