@@ -17,8 +17,8 @@ afterAll(() => site.close());
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true } as const;
 const PLACES = [
   "#/",
-  "#/one-server?at=2&v=2",
-  "#/promises-report-nothing?at=8&v=2",
+  "#/one-server?at=2&v=3",
+  "#/promises-report-nothing?at=8&v=3",
   "#/free/synod-multipaxos",
   "#/trace",
   "#/raft",
@@ -57,7 +57,7 @@ describe.each([
       await page.locator("#main h1").waitFor();
       await look(place);
     }
-    await goTo(page, "#/promises-report-nothing?at=8&v=2");
+    await goTo(page, "#/promises-report-nothing?at=8&v=3");
     for (const tab of TABS) {
       await page.locator(`#tab-${tab}`).click();
       await look(tab);

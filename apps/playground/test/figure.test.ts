@@ -6,7 +6,16 @@ import { figureOf } from "../src/model/figure.js";
 import { layoutOf } from "../src/model/layout.js";
 import { bandsOf, tokensOf } from "../src/model/tokens.js";
 import { readTrace } from "../src/model/trace-file.js";
-import { boundsWords, CHAPTERS, READING, WHY } from "../src/model/words.js";
+import {
+  besideStory,
+  boundsWords,
+  type Chapter,
+  CHAPTERS,
+  MAIN_ROAD,
+  MINUTES,
+  READING,
+  WHY,
+} from "../src/model/words.js";
 
 const measure = (text: string): number => text.length * 7;
 const options = { width: 640, rowHeight: 30, measure };
@@ -112,6 +121,20 @@ test("every protocol is in a chapter and has a why; every story is on the way", 
   expect(told.filter((id) => WHY[id] === undefined)).toEqual([]);
   expect(Object.keys(WHY).length).toBe(told.length);
   expect(READING.length).toBe(SCENARIOS.length);
+  expect(besideStory(MAIN_ROAD[0]!)).toEqual([undefined, MAIN_ROAD[1]]);
+  expect(besideStory(MAIN_ROAD.at(-1)!)[1]).toBeUndefined();
+  const optional = READING.findIndex((one) => one.id === "takeover-case-3");
+  expect(besideStory(READING[optional]!)).toEqual([READING[optional - 1], READING[optional + 1]]);
+});
+
+test("each chapter says how long it is, and all of them take less than an hour", () => {
+  const rowsOf = (chapter: Chapter): number =>
+    MAIN_ROAD.filter(({ protocol }) => chapter.protocols.some((one) => one.id === protocol.id)).reduce(
+      (sum, story) => sum + playScenario(story).rows.length,
+      0,
+    );
+  expect(CHAPTERS.map((chapter) => chapter.rows)).toEqual(CHAPTERS.map((chapter) => rowsOf(chapter) || null));
+  expect(MINUTES).toBeLessThan(55);
 });
 
 test("bounds in words", () => {

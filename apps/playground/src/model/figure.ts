@@ -26,6 +26,8 @@ export interface Waiting {
   readonly label: string;
   readonly phase: Arrow["phase"];
   readonly sentRow: number;
+  /** Its receiver is down. */
+  readonly isForNobody: boolean;
 }
 
 /** Everything that a space-time diagram shows. */
