@@ -160,7 +160,7 @@ export function besideStory(story: Scenario): readonly [before: Scenario | undef
 }
 
 /** Who reads each row and tries to answer each question needs about so long. */
-export function minutesFor(rows: number, stories: number): number {
+function minutesFor(rows: number, stories: number): number {
   return Math.ceil((rows * 5 + stories * 20) / 60);
 }
 

@@ -1,5 +1,5 @@
 import { type Invariant, invariantsOf } from "@synod/lecture";
-import { Button } from "@synod/ui";
+import { Button, Icon } from "@synod/ui";
 import type { JSX } from "preact";
 import type { Event, Stage } from "../model/state.js";
 import { worldAt } from "../model/tree.js";
@@ -85,17 +85,8 @@ const isTwice = ({ tree }: Stage): boolean =>
 
 function Holds({ holds }: { readonly holds: boolean }): JSX.Element {
   return (
-    <svg
-      width="16"
-      height="16"
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="2.6"
-      role="img"
-      aria-label={holds ? "holds" : "broken"}
-    >
+    <Icon size={16} weight={2.6} label={holds ? "holds" : "broken"}>
       <path d={holds ? "M4 10.5 L8.5 15 L16.5 5.5" : "M5 5 L15 15 M15 5 L5 15"} />
-    </svg>
+    </Icon>
   );
 }
