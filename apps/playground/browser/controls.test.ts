@@ -251,6 +251,8 @@ test("the link is copied, or shown where the browser does not let it; the pictur
   await page.keyboard.press("n");
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.getByText(/link is (copied|the address)/).waitFor();
+  await page.getByRole("button", { name: "Copy text" }).click();
+  await page.getByText(/rows (are copied|in words stand below)/).waitFor();
   const [file] = await Promise.all([
     page.waitForEvent("download"),
     page.getByRole("button", { name: "Save picture" }).click(),

@@ -127,6 +127,23 @@ test.each([
   await page.context().close();
 });
 
+test.each([
+  [1440, 900],
+  [1280, 720],
+  [390, 844],
+])("the first step brings the picture into view, %s by %s", async (width, height) => {
+  const { page } = await openPage(site, "#/no-op-fills-gap", { viewport: { width, height } });
+  const bottom = (): Promise<number> =>
+    page.evaluate(() => (document.querySelector(".diagram")?.getBoundingClientRect().bottom ?? 0) - innerHeight);
+  expect(await bottom()).toBeGreaterThan(0);
+  await page.keyboard.press("n");
+  await expect.poll(bottom).toBeLessThanOrEqual(0);
+  expect(
+    await page.evaluate(() => (document.querySelector(".transport")?.getBoundingClientRect().top ?? 0) >= 56),
+  ).toBe(true);
+  await page.context().close();
+});
+
 describe.each([360, 768, 1280])("at a width of %s", (width) => {
   test("no label touches another, and nothing sticks out of the page", async () => {
     const { page } = await openPage(site, "#/", { viewport: { width, height: 900 } });

@@ -2,7 +2,7 @@ import { playScenario, SCENARIOS } from "@synod/lecture";
 import { describe, expect, test } from "vitest";
 import { linesOf, valueIn } from "../src/model/arrows.js";
 import { diffLines, piecesOf, withoutImports } from "../src/model/diff.js";
-import { figureOf } from "../src/model/figure.js";
+import { figureOf, textOf } from "../src/model/figure.js";
 import { layoutOf } from "../src/model/layout.js";
 import { bandsOf, tokensOf } from "../src/model/tokens.js";
 import { readTrace } from "../src/model/trace-file.js";
@@ -135,6 +135,18 @@ test("each chapter says how long it is, and all of them take less than an hour",
     );
   expect(CHAPTERS.map((chapter) => chapter.rows)).toEqual(CHAPTERS.map((chapter) => rowsOf(chapter) || null));
   expect(MINUTES).toBeLessThan(55);
+});
+
+test("a run as text", () => {
+  const { rows } = figureOf(playScenario(SCENARIOS.find((one) => one.id === "discard")!));
+  expect(textOf("Numbers", rows.slice(2), "Two.").split("\n")).toEqual([
+    "Numbers",
+    "",
+    expect.stringMatching(/^3\. S2 receives ACC #2 m2 from S1\. /),
+    expect.stringMatching(/^4\. S2 receives ACC #1 m1 from S1\. /),
+    "",
+    "Two.",
+  ]);
 });
 
 test("bounds in words", () => {

@@ -89,3 +89,10 @@ function noteOf({ action, outcome, arrow, row }: Row): string {
   const late = arrow === null ? 0 : row - arrow.sentRow;
   return late >= 8 ? `sent ${late} rows ago` : "";
 }
+
+/** A run as lines of text: what is left of a picture where there is none. */
+export function textOf(title: string, rows: readonly FigureRow[], verdict: string): string {
+  const width = `${rows.length}`.length;
+  const lines = rows.map(({ row, text }) => `${`${row}`.padStart(width)}. ${text}`);
+  return [title, "", ...lines, ...(verdict === "" ? [] : ["", verdict])].join("\n");
+}

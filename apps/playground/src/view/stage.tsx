@@ -119,7 +119,7 @@ function useBroughtIntoView(story: string, at: number): void {
     const picture = document.querySelector(".stage .diagram")?.getBoundingClientRect();
     if (!begins || picture === undefined || picture.bottom <= innerHeight) return;
     const isWide = matchMedia("(min-width: 1000px)").matches;
-    const first = (isWide ? document.querySelector(".question") : null) ?? document.querySelector(".stage-picture");
+    const first = (isWide ? document.querySelector(".question") : null) ?? document.querySelector(".transport");
     if (first !== null) scrollBy(0, first.getBoundingClientRect().top - HEAD_PX);
   }, [story, at]);
 }
