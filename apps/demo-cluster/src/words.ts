@@ -1,5 +1,6 @@
 // The side panel's words: what happened, as a lecture on Paxos would say it, and the rule behind it. Pure.
-import type { Moment, Round } from "./moments.js";
+import type { Ballot } from "@synod/interface";
+import type { Moment } from "./moments.js";
 
 export type Tone = "round" | "vote" | "refusal" | "learn" | "leader" | "fault" | "repair" | "members";
 
@@ -27,7 +28,7 @@ const STEPS_DOWN =
 const DETECTOR = "Nobody can tell a crash from silence. A wrong guess costs time, never safety.";
 
 /** Number and owner. */
-export const roundText = ({ round, node }: Round): string => `${round}·S${node}`;
+export const roundText = ({ round, node }: Ballot): string => `${round}·S${node}`;
 
 /** Shorter silence is no reason to prepare: the leader gave up, or somebody else asked for it. */
 const SILENT_MS = 100;
