@@ -1,6 +1,6 @@
-import type { Codec, NodeId, Transport } from "@synod/interface";
+import type { Ballot, Codec, NodeId, Transport } from "@synod/interface";
 import type { Envelope, Message } from "@synod/multipaxos";
-import type { Dated, Moment, Round, Traffic, TrafficCounts } from "./moments.js";
+import { type Dated, type Moment, noTraffic, type Traffic, type TrafficCounts } from "./moments.js";
 
 /** By kind of message, what it is for; what is not here is not counted. */
 const TRAFFIC_OF: Partial<Readonly<Record<Message["kind"], Traffic>>> = {
@@ -30,8 +30,8 @@ const TRAFFIC_OF: Partial<Readonly<Record<Message["kind"], Traffic>>> = {
 const MOMENTS_MAX = 100;
 /** First byte of a value that is a no-op, or stands for many of them. */
 const isNoop = (value: Uint8Array): boolean => value[0] === 0 || value[0] === 1;
-const same = (a: Round | null, b: Round | null): boolean => a?.round === b?.round && a?.node === b?.node;
-const above = (a: Round, b: Round | null): boolean =>
+const same = (a: Ballot | null, b: Ballot | null): boolean => a?.round === b?.round && a?.node === b?.node;
+const above = (a: Ballot, b: Ballot | null): boolean =>
   b === null || a.round > b.round || (a.round === b.round && a.node > b.node);
 
 /** Listens in on what one replica says and hears, without touching it. */
@@ -42,15 +42,15 @@ export class Tap {
   readonly #received = new Map<NodeId, Record<Traffic, number>>();
   readonly #heardMs = new Map<NodeId, number>();
   /** Ballot and kind of what each peer asked last, which a Reject answers. */
-  readonly #asked = new Map<NodeId, { readonly what: "ACC" | "PREP"; readonly ballot: Round }>();
+  readonly #asked = new Map<NodeId, { readonly what: "ACC" | "PREP"; readonly ballot: Ballot }>();
   /** Slots that the promises for the own ballot reported. */
   readonly #reported = new Set<number>();
   #moments: Dated[] = [];
-  #own: Round | null = null;
-  #leader: Round | null = null;
-  #voted: Round | null = null;
-  #promised: Round | null = null;
-  #again: Round | null = null;
+  #own: Ballot | null = null;
+  #leader: Ballot | null = null;
+  #voted: Ballot | null = null;
+  #promised: Ballot | null = null;
+  #again: Ballot | null = null;
 
   constructor(id: NodeId, now: () => number = Date.now) {
     this.#id = id;
@@ -101,7 +101,7 @@ export class Tap {
     this.#heardMs.set(from, this.#now());
     const traffic = TRAFFIC_OF[message.kind];
     if (traffic !== undefined) {
-      const counts = this.#received.get(from) ?? { phase1: 0, phase2: 0, learn: 0, calls: 0, beats: 0 };
+      const counts = this.#received.get(from) ?? noTraffic();
       counts[traffic]++;
       this.#received.set(from, counts);
     }
@@ -146,7 +146,7 @@ export class Tap {
     }
   }
 
-  #prepares(ballot: Round, fromSlot: number): void {
+  #prepares(ballot: Ballot, fromSlot: number): void {
     if (same(this.#own, ballot)) return;
     this.#own = ballot;
     this.#reported.clear();
@@ -172,8 +172,8 @@ export class Tap {
   }
 }
 
-function reportOf(votes: readonly { readonly ballot: Round }[]): { values: number; latest: Round | null } {
-  let latest: Round | null = null;
+function reportOf(votes: readonly { readonly ballot: Ballot }[]): { values: number; latest: Ballot | null } {
+  let latest: Ballot | null = null;
   for (const { ballot } of votes) if (above(ballot, latest)) latest = ballot;
   return { values: votes.length, latest };
 }

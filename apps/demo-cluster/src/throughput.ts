@@ -1,3 +1,4 @@
+import { noTraffic } from "./moments.js";
 import type { Sample, ThroughputView } from "./view.js";
 
 /** Samples a second; the numbers shown cover as many of them as make a second. */
@@ -15,7 +16,7 @@ interface Bucket {
 /** What a sample has besides the throughput. */
 export type SampleMore = Pick<Sample, "traffic" | "leaders">;
 
-const NOTHING: SampleMore = { traffic: { phase1: 0, phase2: 0, learn: 0, calls: 0, beats: 0 }, leaders: [] };
+const NOTHING: SampleMore = { traffic: noTraffic(), leaders: [] };
 
 const emptyBucket = (): Bucket => ({ acknowledged: 0, latenciesMs: [], lengthMs: 0 });
 

@@ -1,4 +1,4 @@
-import { TRAFFIC, type Traffic, type TrafficCounts } from "./moments.js";
+import { noTraffic, TRAFFIC, type Traffic, type TrafficCounts } from "./moments.js";
 
 export type LinkRate = readonly [from: number, to: number, perSecond: number];
 
@@ -10,7 +10,7 @@ interface Bucket {
 
 const emptyBucket = (): Bucket => ({
   links: new Map(),
-  kinds: { phase1: 0, phase2: 0, learn: 0, calls: 0, beats: 0 },
+  kinds: noTraffic(),
   lengthMs: 0,
 });
 

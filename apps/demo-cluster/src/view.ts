@@ -1,5 +1,6 @@
 // What the screen and the page show. Types only: the page is built from it too.
-import type { LogEntry, Round, TrafficCounts } from "./moments.js";
+import type { Ballot } from "@synod/interface";
+import type { LogEntry, TrafficCounts } from "./moments.js";
 import type { CheckView } from "./state-check.js";
 import type { Told } from "./story.js";
 import type { LinkRate } from "./traffic.js";
@@ -16,7 +17,7 @@ export interface ReplicaView {
   /** `round.node`, or "" before the first election. */
   readonly ballot: string;
   /** It accepts nothing below this. */
-  readonly promised: Round | null;
+  readonly promised: Ballot | null;
   readonly chosen: number;
   readonly applied: number;
   readonly commandsPerSecond: number;

@@ -1,5 +1,6 @@
 // The side panel's words: what happened, as a lecture on Paxos would say it, and the rule behind it. Pure.
-import type { Moment, Round } from "./moments.js";
+import type { Ballot } from "@synod/interface";
+import type { Moment } from "./moments.js";
 
 export type Tone = "round" | "vote" | "refusal" | "learn" | "leader" | "fault" | "repair" | "members";
 
@@ -21,10 +22,13 @@ const CHOSEN =
   "A value is chosen as soon as a majority has accepted it in one and the same round, whether anybody knows it or not.";
 const MAJORITY = "Any two majorities have a server in common.";
 const DISK = "A promise and a vote are on the disk before anybody hears of them, so a crash forgets neither.";
+const MAY_LEAD = "To lead takes a majority's promise; who is slow itself does not ask for it.";
+const STEPS_DOWN =
+  "A leader without a majority can have nothing chosen, so stepping down loses nothing; had it stayed, the rounds would have kept it harmless.";
 const DETECTOR = "Nobody can tell a crash from silence. A wrong guess costs time, never safety.";
 
 /** Number and owner. */
-export const roundText = ({ round, node }: Round): string => `${round}·S${node}`;
+export const roundText = ({ round, node }: Ballot): string => `${round}·S${node}`;
 
 /** Shorter silence is no reason to prepare: the leader gave up, or somebody else asked for it. */
 const SILENT_MS = 100;
@@ -63,7 +67,7 @@ export function tellingOf(at: number, moment: Moment): Telling {
         rule: `${MAJORITY} So it has heard of everything that was chosen before.`,
       };
     case "stopsLeading":
-      return { tone: "leader", text: `${who} leads no more: ${moment.reason}.` };
+      return { tone: "leader", text: `${who} leads no more: ${moment.reason}.`, rule: STEPS_DOWN };
     case "impaired":
       return impairedTelling(who, moment.cause);
     case "tookSnapshot":
@@ -140,7 +144,7 @@ function againTelling(who: string, moment: Extract<Moment, { kind: "proposesAgai
 }
 
 function impairedTelling(who: string, cause: "disk" | "loop" | null): Telling {
-  if (cause === null) return { tone: "repair", text: `${who} keeps up again: it may lead.` };
+  if (cause === null) return { tone: "repair", text: `${who} keeps up again: it may lead.`, rule: MAY_LEAD };
   const what = cause === "disk" ? "a write to its disk does not end" : "its event loop stood still";
   return {
     tone: "fault",

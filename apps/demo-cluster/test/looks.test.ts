@@ -1,6 +1,6 @@
 // What the page makes of what it is sent.
 import { describe, expect, it } from "vitest";
-import { cutsOf, leaderships, linkState, rateOf, roleOf, roundOf } from "../src/page/looks.js";
+import { cutsOf, leaderships, linkState, rateOf, roleOf, roundOf, silenceOf } from "../src/page/looks.js";
 import type { ClusterView, ReplicaView } from "../src/view.js";
 
 const replica = (id: number, fields: Partial<ReplicaView> = {}): ReplicaView =>
@@ -16,6 +16,12 @@ const replica = (id: number, fields: Partial<ReplicaView> = {}): ReplicaView =>
 
 const view = (fields: Partial<ClusterView> = {}): ClusterView =>
   ({ replicas: [1, 2, 3].map((id) => replica(id)), cuts: [], links: [], ...fields }) as ClusterView;
+
+it("knows for how long nobody was answered", () => {
+  const at = (atMs: number, perSecond: number) => ({ atMs, perSecond });
+  expect(silenceOf([at(100, 9), at(200, 7), at(300, 0), at(1_400, 0)])).toBe(1_200);
+  expect(silenceOf([at(100, 0)])).toBeNull();
+});
 
 describe("a link", () => {
   it("is cut, down, silent or up, in this order of importance", () => {

@@ -25,18 +25,18 @@ describe("time", () => {
     await page.locator("#next").click();
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("n");
-    await expect.poll(() => countOf(page)).toBe("3 / 16");
+    await expect.poll(() => countOf(page)).toBe("3 / 13");
     await page.locator("#back").click();
     await page.keyboard.press("p");
-    await expect.poll(() => countOf(page)).toBe("1 / 16");
+    await expect.poll(() => countOf(page)).toBe("1 / 13");
     await page.locator("#last").click();
-    await expect.poll(() => countOf(page)).toBe("16 / 16");
+    await expect.poll(() => countOf(page)).toBe("13 / 13");
     await page.locator("#first").click();
-    await expect.poll(() => countOf(page)).toBe("0 / 16");
+    await expect.poll(() => countOf(page)).toBe("0 / 13");
     await page.locator(".scrub input").fill("5");
-    await expect.poll(() => countOf(page)).toBe("5 / 16");
+    await expect.poll(() => countOf(page)).toBe("5 / 13");
     await page.locator(".rows-list .row-link").nth(1).click();
-    await expect.poll(() => countOf(page)).toBe("2 / 16");
+    await expect.poll(() => countOf(page)).toBe("2 / 13");
   });
 
   test("play, speed and pause", async () => {
@@ -140,8 +140,8 @@ test("another future does not take away the first", async () => {
   const { page } = watched;
   for (const key of ["n", "n", "1", "x"]) await page.keyboard.press(key);
   await expect.poll(() => countOf(page)).toBe("3 / 3");
-  await page.getByRole("button", { name: /^Future 1: 16 rows/ }).click();
-  await expect.poll(() => countOf(page)).toBe("3 / 16");
+  await page.getByRole("button", { name: /^Future 1: 13 rows/ }).click();
+  await expect.poll(() => countOf(page)).toBe("3 / 13");
   await page.getByRole("button", { name: /^Future 2: 3 rows/ }).click();
   await expect.poll(() => countOf(page)).toBe("3 / 3");
 });
@@ -177,7 +177,7 @@ test("from a row to the lines that ran, and from a line to the rows in which it 
   const promise = page.locator(".rows-list li", { hasText: "S1 sends PROM" });
   const row = (await promise.locator(".rows-number").innerText()).trim();
   await promise.getByRole("button", { name: `Row ${row}: the code that ran` }).click();
-  await expect.poll(() => countOf(page)).toBe(`${row} / 16`);
+  await expect.poll(() => countOf(page)).toBe(`${row} / 13`);
   const now = page.locator(".code-now", { hasText: 'type: "PROM"' });
   expect(await now.innerText()).toContain("votes: s.accepted");
   await page.keyboard.press("End");
@@ -187,7 +187,7 @@ test("from a row to the lines that ran, and from a line to the rows in which it 
     .locator(".code-rows")
     .getByRole("button", { name: `row ${row}`, exact: true })
     .click();
-  await expect.poll(() => countOf(page)).toBe(`${row} / 16`);
+  await expect.poll(() => countOf(page)).toBe(`${row} / 13`);
   // A what-if shows the line that is exchanged, and runs what it is made of.
   await goTo(page, "#/what-if-reports-nothing");
   await page.keyboard.press("End");
@@ -209,7 +209,7 @@ test("the step before, beside it", async () => {
   expect(await seen.count()).toBe(await page.locator(".compare .differs").count());
   await seen.first().getByRole("button").click();
   expect(await seen.count()).toBe(1);
-  await expect.poll(() => countOf(page)).not.toBe("16 / 16");
+  await expect.poll(() => countOf(page)).not.toBe("13 / 13");
 });
 
 test("help by key and button, and the keys do nothing behind it", async () => {
@@ -219,7 +219,7 @@ test("help by key and button, and the keys do nothing behind it", async () => {
   await page.keyboard.press("n");
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });
-  await expect.poll(() => countOf(page)).toBe("0 / 16");
+  await expect.poll(() => countOf(page)).toBe("0 / 13");
   await page.getByRole("button", { name: "Help and keys" }).click();
   await page.getByRole("button", { name: "Close the help" }).click();
   await page.locator("dialog").waitFor({ state: "detached" });
@@ -240,8 +240,8 @@ test("dark, light, as the machine has it", async () => {
 test("previous and next story, and the way back of the browser", async () => {
   const { page } = watched;
   await page.keyboard.press("]");
-  await page.getByText("The Learn is lost and S3 crashes").first().waitFor();
-  expect(await page.evaluate(() => location.hash)).toContain("learn-lost-and-crash");
+  await page.getByText("S1 has accepted m1 in round 1. S3 reports m2").first().waitFor();
+  expect(await page.evaluate(() => location.hash)).toContain("two-reports");
   await page.goBack();
   await page.getByText("S3 is down and nobody knows what it did").waitFor();
 });
@@ -251,6 +251,8 @@ test("the link is copied, or shown where the browser does not let it; the pictur
   await page.keyboard.press("n");
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.getByText(/link is (copied|the address)/).waitFor();
+  await page.getByRole("button", { name: "Copy text" }).click();
+  await page.getByText(/rows (are copied|in words stand below)/).waitFor();
   const [file] = await Promise.all([
     page.waitForEvent("download"),
     page.getByRole("button", { name: "Save picture" }).click(),
@@ -281,7 +283,7 @@ describe("free play", () => {
     for (let time = 0; time < 2; time++) {
       await goTo(page, "#/");
       await page.getByRole("heading", { level: 1, name: /agree/ }).waitFor();
-      await goTo(page, "#/free/what-if-ignores-promise?seed=7&v=2");
+      await goTo(page, "#/free/what-if-ignores-promise?seed=7&v=3");
       await page.getByRole("button", { name: "By chance" }).click();
       for (let step = 0; step < 25; step++) await page.keyboard.press("n");
       runs.push(await page.locator(".rows-list").innerText());

@@ -19,7 +19,7 @@ async function settledHash(page: Page): Promise<string> {
 test.each([
   ["a place in a story", "#/promises-report-nothing", ["n", "n", "n", "n", "n"]],
   ["a future of one's own", "#/promises-report", ["n", "n", "2", "x", "n", "n", "x", "j", "d"]],
-  ["another number of servers", "#/free/basic-paxos?n=5&v=2", ["1", "t", "n", "n"]],
+  ["another number of servers", "#/free/basic-paxos?n=5&v=3", ["1", "t", "n", "n"]],
 ])("a link to %s restores it", async (_, hash, keys) => {
   const first = await openPage(site, hash);
   for (const key of keys) await first.page.keyboard.press(key);
@@ -55,7 +55,7 @@ test("whoever follows a link right after a step gets there", async () => {
 });
 
 test("a link that cannot be followed says how far it went", async () => {
-  const { page } = await openPage(site, "#/promises-report?keep=2&then=x2d9&at=3&v=2");
+  const { page } = await openPage(site, "#/promises-report?keep=2&then=x2d9&at=3&v=3");
   await page.getByText(/could be followed only to row 3/).waitFor();
   expect(await countOf(page)).toBe("3 / 3");
   await page.context().close();

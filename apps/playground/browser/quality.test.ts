@@ -17,8 +17,8 @@ afterAll(() => site.close());
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true } as const;
 const PLACES = [
   "#/",
-  "#/one-server?at=2&v=2",
-  "#/promises-report-nothing?at=8&v=2",
+  "#/one-server?at=2&v=3",
+  "#/promises-report-nothing?at=8&v=3",
   "#/free/synod-multipaxos",
   "#/trace",
   "#/raft",
@@ -57,7 +57,7 @@ describe.each([
       await page.locator("#main h1").waitFor();
       await look(place);
     }
-    await goTo(page, "#/promises-report-nothing?at=8&v=2");
+    await goTo(page, "#/promises-report-nothing?at=8&v=3");
     for (const tab of TABS) {
       await page.locator(`#tab-${tab}`).click();
       await look(tab);
@@ -124,6 +124,23 @@ test.each([
   await page.locator("#play").click();
   await page.locator('[data-verdict="diverges"]').waitFor();
   expect(await page.evaluate(() => (globalThis as unknown as { shift: number }).shift)).toBeLessThan(0.02);
+  await page.context().close();
+});
+
+test.each([
+  [1440, 900],
+  [1280, 720],
+  [390, 844],
+])("the first step brings the picture into view, %s by %s", async (width, height) => {
+  const { page } = await openPage(site, "#/no-op-fills-gap", { viewport: { width, height } });
+  const bottom = (): Promise<number> =>
+    page.evaluate(() => (document.querySelector(".diagram")?.getBoundingClientRect().bottom ?? 0) - innerHeight);
+  expect(await bottom()).toBeGreaterThan(0);
+  await page.keyboard.press("n");
+  await expect.poll(bottom).toBeLessThanOrEqual(0);
+  expect(
+    await page.evaluate(() => (document.querySelector(".transport")?.getBoundingClientRect().top ?? 0) >= 56),
+  ).toBe(true);
   await page.context().close();
 });
 

@@ -2,11 +2,20 @@ import { playScenario, SCENARIOS } from "@synod/lecture";
 import { describe, expect, test } from "vitest";
 import { linesOf, valueIn } from "../src/model/arrows.js";
 import { diffLines, piecesOf, withoutImports } from "../src/model/diff.js";
-import { figureOf } from "../src/model/figure.js";
+import { figureOf, textOf } from "../src/model/figure.js";
 import { layoutOf } from "../src/model/layout.js";
 import { bandsOf, tokensOf } from "../src/model/tokens.js";
 import { readTrace } from "../src/model/trace-file.js";
-import { boundsWords, CHAPTERS, READING, WHY } from "../src/model/words.js";
+import {
+  besideStory,
+  boundsWords,
+  type Chapter,
+  CHAPTERS,
+  MAIN_ROAD,
+  MINUTES,
+  READING,
+  WHY,
+} from "../src/model/words.js";
 
 const measure = (text: string): number => text.length * 7;
 const options = { width: 640, rowHeight: 30, measure };
@@ -112,6 +121,32 @@ test("every protocol is in a chapter and has a why; every story is on the way", 
   expect(told.filter((id) => WHY[id] === undefined)).toEqual([]);
   expect(Object.keys(WHY).length).toBe(told.length);
   expect(READING.length).toBe(SCENARIOS.length);
+  expect(besideStory(MAIN_ROAD[0]!)).toEqual([undefined, MAIN_ROAD[1]]);
+  expect(besideStory(MAIN_ROAD.at(-1)!)[1]).toBeUndefined();
+  const optional = READING.findIndex((one) => one.id === "takeover-case-3");
+  expect(besideStory(READING[optional]!)).toEqual([READING[optional - 1], READING[optional + 1]]);
+});
+
+test("each chapter says how long it is, and all of them take less than an hour", () => {
+  const rowsOf = (chapter: Chapter): number =>
+    MAIN_ROAD.filter(({ protocol }) => chapter.protocols.some((one) => one.id === protocol.id)).reduce(
+      (sum, story) => sum + playScenario(story).rows.length,
+      0,
+    );
+  expect(CHAPTERS.map((chapter) => chapter.rows)).toEqual(CHAPTERS.map((chapter) => rowsOf(chapter) || null));
+  expect(MINUTES).toBeLessThan(55);
+});
+
+test("a run as text", () => {
+  const { rows } = figureOf(playScenario(SCENARIOS.find((one) => one.id === "discard")!));
+  expect(textOf("Numbers", rows.slice(2), "Two.").split("\n")).toEqual([
+    "Numbers",
+    "",
+    expect.stringMatching(/^3\. S2 receives ACC #2 m2 from S1\. /),
+    expect.stringMatching(/^4\. S2 receives ACC #1 m1 from S1\. /),
+    "",
+    "Two.",
+  ]);
 });
 
 test("bounds in words", () => {

@@ -64,7 +64,7 @@ describe("links", () => {
     const one = scenario("promises-report");
     const run = replay(beginRun(one.protocol), [...playScenario(one).actions.slice(0, 4), { do: "crash", at: "S1" }]);
     const link = linkOf({ scenario: one, run, at: 5, seed: 1 });
-    expect(link).toBe("#/promises-report?keep=4&then=x1&at=5&v=2");
+    expect(link).toBe("#/promises-report?keep=4&then=x1&at=5&v=3");
     expect(readLink(link)).toMatchObject({ page: "lesson", at: 5, run: { actions: run.actions } });
   });
 
@@ -88,12 +88,12 @@ describe("links", () => {
   test("garbage is refused in words, and what came before it is kept", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[\w.-]{0,12}$/), (then) => {
-        const place = readLink(`#/promises-report?keep=2&then=${then}&v=2`);
+        const place = readLink(`#/promises-report?keep=2&then=${then}&v=3`);
         if (place.page !== "lesson") throw new Error(place.page);
         expect(place.run.rows.length).toBeGreaterThanOrEqual(2);
       }),
     );
-    expect(readLink("#/promises-report?keep=2&then=d7&v=2")).toMatchObject({
+    expect(readLink("#/promises-report?keep=2&then=d7&v=3")).toMatchObject({
       note: expect.stringContaining("only to row 2") as string,
     });
   });

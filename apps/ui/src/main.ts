@@ -1,6 +1,7 @@
 export { Badge, type BadgeProps } from "./badge.js";
 export { Button, type ButtonProps } from "./button.js";
 export { Card, type CardProps } from "./card.js";
+export { Icon, type IconProps } from "./icon.js";
 export { Kbd } from "./kbd.js";
 export { MarkIcon, type MarkName, MARKS, MarksLegend } from "./marks.js";
 export { ThemeSwitch } from "./theme-switch.js";

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { Icon } from "./icon.js";
 
 /** The four things that learners take for one another, and that never look alike here. */
 export type MarkName = "promised" | "accepted" | "chosen" | "learned";
@@ -34,20 +35,7 @@ const PATHS: Readonly<Record<MarkName, JSX.Element>> = {
 
 /** A mark by itself, 20 by 20, in the colour of the text around it. */
 export function MarkIcon({ mark }: { readonly mark: MarkName }): JSX.Element {
-  return (
-    <svg
-      class="sy-mark"
-      width="20"
-      height="20"
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="2"
-      aria-hidden="true"
-    >
-      {PATHS[mark]}
-    </svg>
-  );
+  return <Icon class="sy-mark">{PATHS[mark]}</Icon>;
 }
 
 /** What the four marks mean. */

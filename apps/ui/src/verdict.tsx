@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { Icon } from "./icon.js";
 
 export type VerdictName = "safe" | "diverges" | "blocks" | "livelocks" | "open";
 
@@ -21,18 +22,8 @@ const PATHS: Readonly<Record<VerdictName, string>> = {
 
 export function VerdictIcon({ verdict }: { readonly verdict: VerdictName }): JSX.Element {
   return (
-    <svg
-      width="20"
-      height="20"
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="2.6"
-      stroke-linecap="round"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
+    <Icon weight={2.6}>
       <path d={PATHS[verdict]} />
-    </svg>
+    </Icon>
   );
 }

@@ -47,7 +47,7 @@ export function replay(run: Run, actions: readonly Action[]): Run {
  *   `S1 x S2` loses it, `S1 + S2` delivers a copy
  * - `S2 timeout`, `S2 suspects S1`, `S1 crashes`, `S1 restarts`, `S1 restarts without its disk`
  * - `cut S1 | S2 S3`, `heal`
- * - `settle` delivers everything that can be, oldest first, until nothing is on its way
+ * - `settle` delivers everything that can be, oldest first; what is for a server that is down stays on its way
  *
  * Throws `InvalidArgument` with the number of the line.
  */
@@ -64,12 +64,12 @@ export function playScript(run: Run, script: readonly string[]): Run {
 
 const SETTLE_MAX = 500;
 
-/** Delivers everything that can be delivered, oldest first. */
+/** Delivers everything that can be delivered, oldest first; not to those who are down. */
 export function settle(run: Run): Run {
   let now = run;
   for (let count = 0; count < SETTLE_MAX; count++) {
     const world = lastWorld(now);
-    const next = world.flights.find(({ from, to }) => !isCut(world, from, to));
+    const next = world.flights.find(({ from, to }) => !isCut(world, from, to) && world.servers[to]?.up !== false);
     if (next === undefined) return now;
     now = extend(now, { do: "deliver", id: next.id });
   }

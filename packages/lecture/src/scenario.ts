@@ -18,6 +18,8 @@ export interface ScenarioSearch {
 export interface Scenario {
   readonly id: string;
   readonly title: string;
+  /** May be left out by somebody who goes through it for the first time. */
+  readonly optional?: true;
   readonly protocol: Protocol;
   readonly servers?: number;
   /** What a reader should be able to answer after it, and be asked before. */

@@ -1,7 +1,7 @@
 import { Button, Card } from "@synod/ui";
 import type { JSX } from "preact";
-import type { ClusterView } from "../view.js";
-import { grouped, type Run } from "./looks.js";
+import type { ClusterView, Sample } from "../view.js";
+import { grouped, type Run, silenceOf } from "./looks.js";
 
 const LOADS = [0, 200, 1000, 2000, 5000] as const;
 
@@ -25,8 +25,11 @@ export function Controls({ view, run }: { readonly view: ClusterView; readonly r
           </Button>
         ))}
       </div>
-      <div class="buttons" role="group" aria-label="Links">
-        <span class="soft">Links</span>
+      <div class="buttons" role="group" aria-label="Faults">
+        <span class="soft">Faults</span>
+        <Button onPress={act(`kill ${leader}`)} off={leader === null}>
+          Kill the leader
+        </Button>
         <Button onPress={act(`cut ${leader}`)} off={leader === null || replicas.length === 1}>
           Cut the leader off
         </Button>
@@ -45,22 +48,25 @@ export function Controls({ view, run }: { readonly view: ClusterView; readonly r
         <Button onPress={act(`add ${view.freshId}`)}>Add S{view.freshId}</Button>
         <Button onPress={act("snapshot")}>Snapshot all</Button>
         <Button onPress={act("roll")}>Restart all in turn</Button>
-        <Button onPress={act(`kill ${leader}`)} off={leader === null}>
-          Kill the leader
-        </Button>
       </div>
     </Card>
   );
 }
 
-/** What callers see, in large type. */
-export function Figures({ view }: { readonly view: ClusterView }): JSX.Element {
+interface FiguresProps {
+  readonly view: ClusterView;
+  readonly samples: readonly Sample[];
+}
+
+/** What callers see, in large type. While nobody is answered, for how long. */
+export function Figures({ view, samples }: FiguresProps): JSX.Element {
   const { perSecond, p50Ms, p99Ms, acknowledged, failed } = view.throughput;
   const ms = (value: number): string => (perSecond === 0 ? "–" : `${value.toFixed(1)} ms`);
+  const silentMs = view.loadPerSecond > 0 && perSecond === 0 ? silenceOf(samples) : null;
   const figures: readonly (readonly [string, string])[] = [
     [view.leader === null ? "none" : `S${view.leader}`, "leads"],
     [grouped(perSecond), "acknowledged a second"],
-    [ms(p50Ms), "half within"],
+    silentMs === null ? [ms(p50Ms), "half within"] : [`${(silentMs / 1000).toFixed(0)} s`, "without an answer"],
     [ms(p99Ms), "99 % within"],
     [grouped(acknowledged), "acknowledged so far"],
     [grouped(failed), "refused, or not known"],

@@ -1,3 +1,4 @@
+import { Icon } from "@synod/ui";
 import type { JSX } from "preact";
 import type { Tone } from "../words.js";
 
@@ -15,20 +16,9 @@ const PATHS: Readonly<Record<Tone, string>> = {
 
 export function ToneIcon({ tone }: { readonly tone: Tone }): JSX.Element {
   return (
-    <svg
-      class="tone"
-      width="20"
-      height="20"
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="2"
-      stroke-linecap="round"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
+    <Icon class="tone">
       <path d={PATHS[tone]} />
-    </svg>
+    </Icon>
   );
 }
 

@@ -39,6 +39,12 @@ export const rateOf = ({ links }: ClusterView, from: number, to: number): number
 export const cutsOf = ({ cuts }: ClusterView, id: number): readonly (readonly [number, number])[] =>
   cuts.filter((pair) => pair.includes(id));
 
+/** How long ago the last answer came, in milliseconds; null: none is known. */
+export function silenceOf(samples: readonly { readonly atMs: number; readonly perSecond: number }[]): number | null {
+  const last = samples.filter(({ perSecond }) => perSecond > 0).at(-1);
+  return last === undefined ? null : (samples.at(-1)?.atMs ?? last.atMs) - last.atMs;
+}
+
 export interface Segment {
   readonly id: number;
   readonly round: number;

@@ -31,7 +31,7 @@ function Page(): JSX.Element {
       <main>
         {view !== null && (
           <>
-            <Figures view={view} />
+            <Figures view={view} samples={samples} />
             <h2 class="sy-hidden">The cluster, live</h2>
             <Card title="Servers and links" class="stage">
               <Topology view={view} run={run} />

@@ -45,7 +45,7 @@ function Server(props: ServerProps): JSX.Element {
 
 function Facts({ replica, view }: ServerProps): JSX.Element {
   const agrees = agreement(replica, view.replicas);
-  const hash = { same: "equal", apart: "alone", different: "DIFFERENT" }[agrees];
+  const hash = { same: "equal", apart: "–", different: "DIFFERENT" }[agrees];
   const facts: readonly (readonly [string, JSX.Element | string])[] = [
     [
       "promised",

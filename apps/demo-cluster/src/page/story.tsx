@@ -8,7 +8,9 @@ const SHOWN = 60;
 
 /** What just happened, in the words of a lecture, with the rule behind it; newest first. */
 export function StoryPanel({ story }: { readonly story: readonly Told[] }): JSX.Element {
-  const [latest, ...earlier] = story.slice(-SHOWN).reverse();
+  // By when it was: what a server says of itself comes a little later than what it is asked for.
+  const byTime = story.slice(-SHOWN).sort((a, b) => a.atMs - b.atMs || a.number - b.number);
+  const [latest, ...earlier] = byTime.reverse();
   const announced = story.filter(({ tone }) => tone === "leader" || tone === "fault").at(-1);
   return (
     <Card title="What just happened" class="story">

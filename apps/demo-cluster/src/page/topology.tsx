@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { ClusterView, ReplicaView } from "../view.js";
 import { CROWN } from "./icons.js";
-import { grouped, linkState, rateOf, roleOf, roundOf, type Run } from "./looks.js";
+import { grouped, isUp, linkState, rateOf, roleOf, roundOf, type Run } from "./looks.js";
 
 const WIDTH = 560;
 const HEIGHT = 400;
@@ -84,7 +84,7 @@ function Link({ view, a, b, from, to, run }: LinkProps): JSX.Element {
       )}
       {state === "cut" && <path class="cross" d={crossAt(middle)} />}
       {words !== "" && (
-        <text class="rate" x={middle.x} y={middle.y - 10}>
+        <text class="rate" {...outside(from, to)}>
           {words}
         </text>
       )}
@@ -103,7 +103,7 @@ function Server({
 }): JSX.Element {
   const role = roleOf(replica);
   // Whoever still believes to lead wears the crown too: two at once are no mistake.
-  const crowned = leads || (replica.state === "running" && replica.role === "leader");
+  const crowned = leads || (isUp(replica) && replica.role === "leader");
   const words = besides(at);
   return (
     <g class="server" data-role={role} data-leads={leads}>
@@ -142,6 +142,17 @@ function towards(from: Point, to: Point, distance: number): Point {
 function aside(from: Point, to: Point, side: 1 | -1 = 1): Point {
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
   return { x: from.x - (side * 5 * (to.y - from.y)) / length, y: from.y + (side * 5 * (to.x - from.x)) / length };
+}
+
+/** Beside the middle of a link, on its outer side, where neither the link nor its cross is. */
+function outside(from: Point, to: Point): Point & { readonly "text-anchor": "start" | "middle" | "end" } {
+  const [x, y] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const normal = { x: (to.y - from.y) / length, y: (from.x - to.x) / length };
+  const away = normal.x * (x - WIDTH / 2) + normal.y * (y - HEIGHT / 2) < 0 ? -1 : 1;
+  const [dx, dy] = [normal.x * away, normal.y * away];
+  const anchor = Math.abs(dx) < 0.4 ? "middle" : dx > 0 ? "start" : "end";
+  return { x: x + dx * 16, y: y + dy * 18 + 4, "text-anchor": anchor };
 }
 
 const crossAt = ({ x, y }: Point, size = 9): string =>

@@ -101,14 +101,14 @@ function linesOfRow({ row, y }: PlacedRow, { x, byRow, values, last }: Context &
   return lines;
 }
 
-/** They end in a row at the foot, side by side where several go to the same process. */
+/** They end in a row at the foot, side by side where several go to the same process; on the way where that is down. */
 function waitingLines(waiting: readonly Waiting[], { x, byRow, values, layout }: Context & { layout: Layout }): Line[] {
   const before = new Map<string, number>();
-  return waiting.map(({ id, from, to, label, phase, sentRow }) => {
+  return waiting.map(({ id, from, to, label, phase, sentRow, isForNobody }) => {
     const index = before.get(to) ?? 0;
-    before.set(to, index + 1);
+    if (!isForNobody) before.set(to, index + 1);
     const side = x(from) < x(to) ? -1 : 1;
-    const x2 = x(to) + side * (14 + 15 * index);
+    const x2 = isForNobody ? x(from) + (x(to) - x(from)) * 0.42 : x(to) + side * (14 + 15 * index);
     const y1 = byRow.get(sentRow)?.y ?? 0;
     const value = valueIn(label, values);
     return {
@@ -117,7 +117,7 @@ function waitingLines(waiting: readonly Waiting[], { x, byRow, values, layout }:
       x1: x(from),
       y1,
       x2,
-      y2: layout.foot,
+      y2: isForNobody ? y1 + 14 : layout.foot,
       phase,
       end: "waits",
       value,

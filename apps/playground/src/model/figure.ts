@@ -26,6 +26,8 @@ export interface Waiting {
   readonly label: string;
   readonly phase: Arrow["phase"];
   readonly sentRow: number;
+  /** Its receiver is down. */
+  readonly isForNobody: boolean;
 }
 
 /** Everything that a space-time diagram shows. */
@@ -86,4 +88,11 @@ function noteOf({ action, outcome, arrow, row }: Row): string {
   if (outcome === "lost") return "is down";
   const late = arrow === null ? 0 : row - arrow.sentRow;
   return late >= 8 ? `sent ${late} rows ago` : "";
+}
+
+/** A run as lines of text: what is left of a picture where there is none. */
+export function textOf(title: string, rows: readonly FigureRow[], verdict: string): string {
+  const width = `${rows.length}`.length;
+  const lines = rows.map(({ row, text }) => `${`${row}`.padStart(width)}. ${text}`);
+  return [title, "", ...lines, ...(verdict === "" ? [] : ["", verdict])].join("\n");
 }

@@ -72,9 +72,11 @@ export const WHY: Readonly<Record<string, string>> = {
     "Paxos forgives silence, not lies. One server that says different things to different people is enough.",
 };
 
-interface Chapter {
+export interface Chapter {
   readonly title: string;
   readonly intro: string;
+  /** Of its stories that are not optional, together; null: all of it is optional. */
+  readonly rows: number | null;
   readonly protocols: readonly Protocol[];
 }
 
@@ -90,27 +92,32 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     title: "One server, then two",
     intro: "Nine protocols that almost work.",
+    rows: 86,
     protocols: between("single-server", "wait-for-learn"),
   },
   {
     title: "A majority",
     intro: "Three servers, and the trouble with leaders who return.",
+    rows: 68,
     protocols: between("three-servers", "rounds"),
   },
-  { title: "Promises", intro: "The two ideas that make it safe.", protocols: between("promises", "resend") },
+  { title: "Promises", intro: "The two ideas that make it safe.", rows: 75, protocols: between("promises", "resend") },
   {
     title: "More servers, more commands",
     intro: "From one command at a time to a log.",
+    rows: 79,
     protocols: between("five-servers", "multi-paxos"),
   },
   {
     title: "Paxos itself, and as shipped",
     intro: "One decision; then the code that you install.",
+    rows: 115,
     protocols: between("basic-paxos", "synod-multipaxos"),
   },
   {
     title: "Other roads",
     intro: "What else one might try.",
+    rows: null,
     protocols: named(
       "two-phase-commit",
       "three-phase-commit",
@@ -123,18 +130,49 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     title: "What if …?",
     intro: "Paxos with one line changed. Each of them breaks.",
+    rows: null,
     protocols: WHAT_IFS.map((one) => one.protocol),
   },
 ];
 
+/** Its stories; those that may be left out come last. */
+export function scenariosOf(protocol: string): Scenario[] {
+  const all = SCENARIOS.filter((scenario) => scenario.protocol.id === protocol);
+  return [...all.filter((one) => one.optional !== true), ...all.filter((one) => one.optional === true)];
+}
+
 /** In reading order, so that the way leads from the first to the last. */
 export const READING: readonly Scenario[] = CHAPTERS.flatMap((chapter) =>
-  chapter.protocols.flatMap((protocol) => SCENARIOS.filter((scenario) => scenario.protocol.id === protocol.id)),
+  chapter.protocols.flatMap((protocol) => scenariosOf(protocol.id)),
 );
 
-export function scenariosOf(protocol: string): Scenario[] {
-  return SCENARIOS.filter((scenario) => scenario.protocol.id === protocol);
+const isOnMainRoad = ({ optional, protocol }: Scenario): boolean =>
+  optional !== true && LADDER.some((one) => one.id === protocol.id);
+
+/** The way of somebody who goes through it for the first time. */
+export const MAIN_ROAD: readonly Scenario[] = READING.filter(isOnMainRoad);
+
+/** The stories before and after one: of the main road as long as one is on it. */
+export function besideStory(story: Scenario): readonly [before: Scenario | undefined, after: Scenario | undefined] {
+  const road = isOnMainRoad(story) ? MAIN_ROAD : READING;
+  const index = road.findIndex((one) => one.id === story.id);
+  return [road[index - 1], road[index + 1]];
 }
+
+/** Who reads each row and tries to answer each question needs about so long. */
+function minutesFor(rows: number, stories: number): number {
+  return Math.ceil((rows * 5 + stories * 20) / 60);
+}
+
+/** Null: all of it is optional. */
+export function minutesOf({ rows, protocols }: Chapter): number | null {
+  const stories = MAIN_ROAD.filter(({ protocol }) => protocols.some((one) => one.id === protocol.id));
+  return rows === null ? null : minutesFor(rows, stories.length);
+}
+
+const rowsInAll = CHAPTERS.reduce((sum, { rows }) => sum + (rows ?? 0), 0);
+/** Of the whole main road, to five minutes. */
+export const MINUTES: number = Math.round(minutesFor(rowsInAll, MAIN_ROAD.length) / 5) * 5;
 
 export function chapterOf(protocol: string): Chapter | undefined {
   return CHAPTERS.find((chapter) => chapter.protocols.some((one) => one.id === protocol));

@@ -8,7 +8,7 @@ import { searchesOf } from "../model/searching.js";
 import { type Event, reduce, START, type State } from "../model/state.js";
 import { readTrace } from "../model/trace-file.js";
 import { branchOf } from "../model/tree.js";
-import { READING } from "../model/words.js";
+import { besideStory } from "../model/words.js";
 import { Header } from "./header.js";
 import { Help } from "./help.js";
 import { Home } from "./home.js";
@@ -142,9 +142,9 @@ function useKeys(state: State, dispatch: (event: Event) => void, onSearch: (want
         if (first !== undefined) onSearch(first);
         return;
       }
-      const index = READING.findIndex((one) => one.id === stage.scenario?.id);
-      const next = READING[index + (meaning === "following" ? 1 : -1)];
-      if (index >= 0 && next !== undefined) location.hash = `#/${next.id}`;
+      const [before, after] = stage.scenario === null ? [] : besideStory(stage.scenario);
+      const next = meaning === "following" ? after : before;
+      if (next !== undefined) location.hash = `#/${next.id}`;
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);

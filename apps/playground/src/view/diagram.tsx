@@ -133,8 +133,8 @@ function Ground(props: {
       )}
       {layout.lanes.map(({ id, x, stretches }) =>
         stretches.map((stretch) => {
-          const stop = Math.min(stretch.to, layout.foot + 8);
-          const shownTo = stretch.to > end ? (stretch.from <= end ? stop : 0) : stretch.to;
+          // As it is now, to the foot: how long it will stay so is not told before.
+          const shownTo = stretch.to > end ? layout.foot + 8 : stretch.to;
           if (stretch.from > end) return null;
           return (
             <path

@@ -3,7 +3,7 @@ import { MarksLegend, VERDICTS, VerdictIcon, type VerdictName } from "@synod/ui"
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { figureOf } from "../model/figure.js";
-import { CHAPTERS, scenariosOf, stepOf, WHY } from "../model/words.js";
+import { type Chapter, CHAPTERS, MINUTES, minutesOf, scenariosOf, stepOf, WHY } from "../model/words.js";
 import { Diagram } from "./diagram.js";
 import { Endings } from "./ladder.js";
 
@@ -24,8 +24,8 @@ export function Home(): JSX.Element {
             step mends it.
           </p>
           <p class="lead">
-            No maths, no account, nothing to install. Under an hour from here to the question that matters: why must a
-            promise tell what was accepted?
+            No maths, no account, nothing to install. About {MINUTES} minutes for all of it, without what is marked
+            optional, and at the heart of it one question: why must a promise tell what was accepted?
           </p>
           <p class="hero-actions">
             <a class="sy-button sy-button-main" href="#/one-server">
@@ -57,7 +57,9 @@ export function Home(): JSX.Element {
       {CHAPTERS.map((chapter) => (
         <section key={chapter.title} class="chapter">
           <h2>{chapter.title}</h2>
-          <p class="chapter-intro">{chapter.intro}</p>
+          <p class="chapter-intro">
+            {chapter.intro} <Length chapter={chapter} />
+          </p>
           <ol class="chapter-steps">
             {chapter.protocols.map((protocol) => (
               <li key={protocol.id}>
@@ -79,6 +81,16 @@ export function Home(): JSX.Element {
         </p>
       </footer>
     </main>
+  );
+}
+
+function Length({ chapter }: { readonly chapter: Chapter }): JSX.Element {
+  const minutes = minutesOf(chapter);
+  if (minutes === null) return <span class="chapter-length">Optional.</span>;
+  return (
+    <span class="chapter-length">
+      About {minutes} minutes, {chapter.rows} rows of pictures.
+    </span>
   );
 }
 

@@ -61,7 +61,8 @@ function ServerCard({ id, stage, world, values, lanes, dispatch }: CardProps): J
       </header>
       <Log state={state} values={values} />
       <p class="server-ran" title="What it has executed, in order">
-        {state.executed.length === 0 ? <span class="soft">nothing executed</span> : <>▸ {state.executed.join(" ")}</>}
+        {state.executed.length > 0 && <>▸ {state.executed.join(" ")}</>}
+        {state.executed.length === 0 && stage.protocol.asks !== "none" && <span class="soft">nothing executed</span>}
       </p>
       <div class="server-moves" role="group" aria-label={`Faults of ${id}`}>
         {serverMoves(stage.protocol, world, id).map(({ action, words }) => (

@@ -1,7 +1,8 @@
 import { Button } from "@synod/ui";
 import type { JSX } from "preact";
-import { figureOf } from "../model/figure.js";
+import { figureOf, textOf } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
+import { quickFinding } from "../model/verdict.js";
 import { savePicture } from "./picture.js";
 import type { Event, Stage } from "../model/state.js";
 import { branchOf, worldAt } from "../model/tree.js";
@@ -77,6 +78,9 @@ export function Settings({ stage, dispatch }: SettingsProps): JSX.Element {
         <Button onPress={() => void copyLink(dispatch)} title="The address holds this story, its steps and the row">
           Copy link
         </Button>
+        <Button onPress={() => void copyText(stage, dispatch)} title="All rows in words, for a letter or an issue">
+          Copy text
+        </Button>
         <Button onPress={() => savePicture(stage.scenario?.id ?? stage.protocol.id)} title="As an SVG file">
           Save picture
         </Button>
@@ -93,6 +97,24 @@ async function copyLink(dispatch: (event: Event) => void): Promise<void> {
     dispatch({
       do: "note",
       note: `This browser does not let the page copy. The link is the address of the page: ${location.href}`,
+    });
+  }
+}
+
+async function copyText(stage: Stage, dispatch: (event: Event) => void): Promise<void> {
+  const title = stage.scenario?.title ?? stage.protocol.title;
+  const text = textOf(
+    title,
+    figureOf(branchOf(stage.tree)).rows.slice(0, stage.tree.at),
+    quickFinding(branchOf(stage.tree)).words,
+  );
+  try {
+    await navigator.clipboard.writeText(text);
+    dispatch({ do: "note", note: "The rows are copied, in words." });
+  } catch {
+    dispatch({
+      do: "note",
+      note: "This browser does not let the page copy. The rows in words stand below, under “What has happened”.",
     });
   }
 }

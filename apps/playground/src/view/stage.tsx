@@ -1,12 +1,13 @@
 import { labelOf, phaseOf, playScenario, PROTOCOLS, type ScenarioSearch } from "@synod/lecture";
 import { Button } from "@synod/ui";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { figureOf, type Waiting } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
 import { linesOfRow } from "../model/ran.js";
 import type { Event, Stage as StageState, State } from "../model/state.js";
-import { branchOf, rowsIn, worldAt } from "../model/tree.js";
-import { chapterOf, READING, scenariosOf, stepOf, WHY } from "../model/words.js";
+import { branchOf, worldAt } from "../model/tree.js";
+import { besideStory, chapterOf, scenariosOf, stepOf, WHY } from "../model/words.js";
 import { Branches } from "./branches.js";
 import { Clients } from "./clients.js";
 import { Code } from "./code.js";
@@ -32,12 +33,16 @@ export interface StageProps {
   readonly onStop: () => void;
 }
 
+/** The page's own head, which stays where it is. */
+const HEAD_PX = 64;
+
 /** One step of the lecture, or the free playground. */
 export function StagePage({ state, stage, dispatch, onSearch, onStop }: StageProps): JSX.Element {
   const figure = figureOf(branchOf(stage.tree));
   const { at } = stage.tree;
   const finding = findingOf(stage);
   const goTo = (row: number): void => dispatch({ do: "row", row });
+  useBroughtIntoView(stage.scenario?.id ?? stage.protocol.id, at);
   return (
     <div class="with-ladder">
       <Ladder current={stage.scenario === null ? null : stage.protocol.id} />
@@ -105,6 +110,20 @@ export function StagePage({ state, stage, dispatch, onSearch, onStop }: StagePro
   );
 }
 
+/** Whoever has read the introduction and makes the first step wants to see the whole picture. */
+function useBroughtIntoView(story: string, at: number): void {
+  const before = useRef({ story, at });
+  useEffect(() => {
+    const begins = before.current.story === story && before.current.at === 0 && at > 0;
+    before.current = { story, at };
+    const picture = document.querySelector(".stage .diagram")?.getBoundingClientRect();
+    if (!begins || picture === undefined || picture.bottom <= innerHeight) return;
+    const isWide = matchMedia("(min-width: 1000px)").matches;
+    const first = (isWide ? document.querySelector(".question") : null) ?? document.querySelector(".transport");
+    if (first !== null) scrollBy(0, first.getBoundingClientRect().top - HEAD_PX);
+  }, [story, at]);
+}
+
 /** What has just happened, where one looks while stepping. The list says it to those who hear it. */
 function Now({ stage, text }: { readonly stage: StageState; readonly text: string }): JSX.Element {
   const { at } = stage.tree;
@@ -120,16 +139,17 @@ function Now({ stage, text }: { readonly stage: StageState; readonly text: strin
 }
 
 function waitingOf({ tree }: StageState): Waiting[] {
-  return worldAt(tree).flights.map(({ id, from, to, message, row }) => {
-    return { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: row };
+  const { flights, servers } = worldAt(tree);
+  return flights.map(({ id, from, to, message, row }) => {
+    const isForNobody = servers[to]?.up === false;
+    return { id, from, to, label: labelOf(message), phase: phaseOf(message), sentRow: row, isForNobody };
   });
 }
 
 function Intro({ stage }: { readonly stage: StageState }): JSX.Element {
-  const { protocol, scenario, tree } = stage;
+  const { protocol, scenario } = stage;
   const step = stepOf(protocol.id);
   const stories = scenario === null ? [] : scenariosOf(protocol.id);
-  const isEnd = tree.at === rowsIn(tree);
   return (
     <div class="intro">
       <p class="kicker">
@@ -152,8 +172,13 @@ function Intro({ stage }: { readonly stage: StageState }): JSX.Element {
         <ul class="stories" aria-label="Stories of this step">
           {stories.map((story) => (
             <li key={story.id}>
-              <a href={`#/${story.id}`} {...(story.id === scenario?.id && { "aria-current": "page" as const })}>
+              <a
+                href={`#/${story.id}`}
+                class={story.optional === true ? "story-optional" : ""}
+                {...(story.id === scenario?.id && { "aria-current": "page" as const })}
+              >
                 {story.title}
+                {story.optional === true && <span class="soft">optional</span>}
               </a>
             </li>
           ))}
@@ -161,7 +186,7 @@ function Intro({ stage }: { readonly stage: StageState }): JSX.Element {
       )}
       {scenario !== null && (
         <p class="question">
-          <b>{isEnd ? "What you saw:" : "Ask yourself:"}</b> {isEnd ? scenario.sees : scenario.question}
+          <b>Ask yourself:</b> {scenario.question}
         </p>
       )}
     </div>
@@ -197,9 +222,8 @@ function FreeIntro({ stage }: { readonly stage: StageState }): JSX.Element {
 }
 
 function Onward({ stage }: { readonly stage: StageState }): JSX.Element | null {
-  const index = READING.findIndex((one) => one.id === stage.scenario?.id);
-  if (index < 0) return null;
-  const [before, after] = [READING[index - 1], READING[index + 1]];
+  if (stage.scenario === null) return null;
+  const [before, after] = besideStory(stage.scenario);
   return (
     <nav class="onward" aria-label="Next story">
       {before === undefined ? <span /> : <a href={`#/${before.id}`}>← {before.title}</a>}

@@ -1,4 +1,4 @@
-import { Button } from "@synod/ui";
+import { Button, Icon } from "@synod/ui";
 import type { JSX } from "preact";
 import { type Event, nextAction, SPEEDS, type Stage, type State } from "../model/state.js";
 import { rowsIn } from "../model/tree.js";
@@ -24,7 +24,7 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
         title="To the beginning (Home)"
         off={tree.at === 0}
       >
-        <Icon d="M4 4 V16 M16 4 L7 10 L16 16 Z" />
+        <Sign d="M4 4 V16 M16 4 L7 10 L16 16 Z" />
       </Button>
       <Button
         id="back"
@@ -33,7 +33,7 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
         title="One step back (←)"
         off={tree.at === 0}
       >
-        <Icon d="M14 4 L5 10 L14 16 Z" />
+        <Sign d="M14 4 L5 10 L14 16 Z" />
       </Button>
       <Button
         id="play"
@@ -42,11 +42,11 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
         label={state.playing ? "Pause" : "Play"}
         title="Play or pause (space)"
       >
-        <Icon d={state.playing ? "M6 4 V16 M14 4 V16" : "M6 4 L15 10 L6 16 Z"} />
+        <Sign d={state.playing ? "M6 4 V16 M14 4 V16" : "M6 4 L15 10 L6 16 Z"} />
         <span class="play-word">{state.playing ? "Pause" : "Play"}</span>
       </Button>
       <Button id="next" onPress={() => dispatch({ do: "next" })} label="Next step" title="Next step (→)" off={!mayGoOn}>
-        <Icon d="M4 4 V16 M8 4 L16 10 L8 16 Z" />
+        <Sign d="M4 4 V16 M8 4 L16 10 L8 16 Z" />
         <span class="next-word">Step</span>
       </Button>
       <Button
@@ -56,7 +56,7 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
         title="To the end (End)"
         off={isEnd}
       >
-        <Icon d="M16 4 V16 M4 4 L13 10 L4 16 Z" />
+        <Sign d="M16 4 V16 M4 4 L13 10 L4 16 Z" />
       </Button>
       <label class="scrub">
         <span class="sy-hidden">Row</span>
@@ -86,19 +86,10 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
   );
 }
 
-function Icon({ d }: { readonly d: string }): JSX.Element {
+function Sign({ d }: { readonly d: string }): JSX.Element {
   return (
-    <svg
-      width="16"
-      height="16"
-      viewBox="0 0 20 20"
-      fill="currentColor"
-      stroke="currentColor"
-      stroke-width="2"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
-      <path d={d} />
-    </svg>
+    <Icon size={16}>
+      <path d={d} fill="currentColor" />
+    </Icon>
   );
 }

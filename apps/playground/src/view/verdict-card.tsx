@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { GOALS, searchesOf } from "../model/searching.js";
 import type { Event, Stage, State } from "../model/state.js";
 import { branchOf, rowsIn } from "../model/tree.js";
+import { Lights } from "./invariants.js";
 import { type Finding, type Guess, quickFinding, replyTo, verdictOf } from "../model/verdict.js";
 
 interface VerdictProps {
@@ -37,7 +38,11 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
   const left = rowsIn(tree) - tree.at;
   const [wanted] = searchesOf(scenario, stage.protocol);
   return (
-    <section class={`verdict verdict-${finding.kind}`} aria-label="The checker’s verdict" data-verdict={finding.kind}>
+    <section
+      class={`verdict verdict-${finding.kind}${scenario === null ? " verdict-free" : ""}`}
+      aria-label="The checker’s verdict"
+      data-verdict={finding.kind}
+    >
       <h2>
         <VerdictIcon verdict={finding.kind} />
         {VERDICTS[finding.kind].word}
@@ -58,6 +63,12 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
           ))}
         </div>
       )}
+      {scenario !== null && isEnd && (
+        <p class="verdict-words">
+          <b>What you saw:</b> {scenario.sees}
+        </p>
+      )}
+      {scenario === null && stage.protocol.quorum !== undefined && <Lights stage={stage} dispatch={dispatch} />}
       {finding.kind !== "open" && guess !== undefined && <p class="verdict-reply">{replyTo(guess, finding.kind)}</p>}
       <p class="verdict-rows">
         {finding.kind !== "open" &&

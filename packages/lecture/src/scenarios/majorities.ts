@@ -21,6 +21,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
   {
     id: "partition-three-servers-healed",
     title: "The majority goes on, and clients of the minority ask again there",
+    optional: true,
     protocol: threeServers,
     question: "Which of the two sides may answer?",
     script: [
@@ -39,6 +40,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
   {
     id: "one-learn-is-enough",
     title: "With three servers one Learn is enough",
+    optional: true,
     protocol: threeServers,
     question: "S3 is down. May S1 answer after the Learn of S2 alone?",
     script: ["S3 crashes", "C1 asks m1 of S1", "S1 > S2 ACC", "S2 > S1 LRN"],
@@ -105,6 +107,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
   {
     id: "leader-ids-s3",
     title: "Leader identifiers, case 1: S3 takes over",
+    optional: true,
     protocol: leaderIds,
     question: "S3 takes over from S2, which took over from S1. Are names enough?",
     script: ["S2 suspects S1", "S2 > S1 S3 LEAD", "S3 suspects S2", "S3 > S1 S2 LEAD", "C1 asks m1 of S3", "settle"],

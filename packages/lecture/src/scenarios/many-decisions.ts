@@ -37,6 +37,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "gap-found",
     title: "The gap is not empty after all",
+    optional: true,
     protocol: multiPaxos,
     question: "The same, but the old leader answers. What becomes of number 1?",
     script: [...gap, "S2 suspects S1", "S2 > S1 PREP", "S1 > S2 PROM", "settle"],
@@ -46,6 +47,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "commands-and-proposals",
     title: "Two rounds in one log",
+    optional: true,
     protocol: multiPaxos,
     question:
       "One promise covers every number. What does the log look like after two leaders? (Look under “Log, rules”.)",
@@ -70,6 +72,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "loser-gets-next-number",
     title: "The loser gets the next number",
+    optional: true,
     protocol: multiPaxos,
     question: "C2 asks for m2 while number 1 is being settled. Is its command lost?",
     script: [
@@ -105,6 +108,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "synod-election",
     title: "@synod/multipaxos: how a leader comes about",
+    optional: true,
     protocol: synodMultipaxos,
     question: "Nobody leads, and nobody is told to. Who begins?",
     script: [...round, ...round, "C1 asks m1 of S1", "settle"],
@@ -114,6 +118,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "synod-takeover",
     title: "@synod/multipaxos: a slow leader is deposed",
+    optional: true,
     protocol: synodMultipaxos,
     question: "S1 is slow, S2 takes over, S1 goes on sending. What does it learn?",
     script: [
@@ -137,6 +142,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "synod-gap",
     title: "@synod/multipaxos: a no-op in the gap",
+    optional: true,
     protocol: synodMultipaxos,
     question: "Number 2 is chosen and number 1 is not. What does the shipped code do?",
     script: [...s1Leads, ...gap, "S1 crashes", "S2 suspects S1", "settle", "C1 asks m1 of S2", "settle"],
@@ -146,6 +152,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "synod-restart",
     title: "@synod/multipaxos: everybody restarts",
+    optional: true,
     protocol: synodMultipaxos,
     question: "All servers crash and come back with their disks. What is left?",
     script: [

@@ -115,6 +115,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "burgers-acceptor-fails",
     title: "Burgers or pizza: an acceptor fails",
+    optional: true,
     protocol: basicPaxos,
     question: "One of three does not answer. What changes?",
     script: ["S1 wants burgers", "S3 crashes", "settle"],
@@ -124,6 +125,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "burgers-majority-fails",
     title: "Burgers or pizza: most acceptors fail",
+    optional: true,
     protocol: basicPaxos,
     question: "Two of three do not answer. May the last one decide alone?",
     script: ["S1 wants burgers", "S2 crashes", "S3 crashes", "settle"],
@@ -142,6 +144,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "burgers-proposer-fails-accept-overwritten",
     title: "Burgers or pizza: the proposer fails in its accept phase, and is overwritten",
+    optional: true,
     protocol: basicPaxos,
     question: "S1 alone has accepted burgers and crashes. Is burgers decided?",
     script: [
@@ -211,6 +214,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "chosen-before-known",
     title: "Chosen before anybody knows it",
+    optional: true,
     protocol: basicPaxos,
     question: "When exactly is foo chosen?",
     script: [
@@ -244,7 +248,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       "S3 > S2 PROM",
       "S1 > S2 PROM",
       ...turn,
-      ...turn,
+      ...outbid("S1", "S2").slice(0, 4),
     ],
     sees: "For ever. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all. Waiting for a random time, or one proposer for all, ends it.",
     verdict: "livelocks",
@@ -266,6 +270,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "disk-lost",
     title: "A disk is lost",
+    optional: true,
     protocol: basicPaxos,
     question: "A server comes back with an empty disk under its old name. What did it take with it?",
     script: [
@@ -294,6 +299,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "what-is-on-disk",
     title: "What is on the disk",
+    optional: true,
     protocol: synodPaxos,
     question: "What must survive a crash?",
     script: [

@@ -97,8 +97,19 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
     searches: [{ goal: "diverges", bounds: { ...RIVALS, withhold: ["LRN"] }, expect: "none" }],
   },
   {
+    id: "two-reports",
+    title: "Two reports, and the one of the higher round counts",
+    protocol: reports,
+    question:
+      "S1 has accepted m1 in round 1. S3 reports m2, accepted in round 2. S1 leads again: which of the two must it send?",
+    script: [...TWO_REPORTS, "S2 crashes", "S1 suspects S2", "S1 > S3 PREP", "S3 > S1 PROM", "settle"],
+    sees: "m2. Round 2 began by asking a majority, S2 and S3: neither had accepted m1, and both promised not to accept it in round 1 any more. So m1 was not chosen and never will be; m2 may be, and here it is. It is always so: what was chosen in a lower round is reported to the higher one and goes on in it, so the highest round has it.",
+    verdict: "safe",
+  },
+  {
     id: "as-if-executed",
     title: "Going on as if it had been executed",
+    optional: true,
     protocol: resend,
     question: "m2 was accepted by one server only and is not chosen. May the new leader drop it?",
     script: [
@@ -118,6 +129,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "learn-lost-and-crash",
     title: "The Learn is lost and S3 crashes",
+    optional: true,
     protocol: reports,
     question: "S1 cannot execute m1: its only Learn was lost. Who helps?",
     script: ["cut S1 C2 | S2", "C1 asks m1 of S1", "S1 > S3 ACC", "S3 x S1 LRN", "S3 crashes", "C2 asks m2 of S1"],
@@ -127,6 +139,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "resend-after-merge",
     title: "After the merge the leader sends its Accept again",
+    optional: true,
     protocol: resend,
     question: "And when the network is whole again?",
     script: [
@@ -178,6 +191,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "old-leader-promises",
     title: "The old leader's promise reports too",
+    optional: true,
     protocol: resend,
     question: "The old leader has sent m1, and nobody has received it. Does it count?",
     script: ["C1 asks m1 of S1", "S1 x S2 ACC", "S1 x S3 ACC", "S2 suspects S1", "S2 > S1 PREP", "settle"],
@@ -187,6 +201,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "false-detection-with-rounds",
     title: "A slow leader comes back",
+    optional: true,
     protocol: resend,
     question: "S1 was only slow, and goes on sending after S2 has taken over. What happens to its messages?",
     script: [
@@ -252,6 +267,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "two-crashes-of-five",
     title: "Two of five crash",
+    optional: true,
     protocol: commit,
     question: "How many servers are needed to survive two crashes?",
     script: [
@@ -271,6 +287,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
   {
     id: "two-of-five",
     title: "Two of five are left",
+    optional: true,
     protocol: commit,
     question: "Two servers are connected to each other, three are not to be seen. May the two go on?",
     script: [

@@ -160,6 +160,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   {
     id: "takeover-case-1",
     title: "Taking over, case 1: the crash comes before anything else",
+    optional: true,
     protocol: takeover,
     question: "S1 crashes before it is asked anything. May S2 go on alone?",
     script: ["S1 crashes", "S2 suspects S1", "C2 asks m2 of S2"],
@@ -178,6 +179,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   {
     id: "takeover-case-3",
     title: "Taking over, case 3: the other one crashes",
+    optional: true,
     protocol: takeover,
     question: "S2 crashes. May S1 go on alone?",
     script: ["C1 asks m1 of S1", "S2 crashes", "S1 suspects S2", "C2 asks m2 of S1"],
@@ -219,6 +221,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   {
     id: "wait-for-learn-s2-crash",
     title: "S2 crashes, and the leader stays",
+    optional: true,
     protocol: waitForLearn,
     question: "The leader waits for a Learn that will never come. What now?",
     script: ["C1 asks m1 of S1", "S2 crashes", "S1 suspects S2", "C2 asks m2 of S1"],
@@ -228,6 +231,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   {
     id: "learn-lost",
     title: "The Learn is lost",
+    optional: true,
     protocol: waitForLearn,
     question: "Who sends a lost Learn again?",
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S2 x S1 LRN", "S1 timeout", "S1 > S2 ACC", "S2 > S1 LRN"],

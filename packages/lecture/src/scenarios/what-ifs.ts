@@ -17,11 +17,27 @@ const fooChosen = ["S1 wants foo", "S1 > S3 PREP", "S3 > S1 PROM", "S1 > S3 ACC"
 const barThroughS3 = ["S2 wants bar", "S2 > S3 PREP", "S3 > S2 PROM", "S2 > S3 ACC bar"];
 /** S1 asks again in round 4, and hears from S2. */
 const s1Again = ["S1 timeout", "S1 > S2 PREP 4", "S2 > S1 PROM", "S1 > S2 ACC 4"];
+const promise3 = ["S3 wants baz", "S3 > S1 PREP 3"];
+/** Five servers: foo of round 1 is with S1 and S5, bar of round 2 with S2, S3 and S4, and S1 asks again. */
+const barOfFive = [
+  "S1 wants foo",
+  "S1 > S4 S5 PREP",
+  "S4 > S1 PROM",
+  "S5 > S1 PROM",
+  "S1 > S5 ACC",
+  "S2 wants bar",
+  "S2 > S3 S4 PREP",
+  "S3 > S2 PROM",
+  "S4 > S2 PROM",
+  "S2 > S3 S4 ACC",
+  "S1 timeout",
+];
 const restartS3 = ["S3 crashes", "S3 restarts"];
 
 interface Story {
   readonly question: string;
   readonly sees: string;
+  readonly servers?: number;
   readonly script: readonly string[];
   readonly search: Omit<ScenarioSearch, "goal" | "expect">;
 }
@@ -36,12 +52,9 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
   "what-if-reports-promise": {
     question: "Two reports: why must each carry the round of its vote?",
-    sees: "S1's old foo is reported with the round that S1 promised last, and beats bar, which is chosen.",
-    script: [...barChosen, "S3 wants baz", "S3 > S1 PREP 3", ...s1Again],
-    search: {
-      from: [...barChosen, "S3 wants baz", "S3 > S1 PREP 3"],
-      bounds: { ...two, timeouts: 1, timeoutsAt: ["S1"] },
-    },
+    sees: "bar is chosen in round 2. S1 accepted foo in round 1 and promised 3 since, and reports (3, foo): to S2 it looks newer than its own bar, and foo is chosen in round 5.",
+    script: [...barChosen, ...promise3, "S2 timeout", "S2 > S1 PREP 5", "S1 > S2 PROM 5", "S2 > S1 ACC 5"],
+    search: { from: [...barChosen, ...promise3], bounds: { ...two, timeouts: 1, timeoutsAt: ["S2"] } },
   },
   "what-if-takes-first": {
     question: "Of two reported values, which one must be proposed?",
@@ -51,9 +64,10 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
   "what-if-takes-most-frequent": {
     question: "Can a vote among the reports decide?",
-    sees: "One report each; the majority that chose bar does not show among those who answer.",
-    script: [...barChosen, ...s1Again],
-    search: { from: [...fooAlone, "S2 wants bar"], bounds: { ...two, timeouts: 1, timeoutsAt: ["S1"] } },
+    sees: "bar is chosen with S2, S3 and S4. S1 hears of bar from S2 alone, of foo from itself and S5: the majority that chose bar does not show among those who answer.",
+    servers: 5,
+    script: [...barOfFive, "S1 > S2 S5 PREP 6", "S5 > S1 PROM 6", "S2 > S1 PROM 6", "S1 > S2 S5 ACC 6"],
+    search: { servers: 5, from: barOfFive, bounds: { values: [], withhold: ["LRN"], steps: 8 } },
   },
   "what-if-ignores-promise": {
     question: "A promise was given. What if the old Accept is accepted all the same?",
@@ -146,7 +160,19 @@ const STORIES: Readonly<Record<string, Story>> = {
 export const WHAT_IF_SCENARIOS: readonly Scenario[] = WHAT_IFS.flatMap(({ protocol }): Scenario[] => {
   const story = STORIES[protocol.id];
   if (story === undefined) return [];
-  const { question, script, sees, search } = story;
+  const { question, script, sees, search, servers } = story;
   const searches: ScenarioSearch[] = [{ ...search, goal: "diverges", expect: "found" }];
-  return [{ id: protocol.id, title: protocol.title, protocol, question, script, sees, verdict: "diverges", searches }];
+  return [
+    {
+      id: protocol.id,
+      title: protocol.title,
+      protocol,
+      question,
+      script,
+      sees,
+      verdict: "diverges",
+      searches,
+      ...(servers !== undefined && { servers }),
+    },
+  ];
 });
