@@ -406,7 +406,9 @@ function answer(
 ): Outcome {
   if (reply === null) return { kind: "invalidCommand", index, ticket, cached };
   if (reply === "unencodable") return { kind: "unencodableResult", index, ticket, cached, ...(events && { events }) };
-  return { kind: "result", index, ticket, reply, cached, ...(events && { events }) };
+  // Nearly all of them, made without a copy.
+  if (events === undefined) return { kind: "result", index, ticket, reply, cached };
+  return { kind: "result", index, ticket, reply, cached, events };
 }
 
 /** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
