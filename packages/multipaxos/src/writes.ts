@@ -108,11 +108,11 @@ export class WriteBuffer {
    * The mark rides along as far as the values up to it are in this write or in earlier ones.
    */
   take(chosenUpTo: Slot): { id: WriteId; write: StorageWrite } | null {
-    const [next, ...later] = this.#waiting;
-    const { promised, leaseMs, votes, chosen } = next;
+    const { promised, leaseMs, votes, chosen, bytes } = this.#waiting[0];
     const isEmpty = promised === undefined && leaseMs === undefined && votes.length === 0 && chosen.length === 0;
     if (isEmpty && (this.#durableMark >= this.#requiredMark || chosenUpTo < this.#requiredMark)) return null;
     invariant(this.#taken === this.#durable, "one write at a time", () => ({ underWay: this.#taken }));
+    const [, ...later] = this.#waiting;
     const mark = later.reduce((slot, { lowest }) => Math.min(slot, lowest - 1), chosenUpTo);
     const write: StorageWrite = {
       ...(promised === undefined ? {} : { promised }),
@@ -122,7 +122,7 @@ export class WriteBuffer {
       ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),
     };
     this.#markUnderWay = Math.max(this.#durableMark, mark);
-    this.#underWayBytes = next.bytes;
+    this.#underWayBytes = bytes;
     const id = ++this.#taken;
     const [first, ...rest] = later;
     if (first === undefined) {

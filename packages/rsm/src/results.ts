@@ -35,5 +35,7 @@ export function answer(
 ): Outcome {
   if (reply === null) return { kind: "invalidCommand", index, ticket, cached };
   if (reply === "unencodable") return { kind: "unencodableResult", index, ticket, cached, ...(events && { events }) };
-  return { kind: "result", index, ticket, reply, cached, ...(events && { events }) };
+  // Nearly all of them, made without a copy.
+  if (events === undefined) return { kind: "result", index, ticket, reply, cached };
+  return { kind: "result", index, ticket, reply, cached, events };
 }
