@@ -9,6 +9,8 @@ import {
   type Metrics,
   type NodeId,
   type ProposeOptions,
+  quietLogger,
+  quietMetrics,
   type ReadOptions,
   type Service,
   type SessionId,
@@ -28,7 +30,6 @@ import { announceDamage } from "./damage.js";
 import { Driver } from "./driver.js";
 import { Gauges } from "./gauges.js";
 import { addressBook } from "./membership.js";
-import { quietLogger, quietMetrics } from "./quiet.js";
 import { type ReplicaStart, replicaOf } from "./replica-of.js";
 import { closeSession, openSession } from "./session.js";
 import { StaleReads } from "./stale-reads.js";

@@ -1,10 +1,9 @@
-import type { Clock, Configuration, Logger, QuorumSpec } from "@synod/interface";
+import { type Clock, type Configuration, type Logger, quietLogger, type QuorumSpec } from "@synod/interface";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
 import { describe, expect, it } from "vitest";
 import { wireName } from "../src/checks.js";
 import { createNode, systemClock } from "../src/index.js";
-import { quietLogger } from "../src/quiet.js";
 import { Counter, type CounterCommand, json, tableCodec } from "./world.js";
 
 const NOTHING = (): void => undefined;
