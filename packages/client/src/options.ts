@@ -1,7 +1,15 @@
-import { type Clock, type Codec, type Logger, type Metrics, type Random, SynodError } from "@synod/interface";
+import {
+  type Clock,
+  type Codec,
+  type Logger,
+  type Metrics,
+  quietLogger,
+  quietMetrics,
+  type Random,
+  SynodError,
+} from "@synod/interface";
 import { type Address, Notices, parseAddress, type Tls, type TlsMaterial } from "@synod/transport-tcp/framing";
 import type { ClientLimits, Context } from "./context.js";
-import { quietLogger, quietMetrics } from "./protocol/quiet.js";
 
 export interface ClientTlsMaterial extends TlsMaterial {
   readonly ca: string | Uint8Array;

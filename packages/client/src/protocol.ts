@@ -4,6 +4,5 @@ export * from "./protocol/admin.js";
 export * from "./protocol/deadlines.js";
 export * from "./protocol/handshake.js";
 export * from "./protocol/kinds.js";
-export * from "./protocol/quiet.js";
 export * from "./protocol/replies.js";
 export * from "./protocol/requests.js";

@@ -4,6 +4,7 @@ export type * from "./filesystem.js";
 export type * from "./ids.js";
 export * from "./metrics.js";
 export type * from "./ports.js";
+export * from "./quiet.js";
 export type * from "./service.js";
 export type * from "./state-machine.js";
 export type * from "./storage.js";

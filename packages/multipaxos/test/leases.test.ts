@@ -1,5 +1,6 @@
 import type { Configuration } from "@synod/interface";
 import { describe, expect, test } from "vitest";
+import { encodeConfigurationValue } from "../src/index.js";
 import { boundMs, Grantor, heldMs, Lease } from "../src/leases.js";
 import { configurationOf } from "./disk.js";
 import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
@@ -181,3 +182,15 @@ function factsAbove() {
     priority: 0,
   };
 }
+
+test.each([undefined, { ...TERMS, driftPercent: TERMS.driftPercent + 1 }, { ...TERMS, durationMs: 1 }])(
+  "no change of the members brings another lease than the one of the founders: %o",
+  (lease) => {
+    const story = led(withLease());
+    const { lease: _, ...others } = story.configuration;
+    const configuration = { ...others, epoch: 2, ...(lease === undefined ? {} : { lease }) };
+    const value = encodeConfigurationValue({ stamp: 1, changeId: "c", configuration });
+    story.do(1, (replica) => replica.change(value));
+    expect(story.actor(1).notices.at(-1)).toEqual({ kind: "changeAnswered", sequence: 1, refused: "invalid" });
+  },
+);

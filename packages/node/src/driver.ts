@@ -1,33 +1,31 @@
 import { type Configuration, type NodeId, SynodError } from "@synod/interface";
 import type { Effects, ReadVia } from "@synod/multipaxos";
-import { Applier } from "./applier.js";
-import { Changes } from "./changes.js";
+import type { Applier } from "./applier.js";
+import type { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
+import { applierOf, changesOf, proposalsOf, snapshotsOf, type Turns, upgradeOf, wireOf } from "./driver-parts.js";
 import { EventHub } from "./events.js";
 import { Leading } from "./leading.js";
 import { Loop } from "./loop.js";
-import { addressBook, membersOf } from "./membership.js";
+import { addressBook } from "./membership.js";
 import { Notices } from "./notices.js";
 import { Peers } from "./peers.js";
-import { Proposals } from "./proposals.js";
+import type { Proposals } from "./proposals.js";
 import type { Route } from "./proposals-options.js";
 import { Reads } from "./reads.js";
 import { Receiving } from "./receiving.js";
 import { Sending } from "./sending.js";
 import { type Sight, sightOf } from "./sight.js";
-import { Snapshots } from "./snapshots.js";
+import type { Snapshots } from "./snapshots.js";
 import { StateCheck } from "./state-check.js";
 import { Transfers } from "./transfers.js";
 import type { NodeQueues } from "./types.js";
-import { Upgrade } from "./versions.js";
-import { Wire } from "./wire.js";
+import type { Upgrade } from "./versions.js";
+import type { Wire } from "./wire.js";
 import { Writing } from "./writing.js";
 
 /** Rounds of the election clock between two looks at what goes up and down. */
 const PUBLISH_ROUNDS = 8;
-
-/** A third of the least time for which the cluster remembers an unused session. */
-const SESSION_IDLE_MS = 200_000;
 
 /**
  * One replica at work. Everything happens in `turn`, which is synchronous: take what came in, feed the replica, start at most one
@@ -67,36 +65,19 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#o = options;
     this.watches = options.watches;
-    const { limits, random, replica, self, buggify, machine, logger, metrics } = options;
-    const now = (): number => this.nowMs;
+    const { limits, random, replica, self } = options;
+    const turns: Turns = {
+      now: () => this.nowMs,
+      input: (input) => this.input(input),
+      fail: (cause) => this.#loop.fail(cause),
+    };
+    const { now } = turns;
     // The election needs a tick for each of its rounds, eight per timeout.
     this.#roundMs = limits.electionTimeoutMs / 8;
-    this.#loop = new Loop({
-      clock: options.clock,
-      metrics,
-      everyMs: this.#roundMs,
-      turn: () => this.#turn(),
-      onFailure: (error) => {
-        this.stop();
-        options.onFailure(error);
-      },
-    });
-    this.upgrade = new Upgrade({
-      self: self.nodeId,
-      machine,
-      members: () => membersOf(replica.membership()),
-      heard: () => replica.status().heard,
-      manual: options.manualUpgrade,
-      logger,
-    });
-    const version = (): number => this.upgrade.wire;
-    const epoch = (): number => replica.membership().last.epoch;
-    this.#wire = new Wire({ ...options, epoch, supports: machine.supports, version });
-    this.changes = new Changes({
-      replica,
-      name: `${self.nodeId}.${self.bootId}`,
-      resendMs: limits.electionTimeoutMs * 2,
-    });
+    this.#loop = this.#newLoop();
+    this.upgrade = upgradeOf(options);
+    this.#wire = wireOf(options, this.upgrade);
+    this.changes = changesOf(options);
     this.#sending = new Sending({
       ...options,
       wire: this.#wire,
@@ -110,17 +91,7 @@ export class Driver {
       awaits: (member, slot) => this.#sending.awaits(member, slot),
     });
     this.transfers = new Transfers(replica);
-    this.proposals = new Proposals({
-      random: { uint32: () => this.#loop.orFail(() => random.uint32()) },
-      now,
-      batchBytesMax: limits.batchBytesMax,
-      queueBytesMax: limits.queueBytesMax,
-      queueWaitMs: limits.queueWaitMs,
-      sessionLimit: limits.inFlightCommandsMax,
-      resendMs: limits.electionTimeoutMs * 2,
-      sessionIdleMs: SESSION_IDLE_MS,
-      buggify,
-    });
+    this.proposals = proposalsOf(options, { uint32: () => this.#loop.orFail(() => random.uint32()) }, turns);
     this.#stateCheck = new StateCheck({
       ...options,
       self: self.nodeId,
@@ -129,30 +100,8 @@ export class Driver {
       send: (to, message) => this.#sending.send({ to, message, lane: "control", after: 0 }),
       events: this.events,
     });
-    this.#applier = new Applier({
-      ...options,
-      proposals: this.proposals,
-      now,
-      onApplied: (slot) => {
-        if (!options.witness) this.#stateCheck.applied(slot);
-      },
-      raised: (versions) => {
-        logger.info("versions were raised", { ...versions });
-        this.events.emit({ kind: "versionsRaised", versions });
-      },
-    });
-    this.snapshots = new Snapshots({
-      ...options,
-      applier: this.#applier,
-      now,
-      inTurn: (run) => this.input({ kind: "task", run }),
-      send: (to, message) => {
-        this.input({ kind: "task", run: () => this.#sending.send({ to: [to], message, lane: "bulk", after: 0 }) });
-      },
-      outcomesMissed: () => this.proposals.outcomesMissed(),
-      emit: (event) => this.events.emit(event),
-      fail: (cause) => this.#loop.fail(cause),
-    });
+    this.#applier = applierOf(options, turns, this, this.#stateCheck);
+    this.snapshots = snapshotsOf(options, turns, this, { applier: this.#applier, sending: this.#sending });
     this.#receiving = new Receiving({
       ...options,
       wire: this.#wire,
@@ -162,12 +111,27 @@ export class Driver {
       stateCheck: this.#stateCheck,
       events: this.events,
     });
-    this.writing = new Writing({
-      ...options,
-      written: (id) => this.#written(id),
-      fail: (cause) => this.#loop.fail(cause),
+    this.writing = new Writing({ ...options, written: (id) => this.#written(id), fail: turns.fail });
+    this.notices = this.#newNotices(now);
+  }
+
+  #newLoop(): Loop {
+    const { clock, metrics, onFailure } = this.#o;
+    return new Loop({
+      clock,
+      metrics,
+      everyMs: this.#roundMs,
+      turn: () => this.#turn(),
+      onFailure: (error) => {
+        this.stop();
+        onFailure(error);
+      },
     });
-    this.notices = new Notices({
+  }
+
+  #newNotices(now: () => number): Notices {
+    const { self, logger, metrics, onRemoved } = this.#o;
+    return new Notices({
       self: self.nodeId,
       logger,
       metrics,
@@ -182,7 +146,7 @@ export class Driver {
         this.#nextRoundMs = Number.NEGATIVE_INFINITY;
       },
       membersChanged: () => this.#setMembers(),
-      onRemoved: options.onRemoved,
+      onRemoved,
     });
   }
 

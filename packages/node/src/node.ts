@@ -9,6 +9,8 @@ import {
   type Metrics,
   type NodeId,
   type ProposeOptions,
+  quietLogger,
+  quietMetrics,
   type ReadOptions,
   type Service,
   type SessionId,
@@ -26,9 +28,9 @@ import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
 import { Driver } from "./driver.js";
+import { closePorts, notRunning, removedError } from "./ending.js";
 import { Gauges } from "./gauges.js";
 import { addressBook } from "./membership.js";
-import { quietLogger, quietMetrics } from "./quiet.js";
 import { type ReplicaStart, replicaOf } from "./replica-of.js";
 import { closeSession, openSession } from "./session.js";
 import { StaleReads } from "./stale-reads.js";
@@ -106,20 +108,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     const { nodeId, storeId, bootCount, bootId } = identity;
     this.#self = { clusterId: identity.clusterId, nodeId, storeId, bootCount, bootId };
     this.#replica = replicaOf(start);
-    this.#watches = new Watches({
-      now: () => this.#driver.nowMs,
-      applied: () => machine.applied,
-      check: (count) => {
-        this.#checkRunning();
-        if (count >= WATCHES_MAX) throw this.#driver.busy("watches", { retryAfterMs: limits.electionTimeoutMs });
-      },
-      wake: () => this.#driver.wake(),
-      ask: (query) => {
-        const answer = machine.watch(query);
-        if (answer !== undefined) return answer;
-        throw new SynodError("InvalidArgument", "the state machine offers no watches: it has no method `watch`");
-      },
-    });
+    this.#watches = this.#newWatches();
     this.#gauges = new Gauges(this.#metrics);
     this.#driver = new Driver({
       self: { ...this.#self, clusterId: wireName(identity.clusterId, identity.founders) },
@@ -147,17 +136,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       read: (query, given) => this.read(query, given),
       watch: (query, given) => this.watch(query, given),
     };
-    this.direct = {
-      propose: (body, session, caller) => {
-        this.#checkRunning();
-        // The client that asks knows by now which replies are done with: it asks again itself.
-        return beginCommand(this.#driver, limits, { body, session }, caller, false);
-      },
-      read: (query, via, caller) => {
-        this.#checkReads();
-        return this.#confirmed.begin(query, via, caller);
-      },
-    };
+    this.direct = this.#newDirect();
     this.#stale = new StaleReads({
       driver: this.#driver,
       replica: this.#replica,
@@ -171,6 +150,38 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       readTimeoutMs: limits.readTimeoutMs,
       confirmed: (startedMs) => this.#stale.confirmed(startedMs),
     });
+  }
+
+  #newWatches(): Watches<Query, Answer> {
+    const machine = this.#machine;
+    return new Watches({
+      now: () => this.#driver.nowMs,
+      applied: () => machine.applied,
+      check: (count) => {
+        this.#checkRunning();
+        if (count >= WATCHES_MAX) throw this.#busy("watches");
+      },
+      wake: () => this.#driver.wake(),
+      ask: (query) => {
+        const answer = machine.watch(query);
+        if (answer !== undefined) return answer;
+        throw new SynodError("InvalidArgument", "the state machine offers no watches: it has no method `watch`");
+      },
+    });
+  }
+
+  #newDirect(): DirectService<Query, Answer> {
+    return {
+      propose: (body, session, caller) => {
+        this.#checkRunning();
+        // The client that asks knows by now which replies are done with: it asks again itself.
+        return beginCommand(this.#driver, this.#limits, { body, session }, caller, false);
+      },
+      read: (query, via, caller) => {
+        this.#checkReads();
+        return this.#confirmed.begin(query, via, caller);
+      },
+    };
   }
 
   async start(): Promise<void> {
@@ -230,8 +241,11 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   #checkReads(): void {
     this.#checkRunning();
-    if (this.#driver.reads.count < READS_MAX) return;
-    throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+    if (this.#driver.reads.count >= READS_MAX) throw this.#busy("reads");
+  }
+
+  #busy(what: "reads" | "watches"): SynodError {
+    return this.#driver.busy(what, { retryAfterMs: this.#limits.electionTimeoutMs });
   }
 
   watch(query: Query, { signal }: WatchOptions = {}): AsyncIterableIterator<Watched<Query, Answer>> {
@@ -244,9 +258,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   readStale(query: Query, options: StaleReadOptions = {}): Promise<StaleAnswer<Answer>> {
     return new Promise((resolve, reject) => {
-      this.#checkRunning();
-      if (this.#driver.reads.count >= READS_MAX)
-        throw this.#driver.busy("reads", { retryAfterMs: this.#limits.electionTimeoutMs });
+      this.#checkReads();
       this.#stale.read(query, options, resolve, reject);
     });
   }
@@ -267,18 +279,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   }
 
   #checkRunning(): void {
-    if (this.#state === "running") return;
-    if (this.#state === "removed") throw this.#removedError();
-    const options = this.#failure === null ? {} : { cause: this.#failure };
-    throw new SynodError(
-      "Closed",
-      this.#failure === null ? "the node is closed" : "the node stopped by itself: see the cause",
-      options,
-    );
-  }
-
-  #removedError(): SynodError {
-    return new SynodError("Removed", "this node is no member of the cluster any more: ask another node");
+    if (this.#state !== "running") throw notRunning(this.#state, this.#failure);
   }
 
   status(): NodeStatus {
@@ -316,7 +317,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   #leave(epoch: number): void {
     if (this.#closing !== null) return;
     this.#state = "removed";
-    this.#shutDown("the node was removed from the cluster", this.#removedError()).catch((cause: unknown) => {
+    this.#shutDown("the node was removed from the cluster", removedError()).catch((cause: unknown) => {
       this.#logger.error("closing after the removal failed", { cause });
     });
     this.#logger.info("the node stops: it was removed", { epoch });
@@ -345,12 +346,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       this.#watches.failAll(new SynodError(cause.code === "Removed" ? "Removed" : "Closed", why, { cause }));
       this.#driver.events.close();
       this.#lastGauges();
-      const closing = [transport, storage].map(async (port) => port.close());
-      const results = await Promise.allSettled(closing);
-      for (const result of results) {
-        if (result.status === "rejected")
-          this.#logger.warn("a port did not close cleanly", { cause: result.reason as unknown });
-      }
+      await closePorts([transport, storage], this.#logger);
     })();
     return this.#closing;
   }

@@ -3,15 +3,12 @@ import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rs
 import { Admission } from "./admission.js";
 import { randomHex } from "./clock.js";
 import { OpenCalls } from "./open-calls.js";
+import { OwnSession } from "./own-session.js";
 import { Proposal } from "./proposal.js";
 import { ownSessionExpired, sessionFull, staleError, unknownSession } from "./proposal-errors.js";
 import { clientOf, sameBallot, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
-import { LastUse, SequenceBook } from "./sequences.js";
 import type { Sight } from "./sight.js";
-
-/** Pause before a session is asked for again when there were too many. */
-const OPEN_AGAIN_MS = 1_000;
 
 /** How long one turn may go on ending calls that are overdue; then the sockets get their turn. */
 const SLICE_MS = 5;
@@ -30,15 +27,17 @@ export class Proposals {
   readonly #calls = new OpenCalls();
   readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
   readonly #admission: Admission;
-  #own: SequenceBook | null = null;
-  #opening = false;
-  #openNotBeforeMs = 0;
-  readonly #ownUse = new LastUse();
+  readonly #own: OwnSession;
 
   constructor(options: ProposalsOptions) {
     this.#options = options;
-    const { queueBytesMax, queueWaitMs, resendMs } = options;
+    const { queueBytesMax, queueWaitMs, resendMs, sessionLimit, sessionIdleMs } = options;
     this.#admission = new Admission({ queueBytesMax, queueWaitMs, retryMs: resendMs / 2 });
+    this.#own = new OwnSession({
+      limit: sessionLimit,
+      idleMs: sessionIdleMs,
+      open: (caller) => this.open({ deadlineMs: Number.POSITIVE_INFINITY, ...caller }),
+    });
   }
 
   get count(): number {
@@ -128,7 +127,7 @@ export class Proposals {
     this.#fresh = [];
     for (const proposal of fresh) {
       proposal.fresh = false;
-      this.#raiseFloor(proposal);
+      this.#renew(proposal);
     }
     if (!route.leads) {
       this.#forward(fresh, route, nowMs);
@@ -142,17 +141,12 @@ export class Proposals {
     }
   }
 
-  /** Whether it travels with a ticket of the own session, the present one. */
-  #isOfOwnSession({ source, entry }: Proposal): boolean {
-    return source.kind === "own" && entry?.kind === "command" && entry.ticket.session === this.#own?.id;
-  }
-
   /** Sent again, a command says which replies are done with by now: on an old floor it might wait for room for ever. */
-  #raiseFloor(proposal: Proposal): void {
-    const { entry } = proposal;
-    if (this.#own === null || proposal.source.kind !== "own" || entry?.kind !== "command") return;
-    if (entry.ticket.session !== this.#own.id || entry.ticket.floor === this.#own.floor) return;
-    proposal.entry = { ...entry, ticket: { ...entry.ticket, floor: this.#own.floor } };
+  #renew(proposal: Proposal): void {
+    const old = ownTicket(proposal);
+    if (old === null) return;
+    const ticket = this.#own.renewed(old);
+    if (ticket !== old) proposal.entry = { kind: "command", ticket, body: proposal.body };
   }
 
   #forward(fresh: readonly Proposal[], route: Route, nowMs: number): void {
@@ -227,7 +221,7 @@ export class Proposals {
       const proposal = next;
       next = proposal.next;
       if (outcome.kind !== "beyondLimit") this.#admission.answered();
-      if (proposal.source.kind === "own") this.#ownUse.used(nowMs, loggedMs);
+      if (proposal.source.kind === "own") this.#own.used(nowMs, loggedMs);
       this.#settle(proposal, outcome, nowMs);
     }
   }
@@ -237,6 +231,7 @@ export class Proposals {
     outcome: Exclude<Outcome, { kind: "opened" | "openRefused" | "closed" | "raised" }>,
     nowMs: number,
   ): void {
+    const own = ownTicket(proposal);
     switch (outcome.kind) {
       case "result":
         proposal.resolve(outcome.reply);
@@ -256,8 +251,7 @@ export class Proposals {
         return;
       case "unknownSession":
         if (proposal.source.kind === "own") {
-          // An answer to a ticket of an earlier session says nothing of the present one.
-          if (this.#isOfOwnSession(proposal)) this.#own = null;
+          if (own !== null) this.#own.lost(own);
           proposal.reject(ownSessionExpired());
         } else proposal.reject(unknownSession(outcome.ticket));
         return;
@@ -265,7 +259,7 @@ export class Proposals {
         // No answer: it may be executed once earlier replies are given up, so it is sent again later.
         proposal.sentTo = null;
         if (proposal.source.kind === "own") {
-          if (this.#isOfOwnSession(proposal)) this.#own?.refused(outcome.ticket.sequence);
+          if (own !== null) this.#own.refused(own);
           proposal.copies--;
           proposal.notBeforeMs = nowMs + this.#options.resendMs / 4;
         } else if (proposal.source.kind === "given" && !proposal.source.waitsForRoom) {
@@ -345,40 +339,15 @@ export class Proposals {
   }
 
   #giveTickets(nowMs: number, loggedMs: number): void {
-    if (this.#waiting.length === 0) return;
-    const { sessionIdleMs } = this.#options;
-    if (this.#own?.open === 0 && this.#ownUse.isIdle(nowMs, loggedMs, sessionIdleMs)) this.#own = null;
-    if (this.#own === null) {
-      if (nowMs >= this.#openNotBeforeMs) this.#openOwn(nowMs);
-      return;
-    }
+    if (this.#waiting.length === 0 || !this.#own.ready(nowMs, loggedMs)) return;
     let given = 0;
     for (const proposal of this.#waiting) {
-      const ticket = proposal.settled ? undefined : this.#own.next();
+      const ticket = proposal.settled ? undefined : this.#own.next(nowMs, loggedMs);
       if (ticket === null) break;
       given++;
-      if (ticket === undefined) continue;
-      this.#ownUse.used(nowMs, loggedMs);
-      this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
+      if (ticket !== undefined) this.#ready(proposal, { kind: "command", ticket, body: proposal.body });
     }
     this.#waiting.splice(0, given);
-  }
-
-  #openOwn(nowMs: number): void {
-    if (this.#opening) return;
-    this.#opening = true;
-    this.open({
-      deadlineMs: Number.POSITIVE_INFINITY,
-      resolve: (id, nowMs, loggedMs) => {
-        this.#opening = false;
-        this.#own = new SequenceBook(id, this.#options.sessionLimit);
-        this.#ownUse.used(nowMs, loggedMs);
-      },
-      reject: () => {
-        this.#opening = false;
-        this.#openNotBeforeMs = nowMs + OPEN_AGAIN_MS;
-      },
-    });
   }
 
   #ready(proposal: Proposal, entry: Extract<BatchEntry, { kind: "command" }>): void {
@@ -396,7 +365,12 @@ export class Proposals {
     this.#all.delete(proposal);
     this.#admission.ended(clientOf(sessionOf(proposal)), proposal.body.length);
     this.#calls.ended(proposal);
-    const { entry } = proposal;
-    if (entry?.kind === "command" && this.#isOfOwnSession(proposal)) this.#own?.done(entry.ticket.sequence);
+    const ticket = ownTicket(proposal);
+    if (ticket !== null) this.#own.done(ticket);
   };
+}
+
+/** The ticket with which it travels, if that is one of the own session: the present one, or one before it. */
+function ownTicket({ source, entry }: Proposal): SessionTicket | null {
+  return source.kind === "own" && entry?.kind === "command" ? entry.ticket : null;
 }

@@ -1,10 +1,16 @@
-import type { Clock, Configuration, Logger, QuorumSpec } from "@synod/interface";
+import {
+  type Clock,
+  type Configuration,
+  type LeaseTerms,
+  type Logger,
+  quietLogger,
+  type QuorumSpec,
+} from "@synod/interface";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
 import { describe, expect, it } from "vitest";
 import { wireName } from "../src/checks.js";
 import { createNode, systemClock } from "../src/index.js";
-import { quietLogger } from "../src/quiet.js";
 import { Counter, type CounterCommand, json, tableCodec } from "./world.js";
 
 const NOTHING = (): void => undefined;
@@ -116,6 +122,20 @@ describe("the name of a cluster on the wire", () => {
         ...(origin === undefined ? {} : { origin }),
       });
     expect(new Set([from(), from("a backup"), from("another")]).size).toBe(3);
+  });
+
+  it("is another one where the leases are others, in their time or in the drift that clocks may have", () => {
+    const of = (lease?: LeaseTerms): string =>
+      wireName("c", {
+        epoch: 1,
+        members: [{ id: 1 }],
+        alpha: 8,
+        quorum: { kind: "majority" },
+        ...(lease === undefined ? {} : { lease }),
+      });
+    const [durationMs, driftPercent] = [500, 1];
+    const names = [of(), of({ durationMs, driftPercent }), of({ durationMs, driftPercent: 2 })];
+    expect(new Set([...names, of({ durationMs: 501, driftPercent })]).size).toBe(4);
   });
 
   it("is another one where a founder is something else: who votes decides which sets are quorums", () => {

@@ -1,10 +1,9 @@
-import type { SessionTicket } from "@synod/interface";
+import { quietLogger, quietMetrics, type SessionTicket } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import { type BatchEntry, encodeBatch } from "@synod/rsm";
 import { describe, expect, it } from "vitest";
 import { Leading } from "../src/leading.js";
 import { nodeLimits } from "../src/limits.js";
-import { quietLogger, quietMetrics } from "../src/quiet.js";
 import { Proposals } from "../src/proposals.js";
 import type { Route } from "../src/proposals-options.js";
 import { Held } from "./memory.js";

@@ -1,5 +1,5 @@
 import type { Server as NetServer, Socket } from "node:net";
-import { SynodError } from "@synod/interface";
+import { quietLogger, quietMetrics, SynodError } from "@synod/interface";
 import {
   acceptor,
   closeServer,
@@ -15,8 +15,6 @@ import {
   materialOf,
   Notices,
   parseAddress,
-  quietLogger,
-  quietMetrics,
   Strangers,
 } from "@synod/client/protocol";
 import { Connection, type ServerContext } from "./connection.js";

@@ -133,12 +133,12 @@ export const nodeMutants: readonly Mutant[] = [
       proposals(
         `    for (const proposal of fresh) {
       proposal.fresh = false;
-      this.#raiseFloor(proposal);`,
+      this.#renew(proposal);`,
         `    for (const proposal of fresh) {
       proposal.fresh = false;
-      const ticket = proposal.source.kind === "own" && proposal.sentAtMs > 0 ? this.#own?.next() : null;
+      const ticket = proposal.source.kind === "own" && proposal.sentAtMs > 0 ? this.#own.next(nowMs, loggedMs) : null;
       if (ticket) proposal.entry = { kind: "command", ticket, body: proposal.body };
-      this.#raiseFloor(proposal);`,
+      this.#renew(proposal);`,
       ),
     ],
     finder: { kind: "sim", profile: "network", seeds: 130 },

@@ -1,8 +1,8 @@
-import type { Fields, Logger, Metrics } from "@synod/interface";
+import type { Fields, Logger, Metrics } from "./ports.js";
 
 const nothing = (): void => undefined;
 
-/** A line that cannot be written is not worth a node. */
+/** A line that cannot be written is not worth a node, nor a connection. */
 function quietly(call: () => unknown): void {
   try {
     const result = call();

@@ -1,0 +1,101 @@
+import type { Random } from "@synod/interface";
+import { Applier } from "./applier.js";
+import { Changes } from "./changes.js";
+import type { DriverOptions, Input } from "./driver-options.js";
+import type { EventHub } from "./events.js";
+import { membersOf } from "./membership.js";
+import { Proposals } from "./proposals.js";
+import type { Sending } from "./sending.js";
+import { Snapshots } from "./snapshots.js";
+import type { StateCheck } from "./state-check.js";
+import { Upgrade } from "./versions.js";
+import { Wire } from "./wire.js";
+
+/** A third of the least time for which the cluster remembers an unused session. */
+const SESSION_IDLE_MS = 200_000;
+
+/** What the parts of a driver ask of the turns that it takes. */
+export interface Turns {
+  readonly now: () => number;
+  readonly input: (input: Input) => void;
+  readonly fail: (cause: unknown) => void;
+}
+
+/** Who hears of what was executed. */
+interface Heard {
+  readonly proposals: Proposals;
+  readonly events: EventHub;
+}
+
+export const upgradeOf = ({ self, machine, replica, manualUpgrade, logger }: DriverOptions): Upgrade =>
+  new Upgrade({
+    self: self.nodeId,
+    machine,
+    members: () => membersOf(replica.membership()),
+    heard: () => replica.status().heard,
+    manual: manualUpgrade,
+    logger,
+  });
+
+export const wireOf = (options: DriverOptions, upgrade: Upgrade): Wire =>
+  new Wire({
+    ...options,
+    epoch: () => options.replica.membership().last.epoch,
+    supports: options.machine.supports,
+    version: () => upgrade.wire,
+  });
+
+export const changesOf = ({ self, replica, limits }: DriverOptions): Changes =>
+  new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2 });
+
+/** @param random that of the options, which may fail */
+export const proposalsOf = ({ limits, buggify }: DriverOptions, random: Random, { now }: Turns): Proposals =>
+  new Proposals({
+    random,
+    now,
+    batchBytesMax: limits.batchBytesMax,
+    queueBytesMax: limits.queueBytesMax,
+    queueWaitMs: limits.queueWaitMs,
+    sessionLimit: limits.inFlightCommandsMax,
+    resendMs: limits.electionTimeoutMs * 2,
+    sessionIdleMs: SESSION_IDLE_MS,
+    buggify,
+  });
+
+export const applierOf = (
+  options: DriverOptions,
+  { now }: Turns,
+  { proposals, events }: Heard,
+  stateCheck: StateCheck,
+): Applier =>
+  new Applier({
+    ...options,
+    proposals,
+    now,
+    onApplied: (slot) => {
+      if (!options.witness) stateCheck.applied(slot);
+    },
+    raised: (versions) => {
+      options.logger.info("versions were raised", { ...versions });
+      events.emit({ kind: "versionsRaised", versions });
+    },
+  });
+
+export const snapshotsOf = (
+  options: DriverOptions,
+  { now, input, fail }: Turns,
+  { proposals, events }: Heard,
+  { applier, sending }: { readonly applier: Applier; readonly sending: Sending },
+): Snapshots =>
+  new Snapshots({
+    ...options,
+    applier,
+    now,
+    inTurn: (run) => input({ kind: "task", run }),
+    send: (to, message) => {
+      input({ kind: "task", run: () => sending.send({ to: [to], message, lane: "bulk", after: 0 }) });
+    },
+    outcomesMissed: () => proposals.outcomesMissed(),
+    emit: (event) => events.emit(event),
+    fail,
+  });
