@@ -103,6 +103,8 @@ export interface NodePeerStatus {
   readonly heard: boolean;
   /** Slots that this node knows as chosen and the peer has not reported yet. */
   readonly lagSlots: number;
+  /** Of the values in these slots: at least so many, where this node no longer retains them all, or they are more than 16,384. */
+  readonly lagBytes: number;
   /** As leader: values sent to it and not answered, values that may be sent before it answers, and what was held back so far. */
   readonly sentBytes: number;
   readonly creditBytes: number;
