@@ -42,7 +42,13 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_voting: gauge("1", "1 while this node votes, 0 while it repairs a damaged log"),
   synod_log_damaged_places: gauge("1", "Damaged places that were found in the log at the start"),
   synod_leases_dropped_total: counter("1", "Leases that this leader gave back or no longer trusted", "reason"),
+  synod_transferring: gauge("1", "1 while this leader hands the leadership over"),
+  synod_lease_left_ms: gauge("ms", "For how long the lease of this leader still holds; 0 without one"),
+  synod_failures_tolerated: gauge("1", "Members that may fail now before no quorum is in sight; -1: none is"),
   // Snapshots.
+  synod_snapshot_slot: gauge("slot", "Everything up to this slot is in the snapshot of this node; 0 without one"),
+  synod_snapshot_taking_bytes: gauge("bytes", "What is done of the snapshot being taken; 0 while none is"),
+  synod_snapshot_to_come_bytes: gauge("bytes", "What is still to come of a snapshot from a peer; 0 while none comes"),
   synod_snapshots_taken_total: counter("1", "Snapshots taken"),
   synod_snapshot_take_ms: distribution("ms", "Time to take one snapshot and to make it durable"),
   synod_snapshots_installed_total: counter("1", "Snapshots of peers installed here"),
@@ -66,7 +72,12 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_peer_connected: gauge("1", "1 while the transport has a connection to the peer", "peer"),
   synod_peer_heard: gauge("1", "1 if the peer answered within the last election timeout", "peer"),
   synod_peer_lag_slots: gauge("slots", "Chosen slots that this leader knows and the peer has not reported", "peer"),
-  synod_peer_lag_bytes: gauge("bytes", "Values on the way to the peer that it has not answered", "peer"),
+  synod_peer_lag_bytes: gauge(
+    "bytes",
+    "Values in these slots, as far as they are retained; at most 16,384 slots",
+    "peer",
+  ),
+  synod_peer_sent_bytes: gauge("bytes", "Values on the way to the peer that it has not answered", "peer"),
   synod_peer_credit_bytes: gauge("bytes", "What may still be sent to the peer before it answers", "peer"),
   synod_peer_withheld_bytes: gauge("bytes", "Values not sent at once, for lack of credit, in this leadership", "peer"),
   // Queues and limits.

@@ -151,6 +151,15 @@ export class ChosenLog {
     return values;
   }
 
+  /** Bytes of known values in `slotsMax` slots above `slot`, as far as they are retained. */
+  bytesAbove(slot: Slot, slotsMax: number): number {
+    const first = Math.max(slot, this.#compactedUpTo) + 1;
+    let bytes = 0;
+    for (let at = first; at < first + slotsMax && at <= this.#contiguous; at++)
+      bytes += this.#values.get(at)?.length ?? 0;
+    return bytes;
+  }
+
   /** Forgets values that a snapshot has. */
   compact(upTo: Slot): void {
     invariant(upTo <= this.#contiguous, "only what is known as chosen is forgotten", () => ({ upTo }));

@@ -155,6 +155,11 @@ export class Replica {
     return core.quorumsAt(core.applied + 1).phase1(members) ? Math.max(upTo, core.log.chosenUpTo) : null;
   }
 
+  /** Bytes of what is chosen and a peer has not reported: in `slotsMax` slots at most, and without what is only in a snapshot here. */
+  lagBytes(peer: NodeId, slotsMax: number): number {
+    return this.#core.log.bytesAbove(this.#core.catchUp.reportedBy(peer), slotsMax);
+  }
+
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
     if (isHandingOver(this.#core)) return 0;

@@ -6,13 +6,14 @@ const flag = (value: boolean): number => (value ? 1 : 0);
 
 type PeerNumbers = Pick<
   NodePeerStatus,
-  "connected" | "heard" | "lagSlots" | "sentBytes" | "creditBytes" | "withheldBytes"
+  "connected" | "heard" | "lagSlots" | "lagBytes" | "sentBytes" | "creditBytes" | "withheldBytes"
 >;
 
 const GONE: PeerNumbers = {
   connected: false,
   heard: false,
   lagSlots: 0,
+  lagBytes: 0,
   sentBytes: 0,
   creditBytes: 0,
   withheldBytes: 0,
@@ -50,6 +51,13 @@ export class Gauges {
     }
     metrics.gauge("synod_reads_waiting", status.readsWaiting);
     metrics.gauge("synod_sessions", status.sessions);
+    metrics.gauge("synod_transferring", flag(status.transferringTo !== null));
+    metrics.gauge("synod_lease_left_ms", status.leaseLeftMs ?? 0);
+    metrics.gauge("synod_failures_tolerated", status.membership.tolerates.now);
+    const { index, taking, receiving } = status.snapshot;
+    metrics.gauge("synod_snapshot_slot", index);
+    metrics.gauge("synod_snapshot_taking_bytes", taking?.bytes ?? 0);
+    metrics.gauge("synod_snapshot_to_come_bytes", receiving === null ? 0 : receiving.bytes - receiving.received);
     this.#publishPeers(status.peers);
   }
 
@@ -67,7 +75,8 @@ export class Gauges {
     metrics.gauge("synod_peer_connected", flag(peer.connected), labels);
     metrics.gauge("synod_peer_heard", flag(peer.heard), labels);
     metrics.gauge("synod_peer_lag_slots", peer.lagSlots, labels);
-    metrics.gauge("synod_peer_lag_bytes", peer.sentBytes, labels);
+    metrics.gauge("synod_peer_lag_bytes", peer.lagBytes, labels);
+    metrics.gauge("synod_peer_sent_bytes", peer.sentBytes, labels);
     metrics.gauge("synod_peer_credit_bytes", peer.creditBytes, labels);
     metrics.gauge("synod_peer_withheld_bytes", peer.withheldBytes, labels);
   }

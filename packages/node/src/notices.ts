@@ -69,6 +69,7 @@ export class Notices {
         return events.emit({ kind: "impaired", cause: notice.cause });
       case "transferEnded":
         logger.info("a transfer of the leadership ended", { to: notice.to, done: notice.done, reason: notice.reason });
+        events.emit({ kind: "transferEnded", to: notice.to, done: notice.done, reason: notice.reason });
         return this.#o.transfers.ended(notice);
       case "quorumReadFellBack":
         return metrics.count("synod_quorum_reads_fell_back_total");

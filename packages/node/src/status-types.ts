@@ -41,9 +41,9 @@ export interface NodeStatus {
   readonly commandsApplied: number;
   /** Hash over all executed values: equal at equal `applied`. */
   readonly chainHash: string;
-  /** Slots that this leader has proposed and not yet seen chosen, the values in them, and how many slots there may be. */
   /** For how long the lease of this leader still holds; null if it has none. */
   readonly leaseLeftMs: number | null;
+  /** Slots that this leader has proposed and not yet seen chosen, the values in them, and how many slots there may be. */
   readonly openSlots: number;
   readonly openBytes: number;
   readonly windowSlots: number;
@@ -103,6 +103,8 @@ export interface NodePeerStatus {
   readonly heard: boolean;
   /** Slots that this node knows as chosen and the peer has not reported yet. */
   readonly lagSlots: number;
+  /** Of the values in these slots: at least so many, where this node no longer retains them all, or they are more than 16,384. */
+  readonly lagBytes: number;
   /** As leader: values sent to it and not answered, values that may be sent before it answers, and what was held back so far. */
   readonly sentBytes: number;
   readonly creditBytes: number;
@@ -119,6 +121,8 @@ export type NodeEvent =
   | { readonly kind: "elected"; readonly ballot: Ballot }
   | { readonly kind: "leadershipEnded"; readonly ballot: Ballot; readonly reason: string }
   | { readonly kind: "campaign"; readonly ballot: Ballot }
+  /** At the leader that was to hand over; with `done` node `to` leads. */
+  | { readonly kind: "transferEnded"; readonly to: NodeId; readonly done: boolean; readonly reason: string }
   | { readonly kind: "impaired"; readonly cause: "disk" | "loop" | null }
   | { readonly kind: "versionsRaised"; readonly versions: Versions }
   /** A damaged log is repaired: everything up to `upTo`, where votes were lost, is chosen and on the disk. */

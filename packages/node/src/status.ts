@@ -21,6 +21,9 @@ export interface StatusParts {
   readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
 }
 
+/** Of so many slots the bytes are counted one by one, at each look at the status. */
+const LAG_SLOTS_MAX = 16_384;
+
 type ReplicaView = ReturnType<Replica["status"]>;
 
 /** What a node says of itself, put together from its parts. */
@@ -71,7 +74,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
     },
     peers: addressBook(membership, parts.addresses)
       .filter((member) => member.id !== id && !membership.isGone(member.id))
-      .map((member) => peerOf(member, driver, replica)),
+      .map((member) => peerOf(member, parts, replica)),
     snapshot: driver.snapshots.status(driver.seenMs),
     storage: { writes: driver.writing.count, lastWriteMs: driver.writing.lastMs },
   };
@@ -94,7 +97,8 @@ function stopped(replica: ReplicaView): ReplicaView {
   };
 }
 
-function peerOf({ id, address }: Member, driver: Driver, replica: ReplicaView): NodePeerStatus {
+function peerOf({ id, address }: Member, parts: StatusParts, replica: ReplicaView): NodePeerStatus {
+  const { driver } = parts;
   const peer = replica.peers.find((each) => each.id === id);
   return {
     id,
@@ -102,6 +106,7 @@ function peerOf({ id, address }: Member, driver: Driver, replica: ReplicaView): 
     connected: !driver.stopped && driver.peers.isConnected(id),
     heard: replica.heard.includes(id),
     lagSlots: Math.max(0, replica.chosenUpTo - (peer?.chosenUpTo ?? 0)),
+    lagBytes: parts.replica.lagBytes(id, LAG_SLOTS_MAX),
     sentBytes: peer?.sentBytes ?? 0,
     creditBytes: peer?.creditBytes ?? 0,
     withheldBytes: peer?.withheldBytes ?? 0,
