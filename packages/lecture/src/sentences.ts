@@ -37,16 +37,16 @@ function markText(mark: Mark): string {
     case "accepted":
       return `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
     case "chosen":
-      return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}, whether anyone knows it or not.`;
+      return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}${mark.again ? ", as it was before" : ""}.`;
     case "learned":
       return mark.wrongly
-        ? `${mark.at} takes ${mark.value} for decided${slotText(mark.slot)}.`
-        : `${mark.at} knows: ${mark.value} is decided${slotText(mark.slot)}.`;
+        ? `${mark.at} takes ${mark.value} for chosen${slotText(mark.slot)}.`
+        : `${mark.at} learns that ${mark.value} is chosen${slotText(mark.slot)}.`;
     case "executed":
       return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
     case "answered":
       if (mark.lost) return `Its answer does not reach ${mark.client}.`;
-      if (mark.again) return `${mark.client} has an answer already and drops this one.`;
+      if (mark.again) return `(${mark.client} has its answer.)`;
       return `${mark.client} is answered: ${mark.state.join(" ")}.`;
     case "leads":
       return `${mark.at} believes that it leads.`;

@@ -296,8 +296,9 @@ class Turn {
     this.#world.accepted = [...this.#world.accepted.filter((one) => one !== old), ballots];
     const quorum = quorumOf(this.#protocol, this.#world);
     if (quorum === undefined || by.length < quorum || this.#world.chosen.some(isSame)) return;
+    const again = this.#world.chosen.some((one) => one.slot === slot && one.value === value);
     this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
-    this.#marks.push({ mark: "chosen", slot, rnd, value });
+    this.#marks.push({ mark: "chosen", slot, rnd, value, again });
   }
 
   #spend(what: Spending): void {

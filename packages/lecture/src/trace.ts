@@ -25,7 +25,14 @@ export type Mark =
       readonly value: Value;
     }
   /** A quorum has accepted it in one round. Nobody needs to know yet. */
-  | { readonly mark: "chosen"; readonly slot: number; readonly rnd: number; readonly value: Value }
+  /** `again`: it was chosen in another round before. */
+  | {
+      readonly mark: "chosen";
+      readonly slot: number;
+      readonly rnd: number;
+      readonly value: Value;
+      readonly again: boolean;
+    }
   /** `wrongly`: no quorum has accepted it. */
   | {
       readonly mark: "learned";

@@ -97,7 +97,13 @@ export function bandsOf(row: FigureRow): Band[] {
   const bands = row.marks.flatMap((mark): Band[] => {
     if (mark.mark === "chosen") {
       const slot = mark.slot === 0 ? "" : ` for #${mark.slot}`;
-      return [{ kind: "chosen", text: `${mark.value} is chosen${slot}, in round ${mark.rnd}`, value: mark.value }];
+      return [
+        {
+          kind: "chosen",
+          text: `${mark.value} is chosen${slot}${mark.again ? " again" : ""}, in round ${mark.rnd}`,
+          value: mark.value,
+        },
+      ];
     }
     if (mark.mark === "cut")
       return [{ kind: "world", text: `cut: ${mark.links.map((link) => link.replace(" ", "–")).join(", ")}` }];

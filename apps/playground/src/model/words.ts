@@ -14,25 +14,24 @@ export const WHY: Readonly<Record<string, string>> = {
   learn:
     "Send the Accept again until the other side says “I have it”. That little reply is called Learn, and will turn out to be half of Paxos.",
   "retrans-accept":
-    "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so nothing needs to be kept.",
+    "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so the other server keeps nothing.",
   takeover:
-    "The leader crashes and the other one goes on alone. Three cases end well. Then both clients hold the same lock.",
+    "The leader crashes and the other one goes on alone. That ends well if the Accept had arrived. If not, an answer is forgotten, and two clients hold the same lock.",
   "wait-for-learn":
     "Answer only when the other one has it too. Now a crash takes nothing with it; a wrong suspicion, or a cut cable, still makes two worlds.",
   "three-servers":
     "A third server breaks the tie: only a majority may go on, more than half, here two of three. Any two majorities share a server. So two cannot stand apart at once; but one may follow the other, and nobody yet tells the server in both to say no.",
   "leader-ids":
-    "When leaders change, messages of the old one still arrive. Write the leader’s name on them and ignore those of another. What if the same leader comes back?",
+    "When leaders change, messages of the old one still arrive. Write the leader’s name on them. A new leader announces itself (LEAD), and who has heard it ignores the messages of another. What if the same leader comes back?",
   rounds:
-    "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. From here on: accepted means that one server has said yes, chosen that a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. Rounds say who is late, not what was missed.",
+    "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. In the picture [ 2 is a gate: nothing below round 2 comes in. Two words from here on: accepted means that one server has said yes; chosen, that a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. A round tells that a message is old; it does not tell a new leader what was done before.",
   promises:
-    "Before leading, ask a majority for a promise: nothing of lower rounds any more. In the picture a promise is a gate, [ 2. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
+    "Before leading, ask a majority for a promise, oneself included: nothing of lower rounds any more. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
   reports:
-    "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos.",
-  resend:
-    "Repeat from time to time what is known, so that those who were away catch up. Nothing else is needed for them.",
+    "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos. A server that can count a majority has learned that the value is chosen (the lock), and only then may it execute; the message Learn is one vote for that count.",
+  resend: "Repeat from time to time what is known: who was away catches up by that alone.",
   "five-servers":
-    "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early.",
+    "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early. (With five, S1 owns rounds 1, 6, 11, S3 owns 3, 8, 13.)",
   "all-to-all":
     "Let everybody tell everybody, and act when a majority has said so. Right, at the price of many messages.",
   commit: "Let the leader count alone and tell the result. The same safety, and far fewer messages.",

@@ -151,6 +151,8 @@ function next(s: State): Effect[] {
 
 function accept(s: State, slot: number, value: Value): Effect {
   s.accepted[slot] = { rnd: s.promised, value };
+  // The leader has it too; what it has counted in this round already stays.
+  if (s.learns[slot]?.rnd !== s.promised) s.learns[slot] = { rnd: s.promised, by: [s.me] };
   return broadcast(s, { type: "ACC", rnd: s.promised, slot, value });
 }
 

@@ -15,7 +15,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     protocol: threeServers,
     question: "The network is cut in two parts, a partition. What does a third server change?",
     script: ["cut S1 C1 | S2 S3", "S2 suspects S1", "C1 asks m1 of S1", "C2 asks m2 of S2", "settle"],
-    sees: "S2 and S3 are a majority, more than half: S2 takes over and answers C2. S1 is alone, may not answer, and C1 waits. (S3 may execute as soon as the Accept comes: S2 has it and S3 has it, two of three.)",
+    sees: "S2 and S3 are a majority, more than half: S2 leads, and S3 answers C2 as soon as the Accept comes, for S2 has m2 and S3 has it, two of three. That side goes on. S1 is alone and may not answer: C1 waits for as long as the network is cut.",
     verdict: "blocks",
   },
   {
@@ -53,7 +53,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     protocol: threeServers,
     question: "S3 crashed. It may have executed m1 or m2, and answered. Can S1 and S2 find out?",
     script: [...crashAndPartition, "S2 suspects S1", "C2 asks m2 of S2", "heal", "S2 timeout", "S2 > S1 ACC m2"],
-    sees: "S3 had executed m1 and answered. S1 and S2 cannot know it, and execute m2.",
+    sees: "S3 had executed m1 and answered. Its Learn may be on its way or lost: S1 cannot tell, and may not wait for ever. So S1 and S2 execute m2.",
     verdict: "diverges",
     searches: [{ goal: "diverges", bounds: RIVALS, expect: "found" }],
   },
@@ -61,7 +61,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     id: "crash-and-partition-2",
     title: "A crash and a partition, outcome 2: m2 was executed",
     protocol: threeServers,
-    question: "The same messages, and S3 got m2 first. Do S1 and S2 see a difference?",
+    question: "This time S3 got m2 before it crashed, and not m1. Do S1 and S2 see a difference?",
     script: [
       "C1 asks m1 of S1",
       "cut S1 | S2 S3",
@@ -72,7 +72,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
       "heal",
       "S1 > S2 ACC m1",
     ],
-    sees: "None: at the crash S1 has m1, S2 has m2, and neither has heard from S3, in both stories the same (choose “S2” under “Show”). This time S3 had executed m2. No rule can be right in both stories.",
+    sees: "None. When the network is whole again, in row 7 of both stories, S1 has m1, S2 has m2, and neither has heard from S3, which is down (choose “what S2 knows” under “Show”). This time S3 had executed m2. Whatever rule they follow, it is wrong in one of the two stories.",
     verdict: "diverges",
   },
   {

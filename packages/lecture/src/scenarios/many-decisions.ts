@@ -16,9 +16,9 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     id: "multi-paxos",
     title: "Multi-Paxos: one round, many numbers",
     protocol: multiPaxos,
-    question: "Must the leader ask for promises again for every command?",
+    question: "In step 14 number 2 had to wait for number 1. Must it?",
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
-    sees: "It need not: one promise covers all numbers. Both commands are under way at once, and executed in the order of their numbers.",
+    sees: "It need not: both are under way at once, number 2 is even known first (row 7), and they are executed in the order of their numbers (row 8). Round 1 needs no promise; in the next story one PREP 2 serves the numbers 1, 2 and 3.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...RIVALS, steps: 9 }, expect: "none" },
@@ -94,7 +94,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     question:
       "Is the shipped log the protocol of this page? (To begin, S1 is made to believe that S2 is down, and stands for election.)",
     script: [...s1Leads, "C1 asks m1 of S1", "settle", "C2 asks m2 of S1", "settle"],
-    sees: "It is: Prepare once, then Accept, votes and Commit for each command. “up to #2” means: all numbers up to 2 are decided. The shipped code calls a number a slot.",
+    sees: "It is: Prepare once, then Accept, votes and Commit for each command. “up to #2” means: all numbers up to 2 are decided; “up to #0”: none yet. The shipped code calls a number a slot.",
     verdict: "safe",
     searches: [
       {

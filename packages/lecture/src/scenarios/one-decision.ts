@@ -250,7 +250,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       ...turn,
       ...outbid("S1", "S2").slice(0, 4),
     ],
-    sees: "For ever. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all. Waiting for a random time, or one proposer for all, ends it.",
+    sees: "For ever: a livelock. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all. If each waits for a random time before it asks again, one of them is alone long enough sooner or later; or let one propose for all. (In row 23 a report of bar comes too late to count: S1 had its majority, itself and S3. Were bar chosen, one of these would have told it.)",
     verdict: "livelocks",
     searches: [
       { goal: "livelocks", servers: 2, bounds: { ...two, timeouts: 4, patient: true }, expect: "found" },
@@ -322,7 +322,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
     protocol: synodPaxos,
     question: "Is the shipped code the protocol of this page?",
     script: ["S1 wants foo", "S1 > S3 PREP", "S3 > S1 PROM", "S1 > S3 ACC", "S1 crashes", "S2 wants bar", "settle"],
-    sees: "It is: the same promises, and S2 takes over foo from the report. The shipped code calls a round a ballot.",
+    sees: "It is: the same promises, and S2 takes over foo from the report. A refusal is told to the proposer (REJ). S2 has learned foo before it goes on with its round: that is not needed, and does no harm. The shipped code calls a round a ballot.",
     verdict: "safe",
     searches: [{ goal: "diverges", bounds: { ...two, withhold: ["LRN", "REJ"], steps: 11 }, expect: "none" }],
   },
