@@ -1,6 +1,6 @@
 import { type NodeId, type SessionTicket, type Slot, SynodError } from "@synod/interface";
 import type { NodeSession, StaleReadOptions } from "@synod/node";
-import type { AnyWorkload, Cluster, Running } from "./cluster.js";
+import type { AnyWorkload, Cluster, Serving } from "./cluster.js";
 import type { Config } from "./config.js";
 import type { Judge } from "./judge.js";
 import type { Ledger } from "./ledger.js";
@@ -92,17 +92,17 @@ export class Client {
     });
   }
 
-  #choose(): Running | null {
+  #choose(): Serving | null {
     const { cluster, random } = this.#p;
-    const up = this.#p.nodes().filter((id) => cluster.running.has(id));
+    const up = this.#p.nodes().filter((id) => cluster.serving(id) !== undefined);
     if (up.length === 0) return null;
     if (this.#favourite === null || !up.includes(this.#favourite) || random.chance(0.1)) {
       this.#favourite = random.pick(up);
     }
-    return cluster.running.get(this.#favourite) ?? null;
+    return cluster.serving(this.#favourite) ?? null;
   }
 
-  #openSession({ life, node }: Running): void {
+  #openSession({ life, node }: Serving): void {
     let over = false;
     const done = (session: NodeSession | null): void => {
       if (over) return;
@@ -121,7 +121,7 @@ export class Client {
     });
   }
 
-  #begin(running: Running): void {
+  #begin(running: Serving): void {
     const { workload, ledger, random, timeline, id } = this.#p;
     const tag = ledger.newTag();
     const request = workload.next({ id, unique: tag, random });
@@ -138,7 +138,7 @@ export class Client {
     this.#attempt(this.#call, running);
   }
 
-  #attempt(call: Call, { life, node }: Running): void {
+  #attempt(call: Call, { life, node }: Serving): void {
     const { cluster, random, timeline } = this.#p;
     const attempt = ++call.attempt;
     const isCurrent = (): boolean => this.#call === call && call.attempt === attempt;
@@ -185,7 +185,7 @@ export class Client {
   /** Not part of the history: what it may miss is checked here. */
   #readStale(
     call: Call,
-    at: { node: Running["node"]; query: unknown; options: { signal?: AbortSignal }; over: () => boolean },
+    at: { node: Serving["node"]; query: unknown; options: { signal?: AbortSignal }; over: () => boolean },
   ): void {
     const { reading, ledger, judge } = this.#p;
     const bounds: StaleReadOptions = {

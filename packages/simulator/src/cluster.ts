@@ -1,28 +1,19 @@
-import {
-  type Codec,
-  type Configuration,
-  type Logger,
-  type Member,
-  type Metrics,
-  type NodeId,
-  type Storage,
-  SynodError,
-} from "@synod/interface";
+import { type Codec, type Configuration, type NodeId, SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
-import { createNode, type SynodNode } from "@synod/node";
+import type { SynodNode, WitnessNode } from "@synod/node";
 import type { Config } from "./config.js";
-import { type Deploy, releaseCodec } from "./deploy.js";
+import type { Deploy } from "./deploy.js";
 import { Disk } from "./disk.js";
-import { SimulatedFileSystem } from "./file-system.js";
 import type { Judge } from "./judge.js";
 import type { Ledger } from "./ledger.js";
 import { SimulatedNetwork } from "./network.js";
 import { Observer } from "./observer.js";
 import type { Oracle } from "./oracle.js";
-import { FATAL_CALLS, faultyPorts, type Ports } from "./ports.js";
+import { FATAL_CALLS } from "./ports.js";
 import { type Life, Process } from "./process.js";
 import type { SeededRandom } from "./random.js";
-import { type Tagged, taggedCodec, watchedMachine } from "./tags.js";
+import { startNode } from "./start-node.js";
+import type { Tagged } from "./tags.js";
 import type { Timeline } from "./timeline.js";
 import { type Note, type TraceEvent, TraceHash } from "./trace.js";
 import { Traffic } from "./traffic.js";
@@ -35,6 +26,11 @@ export type AnyNode = SynodNode<Tagged<unknown>, unknown, unknown, unknown>;
 /** A node that runs. */
 export interface Running {
   readonly life: Life;
+  readonly node: AnyNode | WitnessNode;
+}
+
+/** One that takes commands and reads. */
+export interface Serving extends Running {
   readonly node: AnyNode;
 }
 
@@ -52,13 +48,6 @@ export interface ClusterParts {
   readonly deploy: Deploy;
   readonly trace: ((event: TraceEvent) => void) | undefined;
 }
-
-const DIRECTORY = "/store";
-const SNAPSHOTS = "synod_snapshots";
-/** First words of the last line of a node that was removed. */
-const STOPS = "the node stops";
-const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const UNCOUNTED: Metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 /** The nodes of one cluster, each a process with a disk and a clock of its own, over one network. */
 export class Cluster {
@@ -149,6 +138,17 @@ export class Cluster {
     return !this.ids.includes(id) || this.disk(id).state === "lost";
   }
 
+  /** Whether a node only votes. */
+  isWitness(id: NodeId): boolean {
+    return this.#p.oracle.witnesses.has(id);
+  }
+
+  /** A running node with a state machine. */
+  serving(id: NodeId): Serving | undefined {
+    const { life, node } = this.running.get(id) ?? {};
+    return life === undefined || node === undefined || !("propose" in node) ? undefined : { life, node };
+  }
+
   get framesSent(): number {
     return this.#traffic.framesSent;
   }
@@ -232,8 +232,8 @@ export class Cluster {
   flipState(id: NodeId): void {
     const { life } = this.process(id);
     const flipped = this.ids.filter((each) => (this.process(each).life?.flipped ?? null) !== null);
-    const tooMany = 2 * (flipped.length + 1) >= this.ids.length;
-    if (life === null || life.flipped !== null || tooMany || !this.running.has(id)) return;
+    const tooMany = 2 * (flipped.length + 1) >= this.ids.filter((each) => !this.isWitness(each)).length;
+    if (life === null || life.flipped !== null || tooMany || this.serving(id) === undefined) return;
     life.flipped = `!${id}.${life.number}`;
     this.note(id, "has a bit flipped");
     this.#p.judge.sometimes("state bit flipped");
@@ -247,7 +247,7 @@ export class Cluster {
   /** Tells whoever leads to hand over, to this node or to the best one. */
   transfer(to: NodeId | null, timeoutMs: number): void {
     const id = this.leader();
-    const running = id === undefined ? undefined : this.running.get(id);
+    const running = id === undefined ? undefined : this.serving(id);
     if (id === undefined || running === undefined) return;
     const { judge } = this.#p;
     this.note(id, `is to hand over${to === null ? "" : ` to node ${to}`}`);
@@ -285,86 +285,37 @@ export class Cluster {
     });
   }
 
-  #create(id: NodeId, life: Life, bootstrap: boolean): Promise<AnyNode> {
-    const { workload, config, configuration, codec, storage, timeline, random, ledger, judge } = this.#p;
-    const process = this.process(id);
-    const fileSystem = new SimulatedFileSystem({
-      disk: process.disk,
-      life,
-      timeline,
-      onCrash: (how) => this.crash(id, how),
-    });
-    const { segmentBytes } = config;
-    const place = { nodeId: id, directory: DIRECTORY, fileSystem, random: random.fork(), segmentBytes };
-    const clock = process.clock(life, config.clock(random));
-    const members: readonly Member[] = configuration.members;
-    const release = this.#p.deploy.begin(id);
-    const own = workload.stateMachine(release ?? 1);
-    if (own.digest === undefined) judge.sometimes("states not compared: the state machine has no digest");
-    const machine = watchedMachine(own, {
-      applied: (tag, context, result) => ledger.onApply({ node: id, life, tag, context, result }),
-      flipped: () => life.flipped ?? "",
-      impure: (call, used) => judge.fail("deterministic apply", `${call} uses ${used.join(", ")}`),
-    });
-    const rare = random.fork();
-    const ports: Ports = {
-      transport: this.network.transport(id, life),
-      storage: this.#watchStorage(id, life, storage(place)),
-      codec: this.#traffic.watchCodec(release === null ? codec : releaseCodec(codec, release)),
-      clock: {
-        ...clock,
-        soon: (callback) =>
-          clock.soon(() => {
-            callback();
-            this.#observer.glance(id, life);
-          }),
-      },
-      random: random.fork(),
-      // A node that stops says so, and runs no turn after it.
-      logger: {
-        ...SILENT,
-        info: (line) => void (life.ending ||= line.startsWith(STOPS)),
-        error: () => void (life.ending = true),
-      },
-      metrics: {
-        ...UNCOUNTED,
-        count: (name, _by, labels) => {
-          if (name.startsWith(SNAPSHOTS)) judge.sometimes(textOf(name));
-          this.#observer.counted(name, labels);
-        },
-      },
-    };
-    return createNode<Tagged<unknown>, unknown, unknown, unknown>({
+  #create(id: NodeId, life: Life, bootstrap: boolean): Promise<Running["node"]> {
+    const { codec, oracle, timeline, judge } = this.#p;
+    return startNode({
+      ...this.#p,
       id,
-      cluster: {
-        id: "simulated",
-        members,
-        // An operator tells a node whom to ask.
-        contacts: this.ids.map((other) => ({ id: other })),
-        quorum: configuration.quorum,
-        alpha: configuration.alpha,
-        ...(configuration.lease === undefined ? {} : { lease: configuration.lease }),
-        ...(configuration.learning === undefined ? {} : { learning: configuration.learning }),
-      },
-      stateMachine: machine,
-      ...faultyPorts(ports, process.ports),
-      commandCodec: taggedCodec(workload.commandCodec),
-      resultCodec: workload.resultCodec ?? workload.commandCodec,
+      life,
       bootstrap,
-      ...(members.some((member) => member.id === id) ? {} : { join: {} }),
-      limits: config.limits,
-      ...(release === null ? {} : { supports: { wire: release, log: release } }),
-      buggify: (point) => {
-        // Copies of everything, in each round, are more than a window of one slot takes.
-        if (this.healed && point === "sent again at once") return false;
-        const taken = config.buggify[point] > 0 && rare.chance(config.buggify[point]);
-        if (taken) judge.sometimes(`provoked: ${point}`);
-        return taken;
-      },
+      process: this.process(id),
+      contacts: this.ids,
+      transport: this.network.transport(id, life),
+      watchCodec: (inner) => this.#traffic.watchCodec(inner),
+      watchStorage: (inner) =>
+        watchedStorage(inner, {
+          id,
+          life,
+          oracle,
+          note: (text) => this.note(id, text),
+          opened: () => this.#formatted.add(id),
+          failed: () => timeline.after(0, () => this.#observer.observe(id, life)),
+          writtenLate: () => judge.fail("nothing after close", `node ${id} writes to its store after closing it`),
+        }),
+      codec,
+      isHealed: () => this.healed,
+      onCrash: (how) => this.crash(id, how),
+      onTurn: () => this.#observer.glance(id, life),
+      onApplied: (slot) => this.#observer.applied(id, slot),
+      onCounted: (name, labels) => this.#observer.counted(name, labels),
     });
   }
 
-  #onRunning(id: NodeId, life: Life, node: AnyNode): void {
+  #onRunning(id: NodeId, life: Life, node: Running["node"]): void {
     this.running.set(id, { life, node });
     if (life.number > 1) this.#p.judge.sometimes("restart");
     this.note(id, "runs");
@@ -396,24 +347,7 @@ export class Cluster {
     return (disk.state === "rotten" || disk.misread) && refusals.includes(code);
   }
 
-  #watchStorage(id: NodeId, life: Life, inner: Storage): Storage {
-    const { oracle, timeline, judge } = this.#p;
-    return watchedStorage(inner, {
-      id,
-      life,
-      oracle,
-      note: (text) => this.note(id, text),
-      opened: () => this.#formatted.add(id),
-      failed: () => timeline.after(0, () => this.#observer.observe(id, life)),
-      writtenLate: () => judge.fail("nothing after close", `node ${id} writes to its store after closing it`),
-    });
-  }
-
   #trace(make: () => Note): void {
     this.#p.trace?.({ atMs: this.#p.timeline.nowMs, ...make() });
   }
 }
-
-/** As in "snapshots taken". */
-const textOf = (name: string): string =>
-  name.slice(SNAPSHOTS.length - "snapshots".length, -"_total".length).replace("_", " ");

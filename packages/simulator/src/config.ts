@@ -1,4 +1,4 @@
-import type { Configuration, Learning, LeaseTerms, QuorumSpec } from "@synod/interface";
+import type { Configuration, Learning, LeaseTerms, Member, NodeId, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import { type DeployOptions, drawDeploy } from "./deploy.js";
 import { drawMembers, type MembersOptions } from "./members.js";
@@ -78,6 +78,8 @@ export interface Config {
   readonly lease: LeaseTerms | null;
   /** Who says what is chosen besides the leader; null: nobody. */
   readonly learning: Learning | null;
+  /** Founders that only vote; there are none where the members change. */
+  readonly witnesses: readonly NodeId[];
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
@@ -260,7 +262,15 @@ export function drawConfig(profile: Profile, { random, reading, changing, learni
   const reads = { quorum: reading.pick([0, 0, 0.5, 1]), stale: reading.pick([0, 0, 0.3]) };
   // A calm run counts the messages that a command takes.
   const way = profile === "calm" ? null : learning.pick([null, null, "allToAll", "onAccept"] as const);
-  return drawChanges(drawLease({ ...config, reads, learning: way }, reading), changing);
+  const whole = drawChanges(drawLease({ ...config, reads, learning: way }, reading), changing);
+  return whole.members === null ? { ...whole, witnesses: drawWitnesses(whole.nodes, learning) } : whole;
+}
+
+/** Some of the nodes, at least one less than all. */
+function drawWitnesses(nodes: number, random: SeededRandom): readonly NodeId[] {
+  if (nodes === 1 || !random.chance(0.25)) return [];
+  const ids = Array.from({ length: nodes }, (_, i) => i + 1);
+  return random.shuffle(ids).slice(0, random.pick([1, 1, random.int(1, nodes - 1)]));
 }
 
 function drawBasics(profile: Profile, random: SeededRandom): Config {
@@ -301,6 +311,7 @@ function drawBasics(profile: Profile, random: SeededRandom): Config {
     reads: { quorum: 0, stale: 0 },
     lease: null,
     learning: null,
+    witnesses: [],
     clock: (own) => ({ rate: 1 + own.between(-drift, drift), stepMs, turnMs }),
     deploy: profile !== "calm" && random.chance(0.4) ? drawDeploy(random) : null,
     members: null,
@@ -314,7 +325,10 @@ export const HEALED: Pick<Config, "network" | "disk"> = {
 };
 
 export function configurationOf(config: Config): Configuration {
-  const members = Array.from({ length: config.nodes }, (_, i) => ({ id: i + 1 }));
+  const members = Array.from({ length: config.nodes }, (_, i): Member => {
+    const id = i + 1;
+    return config.witnesses.includes(id) ? { id, role: "witness" } : { id };
+  });
   const { alpha, quorum, lease, learning } = config;
   const base = { epoch: 1, members, alpha, quorum, ...(learning === null ? {} : { learning }) };
   return lease === null ? base : { ...base, lease };

@@ -41,6 +41,8 @@ export type Invariant =
   | "equal hashes at equal slots"
   /** The same command has the same result, and leaves the same state, on every replica. */
   | "deterministic apply"
+  /** A witness neither leads nor campaigns, and forgets nothing before a full voter has it on disk as chosen. */
+  | "a witness only votes"
   /** A node has those versions in force that the log up to its place says. */
   | "versions follow the log"
   /** No leader raises versions before every member ran a release that supports them. */

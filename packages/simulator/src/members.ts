@@ -1,7 +1,7 @@
 import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodError } from "@synod/interface";
 import { encodeConfigurationValue } from "@synod/multipaxos";
 import type { MembershipChange } from "@synod/node";
-import type { AnyNode, Cluster } from "./cluster.js";
+import type { Cluster, Running } from "./cluster.js";
 import { type Epoch, isEnough, withPromotions } from "./core/epochs.js";
 import type { Judge } from "./judge.js";
 import type { Oracle } from "./oracle.js";
@@ -144,7 +144,7 @@ export class Members {
     cluster.process(id).whenAwake(running.life, () => this.#ask(running.node, { ...drawn, expected, over }));
   }
 
-  #ask(node: AnyNode, asked: Drawn & { expected: { expectedEpoch?: number }; over: () => void }): void {
+  #ask(node: Running["node"], asked: Drawn & { expected: { expectedEpoch?: number }; over: () => void }): void {
     const { change, joins, expected, over } = asked;
     const { timeoutMs } = this;
     node.changeMembership(change, { timeoutMs, ...expected }).then(
@@ -328,6 +328,7 @@ export class Members {
   /** Whether the rest can still decide without this disk: there is one good copy of everything. */
   canSpare(id: NodeId): boolean {
     const left = this.#left(id);
+    if (!this.#oracle.witnesses.isHeldWithout(id, this.#cluster.whole)) return false;
     return this.needed().every((configuration) => isEnough(configuration, left));
   }
 }

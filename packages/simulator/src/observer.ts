@@ -1,4 +1,4 @@
-import type { NodeId, SynodError } from "@synod/interface";
+import type { NodeId, Slot, SynodError } from "@synod/interface";
 import type { Cluster, ClusterParts } from "./cluster.js";
 import { ballotText } from "./oracle.js";
 import type { Life } from "./process.js";
@@ -13,6 +13,8 @@ export class Observer {
   readonly #cluster: Cluster;
   readonly #sight: Sight;
   readonly #roles = new Map<NodeId, string>();
+  /** The last slot that any node has executed. */
+  #highest: Slot = 0;
   /** The last slot that each life was seen to have executed. */
   readonly #applied = new WeakMap<Life, number>();
 
@@ -29,7 +31,7 @@ export class Observer {
 
   /** After each turn. A status costs as much as a turn, so that where little happened only one in some turns is looked at. */
   glance(id: NodeId, life: Life): void {
-    const applied = this.#cluster.running.get(id)?.node.applied;
+    const applied = this.#cluster.serving(id)?.node.applied;
     const due = applied !== this.#applied.get(life) || life.ending || ++life.glances % GLANCES === 0;
     if (due || this.#p.config.lease !== null) this.observe(id, life);
   }
@@ -71,8 +73,13 @@ export class Observer {
       () => `node ${id} goes back from slot ${this.#applied.get(life)} to ${applied}`,
     );
     this.#applied.set(life, applied);
+    judge.check(
+      role === "follower" || !this.#cluster.isWitness(id),
+      "a witness only votes",
+      () => `witness ${id} is ${role}`,
+    );
     this.#roleChanged(id, role === "leader" ? `leads in ${ballotText(ballot)}` : "");
-    const shared = this.#sight.check(id, status);
+    const shared = this.#sight.check(id, status, this.#cluster.isWitness(id));
     if (this.#p.config.deploy !== null) this.#p.deploy.check(id, status);
     if (applied % 4 === 0 && shared) this.compareDigest(id);
   }
@@ -105,8 +112,17 @@ export class Observer {
     if (name === "synod_leases_dropped_total") judge.sometimes(`lease dropped: ${labels["reason"]}`);
   }
 
+  /** A node executed a slot: before the leader, where others count the votes as well. */
+  applied(id: NodeId, slot: Slot): void {
+    if (slot <= this.#highest) return;
+    this.#highest = slot;
+    const { learning } = this.#p.config;
+    if (learning === null || (this.#roles.get(id) ?? "") !== "") return;
+    this.#p.judge.sometimes(learning === "allToAll" ? "learned by all-to-all" : "executed on accept");
+  }
+
   compareDigest(id: NodeId): void {
-    const { life, node } = this.#cluster.running.get(id) ?? {};
+    const { life, node } = this.#cluster.serving(id) ?? {};
     if (node !== undefined && life?.flipped === null && !node.status().snapshot.installing)
       this.#sight.compare(id, node.digest());
   }

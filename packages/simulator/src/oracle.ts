@@ -5,6 +5,7 @@ import { configurationNumber, type Epoch, Epochs } from "./core/epochs.js";
 import type { Judge } from "./judge.js";
 import { isQuorum } from "./quorums.js";
 import { tagOf } from "./tags.js";
+import { Witnesses } from "./witnesses.js";
 
 /** Order of ballots; null is below all. */
 function compareBallots(a: Ballot | null, b: Ballot | null): number {
@@ -68,6 +69,7 @@ export class Oracle {
   readonly #judge: Judge;
   /** Which configuration really governs which slot. */
   readonly epochs: Epochs;
+  readonly witnesses: Witnesses;
   /** Told of each configuration that takes effect. */
   onEpoch: ((epoch: Epoch) => void) | null = null;
   readonly #disks = new Map<NodeId, Held>();
@@ -86,6 +88,7 @@ export class Oracle {
   constructor(options: { judge: Judge; configuration: Configuration; knownTags: ReadonlySet<number> }) {
     this.#judge = options.judge;
     this.epochs = new Epochs(options.configuration);
+    this.witnesses = new Witnesses(options.configuration, options.judge, (id) => this.markedUpTo(id));
     this.#knownTags = options.knownTags;
   }
 
@@ -216,6 +219,7 @@ export class Oracle {
       "agreement",
       () => `node ${node} saves a snapshot of slot ${index}; ${this.#prefix} are chosen`,
     );
+    this.witnesses.onSnapshotSaved(node, index);
     disk.covered = Math.max(disk.covered, index);
     disk.chosenUpTo = Math.max(disk.chosenUpTo, index);
   }
@@ -286,6 +290,7 @@ export class Oracle {
 
   /** A message leaves. */
   onSend(from: NodeId, message: Message): void {
+    this.witnesses.onSend(from, message);
     const disk = this.#disk(from);
     const durable = (holds: boolean, what: () => string): void =>
       this.#judge.check(holds, "durable before sent", () => `node ${from} sends ${message.kind}: ${what()}`);

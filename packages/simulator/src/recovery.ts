@@ -38,7 +38,10 @@ export class Recovery {
 
   constructor(parts: RecoveryParts) {
     this.#p = parts;
-    this.#drawn = drawCore(parts.members.needed(), parts.cluster.whole, parts.random);
+    const { whole } = parts.cluster;
+    const drawn = drawCore(parts.members.needed(), whole, parts.random);
+    const most = parts.oracle.witnesses.mostOf(whole);
+    this.#drawn = whole.filter((id) => drawn.includes(id) || id === most);
   }
 
   /** The healed nodes that are members: a change under way may remove one, and one that was to join may have been too late. */
@@ -46,6 +49,10 @@ export class Recovery {
     const { cluster, oracle } = this.#p;
     const { members } = oracle.epochs.last;
     return this.#drawn.filter((id) => cluster.ids.includes(id) && members.includes(id));
+  }
+
+  get #serving(): readonly NodeId[] {
+    return this.core.filter((id) => !this.#p.cluster.isWitness(id));
   }
 
   /** Ends all faults of the core. */
@@ -117,9 +124,9 @@ export class Recovery {
     // What was leased before the healing, or may have been before a restart, is waited for.
     const leaseMs = config.lease === null ? 0 : 2 * config.lease.durationMs + 2 * electionTimeoutMs;
     await this.#expect("a leader after healing", 4 * electionTimeoutMs + leaseMs, leads, () => "no leader");
-    const probes = new Map(this.core.map((id) => [id, this.#p.probe(id)]));
-    const waiting = (): NodeId[] => this.core.filter((id) => probes.get(id)?.answered === false);
-    const done = (): boolean => waiting().length === 0 || (this.#ragged && waiting().length < probes.size);
+    const probes = new Map(this.#serving.map((id) => [id, this.#p.probe(id)]));
+    const waiting = (): NodeId[] => this.#serving.filter((id) => probes.get(id)?.answered === false);
+    const done = (): boolean => waiting().length === 0 || (this.#ragged && waiting().length < this.core.length);
     const open = (): string => `no answer at ${waiting().join(", ")}`;
     await this.#expect("progress after healing", 12 * electionTimeoutMs + leaseMs, done, open);
     for (const client of clients) client.stop();
@@ -149,7 +156,9 @@ export class Recovery {
 
   #converged(): boolean {
     const { cluster } = this.#p;
-    const slots = this.core.map((id) => cluster.running.get(id)?.node.status().applied);
+    // A witness may wait for full voters that are broken for good.
+    const ids = this.#p.oracle.witnesses.areAllFullIn(this.core) ? this.core : this.#serving;
+    const slots = ids.map((id) => cluster.running.get(id)?.node.status().applied);
     return slots.every((slot) => slot !== undefined && slot === slots[0]);
   }
 

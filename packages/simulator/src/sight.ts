@@ -20,8 +20,10 @@ export class Sight {
   }
 
   /** Checks a status. Tells whether another node was already seen at the same slot. */
-  check(id: NodeId, status: NodeStatus): boolean {
+  check(id: NodeId, status: NodeStatus, isWitness: boolean): boolean {
     this.#checkBounds(id, status);
+    // It has no machine, and counts slots.
+    if (isWitness) return false;
     const { applied, chainHash } = status;
     const known = this.#hashAt.get(applied);
     if (known === undefined) this.#hashAt.set(applied, chainHash);

@@ -143,6 +143,7 @@ class Simulation {
     );
     for (const client of clients) client.start();
     nemesis.start();
+    if (config.witnesses.length > 0) judge.sometimes("witnesses");
     if (config.learning !== null) judge.sometimes(`learning ${config.learning}`);
     if (config.deploy !== null && config.members !== null) judge.sometimes("deploys while the members change");
     deploy.start(cluster);
@@ -184,7 +185,8 @@ class Simulation {
 
   #checkEnd(cluster: Cluster, ledger: Ledger, core: readonly NodeId[]): void {
     for (const id of cluster.ids) cluster.compareDigest(id);
-    ledger.checkNothingLost(Math.min(...core.map((id) => cluster.running.get(id)?.node.status().applied ?? 0)));
+    const serving = core.filter((id) => !cluster.isWitness(id));
+    ledger.checkNothingLost(Math.min(...serving.map((id) => cluster.running.get(id)?.node.status().applied ?? 0)));
     const { model } = this.#options.workload;
     if (model === undefined) return;
     const result = checkLinearizability(model, ledger.history, {
@@ -255,7 +257,7 @@ class Prober {
 
   #try(): void {
     const { cluster, ledger, timeline } = this.#parts;
-    const running = cluster.running.get(this.#id);
+    const running = cluster.serving(this.#id);
     const next = this.#command();
     if (running === undefined || next === null) {
       timeline.after(10, () => this.#try());

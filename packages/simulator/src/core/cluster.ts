@@ -87,7 +87,7 @@ export class CoreCluster {
       onResume: (id) => this.read(id, true),
       leases: this.leases,
     };
-    oracle.markOf = (id) => this.node(id).marked;
+    oracle.changes.markOf = (id) => this.node(id).marked;
     oracle.onChoice = (slot, proposer) => this.leases.chosen(slot, proposer);
     this.nodes = configuration.members.map((member) => new CoreNode(member.id, this.#parts, isWitness(member)));
     for (const node of this.nodes) this.#byId.set(node.id, node);

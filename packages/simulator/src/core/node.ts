@@ -1,8 +1,9 @@
 import type { NodeId, Slot, StorageWrite } from "@synod/interface";
-import { type Effects, type Message, type ReadReady, Replica, type ReplicaStatus, type Send } from "@synod/multipaxos";
+import { type Effects, type Message, Replica, type ReplicaStatus, type Send } from "@synod/multipaxos";
 import { check } from "./broken.js";
 import { deepFreeze } from "./deep-freeze.js";
 import { Disk } from "./disk.js";
+import { Execution } from "./execution.js";
 import { type ArmedCrash, type CoreNodeParts, type Life, newLife, type Writing } from "./life.js";
 import { noticeName } from "./notice-name.js";
 import { CoreSnapshots } from "./snapshots.js";
@@ -15,6 +16,7 @@ export class CoreNode {
   readonly id: NodeId;
   readonly disk: Disk = new Disk();
   readonly snapshots: CoreSnapshots;
+  readonly #execution: Execution;
   life: Life | null = null;
   diskMs: readonly [number, number];
   armed: ArmedCrash | null = null;
@@ -55,10 +57,11 @@ export class CoreNode {
       settle: (life: Life) => {
         if (this.life !== life) return;
         this.#settle(life, life.replica.takeEffects());
-        this.#answerReads(life);
+        this.#execution.answerReads(life);
       },
     };
     this.snapshots = new CoreSnapshots(host, parts);
+    this.#execution = new Execution(this, parts, (life, action) => this.#whenAwake(life, action));
   }
 
   get leads(): boolean {
@@ -280,7 +283,7 @@ export class CoreNode {
       oracle.onHandedOut(this.id, slot, value);
       life.handedOut = slot;
     }
-    for (const ready of effects.reads) this.#readReady(life, ready);
+    for (const ready of effects.reads) this.#execution.readReady(life, ready);
     for (const notice of effects.notices) {
       world.sometimes(noticeName(notice));
       if (notice.kind === "configuration") oracle.epochs.compareAll(this.id, life.replica.membership());
@@ -294,7 +297,7 @@ export class CoreNode {
     for (const { outcome } of effects.forwardOutcomes) world.sometimes(`forward ${outcome}`);
     this.#p.leases.look(this);
     this.snapshots.onEffects(life, effects);
-    this.#execute(life);
+    this.#execution.execute(life);
     this.snapshots.consider(life);
     this.#startWrite(life);
     if (this.life !== life) return;
@@ -372,53 +375,5 @@ export class CoreNode {
     oracle.onDurable(this.id, this.disk, write);
     this.disk.apply(write);
     if (this.disk.chosenUpTo !== mark) oracle.onMark(this.id, this.disk, mark);
-  }
-
-  #execute(life: Life): void {
-    if (life.applyPlanned || life.applied === life.handedOut || life.snapshots.installing) return;
-    const { applyMs, world } = this.#p;
-    if (applyMs === 0) {
-      life.applied = life.handedOut;
-      this.#tellApplied(life);
-      this.#answerReads(life);
-      return;
-    }
-    life.applyPlanned = true;
-    world.after(world.random.between(0, applyMs), () =>
-      this.#whenAwake(life, () => {
-        life.applyPlanned = false;
-        if (life.snapshots.installing || life.applied >= life.handedOut) return;
-        life.applied = world.random.int(life.applied + 1, life.handedOut);
-        this.turn(() => this.#tellApplied(life));
-        this.#answerReads(life);
-        if (this.life === life) this.#execute(life);
-      }),
-    );
-  }
-
-  #tellApplied({ replica, applied, handedOut }: Life): void {
-    replica.appliedUpTo(applied, (handedOut - applied) * this.#p.valueBytesMax);
-  }
-
-  #readReady(life: Life, ready: ReadReady): void {
-    const { reads, leases, world } = this.#p;
-    // The driver looks at the clock once it has the answer, and that is when the index is known to be good.
-    if (ready.via === "lease" && !leases.stillHeld(this, ready)) {
-      world.sometimes("lease refused after a pause");
-      for (const token of ready.tokens) life.replica.read(token, "round");
-      return;
-    }
-    reads.onIndex(life, ready);
-    life.waitingReads.push(ready);
-    this.#answerReads(life);
-  }
-
-  #answerReads(life: Life): void {
-    for (let i = life.waitingReads.length - 1; i >= 0; i--) {
-      const ready = life.waitingReads[i] as ReadReady;
-      if (ready.index > life.applied) continue;
-      life.waitingReads.splice(i, 1);
-      for (const token of ready.tokens) this.#p.reads.answered(token, life, ready.via);
-    }
   }
 }

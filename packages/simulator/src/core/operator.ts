@@ -35,11 +35,11 @@ export class Operator {
   onNotice(node: CoreNode, notice: Notice): void {
     const { oracle, world } = this.#cluster;
     if (notice.kind === "changeComplete") {
-      oracle.onComplete(node.id, notice.epoch);
+      oracle.changes.onComplete(node.id, notice.epoch);
       if (notice.epoch === oracle.epochs.last.epoch) this.#throwAway(oracle.epochs.last.retired);
     }
     if (notice.kind === "removed" && notice.mayStop) {
-      oracle.onMayStop(node.id);
+      oracle.changes.onMayStop(node.id);
       this.#throwAway([node.id]);
     }
     if (notice.kind === "changeAnswered") world.sometimes(`change ${notice.refused ?? "proposed"}`);
@@ -171,7 +171,7 @@ export class Operator {
     const held = Math.max(0, ...others.map(({ marked }) => marked));
     if (held >= node.marked) return true;
     // Or witnesses, that have room for everything: they forget only what full voters that are a quorum had, or all there were.
-    if (!this.#keepsAll || oracle.mayBeForgotten(held + 1)) return false;
+    if (!this.#keepsAll || oracle.changes.mayBeForgotten(held + 1)) return false;
     world.sometimes("only a witness has the value");
     return true;
   }
@@ -189,14 +189,14 @@ export class Operator {
 
   /** Every configuration that may have to decide from here on, and those that still hold what the changes since have not moved. */
   needed(): Configuration[] {
-    const { epochs, prefix, counting } = this.#cluster.oracle;
-    const all = new Set([...counting, ...epochs.from(prefix + 1)]);
+    const { epochs, prefix, changes } = this.#cluster.oracle;
+    const all = new Set([...changes.counting, ...epochs.from(prefix + 1)]);
     return [...[...all].map(({ configuration }) => configuration), ...epochs.possible()];
   }
 
   /** Whether the last change is settled, as the disks have it. */
   get isSettled(): boolean {
-    const { epochs, markOf } = this.#cluster.oracle;
-    return epochs.last.slot === 0 || isMarked(epochs.last, markOf);
+    const { epochs, changes } = this.#cluster.oracle;
+    return epochs.last.slot === 0 || isMarked(epochs.last, changes.markOf);
   }
 }

@@ -3,27 +3,10 @@ import { type Accept, type Message, type ReplicaSettings, type Send, unpackNoops
 import { FOR_VOTERS } from "../oracle.js";
 import { check } from "./broken.js";
 import type { Disk } from "./disk.js";
-import { counting, hasMoved, isHeldByAll, isHeldByQuorum, isHeldInFull, isMarked, type Marks } from "./changes.js";
+import { ChangeRules } from "./change-rules.js";
 import { bitOf, type Epoch, Epochs, isQuorumOf } from "./epochs.js";
+import { chosenText, find, type Proposal, type SlotTruth } from "./slot-truth.js";
 import { idOf, idText, nodeOf, NOOP_ID, rankOf, rankText } from "./values.js";
-
-/** What was proposed in one slot and ballot, and who has a vote for it on disk. */
-interface Proposal {
-  readonly rank: number;
-  readonly id: number;
-  /** A bit for each node. */
-  voters: number;
-  chosen: boolean;
-}
-
-interface SlotTruth {
-  /** By ballot, ascending. */
-  readonly proposals: Proposal[];
-  /** The chosen proposal of the lowest ballot. */
-  chosen: Proposal | null;
-  /** Length of the chosen value, once it was handed out. */
-  bytes: number;
-}
 
 /**
  * Knows what is really chosen: a value with votes on the disks of a phase-2 quorum in one ballot. It is an oracle of its own,
@@ -37,8 +20,7 @@ export class CoreOracle {
   readonly epochs: Epochs;
   /** Called when the value of a slot is chosen for the first time, with who proposed it. */
   onChoice: (slot: Slot, proposer: NodeId) => void = () => {};
-  /** What every disk has, or had, marked as chosen. */
-  markOf: Marks = () => Infinity;
+  readonly changes: ChangeRules;
   readonly #limits: Pick<ReplicaSettings, "frameValueBytesMax" | "writeBytesMax">;
   readonly #slots: SlotTruth[] = [];
   readonly #promised: number[] = [];
@@ -61,6 +43,7 @@ export class CoreOracle {
     },
   ) {
     this.epochs = new Epochs(configuration);
+    this.changes = new ChangeRules(this.epochs);
     this.#leases = configuration.lease !== undefined;
     this.#limits = limits;
   }
@@ -200,7 +183,7 @@ export class CoreOracle {
       this.#prefix++;
       const { last } = this.epochs;
       this.epochs.chosen(this.#prefix, next.chosen.id);
-      if (this.epochs.last !== last) this.#isSettled(last, `the change of slot ${this.#prefix} comes too early`);
+      if (this.epochs.last !== last) this.changes.isSettled(last, `the change of slot ${this.#prefix} comes too early`);
     }
   }
 
@@ -368,63 +351,6 @@ export class CoreOracle {
     check(bytes <= most, "memory bounds", () => `node ${from} sends ${kind} of ${bytes} bytes; ${most} is the limit`);
   }
 
-  // ---- who decides
-
-  /**
-   * A replica takes the change to this epoch for complete: a phase-2 quorum of it must have all that was chosen before it, and
-   * the mark that it is, on disk. Whatever disks are taken away then, nothing is lost.
-   */
-  onComplete(node: NodeId, epoch: number): void {
-    const made = this.epochs.from(1).find((each) => each.epoch === epoch);
-    check(made !== undefined, "configuration continuity", () => `node ${node}: there is no epoch ${epoch}`);
-    if (made === undefined) return;
-    this.#isSettled(made, `node ${node} takes epoch ${epoch} for complete`);
-    check(
-      this.#isComplete(made),
-      "completion rule",
-      () =>
-        `node ${node} takes epoch ${epoch} for complete; what witnesses may have forgotten too few full members hold`,
-    );
-  }
-
-  /** A removed member was told that nobody needs its disk any more. */
-  onMayStop(node: NodeId): void {
-    check(
-      this.epochs.from(1).some((made) => made.retired.includes(node) && this.#isComplete(made)),
-      "completion rule",
-      () => `node ${node} may stop, and its disk is still needed`,
-    );
-  }
-
-  /** A quorum of the new configuration, one of them a full member, has all that was chosen before it on disk, and the mark that it is. */
-  #isSettled(made: Epoch, what: string): void {
-    if (made.slot === 0) return;
-    const before = made.from - 1;
-    check(isHeldInFull(made, this.markOf), "completion rule", () => `${what}: only witnesses hold slot ${before}`);
-    check(
-      isMarked(made, this.markOf),
-      "completion rule",
-      () => `${what}: too few of [${made.voters.join()}] hold slot ${before}`,
-    );
-  }
-
-  /** Full members that are a quorum hold what was chosen before; or nothing had to move, as the same voters decide in the same way. */
-  #isComplete(made: Epoch): boolean {
-    return hasMoved(made, this.epochs.upTo(made.slot).slice(0, -1), this.markOf);
-  }
-
-  /** The configurations whose members may still be needed: the newest, back to the last one whose change is complete. */
-  get counting(): readonly Epoch[] {
-    return counting(this.epochs.from(1), this.markOf);
-  }
-
-  /** Whether a witness that has room for everything may have forgotten a slot: full voters that were a quorum had it once, or all there were. */
-  mayBeForgotten(slot: Slot): boolean {
-    const has = (epoch: Epoch): boolean =>
-      isHeldByQuorum(epoch, slot, this.markOf) || isHeldByAll(epoch, slot, this.markOf);
-    return this.epochs.from(1).some(has);
-  }
-
   // ---- what is chosen
 
   /** A replica handed a value out. */
@@ -458,15 +384,3 @@ export class CoreOracle {
     );
   }
 }
-
-function find(truth: SlotTruth, rank: number): Proposal | undefined {
-  const { proposals } = truth;
-  for (let i = proposals.length - 1; i >= 0; i--) {
-    const proposal = proposals[i] as Proposal;
-    if (proposal.rank === rank) return proposal;
-  }
-  return undefined;
-}
-
-const chosenText = (chosen: Proposal | null): string =>
-  chosen === null ? "nothing is chosen" : `${idText(chosen.id)} is chosen in ${rankText(chosen.rank)}`;

@@ -228,7 +228,7 @@ export class CoreRecovery {
    * of them, have what is in it; some of them may be broken for good. One that only joins, or has no room, does not wait.
    */
   #mayWait({ id, witness, life }: CoreNode): boolean {
-    const { epochs, counting } = this.#cluster.oracle;
+    const { epochs, changes } = this.#cluster.oracle;
     if (!witness || !epochs.last.voters.includes(id)) return false;
     const applied = life?.applied ?? 0;
     const { retainedBytesMax = Infinity } = this.#config.settings;
@@ -238,7 +238,7 @@ export class CoreRecovery {
     const index = Math.min(...healed.map((node) => node.status()?.snapshot?.index ?? Infinity));
     const marks: Marks = (each) => healed.find((node) => node.id === each)?.marked ?? 0;
     const has = (epoch: Epoch): boolean => isHeldByQuorum(epoch, index, marks) || isHeldByAll(epoch, index, marks);
-    return !counting.every(has);
+    return !changes.counting.every(has);
   }
 
   #readersText(): string {
