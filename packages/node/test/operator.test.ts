@@ -4,15 +4,25 @@ import { createNode } from "../src/index.js";
 import { Counter, type CounterCommand, type CounterNode, json, World } from "./world.js";
 
 /** A logger and metrics that keep what they are told. */
-function watched(): { logger: Logger; metrics: Metrics; lines: string[]; calls: Map<string, number>; wrong: string[] } {
+function watched(): {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly lines: string[];
+  readonly calls: Map<string, number>;
+  /** Of all values, by name. */
+  readonly sums: Map<string, number>;
+  readonly wrong: string[];
+} {
   const lines: string[] = [];
   const calls = new Map<string, number>();
+  const sums = new Map<string, number>();
   const wrong: string[] = [];
   const line = (message: string): void => void lines.push(message);
   const told =
     (kind: string) =>
     (name: string, value: number = 1, labels: Readonly<Record<string, string>> = {}): void => {
       calls.set(name, (calls.get(name) ?? 0) + 1);
+      sums.set(name, (sums.get(name) ?? 0) + value);
       const metric = METRICS[name];
       const known = Object.keys(labels).every((label) => metric?.labels?.includes(label) === true);
       if (metric?.kind !== kind || !known || !Number.isFinite(value)) wrong.push(`${kind} ${name} ${value}`);
@@ -22,6 +32,7 @@ function watched(): { logger: Logger; metrics: Metrics; lines: string[]; calls: 
     metrics: { count: told("counter"), gauge: told("gauge"), observe: told("distribution") },
     lines,
     calls,
+    sums,
     wrong,
   };
 }
@@ -74,5 +85,22 @@ it("tells the operator much, and no line and no number for each command", async 
   const ofNode = (name: string): boolean => !name.includes("transport") && !name.startsWith("synod_server_");
   const gauges = Object.entries(METRICS).filter(([name, { kind }]) => kind === "gauge" && ofNode(name));
   for (const [name] of gauges) expect(watches[leader.id - 1]?.calls.has(name), name).toBe(true);
+
+  await world.settle(leader.read("total"));
+  await world.settle(leader.snapshot());
+  const of = (name: string): number => watches[leader.id - 1]?.sums.get(name) ?? Number.NaN;
+  const counted = Object.entries(METRICS).filter(([name, { kind }]) => kind === "distribution" && ofNode(name));
+  for (const [name] of counted) expect(watches[leader.id - 1]?.calls.has(name), name).toBe(true);
+  // The node opened its session, besides.
+  expect([of("synod_batch_commands"), of("synod_applied_commands_total")]).toEqual([2_002, 2_001]);
+  expect(of("synod_batch_bytes")).toBeGreaterThan(2_001 * JSON.stringify({ add: 1 }).length);
+  expect(of("synod_storage_write_bytes")).toBeGreaterThan(of("synod_batch_bytes") / 2);
+  for (const name of ["commit", "storage_write", "snapshot_take"])
+    expect(of(`synod_${name}_ms`), name).toBeGreaterThan(0);
+  expect(of("synod_storage_write_ms")).toBeLessThanOrEqual(world.clock.now());
+  for (const name of ["campaigns", "elections_won", "snapshots_taken", "reads"]) {
+    expect([name, of(`synod_${name}_total`)]).toEqual([name, 1]);
+  }
+  expect(of("synod_state_digests_total")).toBeGreaterThan(0);
   await world.close();
 });
