@@ -12,7 +12,7 @@ export const MARKS: readonly { readonly mark: MarkName; readonly shape: string; 
     shape: "a line across",
     words: "enough have said yes in one round, whether anyone knows it or not",
   },
-  { mark: "learned", shape: "a lock", words: "this server knows what is decided" },
+  { mark: "learned", shape: "a lock", words: "this server knows what is chosen" },
 ];
 
 const PATHS: Readonly<Record<MarkName, JSX.Element>> = {

@@ -37,16 +37,18 @@ function markText(mark: Mark): string {
     case "accepted":
       return `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
     case "chosen":
-      return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}, whether anyone knows it or not.`;
+      return mark.before === null
+        ? `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}.`
+        : `${mark.value}, chosen already in round ${mark.before}, is now chosen in round ${mark.rnd} too.`;
     case "learned":
       return mark.wrongly
-        ? `${mark.at} takes ${mark.value} for decided${slotText(mark.slot)}.`
-        : `${mark.at} knows: ${mark.value} is decided${slotText(mark.slot)}.`;
+        ? `${mark.at} believes that ${mark.value} is chosen${slotText(mark.slot)}, and is wrong.`
+        : `${mark.at} learns that ${mark.value} is chosen${slotText(mark.slot)}.`;
     case "executed":
       return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
     case "answered":
       if (mark.lost) return `Its answer does not reach ${mark.client}.`;
-      if (mark.again) return `${mark.client} has an answer already and drops this one.`;
+      if (mark.again) return `${mark.client} has its answer already.`;
       return `${mark.client} is answered: ${mark.state.join(" ")}.`;
     case "leads":
       return `${mark.at} believes that it leads.`;
@@ -56,6 +58,8 @@ function markText(mark: Mark): string {
       return `${mark.at} thinks that ${mark.of} is down${mark.wrongly ? ", and is wrong" : ""}.`;
     case "refused":
       return `${mark.at} does nothing with it: ${mark.because}.`;
+    case "notes":
+      return `${mark.at} ${mark.text}.`;
     case "crashed":
       return `${mark.at} crashes.`;
     case "stopped":

@@ -97,7 +97,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
     protocol: buffer,
     question: "What should S2 do with number 2 while number 1 is missing?",
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 #2", "S1 > S2 #1"],
-    sees: "Number 2 waits for its turn. Orders can no longer differ.",
+    sees: "S2 keeps number 2 until number 1 is there. Orders can no longer differ.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...both, duplicates: 1 }, expect: "none" },
@@ -129,7 +129,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "retrans-accept",
-    title: "RetransAccept: one command at a time",
+    title: "One command at a time",
     protocol: retransAccept,
     question: "What do a leader, numbers and sending again give together?",
     script: [
@@ -141,7 +141,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
       "S2 > S1 LRN",
       "S1 > S2 #2",
     ],
-    sees: "m2 waits in the leader until m1 has arrived. No buffer is needed.",
+    sees: "m2 waits in the leader until m1 has arrived. S2 needs to keep nothing.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...both, duplicates: 1, timeouts: 2 }, expect: "none" },
@@ -159,7 +159,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "takeover-case-1",
-    title: "Taking over, case 1: the crash comes before anything else",
+    title: "Taking over: the crash comes before anything else",
     optional: true,
     protocol: takeover,
     question: "S1 crashes before it is asked anything. May S2 go on alone?",
@@ -169,7 +169,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "takeover-case-2",
-    title: "Taking over, case 2: the Accept has arrived",
+    title: "Taking over: the Accept has arrived",
     protocol: takeover,
     question: "S1 has answered m1 and S2 has it. May S2 go on alone?",
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S1 crashes", "S2 suspects S1", "C2 asks m2 of S2"],
@@ -178,7 +178,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "takeover-case-3",
-    title: "Taking over, case 3: the other one crashes",
+    title: "Taking over: the other one crashes",
     optional: true,
     protocol: takeover,
     question: "S2 crashes. May S1 go on alone?",
@@ -188,7 +188,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "takeover-case-4",
-    title: "Taking over, case 4: answered, and the Accept is on its way",
+    title: "Taking over: answered, and the Accept is on its way",
     protocol: takeover,
     question: "S1 has answered m1, and crashes before S2 has it. May S2 go on alone?",
     script: ["C1 asks m1 of S1", "S1 crashes", "S1 x S2 ACC", "S2 suspects S1", "C2 asks m2 of S2"],
@@ -207,7 +207,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
   },
   {
     id: "wait-for-learn",
-    title: "WaitForLearn: first the other one, then the answer",
+    title: "First the other one, then the answer",
     protocol: waitForLearn,
     question: "What must the leader know before it may answer?",
     script: ["C1 asks m1 of S1", "S1 > S2 ACC", "S2 > S1 LRN", "S1 crashes", "S2 suspects S1", "C2 asks m2 of S2"],
