@@ -100,7 +100,7 @@ const TITLES: Readonly<Record<Invariant["id"], string>> = {
   P2a: "If a value is chosen, every value accepted in a higher round is the same",
   P2b: "If a value is chosen, every value proposed in a higher round is the same",
   P2c: "Behind each proposal stands a majority that has accepted nothing below it, or whose highest vote below it is for its value",
-  learned: "Nobody takes a value for decided that is not chosen",
+  learned: "Nobody takes a value for chosen that is not",
 };
 
 /** The invariants of the derivation of Paxos, for a protocol with rounds and votes. */
@@ -163,7 +163,7 @@ function learnedTooEarly({ servers, chosen }: World): string {
   for (const { state } of Object.values(servers)) {
     for (const [slot, value] of Object.entries(state.learned ?? {})) {
       if (chosen.some((one) => one.slot === Number(slot) && one.value === value)) continue;
-      return `${state.me} takes ${value} for decided, and it is not chosen.`;
+      return `${state.me} takes ${value} for chosen, and it is not.`;
     }
   }
   return "";

@@ -48,7 +48,7 @@ function markText(mark: Mark): string {
       return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
     case "answered":
       if (mark.lost) return `Its answer does not reach ${mark.client}.`;
-      if (mark.again) return `${mark.client} has its answer already.`;
+      if (mark.again) return `(${mark.client} has its answer.)`;
       return `${mark.client} is answered: ${mark.state.join(" ")}.`;
     case "leads":
       return `${mark.at} believes that it leads.`;

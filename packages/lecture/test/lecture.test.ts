@@ -44,6 +44,15 @@ describe("playing", () => {
     expect(rows[3]?.marks).toEqual([{ mark: "refused", at: "S3", because: "its promise 2 is higher than 1" }]);
   });
 
+  it("counts the leader's own acceptance where all tell all", () => {
+    const run = play("all-to-all", "S4 crashes", "S5 crashes", "C1 asks m1 of S1", "settle");
+    expect(["S1", "S2", "S3"].map((id) => lastWorld(run).servers[id]?.state.executed)).toEqual([
+      ["m1"],
+      ["m1"],
+      ["m1"],
+    ]);
+  });
+
   it("never changes an earlier world", () => {
     const run = play("multi-paxos", "C1 asks m1 of S1", "settle");
     const before = JSON.stringify(run.worlds);

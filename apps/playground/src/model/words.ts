@@ -14,7 +14,7 @@ export const WHY: Readonly<Record<string, string>> = {
   learn:
     "Send the Accept again until the other side says “I have it”. That little reply is called Learn, and will turn out to be half of Paxos.",
   "retrans-accept":
-    "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so nothing needs to be kept.",
+    "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so the other server keeps nothing.",
   takeover:
     "The leader crashes and the other one goes on alone. That ends well if the Accept had arrived; if not, an answer is forgotten, and two clients hold the same lock.",
   "wait-for-learn":

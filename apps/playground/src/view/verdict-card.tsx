@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { GOALS, searchesOf } from "../model/searching.js";
 import type { Event, Stage, State } from "../model/state.js";
 import { branchOf, rowsIn } from "../model/tree.js";
+import { besideStory } from "../model/words.js";
 import { Lights } from "./invariants.js";
 import { type Finding, type Guess, quickFinding, replyTo, verdictOf } from "../model/verdict.js";
 
@@ -35,6 +36,7 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
   const finding = findingOf(stage);
   const isEnd = tree.at === rowsIn(tree) && rowsIn(tree) > 0;
   const guess = scenario === null ? undefined : state.guesses[scenario.id];
+  const next = scenario === null ? undefined : besideStory(scenario)[1];
   const left = rowsIn(tree) - tree.at;
   const [wanted] = searchesOf(scenario, stage.protocol);
   return (
@@ -77,6 +79,11 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
               Row {row}
             </Button>
           ))}
+        {isEnd && next !== undefined && (
+          <a class="sy-button" href={`#/${next.id}`}>
+            Next story →
+          </a>
+        )}
         {finding.kind === "open" && scenario === null && rowsIn(tree) > 0 && (
           <Button onPress={() => dispatch({ do: "judge" })}>Ask the checker how it ends</Button>
         )}

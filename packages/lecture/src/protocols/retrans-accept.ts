@@ -32,7 +32,7 @@ interface Learn extends Message {
 
 export const retransAccept: Protocol<State, Request | Accept | Learn> = {
   id: "retrans-accept",
-  title: "One at a time",
+  title: "One at a time (RetransAccept)",
   adds: "The leader sends no new Accept before the Learn for the last one, so that nothing comes too early.",
   previous: "learn",
   source: "protocols/retrans-accept.ts",

@@ -34,7 +34,7 @@ interface Learn extends Message {
 
 export const waitForLearn: Protocol<State, Request | Accept | Learn> = {
   id: "wait-for-learn",
-  title: "Execute when the other one has it",
+  title: "Execute when the other one has it (WaitForLearn)",
   adds: "The leader executes and answers only after the Learn: then the other server has executed it too.",
   previous: "takeover",
   source: "protocols/wait-for-learn.ts",

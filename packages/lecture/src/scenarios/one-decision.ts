@@ -258,7 +258,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       ...turn,
       ...outbid("S1", "S2").slice(0, 4),
     ],
-    sees: "For ever. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all: a livelock. (A report that comes after the majority is not needed: if bar had been chosen, S1 or S3 would have told it.) The cure: if each waits a random time before it asks again, sooner or later one is alone long enough for Prepare and Accept; or let one propose for all, as in Multi-Paxos.",
+    sees: "For ever. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all: a livelock. (In row 23 a report of bar comes too late: S1 had its majority, itself and S3. Were bar chosen, one of these would have told it.) The cure: if each waits a random time before it asks again, sooner or later one is alone long enough for Prepare and Accept; or let one propose for all, as in Multi-Paxos.",
     verdict: "livelocks",
     searches: [
       { goal: "livelocks", servers: 2, bounds: { ...two, timeouts: 4, patient: true }, expect: "found" },
