@@ -185,7 +185,7 @@ describe("rows in which nothing is to be seen", () => {
     const { rows } = playScenario(SCENARIOS.find((one) => one.id === "promises-report")!);
     const told = rows.filter((row) => row.marks.some((mark) => mark.mark === "chosen" && mark.value === "m1"));
     expect(told.map((row) => /(Now m1|m1, chosen already).*?\./.exec(row.text)?.[0])).toEqual([
-      "Now m1 is chosen for number 1, in round 1.",
+      "Now m1 is chosen, in round 1.",
       "m1, chosen already in round 1, is now chosen in round 2 too.",
     ]);
   });
