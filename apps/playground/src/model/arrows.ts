@@ -62,10 +62,10 @@ function yAt({ y1, y2 }: Line, part: number, bow: number): number {
 function eventsBeside({ x1, y1, x2, row }: Line, rows: readonly PlacedRow[]): { part: number; y: number }[] {
   const events: { part: number; y: number }[] = [];
   for (let index = row - 1; index >= 0; index--) {
-    const { x, y } = rows[index] ?? { x: null, y: 0 };
-    if (y < y1 - 40) break;
-    const part = x === null || x1 === x2 ? 0 : (x - x1) / (x2 - x1);
-    if (part > 0.05 && part < 0.95) events.push({ part, y });
+    const placed = rows[index];
+    if (placed === undefined || placed.y < y1 - 40) break;
+    const part = placed.x === null || placed.row.isLost || x1 === x2 ? 0 : (placed.x - x1) / (x2 - x1);
+    if (part > 0.05 && part < 0.95) events.push({ part, y: placed.y });
   }
   return events;
 }

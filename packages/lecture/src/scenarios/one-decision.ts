@@ -258,7 +258,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       ...turn,
       ...outbid("S1", "S2").slice(0, 4),
     ],
-    sees: "For ever. Each one's Prepare makes the others refuse the rival's Accept, which comes just after it. Nothing wrong is ever decided, and nothing at all: a livelock. (In row 23 a report of bar comes too late: S1 had its majority, itself and S3. Were bar chosen, one of these would have told it.) The cure: if each waits a random time before it asks again, sooner or later one is alone long enough for Prepare and Accept; or let one propose for all, as in Multi-Paxos.",
+    sees: "For ever: a livelock. Each one's Prepare makes the others refuse the rival's Accept; nothing wrong is decided, and nothing at all. The cure: if each waits a random time before it asks again, sooner or later one is alone long enough; or let one propose for all. (The report in row 23 is too late: S1 had its majority, itself and S3. Were bar chosen, one of them would have told it.)",
     verdict: "livelocks",
     searches: [
       { goal: "livelocks", servers: 2, bounds: { ...two, timeouts: 4, patient: true }, expect: "found" },

@@ -105,7 +105,7 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
     question:
       "S1 has accepted m1 in round 1. S3 reports m2, accepted in round 2. S1 leads again: which of the two must it send?",
     script: [...TWO_REPORTS, "S2 crashes", "S1 suspects S2", "S1 > S3 PREP", "S3 > S1 PROM", "settle"],
-    sees: "m2. Round 2 began by asking a majority, S2 and S3 (rows 2 and 3): neither had accepted m1, and both promised not to accept it in round 1 any more. So m1 was not chosen and never will be; m2 may be, and here it is. It is always so. A round begins by asking a majority; had a lower value been chosen, one of them would have told it, and the round would have had to take it. So a higher round with another value proves that the lower one was not chosen.",
+    sees: "m2. Round 2 began by asking a majority, S2 and S3 (rows 2, 3): neither had accepted m1, and both promised not to in round 1 any more. Had m1 been chosen, one of them would have told it, and round 2 would have had to take it. So a higher round with another value proves that the lower one was not chosen. m2 may be, and here it is.",
     verdict: "safe",
   },
   {
