@@ -38,6 +38,18 @@ describe.each(figures)("the figure of %s", (_, figure) => {
     expect(layout.height).toBeGreaterThan(bottom);
   });
 
+  test("no message runs through the event of somebody else", () => {
+    const layout = layoutOf(figure, options);
+    for (const { x1, y1, x2, y2, bow } of linesOf(figure, layout, figure.rows.length, [])) {
+      for (const { x, y, row } of layout.rows) {
+        const part = x === null || row.isLost ? 0 : (x - x1) / (x2 - x1);
+        if (!(part > 0.05 && part < 0.95)) continue;
+        const line = y1 + (y2 - y1) * part - bow * 4 * part * (1 - part);
+        expect(Math.abs(line - y)).toBeGreaterThan(4);
+      }
+    }
+  });
+
   test("every message ends in the row that tells of it, and no line runs up", () => {
     const layout = layoutOf(figure, options);
     const lines = linesOf(figure, layout, figure.rows.length, []);

@@ -31,6 +31,7 @@ export {
   majority,
   type Message,
   NOOP,
+  note,
   numberOf,
   others,
   type ProcessId,

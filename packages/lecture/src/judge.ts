@@ -32,7 +32,8 @@ export function judge(run: Run): Verdict {
   }
   const waiting = waitingAfterAll(run);
   if (waiting.length > 0) {
-    return { kind: "blocks", words: `However long one waits: ${waiting.join("; ")}.`, rows: [] };
+    const until = world.cuts.length > 0 ? ", while the network is cut" : "";
+    return { kind: "blocks", words: `However long one waits${until}: ${waiting.join("; ")}.`, rows: [] };
   }
   return { kind: "safe", words: `${summaryOf(world)}${patienceOf(run)}`, rows: [] };
 }

@@ -2,7 +2,9 @@ import { listOf, type Mark, type Row } from "./trace.js";
 
 /** A row in words: the same for a list, for a picture's description and for a reader who hears it. */
 export function sentenceOf(row: Omit<Row, "text">): string {
-  const parts = [openingOf(row), ...row.marks.map(markText), sendsText(row.sends)].filter((part) => part !== "");
+  const parts = [openingOf(row), ...row.marks.map((mark) => markText(mark, row.marks)), sendsText(row.sends)].filter(
+    (part) => part !== "",
+  );
   return parts.join(" ");
 }
 
@@ -30,19 +32,24 @@ function openingOf({ action, arrow, outcome }: Omit<Row, "text">): string {
   return `${to} receives ${label} from ${from}${action.do === "duplicate" ? ", and another copy is on its way" : ""}.`;
 }
 
-function markText(mark: Mark): string {
+/** `marks`: all of the row, so that nothing needs to be said twice. */
+function markText(mark: Mark, marks: readonly Mark[]): string {
   switch (mark.mark) {
     case "promised":
       return `${mark.at} will accept nothing below round ${mark.rnd}.`;
     case "accepted":
       return `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
     case "chosen":
-      return `Now ${mark.value} is chosen${slotText(mark.slot)}, in round ${mark.rnd}${mark.again ? ", as it was before" : ""}.`;
+      return mark.before === null
+        ? `Now ${mark.value} is chosen, in round ${mark.rnd}.`
+        : `${mark.value}, chosen already in round ${mark.before}, is now chosen in round ${mark.rnd} too.`;
     case "learned":
+      if (marks.some((one) => one.mark === "chosen" && one.slot === mark.slot)) return `${mark.at} learns it at once.`;
       return mark.wrongly
-        ? `${mark.at} takes ${mark.value} for chosen${slotText(mark.slot)}.`
+        ? `${mark.at} believes that ${mark.value} is chosen${slotText(mark.slot)}, and is wrong.`
         : `${mark.at} learns that ${mark.value} is chosen${slotText(mark.slot)}.`;
     case "executed":
+      if (mark.state.length === 1) return `${mark.at} executes ${mark.value}.`;
       return `${mark.at} executes ${mark.value}; its state is ${mark.state.join(" ")}.`;
     case "answered":
       if (mark.lost) return `Its answer does not reach ${mark.client}.`;
@@ -56,6 +63,8 @@ function markText(mark: Mark): string {
       return `${mark.at} thinks that ${mark.of} is down${mark.wrongly ? ", and is wrong" : ""}.`;
     case "refused":
       return `${mark.at} does nothing with it: ${mark.because}.`;
+    case "notes":
+      return `${mark.at} ${mark.text}.`;
     case "crashed":
       return `${mark.at} crashes.`;
     case "stopped":
@@ -73,11 +82,20 @@ function slotText(slot: number): string {
   return slot === 0 ? "" : ` for number ${slot}`;
 }
 
+/** To whom each message goes; messages that go to the same are told together. */
 function sendsText(sends: Row["sends"]): string {
-  const byLabel = new Map<string, string[]>();
+  const receivers = new Map<string, string[]>();
   for (const { from, to, label, lost } of sends) {
     const key = `${from} sends ${label}`;
-    byLabel.set(key, [...(byLabel.get(key) ?? []), lost ? `${to} (lost: the link is cut)` : to]);
+    receivers.set(key, [...(receivers.get(key) ?? []), lost ? `${to} (lost: the link is cut)` : to]);
   }
-  return [...byLabel].map(([text, to]) => `${text} to ${listOf(to)}.`).join(" ");
+  const labels = new Map<string, string[]>();
+  for (const [text, to] of receivers) {
+    const [from = "", label = ""] = text.split(" sends ");
+    const key = `${from} ${listOf(to)}`;
+    labels.set(key, [...(labels.get(key) ?? [`${from} sends `]), label]);
+  }
+  return [...labels]
+    .map(([key, [start = "", ...texts]]) => `${start}${listOf(texts)} to ${key.slice(key.indexOf(" ") + 1)}.`)
+    .join(" ");
 }

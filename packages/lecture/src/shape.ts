@@ -53,7 +53,9 @@ export type Effect =
   /** To the client that asked for `value`: `state` is everything executed up to and with it. */
   | { readonly do: "answer"; readonly value: Value; readonly state: readonly Value[] }
   /** For the reader: why nothing happened. */
-  | { readonly do: "refuse"; readonly because: string };
+  | { readonly do: "refuse"; readonly because: string }
+  /** For the reader: what it makes of what came; `brief` stands in the picture. */
+  | { readonly do: "note"; readonly text: string; readonly brief: string };
 
 /**
  * A protocol. A handler changes the state that it is given, its own copy, and returns what else it does; it has no clock, no
@@ -98,6 +100,11 @@ export function others(s: ServerState): ProcessId[] {
 
 export function refuse(because: string): Effect {
   return { do: "refuse", because };
+}
+
+/** `text` goes on after the server's name. */
+export function note(text: string, brief: string = ""): Effect {
+  return { do: "note", text, brief };
 }
 
 /** Executes a command, once however often it is asked for, and answers its client. */

@@ -2,6 +2,7 @@ import { SynodError } from "@synod/interface";
 import { copy } from "./plain.js";
 import type { Body, Effect, Message, ProcessId, Protocol, Request, ServerState, Value } from "./shape.js";
 import { sentenceOf } from "./sentences.js";
+import { wordsForMajority, wordsForReject, wordsForSilence } from "./silence.js";
 import { labelOf, listOf, type Mark, phaseOf, type Row } from "./trace.js";
 import {
   type Action,
@@ -76,7 +77,8 @@ class Turn {
         return;
       case "timeout":
         this.#spend("timeouts");
-        return this.#handle(action.at, (s) => this.#protocol.onTimeout?.(s) ?? []);
+        this.#handle(action.at, (s) => this.#protocol.onTimeout?.(s) ?? []);
+        return this.#explain(action.at, null);
       case "suspect":
         return this.#suspect(action.at, action.of);
       case "crash":
@@ -147,7 +149,23 @@ class Turn {
   }
 
   #receive(to: ProcessId, message: Message): void {
+    const before = this.#marks.length;
     this.#handle(to, (s) => this.#protocol.onMessage(s, message));
+    if (!this.#tells) return;
+    const rejects = this.#sends.some(({ label }) => label.startsWith("REJ"));
+    const words = rejects
+      ? wordsForReject(this.#world.servers[to]?.state, message)
+      : wordsForMajority(this.#protocol, message, this.#world, this.#marks);
+    if (words !== "") this.#marks.splice(before, 0, { mark: "notes", at: to, text: words, brief: "" });
+    this.#explain(to, message);
+  }
+
+  /** A row in which nothing is to be seen says why. */
+  #explain(at: ProcessId, message: Message | null): void {
+    const server = this.#world.servers[at];
+    if (!this.#tells || this.#marks.length + this.#sends.length > 0 || server === undefined) return;
+    const text = wordsForSilence(server.state, message);
+    if (text !== "") this.#marks.push({ mark: "notes", at, text, brief: "" });
   }
 
   #suspect(at: ProcessId, of: ProcessId): void {
@@ -201,6 +219,7 @@ class Turn {
     if (effects === null) return;
     this.#set(at, true, state);
     this.#changes(before, state);
+    this.#note(at, effects);
     for (const effect of effects) this.#effect(at, effect);
   }
 
@@ -216,12 +235,23 @@ class Turn {
     }
   }
 
+  /** What it makes of a message comes before what it knows or does because of that. */
+  #note(at: ProcessId, effects: readonly Effect[]): void {
+    const notes = effects.flatMap((one): Mark[] =>
+      one.do === "note" ? [{ mark: "notes", at, text: one.text, brief: one.brief }] : [],
+    );
+    const place = this.#marks.findIndex(({ mark }) => mark === "learned" || mark === "executed");
+    this.#marks.splice(place < 0 ? this.#marks.length : place, 0, ...notes);
+  }
+
   #effect(at: ProcessId, effect: Effect): void {
     switch (effect.do) {
       case "send":
         return this.#send(at, effect.to, effect.message);
       case "refuse":
         this.#marks.push({ mark: "refused", at, because: effect.because });
+        return;
+      case "note":
         return;
       case "answer":
         return this.#answer(at, effect.value, effect.state);
@@ -296,9 +326,9 @@ class Turn {
     this.#world.accepted = [...this.#world.accepted.filter((one) => one !== old), ballots];
     const quorum = quorumOf(this.#protocol, this.#world);
     if (quorum === undefined || by.length < quorum || this.#world.chosen.some(isSame)) return;
-    const again = this.#world.chosen.some((one) => one.slot === slot && one.value === value);
+    const chosenBefore = this.#world.chosen.find((one) => one.slot === slot && one.value === value);
     this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
-    this.#marks.push({ mark: "chosen", slot, rnd, value, again });
+    this.#marks.push({ mark: "chosen", slot, rnd, value, before: chosenBefore?.rnd ?? null });
   }
 
   #spend(what: Spending): void {

@@ -24,14 +24,13 @@ export type Mark =
       readonly rnd: number;
       readonly value: Value;
     }
-  /** A quorum has accepted it in one round. Nobody needs to know yet. */
-  /** `again`: it was chosen in another round before. */
+  /** A quorum has accepted it in one round. Nobody needs to know yet. `before`: the round in which it was chosen already. */
   | {
       readonly mark: "chosen";
       readonly slot: number;
       readonly rnd: number;
       readonly value: Value;
-      readonly again: boolean;
+      readonly before: number | null;
     }
   /** `wrongly`: no quorum has accepted it. */
   | {
@@ -56,6 +55,8 @@ export type Mark =
   | { readonly mark: "leads" | "stopsLeading"; readonly at: ProcessId }
   | { readonly mark: "suspects"; readonly at: ProcessId; readonly of: ProcessId; readonly wrongly: boolean }
   | { readonly mark: "refused"; readonly at: ProcessId; readonly because: string }
+  /** What a server makes of what came; `brief`, where it is not empty, is for the picture. */
+  | { readonly mark: "notes"; readonly at: ProcessId; readonly text: string; readonly brief: string }
   | { readonly mark: "crashed"; readonly at: ProcessId }
   /** It found a rule broken that nobody may break, and goes down. Only shipped code does that. */
   | { readonly mark: "stopped"; readonly at: ProcessId; readonly because: string }

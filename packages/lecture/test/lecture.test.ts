@@ -27,6 +27,9 @@ const protocol = (id: string): Protocol => {
 const play = (id: string, ...script: string[]): ReturnType<typeof beginRun> =>
   playScript(beginRun(protocol(id)), script);
 
+/** S2 asks for promises, and `peer` gives one. */
+const s2Asks = (peer: string): string[] => ["S2 suspects S1", `S2 > ${peer} PREP`];
+
 describe("playing", () => {
   it("tells each row in words, and draws from the row that sent a message to the one that receives it", () => {
     const { rows } = play("promises", "C1 asks m1 of S1", "S2 suspects S1", "S2 > S3 PREP", "S1 > S3 ACC m1");
@@ -160,6 +163,34 @@ describe("the checker", () => {
   });
 });
 
+describe("rows in which nothing is to be seen", () => {
+  it.each([
+    ["buffer", "S2 keeps it: the next number is 1.", ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 m2"]],
+    ["learn", "S1 has nothing to send again.", ["C1 asks m1 of S1", "settle", "S1 timeout"]],
+    ["retrans-accept", "S1 keeps it until its turn.", ["C1 asks m1 of S1", "C2 asks m2 of S1"]],
+    ["resend", "S1 knows it already.", ["C1 asks m1 of S1", "settle", "S1 timeout", "S1 > S2 ACC", "S2 > S1 LRN"]],
+    ["resend", "S1 is in round 2 by now.", ["C1 asks m1 of S1", "S1 > S3 ACC", ...s2Asks("S1"), "S3 > S1 LRN"]],
+    ["promises", "S2 leads already.", [...s2Asks("S1"), ...s2Asks("S3").slice(1), "S1 > S2 PROM", "S3 > S2 PROM"]],
+    [
+      "promises",
+      "S2 has two promises of three, with its own. S2 believes that it leads.",
+      [...s2Asks("S1"), "S1 > S2 PROM"],
+    ],
+    ["synod-paxos", "S2 refuses it: its promise 2 is higher than 1.", ["S1 wants a", "S2 wants b", "S1 > S2 PREP"]],
+  ] as const)("%s: %s", (id, words, script) => {
+    expect(play(id, ...script).rows.at(-1)?.text).toContain(words);
+  });
+
+  it("tell a value that is chosen once more from one that was not", () => {
+    const { rows } = playScenario(SCENARIOS.find((one) => one.id === "promises-report")!);
+    const told = rows.filter((row) => row.marks.some((mark) => mark.mark === "chosen" && mark.value === "m1"));
+    expect(told.map((row) => /(Now m1|m1, chosen already).*?\./.exec(row.text)?.[0])).toEqual([
+      "Now m1 is chosen, in round 1.",
+      "m1, chosen already in round 1, is now chosen in round 2 too.",
+    ]);
+  });
+});
+
 describe("votes", () => {
   it("of different rounds do not add up", () => {
     const run = play(
@@ -176,6 +207,12 @@ describe("votes", () => {
     // S1 and S3 in round 1, S2 and S3 in round 2: three servers, and no majority.
     expect(lastWorld(run).servers["S3"]?.state.executed).toEqual([]);
     expect(lastWorld(playScript(run, ["S2 > S4 ACC m2", "S4 > S3 LRN"])).servers["S3"]?.state.executed).toEqual(["m2"]);
+  });
+
+  it.each(["all-to-all", "commit"])("of the leader itself counts, and two crashes of five stop nobody: %s", (id) => {
+    const run = play(id, "S4 crashes", "S5 crashes", "C1 asks m1 of S1", "S1 > S2 S3 ACC", "S2 > S1 LRN");
+    expect(lastWorld(run).servers["S1"]?.state.executed).toEqual([]);
+    expect(lastWorld(playScript(run, ["S3 > S1 LRN"])).servers["S1"]?.state.executed).toEqual(["m1"]);
   });
 
   it.each(["commit", "multi-paxos"])("decide among five only where three agree: %s", (id) => {

@@ -19,7 +19,12 @@ export interface Line {
   readonly fresh: boolean;
   /** The row in which it ends. */
   readonly row: number;
+  /** How far it bows upwards in its middle: past an event of somebody else that lies on the straight way. */
+  readonly bow: number;
 }
+
+/** How far a lost message comes. */
+export const LOST_PART = 0.6;
 
 /** All lines of the first `shown` rows, and those of what is on its way then. */
 export function linesOf(figure: Figure, layout: Layout, shown: number, waiting: readonly Waiting[]): Line[] {
@@ -28,8 +33,41 @@ export function linesOf(figure: Figure, layout: Layout, shown: number, waiting: 
   const x = (id: string): number => laneX.get(id) ?? 0;
   const rows = layout.rows.slice(0, shown);
   const last = rows.at(-1)?.row.row ?? 0;
-  const lines = rows.flatMap((placed) => linesOfRow(placed, { x, byRow, values: figure.values, last }));
+  const straight = rows.flatMap((placed) => linesOfRow(placed, { x, byRow, values: figure.values, last }));
+  const lines = straight.map((line) => ({ ...line, bow: bowOf(line, rows) }));
   return [...lines, ...waitingLines(waiting, { x, byRow, values: figure.values, layout })];
+}
+
+/** As near as this to an event a line seems to end and to begin there. */
+const NEAR_PX = 8;
+const BOWS = [0, 14, 19, 24, -14, 30, -19];
+
+/** Rows and lanes are even, so that a line over two of each would run right through the event between. */
+function bowOf(line: Line, rows: readonly PlacedRow[]): number {
+  const events = eventsBeside(line, rows);
+  let [best, most] = [0, -1];
+  for (const bow of BOWS) {
+    const px = Math.min(...events.map(({ part, y }) => Math.abs(yAt(line, part, bow) - y)));
+    if (px >= NEAR_PX) return bow;
+    if (px > most) [best, most] = [bow, px];
+  }
+  return best;
+}
+
+function yAt({ y1, y2 }: Line, part: number, bow: number): number {
+  return y1 + (y2 - y1) * part - bow * 4 * part * (1 - part);
+}
+
+/** The events on the lanes that it crosses, and at which part of it. */
+function eventsBeside({ x1, y1, x2, row }: Line, rows: readonly PlacedRow[]): { part: number; y: number }[] {
+  const events: { part: number; y: number }[] = [];
+  for (let index = row - 1; index >= 0; index--) {
+    const placed = rows[index];
+    if (placed === undefined || placed.y < y1 - 40) break;
+    const part = placed.x === null || placed.row.isLost || x1 === x2 ? 0 : (placed.x - x1) / (x2 - x1);
+    if (part > 0.05 && part < 0.95) events.push({ part, y: placed.y });
+  }
+  return events;
 }
 
 interface Context {
@@ -41,7 +79,7 @@ interface Context {
 function linesOfRow({ row, y }: PlacedRow, { x, byRow, values, last }: Context & { last: number }): Line[] {
   const lines: Line[] = [];
   const fresh = row.row === last;
-  const common = { row: row.row, fresh };
+  const common = { row: row.row, fresh, bow: 0 };
   if (row.ask !== null && row.at !== null) {
     const value = row.ask.value;
     lines.push({
@@ -62,8 +100,9 @@ function linesOfRow({ row, y }: PlacedRow, { x, byRow, values, last }: Context &
     const refused = row.marks.some((mark) => mark.mark === "refused");
     const end = row.outcome === "lost" ? "lost" : refused ? "gate" : "arrow";
     const y1 = byRow.get(sentRow)?.y ?? y - 12;
-    const part = end === "lost" ? 0.6 : 1;
-    const [x1, x2, y2] = [x(from), x(from) + (x(to) - x(from)) * part, y1 + (y - y1) * part];
+    const part = end === "lost" ? LOST_PART : 1;
+    // What never arrives ends in its row, but on no line of anybody's.
+    const [x1, x2, y2] = [x(from), x(from) + (x(to) - x(from)) * part, row.isLost ? y : y1 + (y - y1) * part];
     lines.push({ ...common, key: `m${id}r${row.row}`, id, x1, y1, x2, y2, phase, end, value: valueIn(label, values) });
   }
   for (const send of row.sends) {
@@ -123,6 +162,7 @@ function waitingLines(waiting: readonly Waiting[], { x, byRow, values, layout }:
       value,
       fresh: false,
       row: 0,
+      bow: 0,
     };
   });
 }

@@ -84,5 +84,17 @@ function isAlike(one: Flight, other: Flight): boolean {
 
 function emptyRow(row: number, note: string): FigureRow {
   const text = note === "no such message here" ? "There is no such message here." : "This is not possible here.";
-  return { row, at: null, arrow: null, outcome: "none", sends: [], marks: [], text, ask: null, note, copied: false };
+  return {
+    row,
+    at: null,
+    arrow: null,
+    outcome: "none",
+    sends: [],
+    marks: [],
+    text,
+    ask: null,
+    note,
+    copied: false,
+    isLost: false,
+  };
 }

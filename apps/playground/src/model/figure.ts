@@ -16,6 +16,8 @@ export interface FigureRow {
   readonly note: string;
   /** A message that arrives a second time later. */
   readonly copied: boolean;
+  /** It tells of a message that never arrives, of which its receiver knows nothing. */
+  readonly isLost: boolean;
 }
 
 /** A message that is still on its way. */
@@ -78,6 +80,7 @@ function rowOf(row: Row): FigureRow {
     ask: asks ? { client: action.client, value: action.value } : null,
     note: noteOf(row),
     copied: action.do === "duplicate",
+    isLost: action.do === "lose",
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ProcessId } from "@synod/lecture";
 import type { Figure, FigureRow } from "./figure.js";
 import { type Band, bandsOf, type Token, tokensOf } from "./tokens.js";
+import { LOST_PART } from "./arrows.js";
 import { lastIndex } from "./lists.js";
 
 export interface PlacedToken extends Token {
@@ -14,7 +15,7 @@ export interface PlacedRow {
   readonly top: number;
   readonly y: number;
   readonly bottom: number;
-  /** The lane of the event; null for the network. */
+  /** The lane of the event, or the place where a message gets lost; null for the network. */
   readonly x: number | null;
   readonly tokens: readonly PlacedToken[];
   readonly bands: readonly (Band & { readonly y: number })[];
@@ -66,7 +67,7 @@ export function layoutOf(figure: Figure, options: LayoutOptions): Layout {
   let top = HEAD;
   for (const row of figure.rows) {
     const y = top + rowHeight / 2;
-    const at = row.at === null ? null : (x.get(row.at) ?? null);
+    const at = placeOf(row, x);
     const tokens = place(tokensOf(row), at ?? GUTTER, options);
     const bands = bandsOf(row).map((band, index) => ({
       ...band,
@@ -83,6 +84,12 @@ export function layoutOf(figure: Figure, options: LayoutOptions): Layout {
     stretches: stretchesOf(id, figure, rows, top + FOOT - 18),
   }));
   return { width, height, lanes, rows, cuts: cutsOf(rows, top), foot: top + FOOT - 22 };
+}
+
+function placeOf({ at, arrow, isLost }: FigureRow, x: ReadonlyMap<ProcessId, number>): number | null {
+  const lane = at === null ? null : (x.get(at) ?? null);
+  const from = arrow === null ? undefined : x.get(arrow.from);
+  return isLost && lane !== null && from !== undefined ? from + (lane - from) * LOST_PART : lane;
 }
 
 const ICON: Readonly<Record<Token["kind"], number>> = {

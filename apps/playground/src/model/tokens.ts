@@ -74,6 +74,8 @@ function tokenOf(mark: Mark): Token[] {
       return [{ kind: "suspects", text: `thinks ${mark.of} is down` }];
     case "refused":
       return [{ kind: "refused", text: mark.because }];
+    case "notes":
+      return mark.brief === "" ? [] : [{ kind: "words", text: mark.brief }];
     case "crashed":
       return [{ kind: "crashed", text: "crashes" }];
     case "stopped":
@@ -97,12 +99,9 @@ export function bandsOf(row: FigureRow): Band[] {
   const bands = row.marks.flatMap((mark): Band[] => {
     if (mark.mark === "chosen") {
       const slot = mark.slot === 0 ? "" : ` for #${mark.slot}`;
+      const again = mark.before === null ? "" : " again";
       return [
-        {
-          kind: "chosen",
-          text: `${mark.value} is chosen${slot}${mark.again ? " again" : ""}, in round ${mark.rnd}`,
-          value: mark.value,
-        },
+        { kind: "chosen", text: `${mark.value} is chosen${slot}${again}, in round ${mark.rnd}`, value: mark.value },
       ];
     }
     if (mark.mark === "cut")

@@ -89,6 +89,7 @@ function rowsOf(events: readonly TraceEvent[], name: (id: number) => string): Fi
       ask: null,
       note: "",
       copied: false,
+      isLost: false,
     } as const;
     const { kind, message = "", text = "" } = event;
     const [from, to] = [name(event.from ?? 0), name(event.to ?? 0)];

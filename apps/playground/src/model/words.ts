@@ -16,32 +16,32 @@ export const WHY: Readonly<Record<string, string>> = {
   "retrans-accept":
     "Wait for that reply before sending the next command. Slower, but nothing can come too early any more, so the other server keeps nothing.",
   takeover:
-    "The leader crashes and the other one goes on alone. That ends well if the Accept had arrived. If not, an answer is forgotten, and two clients hold the same lock.",
+    "The leader crashes and the other one goes on alone. That ends well if the Accept had arrived; if not, an answer is forgotten, and two clients hold the same lock.",
   "wait-for-learn":
     "Answer only when the other one has it too. Now a crash takes nothing with it; a wrong suspicion, or a cut cable, still makes two worlds.",
   "three-servers":
     "A third server breaks the tie: only a majority may go on, more than half, here two of three. Any two majorities share a server. So two cannot stand apart at once; but one may follow the other, and nobody yet tells the server in both to say no.",
   "leader-ids":
-    "When leaders change, messages of the old one still arrive. Write the leader’s name on them. A new leader announces itself (LEAD), and who has heard it ignores the messages of another. What if the same leader comes back?",
+    "When leaders change, messages of the old one still arrive. Write the leader’s name on them; the new leader announces itself (LEAD), and who has heard it ignores those of another. What if the same leader comes back?",
   rounds:
-    "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. In the picture [ 2 is a gate: nothing below round 2 comes in. Two words from here on: accepted means that one server has said yes; chosen, that a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. A round tells that a message is old; it does not tell a new leader what was done before.",
+    "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. In the picture [ 2 is a gate: nothing below round 2 comes in. Two words from here on: accepted, one server has said yes; chosen, a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. A round tells that a message is old. It does not tell a new leader what was done before.",
   promises:
-    "Before leading, ask a majority for a promise, oneself included: nothing of lower rounds any more. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
+    "Before leading, ask a majority, oneself included, for a promise: nothing of lower rounds any more, the gate [ 2. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
   reports:
-    "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos. A server that can count a majority has learned that the value is chosen (the lock), and only then may it execute; the message Learn is one vote for that count.",
+    "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos. A server that can count a majority has learned what is chosen (the lock), and only then may it execute. The message Learn is not yet that: it says “I have accepted”, one vote.",
   resend: "Repeat from time to time what is known: who was away catches up by that alone.",
   "five-servers":
-    "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early. (With five, S1 owns rounds 1, 6, 11, S3 owns 3, 8, 13.)",
+    "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early. (With five, S1 owns rounds 1, 6, 11 and so on, S3 owns 3, 8, 13.)",
   "all-to-all":
     "Let everybody tell everybody, and act when a majority has said so. Right, at the price of many messages.",
   commit: "Let the leader count alone and tell the result. The same safety, and far fewer messages.",
   "multi-paxos":
-    "One promise covers all numbers to come, so that each command costs one round trip. Numbers that a new leader finds empty it fills with commands that do nothing, no-ops: what comes after them could not be executed otherwise.",
+    "Several commands are under way at once, and one promise covers all numbers to come, so that each costs one round trip. Numbers that a new leader finds empty it fills with commands that do nothing, no-ops: what comes after them could not be executed otherwise.",
   "basic-paxos":
     "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it. There the leader is called proposer, all three servers are acceptors, and to accept is to vote. Nobody leads from the start: who wants something prepares a round.",
   "synod-paxos": "No more toy: the very code that you can install, step by step in the same picture.",
   "synod-multipaxos":
-    "The replica that runs in production, under your hands. A number is called slot here, a round ballot, and COM up to #2 says that all up to slot 2 are decided. Try to break it.",
+    "The replica that runs in production, under your hands. A number is called slot here, a round ballot, and COM up to #2 says that all up to slot 2 are chosen, up to #0 that none is yet. Try to break it.",
   "two-phase-commit":
     "Everybody votes, one counts. It looks nearly like Paxos, until the one who counts is gone: then all wait, and nobody may move.",
   "three-phase-commit":
@@ -97,20 +97,20 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     title: "A majority",
     intro: "Three servers, and the trouble with leaders who return.",
-    rows: 68,
+    rows: 64,
     protocols: between("three-servers", "rounds"),
   },
-  { title: "Promises", intro: "The two ideas that make it safe.", rows: 75, protocols: between("promises", "resend") },
+  { title: "Promises", intro: "The two ideas that make it safe.", rows: 69, protocols: between("promises", "resend") },
   {
     title: "More servers, more commands",
     intro: "From one command at a time to a log.",
-    rows: 79,
+    rows: 65,
     protocols: between("five-servers", "multi-paxos"),
   },
   {
     title: "Paxos itself, and as shipped",
     intro: "One decision; then the code that you install.",
-    rows: 115,
+    rows: 107,
     protocols: between("basic-paxos", "synod-multipaxos"),
   },
   {
@@ -190,7 +190,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   PROM: "Promise: I do, and this is what I have accepted so far",
   ACC: "Accept: take this value in this round",
   LRN: "Learn: I have accepted it, so that you may learn that it is chosen",
-  COM: "Commit: this is decided",
+  COM: "Commit: this is chosen",
   REJ: "Reject: I have promised a higher round",
   BEAT: "do you have a leader?",
   LEAD: "I lead now",

@@ -200,7 +200,7 @@ function RowMarks(props: {
       {x !== null && broken && (
         <path class="broken" d={`M${x - 7} ${y - 7} L${x + 7} ${y + 7} M${x + 7} ${y - 7} L${x - 7} ${y + 7}`} />
       )}
-      {x !== null && !broken && (
+      {x !== null && !broken && !row.isLost && (
         <circle class={has("restarted") ? "event event-open" : "event"} cx={x} cy={y} r={has("restarted") ? 5 : 3.5} />
       )}
       {x !== null && <Grounds tokens={tokens} x={x} y={y} />}

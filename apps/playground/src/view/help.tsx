@@ -74,7 +74,7 @@ export function Help({ onClose }: { readonly onClose: () => void }): JSX.Element
           </dl>
           <p class="soft">
             “ACC 4 #1 m1” reads: accept m1 in round 4 as command number 1. Dashed lines prepare, solid lines with a full
-            head ask to accept, dotted lines tell what was accepted or decided.
+            head ask to accept, dotted lines tell what was accepted or chosen.
           </p>
         </div>
       </div>

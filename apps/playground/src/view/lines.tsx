@@ -21,8 +21,10 @@ const HEADS = {
 
 /** A message: its line says which phase it is, its colour which value it carries, its end what became of it. */
 export function MessageLine({ line, values, picked, held, dim, onPick }: LineProps): JSX.Element {
-  const { x1, y1, x2, y2, phase, end, value, id } = line;
-  const angle = Math.atan2(y2 - y1, x2 - x1);
+  const { x1, y1, x2, y2, phase, end, value, id, bow } = line;
+  // The point that draws the curve towards it: the curve itself bows half as far.
+  const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2 - bow * 2];
+  const angle = bow === 0 ? Math.atan2(y2 - y1, x2 - x1) : Math.atan2(y2 - my, x2 - mx);
   const short = end === "arrow" || end === "gate" ? 6 : 0;
   const [ex, ey] = [x2 - Math.cos(angle) * short, y2 - Math.sin(angle) * short];
   const color = value === null ? "var(--ink-soft)" : styleOfValue(value, values).color;
@@ -41,7 +43,7 @@ export function MessageLine({ line, values, picked, held, dim, onPick }: LinePro
       style={{ color }}
       {...(waits && id !== null && onPick !== null && { onClick: () => onPick(id), "data-message": id })}
     >
-      <path class="line-body" d={`M${x1} ${y1} L${ex} ${ey}`} />
+      <path class="line-body" d={bow === 0 ? `M${x1} ${y1} L${ex} ${ey}` : `M${x1} ${y1} Q${mx} ${my} ${ex} ${ey}`} />
       <g transform={`translate(${ex} ${ey}) rotate(${(angle * 180) / Math.PI})`}>
         {(end === "arrow" || end === "gate") && (
           <path class={phase === "accept" ? "head head-filled" : "head"} d={HEADS[phase]} />

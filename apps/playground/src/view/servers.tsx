@@ -92,7 +92,7 @@ function Log({ state, values }: { readonly state: ServerState; readonly values: 
         return (
           <li
             key={slot}
-            title={`${vote === undefined ? "" : `accepted ${vote.value} in round ${vote.rnd}`}${learned[slot] === undefined ? "" : `; knows that ${learned[slot]} is chosen`}`}
+            title={`${vote === undefined ? "" : `accepted ${vote.value} in round ${vote.rnd}`}${learned[slot] === undefined ? "" : `; has learned that ${learned[slot]} is chosen`}`}
           >
             {slot > 0 && <span class="slot-number">#{slot}</span>}
             <ValueChip

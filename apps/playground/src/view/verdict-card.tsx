@@ -93,7 +93,7 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
             onPress={() => onSearch(wanted)}
             title={`Tries every run within bounds, looking for ${GOALS[wanted.goal]} (f)`}
           >
-            Find a counterexample
+            Look for {GOALS[wanted.goal]}
           </Button>
         )}
       </p>

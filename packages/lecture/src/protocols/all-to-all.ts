@@ -5,6 +5,7 @@ import {
   execute,
   majority,
   type Message,
+  note,
   numberOf,
   type ProcessId,
   type Protocol,
@@ -28,7 +29,7 @@ interface State extends ServerState {
   queue: Value[];
   /** Sent by the leader and not heard to have arrived at a majority. */
   open: Value | null;
-  /** Who is known to have accepted, by number, and in which round: votes of different rounds do not add up. */
+  /** Who is known to have accepted, itself included, by number, and in which round: votes of different rounds do not add up. */
   learns: Record<number, { rnd: number; by: ProcessId[] }>;
   /** What those who have promised had accepted, while it asks for promises. */
   promises: Record<ProcessId, Record<number, Vote>> | null;
@@ -151,8 +152,8 @@ function next(s: State): Effect[] {
 
 function accept(s: State, slot: number, value: Value): Effect {
   s.accepted[slot] = { rnd: s.promised, value };
-  // The leader has it too; what it has counted in this round already stays.
-  if (s.learns[slot]?.rnd !== s.promised) s.learns[slot] = { rnd: s.promised, by: [s.me] };
+  // The leader has accepted too, and its vote is one like any other.
+  if ((s.learns[slot]?.rnd ?? 0) < s.promised) s.learns[slot] = { rnd: s.promised, by: [s.me] };
   return broadcast(s, { type: "ACC", rnd: s.promised, slot, value });
 }
 
@@ -161,7 +162,9 @@ function count(s: State, { rnd, slot, value }: Accept | Learn, who: readonly Pro
   if (old !== undefined && old.rnd > rnd) return [];
   const by = [...new Set([...(old?.rnd === rnd ? old.by : []), ...who])].sort();
   s.learns[slot] = { rnd, by };
-  return by.length >= majority(s) ? [...learn(s, slot, value), ...next(s)] : [];
+  if (s.learned[slot] !== undefined) return [];
+  const counted = note(`has counted ${by.length} of ${s.servers.length}`, `${by.length} of ${s.servers.length}`);
+  return by.length >= majority(s) ? [counted, ...learn(s, slot, value), ...next(s)] : [counted];
 }
 
 /** It is chosen; what is next in order is executed. */

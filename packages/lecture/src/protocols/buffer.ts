@@ -2,6 +2,7 @@ import {
   broadcast,
   execute,
   type Message,
+  note,
   type Protocol,
   refuse,
   type Request,
@@ -41,6 +42,9 @@ export const buffer: Protocol<State, Request | Accept> = {
       }
       case "ACC":
         s.buffer[m.slot] = m.value;
+        if (m.slot > s.executed.length + 1) {
+          return [note(`keeps it: the next number is ${s.executed.length + 1}`, `keeps #${m.slot}`)];
+        }
         executeInOrder(s);
         return [];
     }

@@ -26,7 +26,7 @@ interface Accept extends Message {
 
 export const firstProposal: Protocol<State, Request | Accept> = {
   id: "first-proposal",
-  title: "Everybody accepts the first proposal (P1 alone)",
+  title: "Everybody accepts the first proposal",
   adds: "Several acceptors, a majority decides, and each accepts the first value that it hears and no other.",
   previous: "one-acceptor",
   source: "protocols/first-proposal.ts",

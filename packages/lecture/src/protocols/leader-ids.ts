@@ -4,6 +4,7 @@ import {
   execute,
   majority,
   type Message,
+  note,
   type ProcessId,
   type Protocol,
   refuse,
@@ -68,9 +69,11 @@ export const leaderIds: Protocol<State, Request | Lead | Accept | Learn> = {
       case "LEAD":
         s.leader = m.leader;
         s.leads = false;
-        return [];
+        return [note(`follows ${m.leader}`, `follows ${m.leader}`)];
       case "ACC": {
-        if (m.leader !== s.leader) return [refuse(`it follows ${s.leader}, not ${m.leader}`)];
+        if (m.leader !== s.leader) {
+          return [refuse(s.leads ? "it leads itself" : `it follows ${s.leader}, not ${m.leader}`)];
+        }
         // The sender has it and this server has it: a majority.
         const answer = m.slot === s.executed.length + 1 ? [execute(s, m.value)] : [];
         const value = s.executed[m.slot - 1];

@@ -2,6 +2,7 @@ import {
   broadcast,
   execute,
   type Message,
+  note,
   type Protocol,
   refuse,
   type Request,
@@ -54,7 +55,7 @@ export const learn: Protocol<State, Request | Accept | Learn> = {
         return [send(m.from, { type: "LRN", slot: m.slot })];
       case "LRN":
         delete s.open[m.slot];
-        return [];
+        return [note(`will not send #${m.slot} again`)];
     }
   },
 

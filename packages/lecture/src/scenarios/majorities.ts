@@ -4,8 +4,8 @@ import { threeServers } from "../protocols/three-servers.js";
 import type { Scenario } from "../scenario.js";
 import { RIVALS } from "./promises.js";
 
-/** S1 has sent m1 to S3 alone; then S1 is cut off, and S3 crashes. */
-const crashAndPartition = ["C1 asks m1 of S1", "S1 > S3 ACC m1", "cut S1 | S2 S3", "S3 crashes"];
+/** m1 has reached S3 alone; then S1 is cut off, S3 crashes, and its Learn is lost. */
+const crashAndPartition = ["C1 asks m1 of S1", "S1 > S3 ACC m1", "cut S1 | S2 S3", "S3 crashes", "S3 x S1 LRN"];
 
 /** Three servers: why a majority is needed, and not enough. */
 export const MAJORITY_SCENARIOS: readonly Scenario[] = [
@@ -15,7 +15,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     protocol: threeServers,
     question: "The network is cut in two parts, a partition. What does a third server change?",
     script: ["cut S1 C1 | S2 S3", "S2 suspects S1", "C1 asks m1 of S1", "C2 asks m2 of S2", "settle"],
-    sees: "S2 and S3 are a majority, more than half: S2 leads, and S3 answers C2 as soon as the Accept comes, for S2 has m2 and S3 has it, two of three. That side goes on. S1 is alone and may not answer: C1 waits for as long as the network is cut.",
+    sees: "S2 and S3 are a majority, more than half: S2 leads, and S3 answers C2 as soon as the Accept comes, for it knows that S2 has m2 and S3 has it, two of three. S1 is alone, may not answer, and C1 waits for as long as the network is cut: “stuck” is said of C1 alone, C2 has its answer.",
     verdict: "blocks",
   },
   {
@@ -53,7 +53,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     protocol: threeServers,
     question: "S3 crashed. It may have executed m1 or m2, and answered. Can S1 and S2 find out?",
     script: [...crashAndPartition, "S2 suspects S1", "C2 asks m2 of S2", "heal", "S2 timeout", "S2 > S1 ACC m2"],
-    sees: "S3 had executed m1 and answered. Its Learn may be on its way or lost: S1 cannot tell, and may not wait for ever. So S1 and S2 execute m2.",
+    sees: "S3 had executed m1 and answered. Its Learn is lost and it is down, so S1 and S2 cannot know it, and execute m2.",
     verdict: "diverges",
     searches: [{ goal: "diverges", bounds: RIVALS, expect: "found" }],
   },
@@ -61,7 +61,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
     id: "crash-and-partition-2",
     title: "A crash and a partition, outcome 2: m2 was executed",
     protocol: threeServers,
-    question: "This time S3 got m2 before it crashed, and not m1. Do S1 and S2 see a difference?",
+    question: "This time S3 got m2, not m1, before it crashed. Do S1 and S2 see a difference?",
     script: [
       "C1 asks m1 of S1",
       "cut S1 | S2 S3",
@@ -69,10 +69,11 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S2",
       "S2 > S3 ACC m2",
       "S3 crashes",
+      "S3 x S2 LRN",
       "heal",
       "S1 > S2 ACC m1",
     ],
-    sees: "None. When the network is whole again, in row 7 of both stories, S1 has m1, S2 has m2, and neither has heard from S3, which is down (choose “what S2 knows” under “Show”). This time S3 had executed m2. Whatever rule they follow, it is wrong in one of the two stories.",
+    sees: "None. When the network is whole again (row 8 in both stories) S1 has m1, S2 has m2, and neither has heard from S3, which is down (choose “what S1 knows”, then “what S2 knows”, under “Show”). This time S3 had executed m2. Whatever rule they follow, it is wrong in one of the two stories.",
     verdict: "diverges",
   },
   {
@@ -98,7 +99,8 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S2",
       "S2 > S3 ACC m2",
       "S3 > S2 LRN",
-      "settle",
+      "S2 > S1 LEAD",
+      "S2 > S1 ACC m2",
     ],
     sees: "By the name in them: who has heard of the new leader takes nothing from the old one. Who has not still does.",
     verdict: "safe",
@@ -153,8 +155,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
       "S1 suspects S2",
       "C3 asks m3 of S1",
       "S1 > S3 ACC m3",
-      "S1 > S3 ACC m1",
-      "settle",
+      "S1 > S3 S2 ACC m1",
     ],
     sees: "Every message carries its round, and S3, in round 4 by now, refuses one of round 1.",
     verdict: "safe",

@@ -10,15 +10,27 @@ const round = ["S1 timeout", "settle", "S2 timeout", "settle", "S3 timeout", "se
 /** m1 reaches S1 only, m2 reaches S2 too: number 2 is chosen, number 1 is not. */
 const gap = ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 x S2 S3 ACC m1", "S1 > S2 ACC m2"];
 
+/** Number 2 is first, and number 1 is right behind it. */
+const atOnce = [
+  "S1 > S2 ACC m2",
+  "S1 > S3 ACC m1",
+  "S1 > S2 ACC m1",
+  "S1 > S3 ACC m2",
+  "S2 > S1 LRN #2",
+  "S3 > S1 LRN #1",
+  "S1 > S2 S3 COM #2",
+  "S1 > S2 S3 COM #1",
+];
+
 /** Many decisions: a log, with the lecture's own Multi-Paxos and with the shipped one. */
 export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
   {
     id: "multi-paxos",
     title: "Multi-Paxos: one round, many numbers",
     protocol: multiPaxos,
-    question: "In step 14 number 2 had to wait for number 1. Must it?",
-    script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 ACC m2", "S1 > S3 ACC m1", "settle"],
-    sees: "It need not: both are under way at once, number 2 is even known first (row 7), and they are executed in the order of their numbers (row 8). Round 1 needs no promise; in the next story one PREP 2 serves the numbers 1, 2 and 3.",
+    question: "One command at a time so far: number 2 had to wait for number 1. Must it?",
+    script: ["C1 asks m1 of S1", "C2 asks m2 of S1", ...atOnce],
+    sees: "It need not: both are under way at once. Number 2 is even known to be chosen first (row 7), and they are executed in the order of their numbers (row 8). Round 1 needs no promise; in the next story one PREP 2 serves #1, #2 and #3.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...RIVALS, steps: 9 }, expect: "none" },
@@ -94,7 +106,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
     question:
       "Is the shipped log the protocol of this page? (To begin, S1 is made to believe that S2 is down, and stands for election.)",
     script: [...s1Leads, "C1 asks m1 of S1", "settle", "C2 asks m2 of S1", "settle"],
-    sees: "It is: Prepare once, then Accept, votes and Commit for each command. “up to #2” means: all numbers up to 2 are decided; “up to #0”: none yet. The shipped code calls a number a slot.",
+    sees: "It is: Prepare once, then Accept, votes and Commit for each command. “up to #2” means: all numbers up to 2 are chosen; “up to #0”: nothing yet. The shipped code calls a number a slot.",
     verdict: "safe",
     searches: [
       {

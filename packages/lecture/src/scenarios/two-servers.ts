@@ -97,7 +97,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
     protocol: buffer,
     question: "What should S2 do with number 2 while number 1 is missing?",
     script: ["C1 asks m1 of S1", "C2 asks m2 of S1", "S1 > S2 #2", "S1 > S2 #1"],
-    sees: "S2 keeps number 2 (row 3) until number 1 has come. Orders can no longer differ.",
+    sees: "S2 keeps number 2 until number 1 is there. Orders can no longer differ.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...both, duplicates: 1 }, expect: "none" },
@@ -120,7 +120,7 @@ export const TWO_SERVER_SCENARIOS: readonly Scenario[] = [
     protocol: learn,
     question: "S1 sends its Accept again and again. How does it know when to stop?",
     script: ["C1 asks m1 of S1", "S1 x S2 ACC", "S1 timeout", "S1 > S2 ACC", "S2 > S1 LRN", "S1 timeout"],
-    sees: "S2 answers each Accept with a Learn, LRN for short: “I have it”. After that the time-out sends nothing (row 6).",
+    sees: "S2 answers each Accept with a Learn, LRN for short: “I have it”. After that the time-out sends nothing.",
     verdict: "safe",
     searches: [
       { goal: "diverges", bounds: { ...both, duplicates: 1, timeouts: 1 }, expect: "none" },

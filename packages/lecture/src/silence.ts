@@ -1,0 +1,57 @@
+import type { Message, Protocol, ServerState } from "./shape.js";
+import type { Mark } from "./trace.js";
+import { quorumOf, type World } from "./world.js";
+
+const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven"];
+
+/** Why it refuses, where it says so to the sender. */
+export function wordsForReject(s: ServerState | undefined, { rnd = 0 }: Message & { readonly rnd?: number }): string {
+  return s?.promised !== undefined && s.promised > rnd
+    ? `refuses it: its promise ${s.promised} is higher than ${rnd}`
+    : "";
+}
+
+/** The promise that makes the majority: which ones it counted. Empty: this was none. */
+export function wordsForMajority(protocol: Protocol, message: Message, world: World, marks: readonly Mark[]): string {
+  if (message.type !== "PROM" || protocol.quorum !== "majority") return "";
+  if (!marks.some(({ mark }) => mark === "leads" || mark === "accepted")) return "";
+  const count = NUMBERS[quorumOf(protocol, world) ?? 0] ?? "";
+  return `has ${count} promises of ${NUMBERS[Object.keys(world.servers).length] ?? ""}, with its own`;
+}
+
+/** Why nothing is to be seen of what came, or of a time-out (null), going on after the server's name. */
+export function wordsForSilence(s: ServerState, message: Message | null): string {
+  if (message === null) return "has nothing to send again";
+  switch (message.type) {
+    case "REQ":
+      return "keeps it until its turn";
+    case "PROM":
+      return wordsForPromise(s, message);
+    case "LRN":
+    case "COM":
+      return wordsForLearn(s, message);
+    default:
+      return "";
+  }
+}
+
+function wordsForPromise(s: ServerState, { rnd = 0 }: Message & { readonly rnd?: number }): string {
+  const promised = s.promised ?? 0;
+  if (rnd < promised) return `is in round ${promised} by now`;
+  if (s.leads === true) return "leads already";
+  const hasProposed = s.leads === undefined && s.accepted?.[0]?.rnd === rnd;
+  return hasProposed ? "needs it no more: it has its majority, and has proposed" : "has no majority of promises yet";
+}
+
+function wordsForLearn(
+  s: ServerState,
+  message: Message & { readonly rnd?: number; readonly slot?: number; readonly upTo?: number },
+): string {
+  const { rnd = 0, upTo } = message;
+  const slot = message.slot ?? upTo ?? 0;
+  if (upTo === 0) return "learns nothing from it: up to #0 is nothing yet";
+  if (s.learned === undefined) return s.executed.length >= slot ? `has executed #${slot} already` : "";
+  if (s.learned[slot] !== undefined) return "knows it already";
+  if (s.leads !== undefined && rnd < (s.promised ?? 0)) return `is in round ${s.promised} by now`;
+  return "has no majority for it yet";
+}
