@@ -46,6 +46,7 @@ export class OutgoingLink {
   /** Whom it is connected to, once the handshake is done. */
   #incarnation: Incarnation | null = null;
   #cancelTimer: () => void = () => {};
+  #address: Address;
   #failures = 0;
   /** Whether a sign of life from the peer may still cut the waiting short; once, until the link was healthy again. */
   #mayHurry = true;
@@ -56,6 +57,7 @@ export class OutgoingLink {
   constructor(options: OutgoingLinkOptions) {
     this.#options = options;
     this.#context = options.context;
+    this.#address = options.address;
     this.#labels = { peer: String(options.peer), lane: options.lane };
   }
 
@@ -65,9 +67,9 @@ export class OutgoingLink {
 
   dial(): void {
     if (this.#closed || this.#socket) return;
-    const { context, lane, address } = this.#options;
+    const { context, lane } = this.#options;
     this.#cancelTimer();
-    const socket = dialSocket(address, context.tls, () => this.#greet(socket));
+    const socket = dialSocket(this.#address, context.tls, () => this.#greet(socket));
     this.#socket = socket;
     this.#output = new FrameOutput(socket, {
       queueBytesMax: context.settings.queueBytesMax[lane],
@@ -108,6 +110,12 @@ export class OutgoingLink {
     this.#failures = 0;
     this.#drop(reason);
     this.dial();
+  }
+
+  /** It is dialed there from now on. A connection that stands goes on until it ends: the peer may be at its old address still. */
+  moveTo(address: Address): void {
+    this.#address = address;
+    if (this.#incarnation === null && !this.#closed) this.restart("the peer has another address");
   }
 
   /** Queues a frame; false if it was dropped. What one turn sends leaves in one write. */

@@ -17,20 +17,26 @@ export interface PeerOptions {
  * ours nor in a socket buffer. Up once both lanes are connected, down when both are gone.
  */
 export class Peer {
-  readonly address: Address;
   readonly #options: PeerOptions;
+  #address: Address;
   readonly #links: Readonly<Record<Lane, OutgoingLink>>;
   /** Whom `onUp` told of. */
   #announced: Incarnation | null = null;
 
   constructor(options: PeerOptions) {
     this.#options = options;
-    this.address = options.address;
+    this.#address = options.address;
     this.#links = { control: this.#link("control"), bulk: this.#link("bulk") };
   }
 
   dial(): void {
     for (const link of this.#all()) link.dial();
+  }
+
+  moveTo(address: Address): void {
+    if (address.host === this.#address.host && address.port === this.#address.port) return;
+    this.#address = address;
+    for (const link of this.#all()) link.moveTo(address);
   }
 
   send(frame: readonly [Uint8Array, Uint8Array], lane: Lane): boolean {

@@ -213,7 +213,10 @@ export class SocketTransport implements TcpTransport {
     const addresses = addressesOf(context, members);
     for (const [id, peer] of this.#peers) {
       const address = addresses.get(id);
-      if (address?.host === peer.address.host && address.port === peer.address.port) continue;
+      if (address !== undefined) {
+        peer.moveTo(address);
+        continue;
+      }
       this.#peers.delete(id);
       peer.close();
     }

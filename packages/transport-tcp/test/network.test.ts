@@ -315,6 +315,23 @@ describe("finding each other", () => {
     await moved.until(() => moved.frames.length === 1);
   });
 
+  test("a member that is to move is spoken to where it is until it goes", async () => {
+    const [one, two] = await connectedTo([1, 2]);
+    if (!one || !two) throw new Error("two nodes were asked for");
+    const moved = new TcpNode(2, { reconnectMinMs: 5 }, { bootCount: 2 });
+    cleanUps.push(() => moved.transport.close());
+    await moved.listen();
+    one.meet({ 2: moved.address });
+    expect(one.send(2, "at your old place")).toBe(true);
+    await two.until(() => two.frames.length === 1);
+    expect(one.downs).toEqual([]);
+    await two.transport.close();
+    moved.meet({ 1: undefined });
+    await one.until(() => one.ups.length === 2);
+    expect(one.send(2, "at your new place")).toBe(true);
+    await moved.until(() => moved.frames.length === 1);
+  });
+
   test("a new own address is logged and changes nothing", async () => {
     const [one, two] = await connectedTo([1, 2]);
     if (!one || !two) throw new Error("two nodes were asked for");
@@ -323,7 +340,7 @@ describe("finding each other", () => {
       { id: 1, address: "127.0.0.1:1" },
       { id: 2, address: two.address },
     ]);
-    expect(one.log.at(-1)).toMatchObject({ level: "info" });
+    expect(one.log.at(-1)).toMatchObject({ level: "warn" });
     expect(one.address).toBe(address);
     expect(one.send(2, "still here")).toBe(true);
   });

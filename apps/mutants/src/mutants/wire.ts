@@ -31,6 +31,25 @@ export const wireMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: NETWORK, test: "is noticed after the idle timeout, and dialed again" },
   },
   {
+    id: "moved-member-dialed-where-it-was",
+    faults: [45],
+    title: "A member with a new address is dialed where it was",
+    patches: [outgoing(`this.#address = address;`, ``)],
+    finder: { kind: "unit", file: NETWORK, test: "a member with a new address is dialed there" },
+  },
+  {
+    id: "moving-member-cut-off",
+    faults: [45],
+    title: "A member that is to move is cut off before it goes",
+    patches: [
+      outgoing(
+        `if (this.#incarnation === null && !this.#closed) this.restart("the peer has another address");`,
+        `if (!this.#closed) this.restart("the peer has another address");`,
+      ),
+    ],
+    finder: { kind: "unit", file: NETWORK, test: "a member that is to move is spoken to where it is until it goes" },
+  },
+  {
     id: "payload-checksum-ignored",
     faults: [46],
     title: "A frame whose payload changed on the way is delivered",
