@@ -271,4 +271,17 @@ export const membershipMutants: readonly Mutant[] = [
     ],
     finder: { ...UNIT, test: "a late copy of a frame whose change was refused" },
   },
+  {
+    id: "member-added-as-voter-at-once",
+    faults: [60],
+    title: "A member that is added votes before it has caught up",
+    patches: [
+      {
+        file: "packages/node/src/membership.ts",
+        find: `added(base, change.member, { role })`,
+        replace: `added(base, change.member, role === "joining" ? {} : { role })`,
+      },
+    ],
+    finder: { kind: "sim", profile: "network", seeds: 20 },
+  },
 ];
