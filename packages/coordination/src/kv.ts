@@ -342,11 +342,16 @@ export class KeyValueClient<T> implements KeyValue<T> {
   }
 
   #entry(entry: KeyEntry): KeyEntry<T> {
-    return { ...entry, value: this.#codec.decode(entry.value) };
+    return { ...entry, value: this.#decoded(entry.value) };
   }
 
   #event(event: KeyEvent): KeyEvent<T> {
-    return event.kind === "put" ? { ...event, value: this.#codec.decode(event.value) } : event;
+    return event.kind === "put" ? { ...event, value: this.#decoded(event.value) } : event;
+  }
+
+  /** Of a copy: memory of the state may be shared between values, and is nobody's to change. */
+  #decoded(value: Uint8Array): T {
+    return this.#codec.decode(new Uint8Array(value));
   }
 
   #condition(condition: Condition<T>): Condition {

@@ -4,7 +4,7 @@ import { utf8 } from "./wire.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Values as they are; what is read is a copy, as memory of the state may be shared. */
+/** Values as they are. */
 export const bytesValues: Codec<Uint8Array> = {
   encode(value) {
     if (isBytes(value)) return value;
@@ -12,7 +12,7 @@ export const bytesValues: Codec<Uint8Array> = {
       `A value is bytes (a Uint8Array), not ${kindOf(value)}. kv.as(textValues) takes texts, kv.as(jsonValues()) what JSON has.`,
     );
   },
-  decode: (bytes) => new Uint8Array(bytes),
+  decode: (bytes) => bytes,
 };
 
 /** Texts as UTF-8. */

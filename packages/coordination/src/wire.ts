@@ -142,12 +142,14 @@ export class Writer {
 const KEPT_BYTES = 1024;
 /** A longer one has memory of its own. */
 const KEPT_SHARED_MAX = KEPT_BYTES / 4;
+/** Shorter ones have no buffer of their own in V8. */
+const KEPT_SHARED_MIN = 65;
 let kept = new Uint8Array(KEPT_BYTES);
 let keptAt = 0;
 
 function keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const length = to - from;
-  if (length > KEPT_SHARED_MAX) return new Uint8Array(bytes.subarray(from, to));
+  if (length > KEPT_SHARED_MAX || length < KEPT_SHARED_MIN) return new Uint8Array(bytes.subarray(from, to));
   if (keptAt + length > KEPT_BYTES) {
     kept = new Uint8Array(KEPT_BYTES);
     keptAt = 0;

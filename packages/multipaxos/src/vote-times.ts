@@ -77,10 +77,6 @@ export class VoteTimes {
     this.#members.delete(id);
   }
 
-  forgetAll(): void {
-    this.#members.clear();
-  }
-
   #member(id: NodeId): Member {
     let member = this.#members.get(id);
     if (member === undefined) this.#members.set(id, (member = { voteMs: 0, timed: null, unanswered: 0, resent: null }));

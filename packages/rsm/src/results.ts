@@ -20,6 +20,8 @@ export function checkApplied<Result>(applied: Applied<Result>): Applied<Result> 
 
 /** Bytes that nobody else has: encoders like to give views into a pool that would stay in memory as a whole. */
 export function owned(bytes: Uint8Array): Uint8Array {
+  // Text would become bytes of another kind.
+  if (!ArrayBuffer.isView(bytes)) throw new TypeError("encode must give bytes");
   // To ask small ones for their buffer would make one for each.
   if (bytes.length <= SMALL_BYTES) return new Uint8Array(bytes);
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);

@@ -150,6 +150,12 @@ describe("apply", () => {
     expect((error as Error).message).toContain(text);
   });
 
+  test.each(["abc", "7", [1, 2]])("a codec that gives %j in place of bytes has not encoded the result", (wrong) => {
+    const machine = numbersMachine({ resultCodec: { encode: () => wrong as unknown as Uint8Array } });
+    applyNext(machine, 0, open());
+    expect(applyNext(machine, 0, command(A, 1, "add x 1"))).toMatchObject([{ kind: "unencodableResult" }]);
+  });
+
   test("a result that cannot be encoded is an answer like any other, also for repeats and after a snapshot", () => {
     const resultCodec = {
       encode: (): Uint8Array => {
