@@ -74,3 +74,30 @@ test("a lease that nobody keeps alive ends although nothing else is proposed", {
   expect(kinds).toEqual(["put", "delete"]);
   await node.close();
 });
+
+test("a codec of values reads memory that holds nothing else, now and of the past", { timeout: 60_000 }, async () => {
+  const node = await createNode({
+    id: 1,
+    cluster: { id: "coordination", members: [{ id: 1 }] },
+    stateMachine: coordinationMachine(),
+    ...coordinationCodecs(),
+    transport: memoryNetwork().transport(),
+    storage: memoryStorage(),
+    codec: messageCodec(),
+    bootstrap: true,
+  });
+  const client = coordination(node);
+  const decode = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer);
+  const kv = client.kv.as({ encode: (bytes: Uint8Array) => bytes, decode });
+  const value = (byte: number): Uint8Array => new Uint8Array(100).fill(byte);
+  await kv.put("a", value(1));
+  const { revision } = await kv.put("b", value(2));
+  await kv.put("b", value(3));
+  expect((await kv.get("b", { revision }))?.value).toEqual(value(2));
+  expect((await kv.get("b"))?.value).toEqual(value(3));
+  // Nor is it the state's own.
+  (await kv.get("b"))?.value.fill(9);
+  expect((await kv.get("b"))?.value).toEqual(value(3));
+  await client.close();
+  await node.close();
+});

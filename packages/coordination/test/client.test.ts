@@ -39,21 +39,6 @@ test("keys: get, put, compare and set, delete, update", async () => {
   expect(code(await caught(kv.put("x".repeat(2000), "x")))).toBe("TooLarge");
 });
 
-test("a codec of values reads memory that holds nothing else, now and of the past", async () => {
-  const { client } = new World().process();
-  const decode = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer);
-  const kv = client.kv.as({ encode: (bytes: Uint8Array) => bytes, decode });
-  const value = (byte: number): Uint8Array => new Uint8Array(100).fill(byte);
-  await kv.put("a", value(1));
-  const { revision } = await kv.put("b", value(2));
-  await kv.put("b", value(3));
-  expect((await kv.get("b", { revision }))?.value).toEqual(value(2));
-  expect((await kv.get("b"))?.value).toEqual(value(3));
-  // Nor is it the state's.
-  (await kv.get("b"))?.value.fill(9);
-  expect((await kv.get("b"))?.value).toEqual(value(3));
-});
-
 test("an update that others are always faster than gives up with a code of its own", async () => {
   const { client } = new World().process();
   const kv = client.kv.as(jsonValues<number>());
