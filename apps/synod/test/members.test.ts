@@ -82,7 +82,9 @@ describe("new addresses", slow, () => {
       cluster.env["SYNOD_SERVERS"] = cluster.nodes.map((node) => node.clients).join(",");
       await cluster.start(id, "--address", peers);
       // Whoever leads hears it there.
-      await expect.poll(async () => (await heard(cluster)).sort((a, b) => a - b), { timeout: 60_000 }).toEqual([1, 2, 3]);
+      await expect
+        .poll(async () => (await heard(cluster)).sort((a, b) => a - b), { timeout: 60_000 })
+        .toEqual([1, 2, 3]);
     }
     const { members } = await cluster.json<{ members: { address: string }[] }>(["member", "list"]);
     expect(members.map(({ address }) => address)).toEqual(places.map(({ peers }) => peers));
