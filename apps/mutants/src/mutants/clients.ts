@@ -78,7 +78,7 @@ export const clientMutants: readonly Mutant[] = [
     finder: {
       kind: "unit",
       file: "packages/server/test/serving.test.ts",
-      test: "writes go to the server of the leader",
+      test: "writes and reads go to the server of the leader",
     },
   },
   {
