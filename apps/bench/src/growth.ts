@@ -11,14 +11,14 @@ import {
   coordinationMachine,
 } from "@synod/coordination";
 import { encodeBatch, replicatedMachine } from "@synod/rsm";
-import { embeddedCluster, type MeasuredCluster, serverCluster } from "./cluster.js";
+import { type EmbeddedCluster, embeddedCluster, serverCluster } from "./cluster.js";
 import { type LoadTarget, runLoad } from "./load/index.js";
 
 const load = { warmSeconds: 1, outstanding: 64, perSecond: null, keys: 1_000, valueBytes: 100, readShare: 0 };
 const value = new Uint8Array(100).fill(0x76);
 
 /** What each costs as there is more of it. Processor time is that of the leader's process, load generator included. */
-export const growths: Readonly<Record<string, (most: number) => Promise<void>>> = {
+export const growths: Readonly<Record<string, (most?: number) => Promise<void>>> = {
   async replicas() {
     for (const nodes of [3, 5, 7]) {
       await withEmbedded(nodes, async (target) => {
@@ -30,7 +30,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     }
   },
 
-  async entries(most) {
+  async entries(most = 100_000) {
     await withEmbedded(3, async (target) => {
       for (let done = 0, next = 10_000; next <= most; next *= 10) {
         await puts(target, next - done - 10_000);
@@ -43,7 +43,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     });
   },
 
-  async keys(most) {
+  async keys(most = 100_000) {
     const machine = coordinationMachine({ stateBytesMax: 2 ** 40 });
     const before = usedBytes();
     const session = { slot: 1, index: 0 };
@@ -57,7 +57,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     await Promise.resolve();
   },
 
-  async sessions(most) {
+  async sessions(most = 100_000) {
     const { commandCodec, resultCodec } = coordinationCodecs();
     const machine = replicatedMachine({ stateMachine: coordinationMachine(), commandCodec, resultCodec });
     const body = commandCodec.encode({ kind: "put", key: "k", value, lease: null, expected: null }).slice();
@@ -74,7 +74,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     await Promise.resolve();
   },
 
-  async connections(most) {
+  async connections(most = 10_000) {
     const cluster = await serverCluster(3, tmpdir());
     const clients: Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>[] = [];
     const { servers } = cluster;
@@ -106,12 +106,35 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
       await cluster.stop();
     }
   },
+
+  /** Full load for so many minutes: memory that grows, a leader that changes, or a tail that gets longer would show. */
+  async minutes(most = 5) {
+    await withEmbedded(3, async (target, { leader, residentBytes }) => {
+      const { ballot, elections } = leader.status();
+      for (let minute = 1; minute <= most; minute++) {
+        const { perSecond, latencyMs, errors } = await runLoad(target, { ...load, outstanding: 1_000, seconds: 59 });
+        const others = Math.round(residentBytes() / 2 ** 20);
+        const { p50, p999, max } = latencyMs;
+        print(
+          `minute ${minute}`,
+          `${Math.round(perSecond)} puts a second, p50 ${p50}, p99.9 ${p999}, most ${max} ms, leader ${memory()}, followers ${others} MiB, errors ${JSON.stringify(errors)}`,
+        );
+      }
+      const now = leader.status();
+      const same = now.ballot?.round === ballot?.round && now.elections.won === elections.won;
+      print("the leader", same ? "led all the time, in one ballot" : "changed");
+      if (!same) process.exitCode = 1;
+    });
+  },
 };
 
-async function withEmbedded(nodes: number, work: (target: LoadTarget) => Promise<void>): Promise<void> {
-  const cluster: MeasuredCluster = await embeddedCluster(nodes, tmpdir());
+async function withEmbedded(
+  nodes: number,
+  work: (target: LoadTarget, cluster: EmbeddedCluster) => Promise<void>,
+): Promise<void> {
+  const cluster = await embeddedCluster(nodes, tmpdir());
   try {
-    await work(cluster.target);
+    await work(cluster.target, cluster);
   } finally {
     await cluster.stop();
   }
