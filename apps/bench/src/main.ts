@@ -105,7 +105,7 @@ program
 program
   .command("growth")
   .description(
-    "What it costs as there is more of it: replicas, entries, keys, sessions, connections or minutes of full load.",
+    "What it costs as there is more of it: replicas, entries, keys, sessions, connections, start (MiB of log and snapshot) or minutes of full load.",
   )
   .argument("<what>")
   .argument("[most]", "how many", Number)
