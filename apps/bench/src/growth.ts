@@ -146,13 +146,13 @@ async function starts(directory: string, mebibytes: number): Promise<void> {
   const large = new Uint8Array(2 ** 12 - 64).fill(0x76);
   const ports = await freePorts(1);
   // The log grows until it is told.
-  const limits = { snapshotLogBytes: 2 ** 50 };
+  const limits = { snapshotLogBytes: 2 ** 50, readTimeoutMs: 60_000 };
   const start = async (bootstrap: boolean): Promise<[replica: Replica, tookMs: number]> => {
     const beganMs = performance.now();
     const replica = await startReplica({ id: 1, ports, directory, bootstrap, limits, stateBytesMax: 2 ** 40 });
     const last = { kind: "get", key: `k${count - 1}`, revision: null } as const;
     // Nothing is answered before all that is chosen was executed.
-    await replica.read(last, { timeoutMs: 60_000 });
+    await replica.read(last);
     return [replica, performance.now() - beganMs];
   };
   const [first] = await start(true);
