@@ -97,3 +97,24 @@ export const verdictOf = (page: Page): Promise<string | null> => page.locator(".
 
 /** How many rows are shown, and of how many: `8 / 8`. */
 export const countOf = async (page: Page): Promise<string> => (await page.locator(".scrub-count").innerText()).trim();
+
+/** Runs in the page: texts of the picture that overlap by more than a pixel or two, and a page that is wider than its window. */
+export function overlaps(): string[] {
+  const found: string[] = [];
+  const pictures = [...document.querySelectorAll(".diagram")];
+  for (const picture of pictures) {
+    const texts = [...picture.querySelectorAll<SVGTextElement>("text.token")].map((text) => ({
+      text: text.textContent ?? "",
+      box: text.getBoundingClientRect(),
+    }));
+    const pairs = texts.flatMap((one, index) => texts.slice(index + 1).map((other) => [one, other] as const));
+    for (const [one, other] of pairs) {
+      const across = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
+      const down = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
+      if (across > 2 && down > 3) found.push(`"${one.text}" and "${other.text}"`);
+    }
+  }
+  const { scrollWidth, clientWidth } = document.documentElement;
+  if (scrollWidth > clientWidth) found.push(`the page is ${scrollWidth} wide in a window of ${clientWidth}`);
+  return found;
+}

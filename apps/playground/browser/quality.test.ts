@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { SCENARIOS } from "@synod/lecture";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { goTo, openPage, openSite, type Site } from "./page.ts";
+import { goTo, openPage, openSite, overlaps, type Site } from "./page.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const html = readFileSync(new URL("../dist/index.html", import.meta.url), "utf8");
@@ -158,25 +158,6 @@ describe.each([360, 768, 1280])("at a width of %s", (width) => {
     await page.context().close();
   }, 120_000);
 });
-
-/** Runs in the page: texts of the picture that overlap by more than a pixel or two, and a page that is wider than its window. */
-function overlaps(): string[] {
-  const found: string[] = [];
-  const texts = [...document.querySelectorAll<SVGTextElement>(".diagram text.token")].map((text) => ({
-    text: text.textContent ?? "",
-    box: text.getBoundingClientRect(),
-  }));
-  for (const [index, one] of texts.entries()) {
-    for (const other of texts.slice(index + 1)) {
-      const across = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
-      const down = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
-      if (across > 2 && down > 3) found.push(`"${one.text}" and "${other.text}"`);
-    }
-  }
-  const { scrollWidth, clientWidth } = document.documentElement;
-  if (scrollWidth > clientWidth) found.push(`the page is ${scrollWidth} wide in a window of ${clientWidth}`);
-  return found;
-}
 
 test("it works from a disk", async () => {
   const context = await site.browser.newContext();

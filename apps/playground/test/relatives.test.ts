@@ -1,6 +1,7 @@
-import { SCENARIOS } from "@synod/lecture";
+import { PAIRS, SCENARIOS } from "@synod/lecture";
 import { expect, test } from "vitest";
-import { PAIRS, RELATIONS } from "../src/model/relatives.js";
+import { momentAt, pairView } from "../src/model/pairs.js";
+import { RELATIONS } from "../src/model/relatives.js";
 import { readLink } from "../src/model/link.js";
 
 test("each thing has its name in each protocol", () => {
@@ -12,7 +13,21 @@ test("each thing has its name in each protocol", () => {
     ).toEqual([]);
 });
 
-test("each pair has a story that runs", () => {
-  expect(PAIRS.filter((pair) => !SCENARIOS.some((scenario) => scenario.id === pair.story))).toEqual([]);
+test("each pair stands beside Raft's scenario of the same script", () => {
   expect(readLink("#/raft").page).toBe("raft");
+  for (const pair of PAIRS) {
+    const script = SCENARIOS.find((one) => one.id === `raft-${pair.id}`)?.script;
+    expect(script).toEqual(pair.moments.flatMap((moment) => moment.raft));
+  }
+});
+
+test.each(PAIRS.map((pair) => [pair.id, pair] as const))("%s: both sides have the same rows", (_, pair) => {
+  const view = pairView(pair);
+  expect([view.paxos.figure.rows.length, view.raft.figure.rows.length]).toEqual([view.rows, view.rows]);
+  for (const side of [view.paxos, view.raft]) {
+    const rows = side.figure.rows.filter((row) => !row.isBlank);
+    expect(rows.map((row) => row.text)).toEqual(side.run.rows.map((row) => row.text));
+    for (const { row, arrow } of rows) if (arrow !== null) expect(arrow.sentRow).toBeLessThan(row);
+  }
+  expect([0, ...view.ends].map((row) => momentAt(view, row))).toEqual([0, ...pair.moments.keys()]);
 });

@@ -10,6 +10,8 @@ export {
 export { circleOf, judge, type Verdict, waitingAfterAll } from "./judge.js";
 export { beginRun, extend, lastWorld, playScript, replay, type Run, settle } from "./play.js";
 export { LADDER, PROTOCOLS } from "./protocols/index.js";
+export { type Moment, type Pair, PAIRS, playPair } from "./pairs.js";
+export { raftCountsCopies } from "./protocols/raft-counts-copies.js";
 export { WHAT_IFS, type WhatIf } from "./protocols/what-if.js";
 export { playScenario, runSearch, type Scenario, type ScenarioSearch } from "./scenario.js";
 export { SCENARIOS } from "./scenarios/index.js";

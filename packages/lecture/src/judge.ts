@@ -1,6 +1,7 @@
 import { violationOf } from "./check.js";
 import { eachRound, mapRounds, textOf } from "./plain.js";
 import { extend, lastWorld, type Run, settle } from "./play.js";
+import type { Protocol } from "./shape.js";
 import { listOf } from "./trace.js";
 import { isCut, type World } from "./world.js";
 
@@ -67,15 +68,16 @@ interface Shape {
 const shapes = new WeakMap<World, Shape>();
 
 /** The same for worlds that differ only in how high the rounds are; and how high. */
-export function shapeOfRounds(world: World): Shape {
+export function shapeOfRounds({ family }: Protocol, world: World): Shape {
   const known = shapes.get(world);
   if (known !== undefined) return known;
-  const shape = makeShape(world);
+  const shape = makeShape(world, family !== "raft");
   shapes.set(world, shape);
   return shape;
 }
 
-function makeShape(world: World): Shape {
+/** `owned`: a round says who leads in it, so that in its place only another of the same owner will do. */
+function makeShape(world: World, owned: boolean): Shape {
   const { servers, cuts } = world;
   const flights = world.flights.map(({ from, to, message }) => ({ from, to, message }));
   const answers = world.answers.map(({ value }) => value);
@@ -84,13 +86,13 @@ function makeShape(world: World): Shape {
   eachRound(view, (round) => rounds.add(round));
   const sorted = [...rounds].filter((round) => round > 0).sort((a, b) => a - b);
   const count = Object.keys(servers).length;
-  const ranks = new Map(sorted.map((round, rank) => [round, (rank + 1) * count + ((round - 1) % count)]));
+  const ranks = new Map(sorted.map((round, rank) => [round, (rank + 1) * count + (owned ? (round - 1) % count : 0)]));
   return { shape: textOf(mapRounds(view, (round) => ranks.get(round) ?? 0)), top: sorted.at(-1) ?? 0 };
 }
 
 /** Two rows between which it went in a circle: nothing lost or broken, everything that was on its way arrived. */
 export function circleOf(run: Run): readonly [number, number] | null {
-  const seen: Shape[] = run.worlds.map(shapeOfRounds);
+  const seen: Shape[] = run.worlds.map((world) => shapeOfRounds(run.protocol, world));
   for (let end = 1; end < run.worlds.length; end++) {
     for (let start = end - 1; start >= 0; start--) {
       if (isDisturbed(run, start)) break;

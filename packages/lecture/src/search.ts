@@ -130,7 +130,7 @@ class BreadthFirst implements Search {
     const { goal } = this.#options;
     if (typeof goal === "function") return goal(node.world);
     if (goal === "diverges") return violationOf(node.world) !== null;
-    if (goal === "livelocks") return endsInCircle(node);
+    if (goal === "livelocks") return endsInCircle(this.#protocol, node);
     return waitingAfterAll({ protocol: this.#protocol, actions: [], worlds: [node.world], rows: [] }).length > 0;
   }
 
@@ -150,13 +150,13 @@ function actionsTo(node: Node): Action[] {
 
 const ACCIDENTS = ["lose", "crash", "restart", "cut", "heal"];
 
-function endsInCircle(node: Node): boolean {
-  const end = shapeOfRounds(node.world);
+function endsInCircle(protocol: Protocol, node: Node): boolean {
+  const end = shapeOfRounds(protocol, node.world);
   const left = new Set(node.world.flights.map((flight) => flight.id));
   for (let at: Node = node; at.parent !== null && at.action !== null; at = at.parent) {
     if (ACCIDENTS.includes(at.action.do)) return false;
     const { world } = at.parent;
-    const { shape, top } = shapeOfRounds(world);
+    const { shape, top } = shapeOfRounds(protocol, world);
     if (shape === end.shape && top < end.top && !world.flights.some((flight) => left.has(flight.id))) return true;
   }
   return false;

@@ -2,7 +2,7 @@ import { listOf, type Mark, type Row } from "./trace.js";
 
 /** A row in words: the same for a list, for a picture's description and for a reader who hears it. */
 export function sentenceOf(row: Omit<Row, "text">): string {
-  const parts = [openingOf(row), ...row.marks.map((mark) => markText(mark, row.marks)), sendsText(row.sends)].filter(
+  const parts = [openingOf(row), ...row.marks.map((mark) => markText(mark, row)), sendsText(row.sends)].filter(
     (part) => part !== "",
   );
   return parts.join(" ");
@@ -32,16 +32,18 @@ function openingOf({ action, arrow, outcome }: Omit<Row, "text">): string {
   return `${to} receives ${label} from ${from}${action.do === "duplicate" ? ", and another copy is on its way" : ""}.`;
 }
 
-/** `marks`: all of the row, so that nothing needs to be said twice. */
-function markText(mark: Mark, marks: readonly Mark[]): string {
+/** Of all of the row, so that nothing needs to be said twice. */
+function markText(mark: Mark, { marks, sends }: Omit<Row, "text">): string {
   switch (mark.mark) {
     case "promised":
       return `${mark.at} will accept nothing below round ${mark.rnd}.`;
     case "accepted":
-      return `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
+      return mark.copy === true
+        ? `${mark.at} copies ${mark.value} of round ${mark.rnd}${slotText(mark.slot)}.`
+        : `${mark.at} accepts ${mark.value} in round ${mark.rnd}${slotText(mark.slot)}.`;
     case "chosen":
       return mark.before === null
-        ? `Now ${mark.value} is chosen, in round ${mark.rnd}.`
+        ? `Now ${mark.value} is chosen${isAlone(mark, marks) ? "" : slotText(mark.slot)}, in round ${mark.rnd}.`
         : `${mark.value}, chosen already in round ${mark.before}, is now chosen in round ${mark.rnd} too.`;
     case "learned":
       if (marks.some((one) => one.mark === "chosen" && one.slot === mark.slot)) return `${mark.at} learns it at once.`;
@@ -62,7 +64,7 @@ function markText(mark: Mark, marks: readonly Mark[]): string {
     case "suspects":
       return `${mark.at} thinks that ${mark.of} is down${mark.wrongly ? ", and is wrong" : ""}.`;
     case "refused":
-      return `${mark.at} does nothing with it: ${mark.because}.`;
+      return `${mark.at} ${sends.length > 0 ? "refuses" : "does nothing with it"}: ${mark.because}.`;
     case "notes":
       return `${mark.at} ${mark.text}.`;
     case "crashed":
@@ -77,6 +79,9 @@ function markText(mark: Mark, marks: readonly Mark[]): string {
       return "The network is whole again.";
   }
 }
+
+const isAlone = (mark: Mark, marks: readonly Mark[]): boolean =>
+  marks.every((one) => one === mark || one.mark !== mark.mark);
 
 function slotText(slot: number): string {
   return slot === 0 ? "" : ` for number ${slot}`;

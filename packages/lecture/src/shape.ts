@@ -75,6 +75,11 @@ export interface Protocol<S extends ServerState = ServerState, M extends Message
   readonly asks: "all" | "leader" | "any" | "none";
   /** How many servers must accept the same value in the same round for it to be chosen; left out where nothing is ever chosen. */
   readonly quorum?: number | "majority";
+  /**
+   * As in Raft: nobody owns a round before a majority has voted for it, and an entry of a log keeps the round in which it was first
+   * written. A copy of it made in a later round is no vote; a vote for an entry is one for all before it.
+   */
+  readonly family?: "raft";
   start(me: ProcessId, servers: readonly ProcessId[]): S;
   onMessage(s: S, m: M): readonly Effect[];
   /** Nothing has happened here for a while. */

@@ -11,12 +11,13 @@ export function wordsForReject(s: ServerState | undefined, { rnd = 0 }: Message 
     : "";
 }
 
-/** The promise that makes the majority: which ones it counted. Empty: this was none. */
+/** The promise, or the vote of an election, that makes the majority: which ones it counted. Empty: this was none. */
 export function wordsForMajority(protocol: Protocol, message: Message, world: World, marks: readonly Mark[]): string {
-  if (message.type !== "PROM" || protocol.quorum !== "majority") return "";
+  const what = { PROM: "promises", VOTED: "votes" }[message.type];
+  if (what === undefined || protocol.quorum !== "majority") return "";
   if (!marks.some(({ mark }) => mark === "leads" || mark === "accepted")) return "";
   const count = NUMBERS[quorumOf(protocol, world) ?? 0] ?? "";
-  return `has ${count} promises of ${NUMBERS[Object.keys(world.servers).length] ?? ""}, with its own`;
+  return `has ${count} ${what} of ${NUMBERS[Object.keys(world.servers).length] ?? ""}, with its own`;
 }
 
 /** Why nothing is to be seen of what came, or of a time-out (null), going on after the server's name. */
@@ -27,6 +28,11 @@ export function wordsForSilence(s: ServerState, message: Message | null): string
       return "keeps it until its turn";
     case "PROM":
       return wordsForPromise(s, message);
+    case "VOTED":
+      return s.leads === true ? "leads already" : `is in term ${s.promised ?? 0} by now`;
+    case "OK":
+    case "NO":
+      return "learns nothing new from it";
     case "LRN":
     case "COM":
       return wordsForLearn(s, message);

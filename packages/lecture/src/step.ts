@@ -300,8 +300,10 @@ class Turn {
     for (const [key, { rnd, value }] of Object.entries(after.accepted ?? {})) {
       const old = before.accepted?.[Number(key)];
       if (old?.rnd === rnd && old.value === value) continue;
-      this.#marks.push({ mark: "accepted", at, slot: Number(key), rnd, value });
-      this.#vote(at, { slot: Number(key), rnd, value });
+      const isCopy = this.#protocol.family === "raft" && rnd < (after.promised ?? 0);
+      this.#marks.push({ mark: "accepted", at, slot: Number(key), rnd, value, ...(isCopy && { copy: true }) });
+      if (isCopy) continue;
+      this.#vote(at, { slot: Number(key), rnd, value }, after);
       const promised = before.promised ?? 0;
       if (rnd < promised) this.#world.tooLate = [...this.#world.tooLate, { by: at, promised, rnd, value }];
     }
@@ -317,7 +319,7 @@ class Turn {
     }
   }
 
-  #vote(at: ProcessId, decision: Decision): void {
+  #vote(at: ProcessId, decision: Decision, state: ServerState): void {
     const { slot, rnd, value } = decision;
     const isSame = (one: Decision): boolean => one.slot === slot && one.rnd === rnd && one.value === value;
     const old = this.#world.accepted.find(isSame);
@@ -326,9 +328,20 @@ class Turn {
     this.#world.accepted = [...this.#world.accepted.filter((one) => one !== old), ballots];
     const quorum = quorumOf(this.#protocol, this.#world);
     if (quorum === undefined || by.length < quorum || this.#world.chosen.some(isSame)) return;
+    if (this.#protocol.family === "raft") this.#choosePrefix(decision, state);
     const chosenBefore = this.#world.chosen.find((one) => one.slot === slot && one.value === value);
     this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
     this.#marks.push({ mark: "chosen", slot, rnd, value, before: chosenBefore?.rnd ?? null });
+  }
+
+  /** In the log of who votes stands, before its entry, what stands there in every log that has the entry. */
+  #choosePrefix({ slot: end, rnd }: Decision, { accepted = {} }: ServerState): void {
+    for (const [key, { value }] of Object.entries(accepted)) {
+      const slot = Number(key);
+      if (slot >= end || this.#world.chosen.some((one) => one.slot === slot && one.value === value)) continue;
+      this.#world.chosen = [...this.#world.chosen, { slot, rnd, value }];
+      this.#marks.push({ mark: "chosen", slot, rnd, value, before: null });
+    }
   }
 
   #spend(what: Spending): void {

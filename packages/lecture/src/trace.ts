@@ -23,6 +23,8 @@ export type Mark =
       readonly slot: number;
       readonly rnd: number;
       readonly value: Value;
+      /** Raft: an entry of an older round, written as it was; no vote. */
+      readonly copy?: true;
     }
   /** A quorum has accepted it in one round. Nobody needs to know yet. `before`: the round in which it was chosen already. */
   | {
@@ -90,6 +92,10 @@ const PHASES: Readonly<Record<string, Phase>> = {
   LRN: "learn",
   COM: "learn",
   REQ: "client",
+  RV: "prepare",
+  VOTED: "prepare",
+  AE: "accept",
+  OK: "learn",
 };
 
 export function phaseOf(message: Pick<Message, "type">): Phase {
@@ -97,7 +103,7 @@ export function phaseOf(message: Pick<Message, "type">): Phase {
 }
 
 /** The package's own form of a message, whose content the other fields show. */
-const HIDDEN = new Set(["type", "from", "inner"]);
+const HIDDEN = new Set(["type", "from", "inner", "before"]);
 const FIRST = ["leader", "rnd", "slot"];
 
 /** The short form of a message, such as `ACC 4 #1 m1`: its round, its slot, the rest. */
@@ -120,6 +126,8 @@ function fieldText(key: string, value: unknown): string {
   if (typeof value !== "object") return JSON.stringify(value) ?? "";
   if (Array.isArray(value)) return value.join(" ");
   if ("rnd" in value && "value" in value) return `(${String(value.rnd)}, ${String(value.value)})`;
+  if ("rnd" in value && "slot" in value)
+    return value.slot === 0 ? "(empty log)" : `(#${String(value.slot)} of ${String(value.rnd)})`;
   const entries = Object.entries(value);
   return entries.length === 0 ? "nothing" : entries.map(([slot, item]) => `#${slot} ${fieldText("", item)}`).join(" ");
 }

@@ -10,7 +10,7 @@ import {
   type Run,
   type World,
 } from "@synod/lecture";
-import { type Figure, type FigureRow, figureOf } from "./figure.js";
+import { blankRow, type Figure, type FigureRow, figureOf } from "./figure.js";
 
 /** The same schedule with another protocol. */
 export interface Beside {
@@ -25,6 +25,8 @@ export interface Beside {
 export function predecessorOf(protocol: Protocol): Protocol | null {
   return PROTOCOLS.find((one) => one.id === protocol.previous) ?? null;
 }
+
+const NO_MESSAGE = "no such message here";
 
 const known = new WeakMap<Run, Map<string, Beside>>();
 
@@ -47,7 +49,7 @@ function compare(run: Run, other: Protocol): Beside {
     const world = run.worlds[index];
     try {
       const same = world === undefined ? null : sameAction(action, world, lastWorld(mine));
-      if (same === null) return "no such message here";
+      if (same === null) return NO_MESSAGE;
       mine = extend(mine, same);
       return mine.rows.length;
     } catch {
@@ -58,7 +60,11 @@ function compare(run: Run, other: Protocol): Beside {
   const numbers = new Map(made.flatMap((row, index) => (typeof row === "number" ? [[row, index + 1] as const] : [])));
   const rows = made.map((row, index): FigureRow => {
     const one = typeof row === "number" ? theirs.rows[row - 1] : undefined;
-    if (one === undefined) return emptyRow(index + 1, `${row}`);
+    if (one === undefined) {
+      const isMissing = row === NO_MESSAGE;
+      const text = isMissing ? "There is no such message here." : "This is not possible here.";
+      return blankRow(index + 1, text, `${row}`);
+    }
     const arrow = one.arrow === null ? null : { ...one.arrow, sentRow: numbers.get(one.arrow.sentRow) ?? 0 };
     return { ...one, row: index + 1, arrow };
   });
@@ -80,21 +86,4 @@ function sameAction(action: Action, from: World, to: World): Action | null {
 
 function isAlike(one: Flight, other: Flight): boolean {
   return one.from === other.from && one.to === other.to && one.message.type === other.message.type;
-}
-
-function emptyRow(row: number, note: string): FigureRow {
-  const text = note === "no such message here" ? "There is no such message here." : "This is not possible here.";
-  return {
-    row,
-    at: null,
-    arrow: null,
-    outcome: "none",
-    sends: [],
-    marks: [],
-    text,
-    ask: null,
-    note,
-    copied: false,
-    isLost: false,
-  };
 }

@@ -18,6 +18,28 @@ export interface FigureRow {
   readonly copied: boolean;
   /** It tells of a message that never arrives, of which its receiver knows nothing. */
   readonly isLost: boolean;
+  /** It only keeps the place of a row of another figure. */
+  readonly isBlank: boolean;
+  /** The row of the figure beside this one: both are equally high. */
+  readonly beside?: FigureRow | null;
+}
+
+/** A row without an event, for `note` to be written across it. */
+export function blankRow(row: number, text: string, note: string = ""): FigureRow {
+  return {
+    row,
+    at: null,
+    arrow: null,
+    outcome: "none",
+    sends: [],
+    marks: [],
+    text,
+    ask: null,
+    note,
+    copied: false,
+    isLost: false,
+    isBlank: true,
+  };
 }
 
 /** A message that is still on its way. */
@@ -81,6 +103,7 @@ function rowOf(row: Row): FigureRow {
     note: noteOf(row),
     copied: action.do === "duplicate",
     isLost: action.do === "lose",
+    isBlank: false,
   };
 }
 

@@ -73,8 +73,8 @@ export function layoutOf(figure: Figure, options: LayoutOptions): Layout {
       ...band,
       y: top + (at === null ? 0 : rowHeight) + BAND * (index + 0.5),
     }));
-    const bottom = top + (at === null ? 0 : rowHeight) + BAND * bands.length;
-    rows.push({ row, top, y: at === null ? (top + bottom) / 2 : y, bottom, x: at, tokens, bands });
+    const bottom = top + Math.max(heightOf(row, rowHeight), heightOf(row.beside ?? row, rowHeight));
+    rows.push({ row, top, y: hasLine(row) ? y : (top + bottom) / 2, bottom, x: at, tokens, bands });
     top = bottom;
   }
   const height = top + FOOT;
@@ -84,6 +84,15 @@ export function layoutOf(figure: Figure, options: LayoutOptions): Layout {
     stretches: stretchesOf(id, figure, rows, top + FOOT - 18),
   }));
   return { width, height, lanes, rows, cuts: cutsOf(rows, top), foot: top + FOOT - 22 };
+}
+
+/** Whether there is an event on a lane: here, or in the row beside this one. */
+function hasLine({ at, isBlank, beside }: FigureRow): boolean {
+  return at !== null || (isBlank && typeof beside?.at === "string");
+}
+
+function heightOf(row: FigureRow, rowHeight: number): number {
+  return (row.at === null ? 0 : rowHeight) + BAND * bandsOf(row).length;
 }
 
 function placeOf({ at, arrow, isLost }: FigureRow, x: ReadonlyMap<ProcessId, number>): number | null {

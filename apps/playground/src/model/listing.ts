@@ -1,4 +1,4 @@
-import { type Protocol, PROTOCOLS, WHAT_IFS } from "@synod/lecture";
+import { type Protocol, PROTOCOLS, raftCountsCopies, WHAT_IFS } from "@synod/lecture";
 import { type DiffLine, diffLines, withoutImports } from "./diff.js";
 
 /** Part of the code of a protocol, as it is shown: one file, or the line that a what-if exchanges. */
@@ -16,7 +16,7 @@ export type SourceOf = (file: string) => string;
 
 /** The code that runs, and, where it is a small change to another, what that is. `against`: what the difference is to. */
 export function listingsOf(protocol: Protocol, sourceOf: SourceOf): { listings: Listing[]; against: string } {
-  const whatIf = WHAT_IFS.find((one) => one.protocol.id === protocol.id);
+  const whatIf = [...WHAT_IFS, raftCountsCopies].find((one) => one.protocol.id === protocol.id);
   if (whatIf !== undefined) {
     const lines: DiffLine[] = [
       { text: whatIf.was, change: "gone", line: null },

@@ -1,4 +1,4 @@
-import type { Figure, FigureRow } from "./figure.js";
+import { blankRow, type Figure, type FigureRow } from "./figure.js";
 
 /** A trace as `npm run sim -- --trace FILE` writes it: what is needed of it. */
 interface TraceEvent {
@@ -79,18 +79,7 @@ function rowsOf(events: readonly TraceEvent[], name: (id: number) => string): Fi
   return events.map((event, index) => {
     const row = index + 1;
     const time = `${event.atMs.toFixed(1)} ms`;
-    const empty = {
-      row,
-      at: null,
-      arrow: null,
-      outcome: "none",
-      sends: [],
-      marks: [],
-      ask: null,
-      note: "",
-      copied: false,
-      isLost: false,
-    } as const;
+    const empty = { ...blankRow(row, ""), isBlank: false };
     const { kind, message = "", text = "" } = event;
     const [from, to] = [name(event.from ?? 0), name(event.to ?? 0)];
     if (kind === "world") return { ...empty, note: text, at: null, text: `${time}: ${text}.` };

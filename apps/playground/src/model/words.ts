@@ -53,6 +53,9 @@ export const WHY: Readonly<Record<string, string>> = {
     "The classic exercise with numbers: 8 proposes foo, 9 proposes bar, and 10 has to find out which of them it must take.",
   "distinguished-proposer":
     "Rivals can outbid each other without end. Let one propose for all: faster, and safe even if two believe that they are the one.",
+  raft: "The protocol that most people mean today when they say consensus: the same idea under other names, for those who have heard of it. A round is called term. Nobody owns one; who wants to lead asks all for their vote (RV), and who has a majority leads. AE carries one entry of the leader’s log to the others. A new leader begins with a no-op.",
+  "raft-counts-copies":
+    "A leader may count copies of its own entries only. Let it count old ones too, and an answer is lost: figure 8 of the Raft paper.",
   "what-if-reports-nothing":
     "Take out the report and promises only shut the door. Watch who remembers the value that was chosen. Nobody.",
   "what-if-reports-promise": "Report the value with the wrong number, and a stale value looks fresh.",
@@ -132,6 +135,12 @@ export const CHAPTERS: readonly Chapter[] = [
     rows: null,
     protocols: WHAT_IFS.map((one) => one.protocol),
   },
+  {
+    title: "And Raft?",
+    intro: "The other name that one hears. Both beside each other in one picture: “And Raft?” above.",
+    rows: null,
+    protocols: named("raft", "raft-counts-copies"),
+  },
 ];
 
 /** Its stories; those that may be left out come last. */
@@ -198,6 +207,11 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   YES: "I can",
   PRE: "everybody said yes",
   ACK: "I know",
+  RV: "RequestVote: vote for me in this term; so far does my log go",
+  VOTED: "I vote for you, and for nobody else in this term",
+  AE: "AppendEntries: put this into your log, behind what stands before it in mine",
+  OK: "my log is like yours up to here",
+  NO: "no: my term is higher, or I lack what should stand before it",
 };
 
 export function wordsOfMessage(label: string): string {

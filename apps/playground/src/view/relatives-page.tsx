@@ -1,5 +1,7 @@
+import { PAIRS } from "@synod/lecture";
 import type { JSX } from "preact";
-import { PAIRS, RELATIONS } from "../model/relatives.js";
+import { RELATIONS } from "../model/relatives.js";
+import { PairStory } from "./pairs.js";
 
 /** Raft, Viewstamped Replication and ZooKeeper beside Paxos: for those who have heard of one of them. */
 export function RelativesPage(): JSX.Element {
@@ -12,6 +14,20 @@ export function RelativesPage(): JSX.Element {
         were made for the same purpose: one log on several servers, right while a majority is up. Once you know the four
         words, promised, accepted, chosen and learned, you can read all of them.
       </p>
+      <p>
+        Three stories, each told by both at once. In the pictures Raft has Paxos’ marks: its term is the number at the
+        gate <code>[ 2</code>, an entry of its log is what a server has accepted, committed is learned. RV asks for a
+        vote, AE carries an entry. Time runs down in both; the rows of one moment stand beside each other.
+      </p>
+      {PAIRS.map((pair) => (
+        <PairStory key={pair.id} pair={pair} />
+      ))}
+      <h2>The leader who returns</h2>
+      <p>
+        A name can come back, so that <a href="#/leader-ids-s1-again">an old message looks new</a>. A round cannot, nor
+        can a term. Epochs in ZooKeeper and views in Viewstamped Replication are the same answer.
+      </p>
+      <h2>A dictionary</h2>
       <div class="matrix-scroll" tabIndex={0} role="group" aria-label="Comparison table. Scrolls.">
         <table>
           <thead>
@@ -36,21 +52,6 @@ export function RelativesPage(): JSX.Element {
           </tbody>
         </table>
       </div>
-      <h2>Where they part</h2>
-      <ul class="pairs">
-        {PAIRS.map(({ title, story, paxos, raft }) => (
-          <li key={story}>
-            <h3>{title}</h3>
-            <p>
-              <b>Paxos.</b> {paxos}
-            </p>
-            <p>
-              <b>Raft.</b> {raft}
-            </p>
-            <a href={`#/${story}`}>See it happen</a>
-          </li>
-        ))}
-      </ul>
       <h2>Which one, then?</h2>
       <p class="lead">
         Their promises are the same, and so are their limits: none of them survives the loss of a majority, and none

@@ -13,6 +13,8 @@ import { learn } from "./learn.js";
 import { multiPaxos } from "./multi-paxos.js";
 import { oneAcceptor } from "./one-acceptor.js";
 import { promises } from "./promises.js";
+import { raft } from "./raft.js";
+import { raftCountsCopies } from "./raft-counts-copies.js";
 import { reports } from "./reports.js";
 import { resend } from "./resend.js";
 import { retransAccept } from "./retrans-accept.js";
@@ -65,4 +67,6 @@ export const PROTOCOLS: readonly Protocol[] = [
   workedExample,
   distinguishedProposer,
   ...WHAT_IFS.map((one) => one.protocol),
+  raft,
+  raftCountsCopies.protocol,
 ];

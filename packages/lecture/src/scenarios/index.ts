@@ -3,6 +3,7 @@ import { MAJORITY_SCENARIOS } from "./majorities.js";
 import { MANY_DECISION_SCENARIOS } from "./many-decisions.js";
 import { ONE_DECISION_SCENARIOS } from "./one-decision.js";
 import { PROMISE_SCENARIOS } from "./promises.js";
+import { RAFT_SCENARIOS } from "./raft.js";
 import { TWO_SERVER_SCENARIOS } from "./two-servers.js";
 import { WHAT_IF_SCENARIOS } from "./what-ifs.js";
 
@@ -13,5 +14,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...PROMISE_SCENARIOS,
   ...MANY_DECISION_SCENARIOS,
   ...ONE_DECISION_SCENARIOS,
+  ...RAFT_SCENARIOS,
   ...WHAT_IF_SCENARIOS,
 ];
