@@ -1,5 +1,5 @@
-import type { Clock, LeaseTerms, QuorumSpec, Random, Storage, Transport } from "@synod/interface";
-import type { Message } from "@synod/multipaxos";
+import type { Clock, Codec, LeaseTerms, QuorumSpec, Random, Storage, Transport } from "@synod/interface";
+import type { Envelope, Message } from "@synod/multipaxos";
 import { createNode, type NodeLimits, type SynodNode } from "@synod/node";
 import { Disk, json, Net, seeded, tableCodec, VirtualClock } from "../../packages/node/test/world.js";
 import { type Command, type Query, type Result, TextMachine } from "./key-value.js";
@@ -14,6 +14,8 @@ export interface WorldOptions {
   readonly alpha?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly lease?: LeaseTerms;
+  /** By default one that keeps every frame, as it is, for ever. */
+  readonly codec?: Codec<Envelope>;
   /** Each store by default a disk in memory. */
   readonly storage?: (id: number) => Storage;
 }
@@ -34,12 +36,13 @@ export class World {
   /** Messages that were handed to nodes, by kind. */
   readonly delivered = new Map<Message["kind"], number>();
   readonly #clocks = new Map<number, ProcessClock>();
-  readonly #codec = tableCodec();
+  readonly #codec: Codec<Envelope>;
   readonly #options: WorldOptions;
 
   constructor(count: number, options: WorldOptions = {}) {
     this.ids = Array.from({ length: count }, (_, index) => index + 1);
     this.#options = options;
+    this.#codec = options.codec ?? tableCodec();
     this.random = seeded(options.seed ?? 1);
     this.net.chance = () => this.random.uint32() / 2 ** 32;
     for (const id of this.ids) this.disks.set(id, new Disk(this.clock));

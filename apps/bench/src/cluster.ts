@@ -13,9 +13,16 @@ export interface MeasuredCluster {
   stop(): Promise<void>;
 }
 
+export interface EmbeddedCluster extends MeasuredCluster {
+  /** The replica in this process. */
+  readonly leader: Replica;
+  /** Of the other replicas. */
+  residentBytes(): number;
+}
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports: number[] = [];
   for (const server of servers) {
@@ -109,13 +116,15 @@ export async function remoteCluster(nodes: number, parent: string): Promise<Meas
 }
 
 /** The leader in this process, as an application that embeds it; the others in processes of their own. */
-export async function embeddedCluster(nodes: number, parent: string): Promise<MeasuredCluster> {
+export async function embeddedCluster(nodes: number, parent: string): Promise<EmbeddedCluster> {
   const ports = await freePorts(nodes);
   const children = new Children(parent);
   for (let id = 2; id <= nodes; id++) children.start(id, ports, "-");
   const node: Replica = await startReplica({ id: 1, ports, directory: children.folder(1), priority: 10 });
   while (node.status().role !== "leader") await pause(50);
   return {
+    leader: node,
+    residentBytes: () => children.residentBytes(),
     target: {
       put: (key, value) => node.propose({ kind: "put", key, value, lease: null, expected: null }),
       get: (key) => node.read({ kind: "get", key, revision: null }),

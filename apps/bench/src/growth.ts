@@ -1,4 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type Client, connect } from "@synod/client";
@@ -11,14 +13,15 @@ import {
   coordinationMachine,
 } from "@synod/coordination";
 import { encodeBatch, replicatedMachine } from "@synod/rsm";
-import { embeddedCluster, type MeasuredCluster, serverCluster } from "./cluster.js";
+import { type EmbeddedCluster, embeddedCluster, freePorts, serverCluster } from "./cluster.js";
 import { type LoadTarget, runLoad } from "./load/index.js";
+import { type Replica, startReplica } from "./start-replica.js";
 
 const load = { warmSeconds: 1, outstanding: 64, perSecond: null, keys: 1_000, valueBytes: 100, readShare: 0 };
 const value = new Uint8Array(100).fill(0x76);
 
 /** What each costs as there is more of it. Processor time is that of the leader's process, load generator included. */
-export const growths: Readonly<Record<string, (most: number) => Promise<void>>> = {
+export const growths: Readonly<Record<string, (most?: number) => Promise<void>>> = {
   async replicas() {
     for (const nodes of [3, 5, 7]) {
       await withEmbedded(nodes, async (target) => {
@@ -30,7 +33,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     }
   },
 
-  async entries(most) {
+  async entries(most = 100_000) {
     await withEmbedded(3, async (target) => {
       for (let done = 0, next = 10_000; next <= most; next *= 10) {
         await puts(target, next - done - 10_000);
@@ -43,7 +46,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     });
   },
 
-  async keys(most) {
+  async keys(most = 100_000) {
     const machine = coordinationMachine({ stateBytesMax: 2 ** 40 });
     const before = usedBytes();
     const session = { slot: 1, index: 0 };
@@ -57,7 +60,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     await Promise.resolve();
   },
 
-  async sessions(most) {
+  async sessions(most = 100_000) {
     const { commandCodec, resultCodec } = coordinationCodecs();
     const machine = replicatedMachine({ stateMachine: coordinationMachine(), commandCodec, resultCodec });
     const body = commandCodec.encode({ kind: "put", key: "k", value, lease: null, expected: null }).slice();
@@ -74,7 +77,7 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
     await Promise.resolve();
   },
 
-  async connections(most) {
+  async connections(most = 10_000) {
     const cluster = await serverCluster(3, tmpdir());
     const clients: Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>[] = [];
     const { servers } = cluster;
@@ -106,12 +109,81 @@ export const growths: Readonly<Record<string, (most: number) => Promise<void>>> 
       await cluster.stop();
     }
   },
+
+  /** Starts of a node with so many MiB of log, and then of snapshot. */
+  async start(most = 1_024) {
+    const directory = mkdtempSync(join(tmpdir(), "synod-bench-"));
+    try {
+      await starts(directory, most);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+
+  /** Full load for so many minutes: memory that grows, a leader that changes, or a tail that gets longer would show. */
+  async minutes(most = 5) {
+    await withEmbedded(3, async (target, cluster) => {
+      const { ballot, elections } = cluster.leader.status();
+      for (let minute = 1; minute <= most; minute++) {
+        const { perSecond, latencyMs, errors } = await runLoad(target, { ...load, outstanding: 1_000, seconds: 59 });
+        const others = Math.round(cluster.residentBytes() / 2 ** 20);
+        const { p50, p999, max } = latencyMs;
+        print(
+          `minute ${minute}`,
+          `${Math.round(perSecond)} puts a second, p50 ${p50}, p99.9 ${p999}, most ${max} ms, leader ${memory()}, followers ${others} MiB, errors ${JSON.stringify(errors)}`,
+        );
+      }
+      const now = cluster.leader.status();
+      const same = now.ballot?.round === ballot?.round && now.elections.won === elections.won;
+      print("the leader", same ? "led all the time, in one ballot" : "changed");
+      if (!same) process.exitCode = 1;
+    });
+  },
 };
 
-async function withEmbedded(nodes: number, work: (target: LoadTarget) => Promise<void>): Promise<void> {
-  const cluster: MeasuredCluster = await embeddedCluster(nodes, tmpdir());
+async function starts(directory: string, mebibytes: number): Promise<void> {
+  const count = mebibytes * 256;
+  const large = new Uint8Array(2 ** 12 - 64).fill(0x76);
+  const ports = await freePorts(1);
+  // The log grows until it is told.
+  const limits = { snapshotLogBytes: 2 ** 50, readTimeoutMs: 60_000 };
+  const start = async (bootstrap: boolean): Promise<[replica: Replica, tookMs: number]> => {
+    const beganMs = performance.now();
+    const replica = await startReplica({ id: 1, ports, directory, bootstrap, limits, stateBytesMax: 2 ** 40 });
+    const last = { kind: "get", key: `k${count - 1}`, revision: null } as const;
+    // Nothing is answered before all that is chosen was executed.
+    await replica.read(last);
+    return [replica, performance.now() - beganMs];
+  };
+  const [first] = await start(true);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (; next < count; ) {
+      await first.propose({ kind: "put", key: `k${next++}`, value: large, lease: null, expected: null });
+    }
+  };
+  await Promise.all(Array.from({ length: 256 }, lane));
+  await first.close();
+  const [fromLog, logMs] = await start(false);
+  print(`log of ${mebibytes} MiB`, `answers ${(logMs / 1_000).toFixed(1)} s after its start, ${memory()}`);
+  await fromLog.snapshot();
+  await fromLog.close();
+  const [fromSnapshot, snapshotMs] = await start(false);
+  const { chosenUpTo } = fromSnapshot.status();
+  print(
+    `snapshot of ${mebibytes} MiB`,
+    `answers ${(snapshotMs / 1_000).toFixed(1)} s after its start (slot ${chosenUpTo})`,
+  );
+  await fromSnapshot.close();
+}
+
+async function withEmbedded(
+  nodes: number,
+  work: (target: LoadTarget, cluster: EmbeddedCluster) => Promise<void>,
+): Promise<void> {
+  const cluster = await embeddedCluster(nodes, tmpdir());
   try {
-    await work(cluster.target);
+    await work(cluster.target, cluster);
   } finally {
     await cluster.stop();
   }

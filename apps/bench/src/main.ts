@@ -104,10 +104,12 @@ program
 
 program
   .command("growth")
-  .description("What it costs as there is more of it: replicas, entries, keys, sessions or connections.")
+  .description(
+    "What it costs as there is more of it: replicas, entries, keys, sessions, connections, start (MiB of log and snapshot) or minutes of full load.",
+  )
   .argument("<what>")
-  .argument("[most]", "how many", Number, 100_000)
-  .action(async (what: string, most: number) => {
+  .argument("[most]", "how many", Number)
+  .action(async (what: string, most: number | undefined) => {
     const { growths } = await import("./growth.js");
     const growth = growths[what];
     if (growth === undefined) throw new Error(`one of ${Object.keys(growths).join(", ")}`);

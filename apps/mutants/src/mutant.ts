@@ -101,8 +101,8 @@ type Accident = "crash" | "timeout";
 export interface Mutant {
   /** Lower case, words joined by hyphens. */
   readonly id: string;
-  /** Bug classes of docs/FAULTS.md by number, and seeded bugs by name. */
-  readonly faults: readonly (number | `MU-${string}`)[];
+  /** Bug classes of the list of faults by number, and seeded bugs by name; `unseen`: an operator is not told, or not told the truth. */
+  readonly faults: readonly (number | `MU-${string}` | "unseen")[];
   /** What is wrong, in plain words. */
   readonly title: string;
   /** None where the mistake is built into a model. */

@@ -84,7 +84,7 @@ export function controlRow(control: Control, outcome: Outcome): Row {
 export function classesOf(mutants: readonly Mutant[]): string {
   const classes = (some: readonly Mutant[]): number =>
     new Set(some.flatMap(({ faults }) => faults.filter((fault) => typeof fault === "number"))).size;
-  const seeded = new Set(mutants.flatMap(({ faults }) => faults.filter((fault) => typeof fault === "string")));
+  const seeded = new Set(mutants.flatMap(({ faults }) => faults.filter((fault) => String(fault).startsWith("MU-"))));
   const searched = classes(mutants.filter(({ finder }) => finder.kind !== "unit"));
   return (
     `${classes(mutants)} classes of bugs and ${seeded.size} seeded bugs, ` +

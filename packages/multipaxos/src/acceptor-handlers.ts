@@ -113,8 +113,9 @@ export function tellCredit(core: Core): void {
 
 /** Once in each round of the election clock, for some rounds. */
 export function repeatCredit(core: Core): void {
-  const { repeats } = core.credit;
-  if (repeats > 0 && sendCredit(core)) core.credit.repeats = repeats - 1;
+  const { credit } = core;
+  // If there is none any more, it is said once, and no more about the room that there was.
+  if (credit.repeats > 0 && sendCredit(core)) credit.repeats = Math.max(0, credit.repeats - 1);
 }
 
 /** Even if others went out since: that one may come last. Returns whether there is a leader to be told. */

@@ -37,7 +37,8 @@ export class Credit {
   /** Whether there is room again after the leader was told that there is none: it waits for this word, and is told so now, and again. */
   recovered(): boolean {
     const { bytes } = this;
-    if (this.#told > 0 || bytes < this.#settings.creditBytesMax / 2) return false;
+    const { creditBytesMax, applyBytesMax } = this.#settings;
+    if (this.#told > 0 || bytes < Math.min(creditBytesMax, applyBytesMax) / 2) return false;
     this.#told = bytes;
     this.repeats = REPEATS;
     return true;

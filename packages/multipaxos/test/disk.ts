@@ -47,6 +47,17 @@ export class Disk {
   readonly chosen: Map<Slot, Uint8Array> = new Map();
   chosenUpTo: Slot = 0;
   leaseMs = 0;
+  #damagedUpTo = 0;
+
+  /** Writes of these slots are lost, of which the last header still tells, and with them the mark above. */
+  damage(slots: readonly Slot[]): void {
+    this.#damagedUpTo = Math.max(this.#damagedUpTo, ...this.votes.keys(), ...this.chosen.keys());
+    for (const slot of slots) {
+      this.votes.delete(slot);
+      this.chosen.delete(slot);
+      this.chosenUpTo = Math.min(this.chosenUpTo, slot - 1);
+    }
+  }
 
   apply(write: StorageWrite): void {
     if (write.promised !== undefined) this.promised = write.promised;
@@ -64,6 +75,9 @@ export class Disk {
       chosenUpTo: this.chosenUpTo,
       leaseMs: this.leaseMs,
       snapshot: null,
+      ...(this.#damagedUpTo === 0
+        ? {}
+        : { damage: { upTo: this.#damagedUpTo, places: [{ file: "log", offset: 0, what: "rot" }] } }),
     };
   }
 }

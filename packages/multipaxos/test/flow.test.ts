@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { creditOf } from "../src/credit.js";
 import { Flow } from "../src/flow.js";
 import { Replica } from "../src/index.js";
-import { replicaSettings } from "../src/settings.js";
+import { type ReplicaSettings, replicaSettings } from "../src/settings.js";
 import { configurationOf } from "./disk.js";
 import { accept, ballot } from "./support.js";
 
@@ -57,16 +57,27 @@ describe("credits", () => {
   });
 });
 
-it("a follower that said that it has no room says so when it has, whatever it said in between", () => {
+/** A follower whose disk and state machine go on when told, and what it says of its credit. */
+function follower(settings: Partial<ReplicaSettings>): {
+  replica: Replica;
+  credits: () => number[];
+  write: () => void;
+} {
   const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
-  const settings = { creditBytesMax: 80, applyBytesMax: 100 };
   const replica = new Replica({ nodeId: 2, bootId: "2:1", configuration: configurationOf(3, 8), recovered, settings });
-  const credits = (): number[] =>
-    replica.takeEffects().sends.flatMap(({ message }) => (message.kind === "accepted" ? [message.creditBytes] : []));
-  const write = (): void => {
-    const next = replica.takeWrite();
-    if (next !== null) replica.writeDone(next.id);
+  return {
+    replica,
+    credits: () =>
+      replica.takeEffects().sends.flatMap(({ message }) => (message.kind === "accepted" ? [message.creditBytes] : [])),
+    write: () => {
+      const next = replica.takeWrite();
+      if (next !== null) replica.writeDone(next.id);
+    },
   };
+}
+
+it("a follower that said that it has no room says so when it has, whatever it said in between", () => {
+  const { replica, credits, write } = follower({ creditBytesMax: 80, applyBytesMax: 100 });
   replica.receive(1, accept("1.1", 1, ["x".repeat(100)]));
   expect(credits()).toEqual([0]);
   replica.receive(1, { kind: "commit", ballot: ballot("1.1"), chosenUpTo: 1 });
@@ -81,4 +92,34 @@ it("a follower that said that it has no room says so when it has, whatever it sa
   expect(credits()).toEqual([80]);
   replica.appliedUpTo(1, 0);
   expect(credits()).toEqual([]);
+});
+
+it("a follower says that there is room again also where it may keep less for execution than for its disk", () => {
+  const { replica, credits, write } = follower({ creditBytesMax: 8_000, applyBytesMax: 100 });
+  replica.receive(1, accept("1.1", 1, ["x"]));
+  replica.receive(1, { kind: "commit", ballot: ballot("1.1"), chosenUpTo: 1 });
+  write();
+  expect(credits()).toEqual([1_000]);
+  replica.appliedUpTo(0, 100);
+  replica.receive(1, accept("1.1", 2, ["y"]));
+  expect(credits()).toEqual([0]);
+  replica.appliedUpTo(1, 0);
+  expect(credits()).toEqual([1_000]);
+});
+
+it("a follower repeats that there is room, and stops as soon as there is none", () => {
+  const { replica, credits } = follower({ creditBytesMax: 800, applyBytesMax: 800 });
+  let nowMs = 0;
+  const round = (): number[] => {
+    replica.tick((nowMs += 40), 0.5);
+    return credits();
+  };
+  round();
+  replica.appliedUpTo(0, 800);
+  replica.receive(1, accept("1.1", 1, ["x"]));
+  replica.appliedUpTo(0, 0);
+  expect(credits()).toEqual([0, 800]);
+  expect(round()).toEqual([800]);
+  replica.appliedUpTo(0, 800);
+  expect([round(), round(), round()]).toEqual([[0], [], []]);
 });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { Replica } from "../src/index.js";
 import { QuorumReads } from "../src/quorum-reads.js";
+import { configurationOf } from "./disk.js";
 import { led, type Story, TIMEOUT_MS } from "./story.js";
 import { majorityOf } from "./support.js";
 
@@ -113,5 +115,22 @@ describe("in a cluster", () => {
     expect(story.actor(3).reads).toEqual([]);
     story.deliver(1, 3, { kind: "quorumReadReply", bootId: "3:2", nonce: 1, ...nothing });
     expect(story.actor(3).reads).toEqual([{ token: 1, index: 0 }]);
+  });
+
+  test("who is no member any more does not answer: what it does not know of proves nothing", () => {
+    const configuration = configurationOf(3, 64);
+    const left = configuration.members.filter(({ id }) => id !== 1);
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 0, leaseMs: 0, snapshot: null };
+    for (const who of [configuration.members, left]) {
+      const replica = new Replica({
+        nodeId: 1,
+        bootId: "1:1",
+        configuration: { ...configuration, members: who },
+        recovered,
+      });
+      replica.receive(2, { kind: "quorumReadAsk", bootId: "2:1", nonce: 1 });
+      const replies = replica.takeEffects().sends.filter(({ message }) => message.kind === "quorumReadReply");
+      expect(replies).toHaveLength(who === left ? 0 : 1);
+    }
   });
 });

@@ -155,3 +155,30 @@ test("those that are left out are not asked before the others had as long as the
     proposer.open.overdue(nowMs, 1000).flatMap(({ to }) => to.filter((id) => id > 1));
   expect([asked(159), asked(160)]).toEqual([[], [2, 3]]);
 });
+
+test("whoever votes sooner is asked, also where the other comes first and answers well", () => {
+  const quorums = majorityOf(1, 2, 3);
+  const proposer = new Proposer({
+    me: 1,
+    configurations: oneConfiguration(quorums, 8),
+    audience: () => quorums.members,
+    thrifty: () => true,
+    inFlightBytesMax: 1000,
+    resendMs: 100,
+    log: new ChosenLog(0, { vote: () => undefined, slots: () => [] }),
+  });
+  proposer.start(ballot("2.2"), 0);
+  for (const id of [1, 2]) proposer.onPromise(id, promise("3.1"), 0);
+  /** Who is asked for a vote in the next slot, which takes so long. */
+  const asked = (slot: number, takesMs: number): number[] => {
+    const nowMs = slot * 1000;
+    proposer.propose(valueOf("a"), nowMs);
+    const voters = [2, 3].filter((id) => !proposer.open.leavesOut(slot, id));
+    for (const id of [1, ...voters]) proposer.onAccepted(id, ballot("3.1"), [[slot, slot]], nowMs + takesMs);
+    return voters;
+  };
+  // Whom it never asked may be the fastest.
+  expect([asked(1, 5), asked(2, 1)]).toEqual([[2], [3]]);
+  expect([asked(3, 2), asked(4, 9), asked(5, 3), asked(6, 9)]).toEqual([[3], [3], [2], [2]]);
+  expect(asked(7, 1)).toEqual([2]);
+});

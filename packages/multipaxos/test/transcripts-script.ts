@@ -1,6 +1,6 @@
-import type { Learning, Member, NodeId, QuorumSpec } from "@synod/interface";
+import type { Learning, LeaseTerms, Member, NodeId, QuorumSpec } from "@synod/interface";
 import { formatBallot } from "@synod/paxos";
-import type { ReplicaSettings } from "../src/index.js";
+import type { ReadVia, ReplicaSettings } from "../src/index.js";
 import { configurationOf } from "./disk.js";
 import { Server } from "./transcripts-server.js";
 import { type Flight, type Matches, ROUND_MS, Stage, TIMEOUT_MS } from "./transcripts-stage.js";
@@ -91,9 +91,17 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   impatient: ({ stage }, names) => {
     stage.impatience = names.map(node);
   },
-  propose: ({ stage }, [name, ...texts]) => stage.propose(node(name), texts),
-  /** `transfer 1 2`: leader 1 is to hand over to server 2. */
-  transfer: ({ stage }, [name, to]) => stage.transfer(node(name), node(to)),
+  /** `propose 1 a b`; `x*300`: so many times. */
+  propose: ({ stage }, [name, ...words]) => {
+    const texts = words.flatMap((word) => {
+      const [text = "", times = "1"] = word.split("*");
+      return Array.from({ length: Number(times) }, () => text);
+    });
+    stage.propose(node(name), texts);
+  },
+  /** `transfer 1 2`: leader 1 is to hand over to server 2; `transfer 1 2 within=40`: so many milliseconds are the deadline. */
+  transfer: ({ stage }, [name, to, within = "within=1000"]) =>
+    stage.transfer(node(name), node(to), Number(within.split("=")[1])),
   /** `change 1 1,2,4j`: server 1 is asked for these members; `stamp=1`: as if that was the epoch that it knew. */
   change: ({ stage }, [name, list = "", stamp]) => {
     const epoch = stamp === undefined ? [] : [Number(stamp.split("=")[1])];
@@ -101,7 +109,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   snapshot: ({ stage }, [name]) => stage.snapshot(node(name)),
   forward: ({ stage }, [name, text = ""]) => stage.forward(node(name), text),
-  read: ({ stage }, [name]) => stage.read(node(name)),
+  /** `read 1`; `read 1 quorum`: without the leader. */
+  read: ({ stage }, [name, via = "leader"]) => stage.read(node(name), via as ReadVia),
   /** `deliver`: all, and what follows. `deliver 1>2 accept`: what is under way on this link now, of this kind. */
   deliver: ({ stage }, words) => {
     if (words.length === 0) stage.deliverAll(({ message }) => !message.kind.startsWith("beat"));
@@ -153,6 +162,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     stage.actor(node(name)).holdsDisk = false;
     if (stage.actor(node(name)).underWay !== null) stage.flush(node(name));
   },
+  /** `damage 2 3 4`: what was flushed last at server 2, which is down, was about these slots, and is lost. */
+  damage: ({ stage }, [name, ...slots]) => stage.damage(node(name), slots.map(Number)),
+  /** `hold-apply 2`: its state machine stands still. */
+  "hold-apply": ({ stage }, [name]) => stage.holdApply(node(name), true),
+  "free-apply": ({ stage }, [name]) => stage.holdApply(node(name), false),
   flush: ({ stage }, [name]) => stage.flush(node(name)),
   crash: ({ stage }, names) => {
     for (const name of names) stage.crash(node(name), false);
@@ -175,6 +189,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   beats: ({ stage }, [word]) => {
     stage.showsBeats = word === "on";
   },
+  /** `credit on`: what followers say of their credit is logged. */
+  credit: ({ stage }, [word]) => {
+    stage.showsCredit = word === "on";
+  },
   status: ({ stage }) => {
     for (const { id } of stage.actors) stage.log.push(statusOf(stage, id));
   },
@@ -183,12 +201,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 /**
  * `nodes 3`, `nodes 1,2,3w`: the founders; `later=4,5w` are up as well, and no members yet. Then `quorum=`, `grid=`, `alpha=`, `learning=`,
- * `thrifty`, and settings with a number.
+ * `lease=` (milliseconds / drift in percent), `thrifty`, and settings with a number.
  */
 function nodes(script: Script, [founders = "", ...options]: readonly string[]): void {
   let quorum: QuorumSpec = { kind: "majority" };
   let alpha = 64;
   let learning: Learning | null = null;
+  let lease: LeaseTerms | null = null;
   let later: readonly Server[] = [];
   const settings: { thrifty?: boolean } & Partial<Record<Exclude<keyof ReplicaSettings, "thrifty">, number>> = {};
   for (const option of options) {
@@ -198,14 +217,15 @@ function nodes(script: Script, [founders = "", ...options]: readonly string[]): 
     else if (name === "grid") quorum = { kind: "grid", rows: value.split("/").map((row) => row.split(",").map(node)) };
     else if (name === "alpha") alpha = Number(value);
     else if (name === "learning") learning = value as Learning;
+    else if (name === "lease") lease = { durationMs: phase1, driftPercent: phase2 };
     else if (name === "thrifty") settings.thrifty = true;
     else if (name === "later") later = value.split(",").map((text) => new Server(member(text).id, text.endsWith("w")));
     else settings[name as Exclude<keyof ReplicaSettings, "thrifty">] = Number(value);
   }
   const members = founders.includes(",") ? { members: founders.split(",").map(member) } : {};
-  const learns = learning === null ? {} : { learning };
+  const more = { ...(learning === null ? {} : { learning }), ...(lease === null ? {} : { lease }) };
   script.begin(
-    new Stage({ ...configurationOf(Number(founders), alpha, quorum), ...members, ...learns }, settings, later),
+    new Stage({ ...configurationOf(Number(founders), alpha, quorum), ...members, ...more }, settings, later),
   );
 }
 
@@ -260,7 +280,9 @@ function statusOf(stage: Stage, id: NodeId): string {
   const { role, ballot, promised, leader, content, chosenUpTo } = replica.status();
   const follows = role === "follower" ? ` of ${leader ?? "nobody"}` : "";
   const mood = `${content ? "content" : "not content"}${paused ? ", paused" : ""}`;
-  const state = `${role}${follows} ${formatBallot(ballot)}, promised ${formatBallot(promised)}, ${mood}`;
+  const lease = replica.leaseUntilMs === null ? "" : ", has a lease";
+  const learns = replica.status().voting ? "" : ", only learns";
+  const state = `${role}${follows} ${formatBallot(ballot)}, promised ${formatBallot(promised)}, ${mood}${lease}${learns}`;
   return `${id} ${state}, chosen ${chosenUpTo}: [${executed.join(" ")}]`;
 }
 

@@ -1,5 +1,5 @@
-import type { Configuration, NodeId, Slot, StorageWrite } from "@synod/interface";
-import { Outbox, Replica, type ReplicaSettings, type SnapshotFacts } from "../src/index.js";
+import type { ChosenValue, Configuration, NodeId, Slot, StorageWrite } from "@synod/interface";
+import { Outbox, type ReadReady, Replica, type ReplicaSettings, type SnapshotFacts } from "../src/index.js";
 import { isWitness } from "../src/configuration-value.js";
 import { Disk } from "./disk.js";
 
@@ -13,6 +13,8 @@ interface Read {
   /** How much anybody had executed when it was asked. */
   readonly before: Slot;
   index: Slot | null;
+  /** What vouches for the index. */
+  via: ReadReady["via"] | null;
 }
 
 /** A snapshot as it lies on a disk: its bytes are made up, its state is what was executed. */
@@ -33,6 +35,10 @@ export class Server {
   outbox: Outbox = new Outbox();
   paused = false;
   holdsDisk = false;
+  /** Its state machine stands still. */
+  holdsApply = false;
+  /** Handed out and not executed. */
+  toExecute: ChosenValue[] = [];
   underWay: UnderWay | null = null;
   executed: string[] = [];
   reads: Read[] = [];
@@ -70,6 +76,8 @@ export class Server {
     this.underWay = null;
     this.paused = false;
     this.holdsDisk = false;
+    this.holdsApply = false;
+    this.toExecute = [];
     this.reads = [];
     this.receiving = null;
   }

@@ -3,6 +3,7 @@ import {
   type Effects,
   encodeConfigurationValue,
   type Message,
+  type ReadVia,
   type Replica,
   type ReplicaSettings,
   type Send,
@@ -42,6 +43,8 @@ export class Stage {
   showsBeats = false;
   /** Who loses patience first. */
   impatience: readonly NodeId[];
+  /** What followers say of their credit is logged. */
+  showsCredit = false;
   /** To come first even if it lacks a slot: all others are very patient. */
   eager: NodeId | null = null;
   loses: Matches = () => false;
@@ -121,9 +124,24 @@ export class Stage {
     });
   }
 
-  transfer(id: NodeId, to: NodeId): void {
+  transfer(id: NodeId, to: NodeId, timeoutMs: number): void {
     this.#note(`${id} is to hand over to ${to}`);
-    this.act(id, (replica) => void replica.transferLeadership({ to, timeoutMs: 1_000 }));
+    this.act(id, (replica) => void replica.transferLeadership({ to, timeoutMs }));
+  }
+
+  /** The disk of a node that is down forgets these votes and values: what was flushed last was about them. */
+  damage(id: NodeId, slots: readonly number[]): void {
+    const actor = this.actor(id);
+    if (actor.replica !== null) throw new Error(`node ${id} is up`);
+    actor.disk.damage(slots);
+    this.#note(`the disk of ${id} has lost what it had of s${slots.join(", s")}`);
+  }
+
+  /** The state machine stands still, or goes on. */
+  holdApply(id: NodeId, holds: boolean): void {
+    const actor = this.actor(id);
+    actor.holdsApply = holds;
+    if (!holds) this.act(id, (replica) => this.#apply(actor, replica));
   }
 
   /** Node `id` is asked for a configuration of these members; `stamp` is the epoch that it is made for, by default the newest that it knows. */
@@ -157,11 +175,11 @@ export class Stage {
     return slot !== null;
   }
 
-  read(id: NodeId): void {
-    const read = { token: ++this.#tokens, before: this.#checks.executed, index: null };
+  read(id: NodeId, via: ReadVia): void {
+    const read = { token: ++this.#tokens, before: this.#checks.executed, index: null, via: null };
     this.actor(id).reads.push(read);
-    this.#note(`${id} is asked for read ${read.token}`);
-    this.act(id, (replica) => replica.read(read.token));
+    this.#note(`${id} is asked for read ${read.token}${via === "quorum" ? ", without the leader" : ""}`);
+    this.act(id, (replica) => replica.read(read.token, via));
   }
 
   forward(id: NodeId, text: string): void {
@@ -243,7 +261,7 @@ export class Stage {
     for (const send of actor.outbox.add(effects.sends)) this.#leave(actor.id, send);
     const more = effects.chosen.length > 0 || effects.forwarded.length > 0 || effects.snapshots.length > 0;
     for (const step of effects.snapshots) this.#step(actor, replica, step);
-    if (effects.chosen.length > 0) replica.appliedUpTo(actor.executed.length);
+    if (effects.chosen.length > 0) this.#apply(actor, replica);
     if (more) return this.#settle(actor, replica);
     if (actor.underWay !== null) return;
     const next = replica.takeWrite();
@@ -254,27 +272,40 @@ export class Stage {
   }
 
   #report(actor: Server, replica: Replica, effects: Effects): void {
-    const { id, executed } = actor;
+    const { id } = actor;
     for (const notice of effects.notices) this.#note(`${id} ${describeNotice(notice)}`);
     for (const { slot, value } of effects.chosen) {
-      const text = textOf(value);
       this.#checks.chosen(id, slot, value);
-      executed.push(text);
-      this.#note(`${id} executes s${slot} ${text}`);
+      actor.toExecute.push({ slot, value });
+      if (actor.holdsApply) this.#note(`${id} is to execute s${slot} ${textOf(value)}`);
     }
+    if (!actor.holdsApply) this.#execute(actor);
     const { compactedUpTo } = effects;
     if (compactedUpTo !== null) {
       actor.drop(compactedUpTo);
       this.#note(`${id} drops its log up to s${compactedUpTo}`);
     }
-    for (const { tokens, index } of effects.reads)
-      for (const read of actor.reads) if (tokens.includes(read.token)) read.index = index;
+    for (const { tokens, index, via } of effects.reads)
+      for (const read of actor.reads) if (tokens.includes(read.token)) Object.assign(read, { index, via });
     for (const { from, bootId, sequence, body } of effects.forwarded) {
       const taken = this.#propose(id, replica, textOf(body));
       replica.replyForward(from, bootId, sequence, taken ? "queued" : "busy");
     }
     for (const { sequence, outcome } of effects.forwardOutcomes)
       this.#note(`${id} hears of forward #${sequence}: ${outcome}`);
+  }
+
+  #apply(actor: Server, replica: Replica): void {
+    if (!actor.holdsApply) this.#execute(actor);
+    const waiting = actor.toExecute.reduce((sum, { value }) => sum + value.length, 0);
+    replica.appliedUpTo(actor.executed.length, waiting);
+  }
+
+  #execute({ id, executed, toExecute }: Server): void {
+    for (const { slot, value } of toExecute.splice(0)) {
+      executed.push(textOf(value));
+      this.#note(`${id} executes s${slot} ${textOf(value)}`);
+    }
   }
 
   /** Parts of snapshots are served and stored at once. */
@@ -325,9 +356,10 @@ export class Stage {
     const { id, executed } = actor;
     const ready = actor.reads.filter(({ index }) => index !== null && index <= executed.length);
     actor.reads = actor.reads.filter((read) => !ready.includes(read));
-    for (const { token, before } of ready) {
+    for (const { token, before, via } of ready) {
       this.#checks.answered(id, before, executed.length);
-      this.#note(`${id} answers read ${token}: [${executed.join(" ")}]`);
+      const vouches = { leader: "", quorum: " for a quorum", lease: " under its lease" }[via ?? "leader"];
+      this.#note(`${id} answers read ${token}${vouches}: [${executed.join(" ")}]`);
     }
   }
 
@@ -344,7 +376,12 @@ export class Stage {
     this.network.push(...flights.filter((flight) => !lost.includes(flight)));
     if (isBeat(message) && !this.showsBeats) return;
     const names = flights.map((flight) => `${flight.to}${lost.includes(flight) ? " (lost)" : ""}`);
-    this.#note(`${from} sends ${describe(message)} to ${names.join(", ")}`);
+    this.#note(`${from} sends ${this.#describe(message)} to ${names.join(", ")}`);
+  }
+
+  #describe(message: Message): string {
+    const credit = this.showsCredit && message.kind === "accepted" ? ` credit ${message.creditBytes}` : "";
+    return describe(message) + credit;
   }
 
   #note(line: string): void {

@@ -9,7 +9,7 @@ const rewrite = process.env["SYNOD_REWRITE"] === "1";
 
 describe("transcripts", () => {
   test("there are stories", () => {
-    expect(files.length).toBeGreaterThanOrEqual(80);
+    expect(files.length).toBeGreaterThanOrEqual(95);
   });
 
   test.each(files)("%s", (name) => {

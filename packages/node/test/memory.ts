@@ -1,6 +1,16 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
+/** Collects all garbage and says what the heap still holds, in bytes. */
+export async function heapBytes(): Promise<number> {
+  setFlagsFromString("--expose_gc");
+  const collect = runInNewContext("gc") as () => void;
+  // A weak reference holds until the job in which it was made or read is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
 /** Counts which of the things that it watches are still held by somebody. */
 export class Held {
   readonly #watched: WeakRef<object>[] = [];
@@ -11,11 +21,7 @@ export class Held {
   }
 
   async count(): Promise<number> {
-    setFlagsFromString("--expose_gc");
-    const collect = runInNewContext("gc") as () => void;
-    // A weak reference holds until the job in which it was made or read is over.
-    await new Promise((resolve) => setImmediate(resolve));
-    collect();
+    await heapBytes();
     return this.#watched.filter((ref) => ref.deref() !== undefined).length;
   }
 }

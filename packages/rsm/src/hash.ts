@@ -7,6 +7,9 @@ export interface Hash64 {
 /** The hash of nothing: where every chain starts. */
 export const HASH_START: Hash64 = { high: 0, low: 0 };
 
+/** From here on a view, which reads words at any offset, is worth making. */
+const VIEWED_MIN = 128;
+
 const C1 = 0x239b961b;
 const C2 = 0xab0e9789 | 0;
 const C3 = 0x38b34ae5;
@@ -28,7 +31,18 @@ function finish(word: number): number {
 export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64 {
   let h1 = previous.high | 0;
   let h2 = previous.low | 0;
-  const mix = (first: number, second: number): void => {
+  const length = bytes.length;
+  const view = length >= VIEWED_MIN ? new DataView(bytes.buffer, bytes.byteOffset, length) : null;
+  // The tag is the block before the first.
+  for (let at = -8; at < length; at += 8) {
+    let first = tag | 0;
+    let second = Math.floor(tag / 0x1_0000_0000);
+    if (at >= 0) {
+      const isWhole = at + 8 <= length;
+      const read = isWhole && view !== null;
+      first = read ? view.getInt32(at, true) : isWhole ? word(bytes, at) : lastWord(bytes, at);
+      second = read ? view.getInt32(at + 4, true) : isWhole ? word(bytes, at + 4) : lastWord(bytes, at + 4);
+    }
     const k1 = Math.imul(first, C1);
     h1 ^= Math.imul((k1 << 15) | (k1 >>> 17), C2);
     h1 = ((h1 << 19) | (h1 >>> 13)) + h2;
@@ -37,19 +51,6 @@ export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64
     h2 ^= Math.imul((k2 << 16) | (k2 >>> 16), C3);
     h2 = ((h2 << 17) | (h2 >>> 15)) + h1;
     h2 = (Math.imul(h2, 5) + 0x0bcaa747) | 0;
-  };
-  mix(tag | 0, Math.floor(tag / 0x1_0000_0000));
-
-  const length = bytes.length;
-  const whole = length - (length % 8);
-  let at = 0;
-  for (; at < whole; at += 8) {
-    mix(word(bytes, at), word(bytes, at + 4));
-  }
-  if (at < length) {
-    const tail = new Uint8Array(8);
-    tail.set(bytes.subarray(at));
-    mix(word(tail, 0), word(tail, 4));
   }
 
   h1 = (h1 ^ length) | 0;
@@ -74,6 +75,13 @@ function word(bytes: Uint8Array, at: number): number {
     ((bytes[at + 2] as number) << 16) |
     ((bytes[at + 3] as number) << 24)
   );
+}
+
+/** The same at the end, padded with zeros. */
+function lastWord(bytes: Uint8Array, at: number): number {
+  let result = 0;
+  for (let i = Math.min(at + 4, bytes.length) - 1; i >= at; i--) result = (result << 8) | (bytes[i] as number);
+  return result;
 }
 
 /** 16 hexadecimal digits, high word first. */

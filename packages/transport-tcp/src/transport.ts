@@ -163,6 +163,12 @@ export class SocketTransport implements TcpTransport {
     const strangers = [...this.#incoming].filter(({ peer }) => peer === null).length;
     if (this.#closing || strangers >= strangersMax) {
       context.metrics.count("synod_transport_refusals_total", 1, { reason: "flood", by: "us" });
+      const remote = socket.remoteAddress ?? "unknown";
+      context.notices.warn(
+        "flood",
+        `a connection from ${remote} is refused: ${strangers} others have not said who they are`,
+        { remote },
+      );
       socket.on("error", () => {});
       socket.destroy();
       return;

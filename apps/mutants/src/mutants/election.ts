@@ -141,4 +141,39 @@ export const electionMutants: readonly Mutant[] = [
       test: "a content peer follows a higher ballot",
     },
   },
+  {
+    id: "priority-ignored",
+    faults: [42],
+    title: "A node with a lower priority campaigns as soon as one with a higher priority",
+    patches: [
+      {
+        file: "packages/multipaxos/src/election.ts",
+        find: `better.some((p) => p.priority > own.priority) ?`,
+        replace: `better.some((p) => p.priority > Infinity) ?`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/election.test.ts",
+      test: "a lower priority than that of a peer in sight waits two rounds",
+    },
+  },
+  {
+    id: "lag-ignored",
+    faults: [41],
+    title:
+      "A node that lacks much of the log campaigns as soon as one that has it, and the cluster waits while it fetches",
+    patches: [
+      {
+        file: "packages/multipaxos/src/election.ts",
+        find: `lag === 0 ? 0 : Math.min(`,
+        replace: `lag >= 0 ? 0 : Math.min(`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/election.test.ts",
+      test: "one that has less of the log waits two rounds longer, and does campaign",
+    },
+  },
 ];

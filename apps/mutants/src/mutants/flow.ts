@@ -142,4 +142,52 @@ export const flowMutants: readonly Mutant[] = [
       test: "never calls a command without effect while a copy may be on its way",
     },
   },
+  {
+    id: "window-without-bytes",
+    faults: [22, 45],
+    title: "A leader proposes large values until the window in slots is full, and memory with it",
+    patches: [
+      inFile("multipaxos/src/proposer")(
+        ` || this.#open.bytes >= inFlightBytesMax) return 0;`,
+        ` || inFlightBytesMax <= 0) return 0;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/proposer.test.ts",
+      test: "bytes in flight close the window",
+    },
+  },
+  {
+    id: "backlog-not-in-credit",
+    faults: [45],
+    title: "A follower whose state machine stands still goes on giving credit, and keeps ever more values",
+    patches: [
+      inFile("multipaxos/src/credit")(
+        `writeBytes: this.#writes.bytes, applyBytes: this.applyBytes }`,
+        `writeBytes: this.#writes.bytes, applyBytes: 0 }`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/flow.test.ts",
+      test: "a follower that said that it has no room says so when it has",
+    },
+  },
+  {
+    id: "room-never-told",
+    faults: [45],
+    title: "A follower that may keep less for execution than for its disk never says that it has room again",
+    patches: [
+      inFile("multipaxos/src/credit")(
+        `bytes < Math.min(creditBytesMax, applyBytesMax) / 2`,
+        `bytes < Math.max(creditBytesMax, applyBytesMax) / 2`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/flow.test.ts",
+      test: "a follower says that there is room again also where it may keep less",
+    },
+  },
 ];

@@ -13,6 +13,7 @@ import { logMutants } from "./log.js";
 import { membershipMutants } from "./membership.js";
 import { membershipOfNodesMutants } from "./membership-nodes.js";
 import { nodeMutants } from "./node.js";
+import { operatorMutants } from "./operator.js";
 import { paxosMutants } from "./paxos.js";
 import { proposerMutants } from "./proposer.js";
 import { readMutants } from "./reads.js";
@@ -50,4 +51,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...membershipOfNodesMutants,
   ...clientMutants,
   ...boundsMutants,
+  ...operatorMutants,
 ];

@@ -171,4 +171,21 @@ export const learningMutants: readonly Mutant[] = [
     ],
     finder: unit("wait for room in a full window, and nothing new takes it"),
   },
+  {
+    id: "thrifty-with-the-slowest",
+    faults: [80],
+    title: "A thrifty leader asks whoever comes first, however slow its votes are",
+    patches: [
+      {
+        file: "packages/multipaxos/src/vote-times.ts",
+        find: ` || this.#member(a).voteMs - this.#member(b).voteMs);`,
+        replace: `);`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/thrift.test.ts",
+      test: "whoever votes sooner is asked",
+    },
+  },
 ];

@@ -227,4 +227,21 @@ export const leaseMutants: readonly Mutant[] = [
     ],
     finder: unit("quorum-reads", "an answer to an earlier life is none"),
   },
+  {
+    id: "removed-member-answers-quorum-reads",
+    faults: [74],
+    title: "A member that was removed answers a quorum read, although votes go on without it",
+    patches: [
+      {
+        file: "packages/multipaxos/src/quorum-read-handlers.ts",
+        find: `if (!core.quorumsAt(core.log.chosenUpTo + 1).members.includes(core.me)) {`,
+        replace: `if (core.quorumsAt(core.log.chosenUpTo + 1).members.length === 0) {`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/quorum-reads.test.ts",
+      test: "who is no member any more does not answer",
+    },
+  },
 ];

@@ -265,4 +265,42 @@ export const serviceMutants: readonly Mutant[] = [
       test: "watches that wait get their turn however many new ones come",
     },
   },
+  {
+    id: "sessions-without-number",
+    faults: [26],
+    title: "Sessions are opened without a limit, each with its replies",
+    patches: [sessions(`if (this.#table.size >= this.#limits.sessionsMax) return false;`, ``)],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "an open beyond the number of sessions is refused" },
+  },
+  {
+    id: "sessions-never-expire",
+    faults: [26],
+    title: "A session that nobody uses is kept for ever",
+    patches: [
+      sessions(
+        `nowMs - session.lastUsedMs < this.#limits.sessionTtlMs) return;`,
+        `nowMs - session.lastUsedMs < this.#limits.sessionTtlMs * 1e9) return;`,
+      ),
+    ],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "exactly after the time to live, by a tick alone" },
+  },
+  {
+    id: "replies-without-bytes",
+    faults: [26],
+    title: "A client that never gives replies up fills the memory of all replicas",
+    patches: [
+      sessions(
+        `session.replyBytes >= this.#limits.sessionReplyBytesMax;`,
+        `session.replyBytes >= this.#limits.sessionReplyBytesMax * 1e9;`,
+      ),
+    ],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "the bound in bytes is checked before execution" },
+  },
+  {
+    id: "sequence-beyond-its-limit",
+    faults: [26],
+    title: "A session executes sequences as far above its floor as its client likes",
+    patches: [sessions(`if (ticket.sequence - session.floor > session.limit) return BEYOND;`, ``)],
+    finder: { kind: "unit", file: SESSIONS_TEST, test: "beyond floor + limit is no answer" },
+  },
 ];

@@ -167,4 +167,21 @@ export const snapshotMutants: readonly Mutant[] = [
     ],
     finder: { kind: "unit", file: NODE_TEST, test: "whose command was executed in it" },
   },
+  {
+    id: "no-tail-kept",
+    faults: [59],
+    title: "A snapshot drops all of the log at once, and a peer that is a little behind needs the snapshot",
+    patches: [
+      {
+        file: "packages/multipaxos/src/snapshot-handlers.ts",
+        find: `core.tailBytes > settings.retainedBytesMax)) {`,
+        replace: `core.tailBytes + settings.retainedBytesMax > 0)) {`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/snapshots.test.ts",
+      test: "with somebody away, a tail of so many bytes stays",
+    },
+  },
 ];
