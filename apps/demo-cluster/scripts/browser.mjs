@@ -203,9 +203,29 @@ async function killing(page) {
   await cardHas(page, second.slice(1), "follower|leader");
 }
 
+/** What S`to` hears of S`from`, in the table. */
+const hears = (page, to, from, words) =>
+  until(
+    page,
+    `S${to} hears S${from}: ${words}`,
+    ([to, from, words]) => {
+      const rows = [...document.querySelectorAll(".reach tr")];
+      const column = [...(rows[0]?.children ?? [])].findIndex((cell) => cell.textContent === `from S${from}`);
+      const row = rows.find((one) => one.querySelector("th")?.textContent === `S${to} hears`);
+      return new RegExp(words).test(row?.children[column]?.textContent ?? "");
+    },
+    [to, from, words],
+  );
+
 async function links(page) {
   await pressUntil(page, "Cut the leader off", cutNow(2));
+  const cutOff = await page.evaluate(
+    () => document.querySelector('.reach td[data-heard="cut"]')?.closest("tr")?.rowIndex ?? 0,
+  );
+  if (cutOff === 0) complaints.push("no cell of the table says that a link is cut");
   await press(page, "Heal all");
+  await hears(page, 1, 2, "^\\d+\\.\\d ms");
+  await hears(page, 2, 3, "^\\d+\\.\\d ms");
   await pressUntil(page, "Star around the leader", cutNow(1));
   await press(page, "Heal all");
   await cuts(page, 0);
@@ -258,6 +278,23 @@ async function operations(page) {
   await until(page, "three servers", () => document.querySelectorAll(".server-card").length === 3);
   await press(page, "Restart all in turn");
   await logged(page, "restarted one after the other");
+}
+
+/** The last messages, handed to the playground and drawn there. */
+async function drawing(page, url) {
+  const opened = page.waitForEvent("popup");
+  await press(page, "Slow down and draw");
+  const drawn = await opened;
+  drawn.on("pageerror", (error) => complaints.push(`drawing: ${error}`));
+  await drawn.getByRole("heading", { name: "A cluster that runs" }).waitFor();
+  const rows = await drawn.locator(".rows-list li").allTextContents();
+  for (const words of ["sends accept", "receives accept", "receives commit"])
+    if (!rows.some((row) => row.includes(words))) complaints.push(`drawing: no row says "${words}"`);
+  if (rows.length < 100) complaints.push(`drawing: only ${rows.length} rows`);
+  if (shots !== null) await drawn.screenshot({ path: `${shots}/drawn.png` });
+  await drawn.close();
+  const saved = await (await page.request.get(`${url}/trace.json`)).json();
+  if (saved.version !== 1) complaints.push("what can be saved is no trace");
 }
 
 async function loads(page) {
@@ -316,9 +353,9 @@ async function main() {
   try {
     const url = await address;
     const page = await open(browser, url, "desk", "light", "reduce");
-    for (const part of onlyLooks ? [] : [faults, links, operations, typing, reading, loads]) {
+    for (const part of onlyLooks ? [] : [faults, links, drawing, operations, typing, reading, loads]) {
       const startedMs = performance.now();
-      await part(page).catch(async (error) => {
+      await part(page, url).catch(async (error) => {
         const lines = await page.locator(".feed li").allTextContents();
         throw new Error(`${error.message}\n${lines.slice(-15).join("\n")}`);
       });

@@ -1,5 +1,6 @@
 import type { ReplicaEvent, ReplicaStatus } from "./protocol.js";
 import type { LogEntry, Moment, Seen } from "./moments.js";
+import { ReachTable } from "./reach.js";
 import { StateCheck } from "./state-check.js";
 import { Story } from "./story.js";
 import { TrafficRates } from "./traffic.js";
@@ -9,6 +10,7 @@ export class Observer {
   readonly story: Story = new Story();
   readonly check: StateCheck = new StateCheck();
   readonly traffic: TrafficRates = new TrafficRates(performance.now());
+  readonly reach: ReachTable = new ReachTable();
   readonly #logs = new Map<number, readonly LogEntry[]>();
 
   logOf(id: number): readonly LogEntry[] {
@@ -17,11 +19,13 @@ export class Observer {
 
   forget(id: number): void {
     this.#logs.delete(id);
+    this.reach.forget(id);
   }
 
-  seen(id: number, { moments, received, log }: Seen): void {
+  seen(id: number, { moments, received, links, log }: Seen): void {
     for (const { atMs, moment } of moments) this.story.add(id, moment, atMs);
     for (const [from, counts] of received) this.traffic.add(from, id, counts);
+    this.reach.seen(id, links, Date.now());
     this.#logs.set(id, log);
   }
 

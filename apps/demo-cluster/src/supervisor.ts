@@ -5,6 +5,7 @@ import { broken, usage } from "./failure.js";
 import { Feed } from "./feed.js";
 import { Fleet } from "./fleet.js";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
+import { liveTrace } from "./live-trace.js";
 import { everydayLoad, Load, type LoadOutcome } from "./load.js";
 import { Operations } from "./operations.js";
 import { Observer } from "./observer.js";
@@ -145,6 +146,7 @@ export class Supervisor {
       directory: this.#directory.path,
       freshId: this.#roster.freshId,
       links: this.observer.traffic.links,
+      reach: this.observer.reach.view(Date.now()),
       check: this.observer.check.view,
     };
   }
@@ -180,6 +182,16 @@ export class Supervisor {
   /** Digest of the whole state of one replica. @throws CallError */
   digest(id: number): Promise<Digest> {
     return this.#fleet.process(id).call({ kind: "digest" }, CALL_MS);
+  }
+
+  /** What went between the replicas last, as a trace file. Of one that does not answer only what the others saw. */
+  async trace(): Promise<string> {
+    const calls = this.#fleet.running.map((process) => process.call({ kind: "recent" }, CALL_MS));
+    const kept = await Promise.allSettled(calls);
+    return liveTrace(
+      kept.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+      this.feed.lines,
+    );
   }
 
   async kill(id: number): Promise<void> {
@@ -306,6 +318,7 @@ export class Supervisor {
     );
     this.throughput.sample(nowMs, Date.now(), { traffic: this.observer.traffic.sample(nowMs), leaders });
     this.observer.story.tell(Date.now());
+    this.observer.reach.sample();
   }
 
   #onEvent(id: number, event: ReplicaEvent): void {
