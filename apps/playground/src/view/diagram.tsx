@@ -19,6 +19,7 @@ export function Diagram(props: DiagramProps): JSX.Element {
   const size = useSize(box);
   const layout = useMemo(() => layoutOf(figure, size), [figure, size]);
   useFollow(box, layout, shown);
+  const end = layout.rows[shown - 1]?.bottom ?? 0;
   return (
     <div
       class="diagram"
@@ -29,19 +30,24 @@ export function Diagram(props: DiagramProps): JSX.Element {
       style={{ "--letter": `${size.letter}px` }}
     >
       <div class="lane-heads" aria-hidden="true" style={{ width: `${layout.width}px` }}>
-        {layout.lanes.map(({ id, x }) => (
+        {layout.lanes.map(({ id, x, stretches }) => (
           <span
             key={id}
             class={id === props.server ? "lane-head lane-head-picked" : "lane-head"}
             style={{ left: `${x}px` }}
           >
             {id}
+            {leadsAt(stretches, end) && <span class="lane-crown">♛</span>}
           </span>
         ))}
       </div>
       <Drawing {...props} layout={layout} />
     </div>
   );
+}
+
+function leadsAt(stretches: Layout["lanes"][number]["stretches"], y: number): boolean {
+  return stretches.some(({ from, to, look }) => look === "leads" && from <= y && y < to);
 }
 
 const widths = new Map<string, number>();
