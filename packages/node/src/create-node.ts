@@ -58,6 +58,7 @@ export async function start<Command, Query, Result, Answer = Result>(
         commandCodec: options.commandCodec,
         resultCodec,
         supports,
+        ...(options.sessionTtlMs === undefined ? {} : { sessionTtlMs: options.sessionTtlMs }),
       });
     const snapshot = await restoreSnapshot(machine, storage, recovered);
     const node = new Node({ witness: witness !== null, snapshot, options, limits, recovered, machine, resultCodec });

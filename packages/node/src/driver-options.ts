@@ -42,6 +42,8 @@ export interface DriverOptions {
   readonly buggify: Buggify;
   /** Versions are raised only after `upgrade.allow()`. */
   readonly manualUpgrade: boolean;
+  /** After which the cluster forgets an unused session, by logged time. */
+  readonly sessionTtlMs: number;
   /** The node cannot go on. Called once. */
   readonly onFailure: (error: SynodError) => void;
   /** Gives the metrics what goes up and down. */

@@ -11,9 +11,6 @@ import type { StateCheck } from "./state-check.js";
 import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 
-/** A third of the least time for which the cluster remembers an unused session. */
-const SESSION_IDLE_MS = 200_000;
-
 /** What the parts of a driver ask of the turns that it takes. */
 export interface Turns {
   readonly now: () => number;
@@ -49,7 +46,7 @@ export const changesOf = ({ self, replica, limits }: DriverOptions): Changes =>
   new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2 });
 
 /** @param random that of the options, which may fail */
-export const proposalsOf = ({ limits, buggify }: DriverOptions, random: Random, { now }: Turns): Proposals =>
+export const proposalsOf = ({ limits, buggify, sessionTtlMs }: DriverOptions, random: Random, { now }: Turns): Proposals =>
   new Proposals({
     random,
     now,
@@ -58,7 +55,8 @@ export const proposalsOf = ({ limits, buggify }: DriverOptions, random: Random, 
     queueWaitMs: limits.queueWaitMs,
     sessionLimit: limits.inFlightCommandsMax,
     resendMs: limits.electionTimeoutMs * 2,
-    sessionIdleMs: SESSION_IDLE_MS,
+    // Sooner than the cluster forgets it: a command may be long under way.
+    sessionIdleMs: sessionTtlMs / 3,
     buggify,
   });
 

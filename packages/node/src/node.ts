@@ -57,6 +57,8 @@ const READS_MAX = 100_000;
 /** Watches that may be open at one node. */
 const WATCHES_MAX = 100_000;
 const TRANSFER_MS = 5_000;
+/** What the replicated machine takes by default. */
+const SESSION_TTL_MS = 600_000;
 
 export interface NodeStart<Command, Query, Result, Answer> extends Omit<ReplicaStart, "options"> {
   readonly options: NodeOptions<Command, Query, Result, Answer>;
@@ -127,6 +129,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       limits,
       buggify: options.buggify ?? (() => false),
       manualUpgrade: options.upgrade === "manual",
+      sessionTtlMs: options.sessionTtlMs ?? SESSION_TTL_MS,
       onFailure: (error) => this.#fail(error),
       onRemoved: (epoch) => this.#leave(epoch),
       publish: () => this.#gauges.publish(this.status()),

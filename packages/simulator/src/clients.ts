@@ -16,6 +16,8 @@ interface Call {
   readonly stamp: number;
   readonly startedMs: number;
   readonly ticket: SessionTicket | undefined;
+  /** Its session was closed before: it never takes effect. */
+  readonly late: boolean;
   /** A new one for each time that it is sent: answers to earlier ones do not count. */
   attempt: number;
   /** An attempt ended without a word on whether it took effect. */
@@ -33,6 +35,8 @@ export interface ClientParts {
   readonly random: SeededRandom;
   /** Draws how it reads. */
   readonly reading: SeededRandom;
+  /** Draws what becomes of its sessions. */
+  readonly sessions: SeededRandom;
   /** Nodes that it talks to. */
   nodes(): readonly NodeId[];
 }
@@ -46,6 +50,8 @@ export class Client {
   readonly #p: ClientParts;
   readonly #ownSession: boolean;
   #session: NodeSession | null = null;
+  /** The session was given up, and is used once more. */
+  #closed = false;
   #call: Call | null = null;
   #favourite: NodeId | null = null;
   #stopped = false;
@@ -126,12 +132,15 @@ export class Client {
     const tag = ledger.newTag();
     const request = workload.next({ id, unique: tag, random });
     const ticket = request.kind === "command" ? this.#session?.ticket() : undefined;
+    const late = this.#closed && ticket !== undefined;
+    if (late) ledger.onRefused(tag);
     this.#call = {
       request,
       tag,
       stamp: ledger.stamp(),
       startedMs: timeline.nowMs,
       ticket,
+      late,
       attempt: 0,
       unknown: false,
     };
@@ -177,7 +186,11 @@ export class Client {
             );
       answer.then(
         (output) => over() && this.#succeeded(call, output),
-        (error: unknown) => over() && this.#failed(call, error),
+        (error: unknown) => {
+          if (!over()) return;
+          if (isUnknownSession(error)) this.#sessionGone(call, node.applied);
+          else this.#failed(call, error);
+        },
       );
     });
   }
@@ -219,15 +232,26 @@ export class Client {
     const { request, stamp, tag } = call;
     const input = request.kind === "command" ? request.command : request.query;
     ledger.history.push({ client: id, call: stamp, return: ledger.stamp(), input, output });
+    judge.check(!call.late, "refused means never executed", () => `command ${tag} of a closed session is answered`);
     if (request.kind === "command") ledger.onAnswer(tag);
     if (call.attempt > 1) judge.sometimes("answered after a retry");
     this.answered++;
     this.#end(call, `answered ${shown(output)}`);
   }
 
+  #sessionGone(call: Call, applied: Slot): void {
+    const { ledger, judge, config } = this.#p;
+    judge.sometimes(call.late ? "session unknown: closed" : "session unknown: expired");
+    ledger.onForgotten(call.tag, applied, call.late ? 0 : config.sessionTtlMs);
+    this.#session = null;
+    this.#closed = false;
+    call.unknown ||= !call.late;
+    this.#unanswered(call, "SessionUnknown");
+  }
+
   /** `error` is null if the node went away without a word. */
   #failed(call: Call, error: unknown): void {
-    const { ledger, id, judge, timeline, random, config } = this.#p;
+    const { judge, timeline, random, config } = this.#p;
     const code = error === null ? "OutcomeUnknown" : this.#checkError(error, call.request.kind);
     // A read that fails has no effect that anybody could see.
     if (call.request.kind === "query") return this.#end(call, code);
@@ -237,9 +261,15 @@ export class Client {
       timeline.after(random.between(...config.thinkMs), () => this.#retry(call));
       return;
     }
+    this.#unanswered(call, code);
+  }
+
+  #unanswered(call: Call, code: string): void {
+    const { ledger, id, judge } = this.#p;
     if (call.unknown) {
-      const { command } = call.request;
-      ledger.history.push({ client: id, call: call.stamp, return: null, input: command });
+      const { request } = call;
+      const input = request.kind === "command" ? request.command : request.query;
+      ledger.history.push({ client: id, call: call.stamp, return: null, input });
       judge.sometimes("outcome unknown");
     } else {
       ledger.onRefused(call.tag);
@@ -261,7 +291,43 @@ export class Client {
     this.finished++;
     this.#p.cluster.note(0, `client ${this.#p.id} ${call.tag}: ${how}`);
     this.#call = null;
-    this.#think();
+    const { sessions, config } = this.#p;
+    if (this.#closed) this.#session = null;
+    this.#closed = false;
+    const closing = this.#session !== null && sessions.chance(config.sessionCloses) ? this.#choose() : null;
+    if (closing === null) this.#think();
+    else this.#closeSession(closing, sessions.chance(0.5));
+  }
+
+  /** Gives its session up, and maybe forgets that for one more request. */
+  #closeSession({ life, node }: Serving, forgetful: boolean): void {
+    const { judge, cluster } = this.#p;
+    const session = this.#session;
+    let over = false;
+    const done = (closed: boolean): void => {
+      if (over) return;
+      over = true;
+      life.onCrash.delete(crashed);
+      this.#closed = closed && forgetful;
+      if (!this.#closed) this.#session = null;
+      this.#think();
+    };
+    const crashed = (): void => done(false);
+    life.onCrash.add(crashed);
+    cluster.note(node.id, `client ${this.#p.id} closes its session`);
+    life.process.whenAwake(life, () => {
+      if (session === null) return done(false);
+      node.closeSession(session.id).then(
+        () => {
+          judge.sometimes("session closed");
+          done(true);
+        },
+        (error: unknown) => {
+          this.#checkError(error, "closeSession");
+          done(false);
+        },
+      );
+    });
   }
 
   /** The code of an error that a caller has to live with; anything else is a fault. */
@@ -270,6 +336,9 @@ export class Client {
     const known = ["NotProposed", "OutcomeUnknown", "Busy", "Closed", "NoLeader", "TooStale"];
     const expected = known.includes(code) || (code === "Removed" && this.#p.config.members !== null);
     this.#p.judge.check(expected, "every call settles", () => `${call} rejects with ${String(error)}`);
+    if (code === "Busy") this.#p.judge.sometimes("busy");
     return code;
   }
 }
+
+const isUnknownSession = (error: unknown): boolean => error instanceof SynodError && error.code === "SessionUnknown";

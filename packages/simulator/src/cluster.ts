@@ -60,6 +60,8 @@ export class Cluster {
   healed = false;
   /** A node was added to those that there are. */
   onJoined: ((id: NodeId) => void) | null = null;
+  /** A node began to lead. */
+  onElected: ((id: NodeId) => void) | null = null;
   /** A node stopped since it was removed. */
   onRemoved: ((id: NodeId) => void) | null = null;
   /** Whether the disk of a node may be spoiled; decided by who the members are. */
@@ -105,8 +107,9 @@ export class Cluster {
   }
 
   /** A node that is no founder starts on a blank disk. */
-  join(id: NodeId): void {
+  join(id: NodeId, as: { readonly witness: boolean }): void {
     this.#place(id);
+    if (as.witness) this.#p.oracle.witnesses.add(id);
     this.ids.push(id);
     this.boot(id);
     this.onJoined?.(id);

@@ -1,6 +1,7 @@
 import type { Configuration, Learning, LeaseTerms, Member, NodeId, QuorumSpec } from "@synod/interface";
 import type { BuggifyPoint, NodeLimits } from "@synod/node";
 import { type DeployOptions, drawDeploy } from "./deploy.js";
+import { drawQuorum as drawShape, idsUpTo } from "./draw-quorum.js";
 import { drawMembers, type MembersOptions } from "./members.js";
 import type { NetworkOptions } from "./network.js";
 import type { ClockOptions } from "./process.js";
@@ -59,6 +60,10 @@ export interface Config {
   readonly thinkMs: readonly [number, number];
   /** Part of the clients that go through sessions of their own and ask again after an unknown outcome. */
   readonly sessionClients: number;
+  /** How likely such a client gives up its session after a request. */
+  readonly sessionCloses: number;
+  /** After which an unused session is forgotten, by logged time. */
+  readonly sessionTtlMs: number;
   readonly safetyMs: number;
   readonly faultEveryMs: number;
   readonly faults: FaultWeights;
@@ -78,11 +83,13 @@ export interface Config {
   readonly lease: LeaseTerms | null;
   /** Who says what is chosen besides the leader; null: nobody. */
   readonly learning: Learning | null;
-  /** Founders that only vote; there are none where the members change. */
+  /** Founders that only vote. */
   readonly witnesses: readonly NodeId[];
   /** Drawn for each life of a process. */
   clock(random: SeededRandom): ClockOptions;
 }
+
+const SESSION_TTL_MS = 600_000;
 
 const CALM_NETWORK: NetworkOptions = { delayMs: [0.5, 3], loss: 0, duplication: 0, replay: 0 };
 
@@ -254,23 +261,33 @@ export interface DrawStreams {
   readonly changing: SeededRandom;
   /** How the members learn what is chosen. */
   readonly learning: SeededRandom;
+  /** Quorums and limits besides the usual ones. */
+  readonly shapes: SeededRandom;
 }
 
 /** Draws a run of the profile. */
-export function drawConfig(profile: Profile, { random, reading, changing, learning }: DrawStreams): Config {
+export function drawConfig(profile: Profile, { random, reading, changing, learning, shapes }: DrawStreams): Config {
   const config = drawBasics(profile, random);
   const reads = { quorum: reading.pick([0, 0, 0.5, 1]), stale: reading.pick([0, 0, 0.3]) };
   // A calm run counts the messages that a command takes.
   const way = profile === "calm" ? null : learning.pick([null, null, "allToAll", "onAccept"] as const);
   const whole = drawChanges(drawLease({ ...config, reads, learning: way }, reading), changing);
-  return whole.members === null ? { ...whole, witnesses: drawWitnesses(whole.nodes, learning) } : whole;
+  const witnesses = drawWitnesses(whole.nodes, whole.members === null ? learning : shapes);
+  return profile === "calm" ? { ...whole, witnesses } : drawShapes({ ...whole, witnesses }, shapes);
+}
+
+/** Founders that decide by a grid or by weights, and nodes with room for a call or two, each in a part of the runs. */
+function drawShapes(config: Config, random: SeededRandom): Config {
+  const quorum = random.chance(0.2) ? drawShape(random, random.shuffle(idsUpTo(config.nodes))) : config.quorum;
+  const room = random.chance(0.2) ? { queueBytesMax: random.pick([2_500, 6_000]) } : {};
+  const sessions = { sessionCloses: random.pick([0, 0, 0.1]), sessionTtlMs: random.chance(0.2) ? 200 : SESSION_TTL_MS };
+  return { ...config, quorum, limits: { ...config.limits, ...room }, ...sessions };
 }
 
 /** Some of the nodes, at least one less than all. */
 function drawWitnesses(nodes: number, random: SeededRandom): readonly NodeId[] {
   if (nodes === 1 || !random.chance(0.25)) return [];
-  const ids = Array.from({ length: nodes }, (_, i) => i + 1);
-  return random.shuffle(ids).slice(0, random.pick([1, 1, random.int(1, nodes - 1)]));
+  return random.shuffle(idsUpTo(nodes)).slice(0, random.pick([1, 1, random.int(1, nodes - 1)]));
 }
 
 function drawBasics(profile: Profile, random: SeededRandom): Config {
@@ -298,6 +315,8 @@ function drawBasics(profile: Profile, random: SeededRandom): Config {
       [20, 200],
     ] as const),
     sessionClients: random.pick([0, 0.5, 1]),
+    sessionCloses: 0,
+    sessionTtlMs: SESSION_TTL_MS,
     safetyMs: random.pick([600, 1_500, 2_500]),
     faultEveryMs: random.pick([20, 80, 200]),
     faults: drawFaults(random, profile),
@@ -325,10 +344,9 @@ export const HEALED: Pick<Config, "network" | "disk"> = {
 };
 
 export function configurationOf(config: Config): Configuration {
-  const members = Array.from({ length: config.nodes }, (_, i): Member => {
-    const id = i + 1;
-    return config.witnesses.includes(id) ? { id, role: "witness" } : { id };
-  });
+  const members = idsUpTo(config.nodes).map(
+    (id): Member => (config.witnesses.includes(id) ? { id, role: "witness" } : { id }),
+  );
   const { alpha, quorum, lease, learning } = config;
   const base = { epoch: 1, members, alpha, quorum, ...(learning === null ? {} : { learning }) };
   return lease === null ? base : { ...base, lease };

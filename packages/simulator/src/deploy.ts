@@ -83,7 +83,7 @@ export class Deploy {
     this.#judge = parts.judge;
     this.#timeline = parts.timeline;
     this.#random = parts.random;
-    parts.oracle.onRaise = {
+    parts.oracle.truth.onRaise = {
       proposed: (versions, slot) => this.#onProposed(versions, slot),
       chosen: (versions) => this.#onChosen(versions),
     };
@@ -227,7 +227,7 @@ export class Deploy {
   /** The versions in force after a slot, as what is chosen says. */
   #inForce(slot: number = Number.POSITIVE_INFINITY): Versions {
     let [wire, log, machine] = [1, 1, 1];
-    for (const [at, versions] of this.#oracle.raises) {
+    for (const [at, versions] of this.#oracle.truth.raises) {
       if (at > slot) continue;
       wire = Math.max(wire, versions.wire);
       log = Math.max(log, versions.log);

@@ -34,6 +34,8 @@ export class Ledger {
   /** Place of each executed command in the log, and its result. */
   readonly #executed = new Map<number, { slot: Slot; index: number; result: string }>();
   readonly #refused = new Set<number>();
+  /** Sessions of these commands were gone when a node had executed everything up to this slot. */
+  readonly #forgotten = new Map<number, Slot>();
   readonly #answered = new Set<number>();
   /** Rises in both. */
   readonly #answeredAt: { readonly atMs: number; readonly slot: Slot }[] = [];
@@ -74,17 +76,21 @@ export class Ledger {
     );
     this.#last.set(life, { slot, index });
     judge.check(
-      this.#oracle?.chosenTags(slot)?.[index] === tag,
+      this.#oracle?.truth.chosenTags(slot)?.[index] === tag,
       "agreement",
       () => `node ${node} executes command ${tag} as ${slot}.${index}, which is not what is chosen there`,
     );
-    const mostMs = judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS + this.clocksAheadMs;
     judge.check(
-      context.timeMs <= mostMs,
+      context.timeMs <= this.#loggedMostMs,
       "logged time follows the clocks",
       () => `slot ${slot} was logged at ${context.timeMs} ms, ${judge.nowMs().toFixed(0)} ms after the start`,
     );
     judge.check(!this.#refused.has(tag), "refused means never executed", () => `command ${tag} at node ${node}`);
+    judge.check(
+      slot <= (this.#forgotten.get(tag) ?? slot),
+      "refused means never executed",
+      () => `command ${tag} at node ${node}, in slot ${slot}: its session was gone before`,
+    );
     const encoded = textOf(this.#resultCodec.encode(result));
     const known = this.#executed.get(tag);
     if (known === undefined) {
@@ -101,6 +107,11 @@ export class Ledger {
       "deterministic apply",
       () => `command ${tag} (slot ${slot}): node ${node} has a result that differs from that of another node`,
     );
+  }
+
+  /** No batch has a later time than this. */
+  get #loggedMostMs(): number {
+    return this.#judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS + this.clocksAheadMs;
   }
 
   /** Every command that a client had its answer to at this moment lies at or below this slot. */
@@ -121,7 +132,7 @@ export class Ledger {
       this.#answeredAt.push({ atMs: this.#judge.nowMs(), slot: place.slot });
     }
     this.#judge.check(
-      place !== undefined && this.#oracle?.chosenTags(place.slot)?.[place.index] === tag,
+      place !== undefined && this.#oracle?.truth.chosenTags(place.slot)?.[place.index] === tag,
       "acknowledged means chosen",
       () => `command ${tag} was answered and is not on the disks of a quorum`,
     );
@@ -133,6 +144,23 @@ export class Ledger {
     const place = this.#executed.get(tag);
     const where = (): string => `command ${tag} was executed as ${place?.slot}.${place?.index}`;
     this.#judge.check(place === undefined, "refused means never executed", where);
+  }
+
+  /**
+   * A client was told that the session of its command is unknown, by a node that had executed everything up to a slot: whether an earlier copy was executed
+   * is forgotten, and no later one is.
+   * @param lifeMs of an unused session; 0 for one that its client gave up
+   */
+  onForgotten(tag: number, applied: Slot, lifeMs: number): void {
+    this.#judge.check(
+      this.#loggedMostMs >= lifeMs,
+      "exactly once",
+      () => `command ${tag}: its session is unknown, and can neither have expired nor was it closed`,
+    );
+    this.#forgotten.set(tag, applied);
+    const slot = this.#executed.get(tag)?.slot ?? 0;
+    const text = (): string => `command ${tag}, in slot ${slot}: its session was gone by slot ${applied}`;
+    this.#judge.check(slot <= applied, "refused means never executed", text);
   }
 
   /** Everything answered is at or below this slot, which all nodes of a quorum have reached. */

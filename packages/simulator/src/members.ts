@@ -2,10 +2,11 @@ import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodErr
 import { encodeConfigurationValue } from "@synod/multipaxos";
 import type { MembershipChange } from "@synod/node";
 import type { Cluster, Running } from "./cluster.js";
-import { type Epoch, isEnough, withPromotions } from "./core/epochs.js";
+import { counting, hasMoved, isHeldInFull, isMarked, type Marks } from "./core/changes.js";
+import { type Epoch, isEnough, isFull, isWitness, withPromotions } from "./core/epochs.js";
+import { drawQuorum } from "./draw-quorum.js";
 import type { Judge } from "./judge.js";
 import type { Oracle } from "./oracle.js";
-import { isQuorum } from "./quorums.js";
 import type { SeededRandom } from "./random.js";
 import type { Timeline } from "./timeline.js";
 
@@ -29,6 +30,7 @@ export function drawMembers(random: SeededRandom): MembersOptions {
 }
 
 const VOTERS_MAX = 5;
+const JOINS_AS = { voter: "joining", learner: "learner", witness: "joiningWitness" } as const;
 /** Nodes that join in one run, at most. */
 const JOINERS_MAX = 12;
 const MAJORITY: QuorumSpec = { kind: "majority" };
@@ -44,7 +46,9 @@ const REFUSALS = [
   "Closed",
 ];
 
-const isVoter = ({ role }: Member): boolean => role === undefined || role === "voter";
+const isVoter = (member: Member): boolean => isFull(member) || member.role === "witness";
+const asVoter = (member: Member): Member =>
+  isWitness(member) ? { id: member.id, role: "witness" } : { id: member.id };
 
 interface Drawn {
   readonly change: MembershipChange;
@@ -52,6 +56,8 @@ interface Drawn {
   readonly next: Configuration;
   /** Id that is started for it. */
   readonly joins: NodeId | null;
+  /** As a witness. */
+  readonly witness?: boolean;
 }
 
 /** An operator who adds, removes, replaces and promotes members, and throws away the disks of those that were removed as soon as he may. */
@@ -62,6 +68,9 @@ export class Members {
   readonly #judge: Judge;
   readonly #timeline: Timeline;
   readonly #random: SeededRandom;
+  /** Draws quorums, and who only votes. */
+  readonly #shapes: SeededRandom;
+  readonly #marks: Marks;
   #nextId: NodeId;
   #joined = 0;
   #addresses = 0;
@@ -78,6 +87,7 @@ export class Members {
     judge: Judge;
     timeline: Timeline;
     random: SeededRandom;
+    shapes: SeededRandom;
   }) {
     this.#options = parts.options;
     this.#cluster = parts.cluster;
@@ -85,9 +95,12 @@ export class Members {
     this.#judge = parts.judge;
     this.#timeline = parts.timeline;
     this.#random = parts.random;
+    this.#shapes = parts.shapes;
+    this.#marks = (id) => parts.oracle.markedUpTo(id);
     this.#nextId = Math.max(...parts.cluster.ids) + 1;
-    parts.oracle.onEpoch = (epoch) => this.#onEpoch(epoch);
+    parts.oracle.truth.onEpoch = (epoch) => this.#onEpoch(epoch);
     parts.cluster.onRemoved = (id) => this.#onRemoved(id);
+    parts.cluster.onElected = (id) => this.#onElected(id);
   }
 
   /** Changes that callers still wait for. */
@@ -116,21 +129,21 @@ export class Members {
 
   // ---- what is asked for
 
-  #act(random: SeededRandom): void {
+  #act(random: SeededRandom, elected: NodeId | null = null): void {
     const cluster = this.#cluster;
     const up = cluster.ids.filter((id) => cluster.running.has(id));
-    const leader = cluster.leader();
+    const leader = elected ?? cluster.leader();
     const id = leader !== undefined && random.chance(0.7) ? leader : up.length > 0 ? random.pick(up) : undefined;
     const running = id === undefined ? undefined : cluster.running.get(id);
     if (id === undefined || running === undefined || this.#open.size > 2) return;
     const drawn = this.#draw(this.#oracle.epochs.last.configuration, id, random);
     if (drawn === null || !this.#isLively(drawn.next)) return;
-    const { change, next, joins } = drawn;
+    const { change, next, joins, witness = false } = drawn;
     // So that nothing which the old members need is spoiled meanwhile, and nothing which the new ones will.
     const stamp = this.#oracle.epochs.last.epoch;
     const configuration = { ...next, epoch: stamp + 1 };
     this.#oracle.epochs.saw(encodeConfigurationValue({ stamp, changeId: `asked ${this.#changes}`, configuration }));
-    if (joins !== null) cluster.join(joins);
+    if (joins !== null) cluster.join(joins, { witness });
     cluster.note(id, `is to change the members: ${change.kind} ${"id" in change ? change.id : (joins ?? "")}`);
     const expected = random.chance(0.3) ? { expectedEpoch: stamp } : {};
     const call = this.#changes++;
@@ -142,6 +155,14 @@ export class Members {
       this.#open.delete(call);
     };
     cluster.process(id).whenAwake(running.life, () => this.#ask(running.node, { ...drawn, expected, over }));
+  }
+
+  /** What is open may be known to the new leader only as one of the values that it found: another one at once may come too late. */
+  #onElected(id: NodeId): void {
+    if (this.#options === null || this.#stopped || this.#open.size === 0) return;
+    this.#timeline.after(0, () => {
+      if (!this.#stopped) this.#act(this.#shapes.fork(), id);
+    });
   }
 
   #ask(node: Running["node"], asked: Drawn & { expected: { expectedEpoch?: number }; over: () => void }): void {
@@ -184,14 +205,14 @@ export class Members {
     const learners = base.members.filter((member) => !isVoter(member));
     const lost = voters.find(({ id }) => this.#cluster.isLost(id));
     if (lost !== undefined && learners.length === 0) return this.#replace(base, lost.id);
-    const quorum = MAJORITY;
     switch (random.int(1, 10)) {
       case 1:
       case 2:
       case 3: {
         if (voters.length >= VOTERS_MAX || learners.length > 1) return null;
         const as = random.chance(0.8) ? "voter" : "learner";
-        return this.#add(base, as);
+        const witness = as === "voter" && base.members.some(isWitness) && this.#shapes.chance(0.4);
+        return this.#add(base, witness ? "witness" : as);
       }
       case 4:
       case 5: {
@@ -199,6 +220,7 @@ export class Members {
         const id = random.chance(0.5) ? asked : random.pick(base.members).id;
         if (!base.members.some((member) => member.id === id)) return null;
         const members = base.members.filter((member) => member.id !== id);
+        const quorum = this.#quorumOf(members);
         return { change: { kind: "remove", id, quorum }, next: { ...base, quorum, members }, joins: null };
       }
       case 6:
@@ -209,7 +231,8 @@ export class Members {
         if (learner === undefined) return null;
         const members = base.members
           .filter(({ id }) => id !== learner.replaces)
-          .map((member) => (member === learner ? { id: member.id } : member));
+          .map((member) => (member === learner ? asVoter(member) : member));
+        const quorum = this.#quorumOf(members);
         return {
           change: { kind: "promote", id: learner.id, quorum },
           next: { ...base, quorum, members },
@@ -223,31 +246,44 @@ export class Members {
         return { change: { kind: "setAddress", id, address }, next: { ...base, members }, joins: null };
       }
       default:
-        return this.#setQuorum(base, voters.length, random);
+        return this.#setQuorum(base, voters, random);
     }
   }
 
-  #setQuorum(base: Configuration, voters: number, random: SeededRandom): Drawn {
-    const phase2 = random.int(1, voters);
-    const sizes: QuorumSpec = { kind: "sizes", phase1: voters + 1 - phase2, phase2 };
-    const quorum = random.chance(0.5) ? MAJORITY : sizes;
+  /** That of the next voters: a majority, most of the time. */
+  #quorumOf(members: readonly Member[]): QuorumSpec {
+    return this.#shapes.chance(0.7) ? MAJORITY : this.#shapeOf(members.filter(isVoter));
+  }
+
+  #shapeOf(voters: readonly Member[]): QuorumSpec {
+    return drawQuorum(this.#shapes, this.#shapes.shuffle(voters.map(({ id }) => id)));
+  }
+
+  #setQuorum(base: Configuration, voters: readonly Member[], random: SeededRandom): Drawn {
+    const phase2 = random.int(1, voters.length);
+    const sizes: QuorumSpec = { kind: "sizes", phase1: voters.length + 1 - phase2, phase2 };
+    const usual = random.chance(0.5) ? MAJORITY : sizes;
+    const quorum = this.#shapes.chance(0.6) ? this.#shapeOf(voters) : usual;
     const alpha = random.pick([1, 2, 5, 20]);
     return { change: { kind: "setQuorum", quorum, alpha }, next: { ...base, quorum, alpha }, joins: null };
   }
 
-  #add(base: Configuration, as: "voter" | "learner"): Drawn | null {
+  #add(base: Configuration, as: keyof typeof JOINS_AS): Drawn | null {
     const id = this.#newId();
     if (id === null) return null;
-    const member = { id, role: as === "voter" ? "joining" : "learner" } as const;
-    const next = { ...base, quorum: MAJORITY, members: [...base.members, member] };
-    return { change: { kind: "add", member: { id }, as, quorum: MAJORITY }, next, joins: id };
+    const quorum = this.#quorumOf(base.members);
+    const next = { ...base, quorum, members: [...base.members, { id, role: JOINS_AS[as] }] };
+    const change = { kind: "add", member: { id }, as, quorum } as const;
+    return { change, next, joins: id, witness: as === "witness" };
   }
 
   #replace(base: Configuration, id: NodeId): Drawn | null {
     const joins = this.#newId();
     if (joins === null) return null;
-    const members = [...base.members, { id: joins, role: "joining", replaces: id } as const];
-    return { change: { kind: "replace", id, with: { id: joins } }, next: { ...base, members }, joins };
+    const witness = this.#cluster.isWitness(id);
+    const role = JOINS_AS[witness ? "witness" : "voter"];
+    const members = [...base.members, { id: joins, role, replaces: id }];
+    return { change: { kind: "replace", id, with: { id: joins } }, next: { ...base, members }, joins, witness };
   }
 
   #newId(): NodeId | null {
@@ -263,8 +299,10 @@ export class Members {
   // ---- what comes of it
 
   /** Who was no member before does not vote at once: it would hold up the others until it has everything. */
-  #onEpoch({ epoch, voters, members }: Epoch): void {
+  #onEpoch({ epoch, voters, members, configuration }: Epoch): void {
     const { previous } = this.#oracle.epochs;
+    const { kind } = configuration.quorum;
+    if (kind !== previous?.configuration.quorum.kind) this.#judge.sometimes(`quorums changed to ${kind}`);
     const news = voters.filter((id) => previous?.members.includes(id) === false);
     this.#judge.check(
       news.length === 0,
@@ -294,30 +332,33 @@ export class Members {
 
   /** A node stopped because it was removed. */
   #onRemoved(id: NodeId): void {
-    const { epochs } = this.#oracle;
-    const out = epochs.from(1).find(({ retired }) => retired.includes(id));
+    const without = this.#oracle.epochs.from(1).filter(({ retired }) => retired.includes(id));
     this.#judge.check(
-      out !== undefined && this.isComplete(out),
+      without.some((epoch) => this.isComplete(epoch)),
       "completion rule",
-      () =>
-        `node ${id} stops as removed; ${out === undefined ? "it is a member" : `epoch ${out.epoch} is not complete`}`,
+      () => {
+        const [out] = without;
+        return `node ${id} stops as removed; ${out === undefined ? "it is a member" : `epoch ${out.epoch} is not complete`}`;
+      },
     );
     this.#judge.sometimes("removed member stops");
   }
 
-  /** Whether a phase-2 quorum of its voters has everything below it on disk, and the mark that it is chosen. */
-  isComplete({ slot, from, voters, configuration }: Epoch): boolean {
-    const has = voters.filter((id) => this.#oracle.markedUpTo(id) >= from - 1);
-    return slot === 0 || isQuorum(configuration.quorum, voters.length, "phase2", new Set(has));
+  /**
+   * Whether a phase-2 quorum of its voters has everything below it on disk, and the mark that it is chosen; and the values are where they have to be,
+   * which takes more where some of the voters are witnesses.
+   */
+  isComplete(made: Epoch): boolean {
+    const before = this.#oracle.epochs.upTo(made.slot).slice(0, -1);
+    if (made.slot === 0) return true;
+    return isMarked(made, this.#marks) && isHeldInFull(made, this.#marks) && hasMoved(made, before, this.#marks);
   }
 
-  /** Every configuration that may have to decide from here on, and the one that still holds what the last change has not moved. */
+  /** Every configuration that may have to decide from here on, and those that still hold what the changes since have not moved. */
   needed(): Configuration[] {
     const { epochs, prefix } = this.#oracle;
-    const { last, previous } = epochs;
-    const now = epochs.from(prefix + 1).map(({ configuration }) => configuration);
-    const before = previous === undefined || this.isComplete(last) ? [] : [previous.configuration];
-    return [...before, ...now, ...epochs.possible()];
+    const all = new Set([...counting(epochs.from(1), this.#marks), ...epochs.from(prefix + 1)]);
+    return [...[...all].map(({ configuration }) => configuration), ...epochs.possible()];
   }
 
   /** Nodes whose disks are neither lost nor damaged. */

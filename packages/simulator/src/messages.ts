@@ -1,6 +1,6 @@
 import type { Slot } from "@synod/interface";
 import type { Message } from "@synod/multipaxos";
-import { ballotText } from "./oracle.js";
+import { ballotText } from "./truth.js";
 
 function range(first: Slot, last: Slot | null): string {
   return last === null ? `${first}..` : last === first ? `${first}` : `${first}..${last}`;

@@ -1,6 +1,6 @@
 import type { NodeId, Slot, SynodError } from "@synod/interface";
 import type { Cluster, ClusterParts } from "./cluster.js";
-import { ballotText } from "./oracle.js";
+import { ballotText } from "./truth.js";
 import type { Life } from "./process.js";
 import { Sight } from "./sight.js";
 
@@ -133,6 +133,7 @@ export class Observer {
     this.#roles.set(id, role);
     this.#cluster.note(id, role === "" ? "no longer leads" : role);
     this.#p.judge.sometimes(role === "" ? "leader deposed" : "leader elected");
+    if (role !== "") this.#cluster.onElected?.(id);
   }
 }
 

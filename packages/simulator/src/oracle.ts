@@ -1,20 +1,9 @@
-import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Versions, Vote } from "@synod/interface";
-import { type Message, unpackNoops, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP } from "@synod/multipaxos";
-import { decodeBatch } from "@synod/rsm";
-import { configurationNumber, type Epoch, Epochs } from "./core/epochs.js";
+import type { Ballot, Configuration, NodeId, Recovered, Slot, StorageWrite, Vote } from "@synod/interface";
+import { type Message, unpackNoops } from "@synod/multipaxos";
+import type { Epochs } from "./core/epochs.js";
 import type { Judge } from "./judge.js";
-import { isQuorum } from "./quorums.js";
-import { tagOf } from "./tags.js";
+import { ballotText, compareBallots, sameBytes, Truth } from "./truth.js";
 import { Witnesses } from "./witnesses.js";
-
-/** Order of ballots; null is below all. */
-function compareBallots(a: Ballot | null, b: Ballot | null): number {
-  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
-  return a.round - b.round || a.node - b.node;
-}
-
-export const ballotText = (ballot: Ballot | null): string =>
-  ballot === null ? "none" : `${ballot.round}.${ballot.node}`;
 
 /** What counts towards some quorum, or asks for one. */
 export const FOR_VOTERS: readonly Message["kind"][] = [
@@ -43,63 +32,31 @@ interface Held {
   readonly underWay: Set<StorageWrite>;
 }
 
-interface Proposed {
-  readonly ballot: Ballot;
-  readonly value: Uint8Array;
-}
-
-/** Tags of the commands in a value, by their place in the batch; undefined for entries that are no command. */
-export type ValueTags = readonly (number | undefined)[];
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]));
-}
-
-function raiseIn(value: Uint8Array): Versions | null {
-  if (value[0] !== VALUE_BATCH) return null;
-  for (const entry of decodeBatch(value).entries) if (entry.kind === "raise") return entry.versions;
-  return null;
-}
-
 /**
  * Sees every disk and every message at once, and knows what is really chosen: a value with durable votes of a phase-2
  * quorum in one ballot.
  */
 export class Oracle {
   readonly #judge: Judge;
-  /** Which configuration really governs which slot. */
-  readonly epochs: Epochs;
+  /** What is proposed and chosen. */
+  readonly truth: Truth;
   readonly witnesses: Witnesses;
-  /** Told of each configuration that takes effect. */
-  onEpoch: ((epoch: Epoch) => void) | null = null;
   readonly #disks = new Map<NodeId, Held>();
-  /** Every proposal ever sent or voted for. */
-  readonly #proposals = new Map<Slot, Map<string, Proposed>>();
-  readonly #voters = new Map<string, Set<NodeId>>();
-  readonly #chosen = new Map<Slot, Proposed & { readonly tags: ValueTags }>();
-  readonly #slotsOfTag = new Map<number, Slot>();
-  readonly #knownTags: ReadonlySet<number>;
-  /** Chosen values that raise versions. */
-  readonly raises: Map<Slot, Versions> = new Map();
-  /** Told of the first proposal of each such value, and when one is chosen. */
-  onRaise: { proposed(versions: Versions, slot: Slot): void; chosen(versions: Versions): void } | null = null;
-  #prefix: Slot = 0;
 
   constructor(options: { judge: Judge; configuration: Configuration; knownTags: ReadonlySet<number> }) {
     this.#judge = options.judge;
-    this.epochs = new Epochs(options.configuration);
-    this.witnesses = new Witnesses(options.configuration, options.judge, (id) => this.markedUpTo(id));
-    this.#knownTags = options.knownTags;
+    this.truth = new Truth({ ...options, promisedBy: (id) => this.#disk(id).promised });
+    this.witnesses = new Witnesses({ ...options, epochs: this.epochs, markedUpTo: (id) => this.markedUpTo(id) });
   }
 
   /** Every slot up to here is chosen. */
   get prefix(): Slot {
-    return this.#prefix;
+    return this.truth.prefix;
   }
 
-  /** Commands in a chosen value; undefined if none is chosen. */
-  chosenTags(slot: Slot): ValueTags | undefined {
-    return this.#chosen.get(slot)?.tags;
+  /** Which configuration really governs which slot. */
+  get epochs(): Epochs {
+    return this.truth.epochs;
   }
 
   /** Every slot up to here is marked as chosen on the disk of a node. */
@@ -146,7 +103,7 @@ export class Oracle {
     for (const vote of write.votes) this.#hold(node, disk, vote);
     for (const { slot, value } of write.chosen) {
       disk.chosen.set(slot, value);
-      this.#takenForChosen(node, slot, value);
+      this.truth.takenForChosen(node, slot, value);
     }
     // A snapshot may have been saved since the write was made.
     this.#mark(node, disk, Math.max(write.chosenUpTo ?? disk.chosenUpTo, disk.covered));
@@ -186,7 +143,7 @@ export class Oracle {
       // From a damaged log come votes as well, those of which the mark may speak.
       const vote = found.damage === undefined ? undefined : votes.get(slot);
       if (vote === undefined || !sameBytes(vote.value, value)) disk.chosen.set(slot, value);
-      this.#takenForChosen(node, slot, value);
+      this.truth.takenForChosen(node, slot, value);
     }
     if (disk.forgotUpTo > 0) this.#onDamage(node, found);
     this.#mark(node, disk, Math.max(disk.chosenUpTo, found.chosenUpTo));
@@ -196,7 +153,7 @@ export class Oracle {
   #onDamage(node: NodeId, found: Recovered): void {
     const learned = new Set(found.chosen.map(({ slot }) => slot));
     for (const { slot, value } of found.votes) {
-      if (slot <= found.chosenUpTo && !learned.has(slot)) this.#takenForChosen(node, slot, value);
+      if (slot <= found.chosenUpTo && !learned.has(slot)) this.truth.takenForChosen(node, slot, value);
     }
     const repaired = found.chosenUpTo >= (found.damage?.upTo ?? 0);
     this.#judge.sometimes(repaired ? "damaged log, repaired before" : "damaged log met");
@@ -215,9 +172,9 @@ export class Oracle {
   onSnapshotSaved(node: NodeId, index: Slot): void {
     const disk = this.#disk(node);
     this.#judge.check(
-      index <= this.#prefix,
+      index <= this.prefix,
       "agreement",
-      () => `node ${node} saves a snapshot of slot ${index}; ${this.#prefix} are chosen`,
+      () => `node ${node} saves a snapshot of slot ${index}; ${this.prefix} are chosen`,
     );
     this.witnesses.onSnapshotSaved(node, index);
     disk.covered = Math.max(disk.covered, index);
@@ -267,7 +224,7 @@ export class Oracle {
       () => `node ${node} votes in ${ballotText(vote.ballot)} above its promise ${ballotText(disk.promised)}`,
     );
     disk.votes.set(vote.slot, vote);
-    this.#voted(node, vote);
+    this.truth.voted(node, vote);
   }
 
   /** The mark stands for values that are there. */
@@ -281,7 +238,7 @@ export class Oracle {
       const value = disk.chosen.get(slot) ?? disk.votes.get(slot)?.value;
       if (value === undefined) {
         this.#judge.fail("durable before sent", `node ${node} marks slot ${slot}, whose value is not on disk`);
-      } else this.#takenForChosen(node, slot, value);
+      } else this.truth.takenForChosen(node, slot, value);
     }
     disk.chosenUpTo = Math.max(disk.chosenUpTo, mark);
   }
@@ -294,8 +251,8 @@ export class Oracle {
     const disk = this.#disk(from);
     const durable = (holds: boolean, what: () => string): void =>
       this.#judge.check(holds, "durable before sent", () => `node ${from} sends ${message.kind}: ${what()}`);
-    if ("chosenUpTo" in message && message.chosenUpTo > this.#prefix) {
-      this.#judge.fail("agreement", `node ${from} announces slot ${message.chosenUpTo}; ${this.#prefix} are chosen`);
+    if ("chosenUpTo" in message && message.chosenUpTo > this.prefix) {
+      this.#judge.fail("agreement", `node ${from} announces slot ${message.chosenUpTo}; ${this.prefix} are chosen`);
     }
     if ("durableUpTo" in message) {
       durable(message.durableUpTo <= disk.chosenUpTo, () => `${message.durableUpTo} is not marked on its disk`);
@@ -306,19 +263,20 @@ export class Oracle {
       case "promise":
         durable(compareBallots(disk.promised, message.ballot) >= 0, () => "its promise is not on its disk");
         if (message.kind === "promise") {
-          for (const vote of message.votes) durable(this.#isCast(from, vote.slot, vote.ballot), () => "a vote is not");
+          for (const vote of message.votes)
+            durable(this.truth.isCast(from, vote.slot, vote.ballot), () => "a vote is not");
         }
         return;
       case "accepted":
         for (const [first, last] of message.slots) {
           for (let slot = first; slot <= last; slot++) {
-            durable(this.#isCast(from, slot, message.ballot), () => `its vote of slot ${slot} is not on its disk`);
+            durable(this.truth.isCast(from, slot, message.ballot), () => `its vote of slot ${slot} is not on its disk`);
           }
         }
         return;
       case "accept":
         (unpackNoops(message.values) ?? []).forEach((value, i) =>
-          this.#proposed({ ballot: message.ballot, value }, message.firstSlot + i),
+          this.truth.proposed({ ballot: message.ballot, value }, message.firstSlot + i),
         );
         return;
       case "snapshotOffer":
@@ -326,143 +284,9 @@ export class Oracle {
         this.#judge.sometimes("snapshot offered");
         return;
       case "learn":
-        message.values.forEach((value, i) => this.#takenForChosen(from, message.firstSlot + i, value));
+        message.values.forEach((value, i) => this.truth.takenForChosen(from, message.firstSlot + i, value));
         return;
       default:
     }
-  }
-
-  // ---- what is proposed and chosen
-
-  #proposed(proposal: Proposed, slot: Slot): void {
-    let ofSlot = this.#proposals.get(slot);
-    if (ofSlot === undefined) this.#proposals.set(slot, (ofSlot = new Map()));
-    const key = ballotText(proposal.ballot);
-    const old = ofSlot.get(key);
-    if (old !== undefined) {
-      this.#judge.check(
-        sameBytes(old.value, proposal.value),
-        "one value per slot and ballot",
-        () => `two values in slot ${slot}, ballot ${key}`,
-      );
-      return;
-    }
-    ofSlot.set(key, proposal);
-    this.#onlyKnownCommands(proposal.value, slot);
-    this.epochs.saw(proposal.value);
-    const raise = raiseIn(proposal.value);
-    if (raise !== null) this.onRaise?.proposed(raise, slot);
-    if (proposal.value[0] === VALUE_NOOP) this.#judge.sometimes("gap filled by a no-op");
-    this.#fitsChosen("P2b", slot, proposal);
-    this.#followsPromises(slot, proposal);
-  }
-
-  #onlyKnownCommands(value: Uint8Array, slot: Slot): void {
-    for (const tag of this.#tags(value)) {
-      this.#judge.check(
-        tag === undefined || this.#knownTags.has(tag),
-        "only proposed values",
-        () => `slot ${slot}: no client ever asked for command ${tag}`,
-      );
-    }
-  }
-
-  #tags(value: Uint8Array): ValueTags {
-    if (value[0] !== VALUE_BATCH) return [];
-    return decodeBatch(value).entries.map((entry) => (entry.kind === "command" ? tagOf(entry.body) : undefined));
-  }
-
-  /** Some quorum promised this ballot, and of what its members voted for below, the highest is this value. */
-  #followsPromises(slot: Slot, proposal: Proposed): void {
-    const { configuration, voters: members } = this.epochs.at(slot);
-    const promised = members.filter((id) => compareBallots(this.#disk(id).promised, proposal.ballot) >= 0);
-    const below = [...(this.#proposals.get(slot)?.values() ?? [])]
-      .filter((other) => compareBallots(other.ballot, proposal.ballot) < 0)
-      .sort((a, b) => compareBallots(b.ballot, a.ballot));
-    const highest = new Map<NodeId, Proposed>();
-    for (const other of below) {
-      const voters = this.#voters.get(`${slot}@${ballotText(other.ballot)}`) ?? [];
-      for (const id of voters) if (!highest.has(id)) highest.set(id, other);
-    }
-    const isQuorumOf = (bound: Ballot | null): boolean => {
-      const fits = promised.filter((id) => compareBallots(highest.get(id)?.ballot ?? null, bound) <= 0);
-      return isQuorum(configuration.quorum, members.length, "phase1", new Set(fits));
-    };
-    const bounds = below.filter((other) => sameBytes(other.value, proposal.value)).map((other) => other.ballot);
-    this.#judge.check(
-      isQuorumOf(null) || bounds.some(isQuorumOf),
-      "P2c",
-      () => `slot ${slot}, ballot ${ballotText(proposal.ballot)}: no quorum of promises allows this value`,
-    );
-  }
-
-  /** `rule` for a proposal above the ballot in which a value is chosen: it has that value. */
-  #fitsChosen(rule: "P2" | "P2a" | "P2b", slot: Slot, proposal: Proposed): void {
-    const chosen = this.#chosen.get(slot);
-    if (chosen === undefined || compareBallots(proposal.ballot, chosen.ballot) <= 0) return;
-    const [before, after] = [ballotText(chosen.ballot), ballotText(proposal.ballot)];
-    this.#judge.check(
-      sameBytes(chosen.value, proposal.value),
-      rule,
-      () => `slot ${slot} is chosen in ${before}; ballot ${after} has another value`,
-    );
-  }
-
-  #voted(node: NodeId, vote: Vote): void {
-    const { slot, ballot, value } = vote;
-    this.#fitsChosen("P2a", slot, vote);
-    this.#proposed({ ballot, value }, slot);
-    const key = `${slot}@${ballotText(ballot)}`;
-    let voters = this.#voters.get(key);
-    if (voters === undefined) this.#voters.set(key, (voters = new Set()));
-    voters.add(node);
-    const { configuration, voters: members } = this.epochs.at(slot);
-    const counted = new Set(members.filter((id) => voters.has(id)));
-    if (!isQuorum(configuration.quorum, members.length, "phase2", counted)) return;
-    this.#fitsChosen("P2", slot, vote);
-    const old = this.#chosen.get(slot);
-    if (old !== undefined) {
-      this.#judge.check(sameBytes(old.value, value), "agreement", () => `two values are chosen in slot ${slot}`);
-      if (compareBallots(old.ballot, ballot) <= 0) return;
-    }
-    const chosen = { ballot, value, tags: this.#tags(value) };
-    this.#chosen.set(slot, chosen);
-    const raise = raiseIn(value);
-    if (raise !== null && !this.raises.has(slot)) {
-      this.raises.set(slot, raise);
-      this.onRaise?.chosen(raise);
-    }
-    for (const proposal of this.#proposals.get(slot)?.values() ?? []) this.#fitsChosen("P2b", slot, proposal);
-    for (let next = this.#chosen.get(this.#prefix + 1); next !== undefined; next = this.#chosen.get(this.#prefix + 1)) {
-      this.#prefix++;
-      this.#configurationChosen(next.value);
-    }
-    for (const tag of chosen.tags) {
-      if (tag === undefined) continue;
-      if ((this.#slotsOfTag.get(tag) ?? slot) !== slot) this.#judge.sometimes("duplicate suppressed by session");
-      this.#slotsOfTag.set(tag, slot);
-    }
-  }
-
-  /** The value of the last slot of the prefix. */
-  #configurationChosen(value: Uint8Array): void {
-    if (value[0] !== VALUE_CONFIGURATION) return;
-    const { count } = this.epochs;
-    this.epochs.chosen(this.#prefix, configurationNumber(value));
-    if (this.epochs.count > count) this.onEpoch?.(this.epochs.last);
-    else this.#judge.sometimes("void configuration chosen");
-  }
-
-  #takenForChosen(node: NodeId, slot: Slot, value: Uint8Array): void {
-    const truth = this.#chosen.get(slot);
-    this.#judge.check(
-      truth !== undefined && sameBytes(truth.value, value),
-      "agreement",
-      () => `node ${node} takes a value for chosen in slot ${slot}, where ${truth ? "another" : "none"} is chosen`,
-    );
-  }
-
-  #isCast(node: NodeId, slot: Slot, ballot: Ballot): boolean {
-    return this.#voters.get(`${slot}@${ballotText(ballot)}`)?.has(node) === true;
   }
 }

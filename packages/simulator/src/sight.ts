@@ -4,6 +4,9 @@ import type { Config } from "./config.js";
 import type { Judge } from "./judge.js";
 import type { Oracle } from "./oracle.js";
 
+/** A node opens its own session besides what callers ask for. */
+const OWN_CALL_BYTES = 1024;
+
 /** What nodes say of themselves, held against what the others said. */
 export class Sight {
   readonly #judge: Judge;
@@ -45,7 +48,7 @@ export class Sight {
   #checkBounds(id: NodeId, { openSlots, queuedBytes, configuration }: NodeStatus): void {
     const { epochs } = this.#oracle;
     const { queueBytesMax = Number.POSITIVE_INFINITY } = this.#config.limits;
-    const within = openSlots <= epochs.alphaMax && queuedBytes <= queueBytesMax;
+    const within = openSlots <= epochs.alphaMax && queuedBytes <= queueBytesMax + OWN_CALL_BYTES;
     this.#judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
     // The same object says the same as before.
     if (this.#checked.has(configuration)) return;

@@ -69,6 +69,9 @@ const MEMBERS_STREAM = 2_000;
 /** Streams that draw how the members learn what is chosen. */
 const LEARNING_STREAM = 3_000;
 
+/** Streams that draw quorums and limits besides the usual ones. */
+const SHAPES_STREAM = 4_000;
+
 /** Streams of random numbers that draw how clients read. */
 const READING_STREAM = 50;
 
@@ -112,7 +115,9 @@ class Simulation {
     const reading = new SeededRandom(seed, READING_STREAM + PROFILES.indexOf(this.#profile));
     const changing = new SeededRandom(seed, MEMBERS_STREAM + PROFILES.indexOf(this.#profile));
     const learning = new SeededRandom(seed, LEARNING_STREAM + PROFILES.indexOf(this.#profile));
-    const config = reduced(drawConfig(this.#profile, { random: random.fork(), reading, changing, learning }), reduce);
+    const shapes = new SeededRandom(seed, SHAPES_STREAM + PROFILES.indexOf(this.#profile));
+    const streams = { random: random.fork(), reading, changing, learning, shapes };
+    const config = reduced(drawConfig(this.#profile, streams), reduce);
     const configuration = configurationOf(config);
     const ledger = new Ledger(judge, workload.resultCodec ?? workload.commandCodec);
     const oracle = new Oracle({ judge, configuration, knownTags: ledger.tags });
@@ -122,7 +127,7 @@ class Simulation {
     const deploy = new Deploy({ options: config.deploy, oracle, judge, timeline, random: own });
     const parts = { config, configuration, workload, timeline, judge, ledger, oracle, deploy };
     const cluster = new Cluster({ ...parts, storage, codec, trace, random: random.fork() });
-    const members = new Members({ options: config.members, cluster, oracle, judge, timeline, random: changing });
+    const members = new Members({ ...parts, options: config.members, cluster, random: changing, shapes });
     cluster.maySpare = (id) => members.canSpare(id);
     const failed = (): boolean => judge.failure !== null;
 
@@ -138,12 +143,14 @@ class Simulation {
           id: i + 1,
           random: random.fork(),
           reading: reading.fork(),
+          sessions: shapes.fork(),
           nodes: () => nodes(),
         }),
     );
     for (const client of clients) client.start();
     nemesis.start();
     if (config.witnesses.length > 0) judge.sometimes("witnesses");
+    if (config.quorum.kind !== "majority") judge.sometimes(`founders decide by ${config.quorum.kind}`);
     if (config.learning !== null) judge.sometimes(`learning ${config.learning}`);
     if (config.deploy !== null && config.members !== null) judge.sometimes("deploys while the members change");
     deploy.start(cluster);

@@ -2,7 +2,6 @@ import type { Codec, Logger, Metrics, NodeId, Storage, Transport } from "@synod/
 import type { Envelope } from "@synod/multipaxos";
 import { createNode, createWitness, type WitnessOptions } from "@synod/node";
 import type { AnyNode, ClusterParts, Running } from "./cluster.js";
-import { isWitness } from "./core/epochs.js";
 import { releaseCodec } from "./deploy.js";
 import { SimulatedFileSystem } from "./file-system.js";
 import { faultyPorts, type Ports } from "./ports.js";
@@ -84,6 +83,7 @@ export function startNode(parts: StartParts): Promise<Running["node"]> {
     bootstrap: parts.bootstrap,
     ...(members.some((member) => member.id === id) ? {} : { join: {} }),
     limits: config.limits,
+    sessionTtlMs: config.sessionTtlMs,
     ...(release === null ? {} : { supports: { wire: release, log: release } }),
     buggify: (point) => {
       // Copies of everything, in each round, are more than a window of one slot takes.
@@ -93,7 +93,7 @@ export function startNode(parts: StartParts): Promise<Running["node"]> {
       return taken;
     },
   };
-  if (members.some((member) => member.id === id && isWitness(member))) return createWitness(options);
+  if (parts.oracle.witnesses.has(id)) return createWitness(options);
   return startFull(parts, options, release ?? 1);
 }
 

@@ -1,6 +1,6 @@
 import { type Configuration, type NodeId, type Slot, SynodError } from "@synod/interface";
 import type { ReplicaSettings } from "@synod/multipaxos";
-import type { SeededRandom } from "../random.js";
+import { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { CoreNetwork, type CoreNetworkOptions } from "./network.js";
 import { isWitness } from "./epochs.js";
@@ -35,6 +35,8 @@ export interface CoreClusterOptions {
   readonly quorumReads?: number;
   /** Draws how to read. */
   readonly reading?: SeededRandom;
+  /** Draws the quorums of members that change. */
+  readonly shapes?: SeededRandom;
   readonly trace?: ((event: TraceEvent) => void) | undefined;
 }
 
@@ -72,7 +74,10 @@ export class CoreCluster {
     this.#quorumReads = options.quorumReads ?? 0;
     this.#reading = options.reading ?? options.random.fork();
     const { world, oracle, network, reads } = this;
-    this.operator = new Operator(this, configuration, settings.retainedBytesMax);
+    this.operator = new Operator(this, configuration, {
+      retainedBytesMax: settings.retainedBytesMax,
+      shapes: options.shapes ?? new SeededRandom(0),
+    });
     this.leases = new Leases(this);
     this.#parts = {
       ...options,

@@ -1,5 +1,6 @@
 import type { Configuration, LeaseTerms, Member, QuorumSpec } from "@synod/interface";
 import type { Message, ReplicaSettings } from "@synod/multipaxos";
+import { drawQuorum, idsUpTo } from "../draw-quorum.js";
 import type { SeededRandom } from "../random.js";
 import type { CoreNetworkOptions } from "./network.js";
 import { NO_SNAPSHOTS, type SnapshotPlan } from "./snapshots.js";
@@ -119,31 +120,7 @@ export function configurationOf(
   alpha: number,
   quorum: QuorumSpec = { kind: "majority" },
 ): Configuration {
-  return { epoch: 1, members: Array.from({ length: nodes }, (_, i) => ({ id: i + 1 })), alpha, quorum };
-}
-
-function drawQuorum(random: SeededRandom, nodes: number): QuorumSpec {
-  if ((nodes === 4 || nodes === 6) && random.chance(0.4)) {
-    const columns =
-      nodes === 4
-        ? [1, 2]
-        : random.pick([
-            [1, 2],
-            [1, 2, 3],
-          ]);
-    const rows = Array.from({ length: nodes / columns.length }, (_, row) =>
-      columns.map((c) => row * columns.length + c),
-    );
-    return { kind: "grid", rows };
-  }
-  if (random.chance(0.3)) {
-    const weights = Array.from({ length: nodes }, (_, i) => [i + 1, random.int(1, 3)] as const);
-    const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
-    const phase2 = random.int(1, total);
-    return { kind: "weights", weights, phase1: total + 1 - phase2, phase2 };
-  }
-  const phase2 = random.int(1, nodes);
-  return { kind: "sizes", phase1: nodes + 1 - phase2, phase2 };
+  return { epoch: 1, members: idsUpTo(nodes).map((id) => ({ id })), alpha, quorum };
 }
 
 function drawConfiguration(random: SeededRandom, profile: CoreProfile): Configuration {
@@ -152,11 +129,18 @@ function drawConfiguration(random: SeededRandom, profile: CoreProfile): Configur
   if (profile === "members") return configurationOf(random.int(1, 5), random.pick([1, 2, 3, 5, 10]));
   if (profile === "flexible") {
     const nodes = random.int(1, 7);
-    return configurationOf(nodes, alpha, drawQuorum(random, nodes));
+    return configurationOf(nodes, alpha, drawQuorum(random, idsUpTo(nodes)));
   }
   const nodes = random.pick([3, 3, 3, 4, 5, 5, 2]);
   if (profile !== "swarm" || random.chance(0.7)) return configurationOf(nodes, alpha);
-  return configurationOf(nodes, alpha, drawQuorum(random, nodes));
+  return configurationOf(nodes, alpha, drawQuorum(random, idsUpTo(nodes)));
+}
+
+/** Founders that decide by other quorums than majorities, in a part of the runs. */
+export function withShape(config: CoreConfig, random: SeededRandom): CoreConfig {
+  if (!random.chance(0.3)) return config;
+  const ids = config.configuration.members.map(({ id }) => id);
+  return { ...config, configuration: { ...config.configuration, quorum: drawQuorum(random, random.shuffle(ids)) } };
 }
 
 const KIND_NETWORK: CoreNetworkOptions = { delayMs: [0.5, 3], tail: 0, loss: 0, duplication: 0, replay: 0 };

@@ -171,7 +171,14 @@ export function sameLease({ lease: a }: Configuration, { lease: b }: Configurati
   return a?.durationMs === b?.durationMs && a?.driftPercent === b?.driftPercent;
 }
 
-/** These, and what becomes of them when a leader promotes those that join. */
+/** Whether quorums that name their voters name these. */
+function isFitting(quorum: QuorumSpec, voters: readonly NodeId[]): boolean {
+  if (quorum.kind !== "grid" && quorum.kind !== "weights") return true;
+  const named = quorum.kind === "grid" ? quorum.rows.flat() : quorum.weights.map(([id]) => id);
+  return named.length === voters.length && named.every((id) => voters.includes(id));
+}
+
+/** These, and what becomes of them when a leader promotes those that join: it cannot where the quorums name others. */
 export function withPromotions(configurations: readonly Configuration[]): Configuration[] {
   const all = [...configurations];
   for (const configuration of all) {
@@ -181,7 +188,7 @@ export function withPromotions(configurations: readonly Configuration[]): Config
       const members = configuration.members
         .filter(({ id }) => id !== joining.replaces)
         .map((member) => (member === joining ? promoted : member));
-      all.push({ ...configuration, members });
+      if (isFitting(configuration.quorum, votersOf(members))) all.push({ ...configuration, members });
     }
   }
   return all;

@@ -1,5 +1,6 @@
 import type { Configuration, Member, NodeId, QuorumSpec } from "@synod/interface";
 import { decodeConfigurationValue, encodeConfigurationValue, type Notice } from "@synod/multipaxos";
+import { drawQuorum } from "../draw-quorum.js";
 import type { SeededRandom } from "../random.js";
 import type { CoreCluster } from "./cluster.js";
 import { check } from "./broken.js";
@@ -23,9 +24,16 @@ export class Operator {
   /** Whether witnesses are added. */
   readonly #witnesses: boolean;
   readonly #keepsAll: boolean;
+  /** Draws the quorums of new members. */
+  readonly #shapes: SeededRandom;
 
-  constructor(cluster: CoreCluster, founders: Configuration, retainedBytesMax: number = 0) {
+  constructor(
+    cluster: CoreCluster,
+    founders: Configuration,
+    { retainedBytesMax = 0, shapes }: { readonly retainedBytesMax: number | undefined; readonly shapes: SeededRandom },
+  ) {
     this.#keepsAll = retainedBytesMax >= KEEPS_ALL;
+    this.#shapes = shapes;
     this.#cluster = cluster;
     this.#founders = founders;
     this.#witnesses = founders.members.some(isWitness);
@@ -36,7 +44,12 @@ export class Operator {
     const { oracle, world } = this.#cluster;
     if (notice.kind === "changeComplete") {
       oracle.changes.onComplete(node.id, notice.epoch);
-      if (notice.epoch === oracle.epochs.last.epoch) this.#throwAway(oracle.epochs.last.retired);
+      const { last, previous } = oracle.epochs;
+      if (notice.epoch === last.epoch) {
+        this.#throwAway(last.retired);
+        const { kind } = last.configuration.quorum;
+        if (kind !== previous?.configuration.quorum.kind) world.sometimes(`quorums changed to ${kind}`);
+      }
     }
     if (notice.kind === "removed" && notice.mayStop) {
       oracle.changes.onMayStop(node.id);
@@ -96,7 +109,6 @@ export class Operator {
     const voters = base.members.filter(isVoter);
     const learners = base.members.filter((member) => !isVoter(member));
     const gone = voters.find(({ id }) => this.#cluster.node(id).lost);
-    const majority = { kind: "majority" } as const;
     if (gone !== undefined && learners.length === 0) return this.#add(base, { role: "joining", replaces: gone.id });
     switch (random.int(1, 9)) {
       case 1:
@@ -104,7 +116,7 @@ export class Operator {
         if (voters.length >= VOTERS_MAX || learners.length > 1) return null;
         const role = random.chance(0.8) ? "joining" : "learner";
         return this.#add(
-          { ...base, quorum: majority },
+          { ...base, quorum: this.#quorumOf(base.members) },
           { role: this.#witnesses && role === "joining" && random.chance(0.4) ? "joiningWitness" : role },
         );
       }
@@ -112,28 +124,47 @@ export class Operator {
       case 4: {
         if (voters.length < 2) return null;
         const out = random.chance(0.5) ? asked : random.pick(voters).id;
-        return { ...base, quorum: majority, members: base.members.filter(({ id }) => id !== out) };
+        return this.#with(
+          base,
+          base.members.filter(({ id }) => id !== out),
+        );
       }
       case 5:
         if (learners.length > 0) return null;
-        return this.#add({ ...base, quorum: majority }, { role: "joining", replaces: random.pick(voters).id });
+        return this.#add(
+          { ...base, quorum: this.#quorumOf(base.members) },
+          { role: "joining", replaces: random.pick(voters).id },
+        );
       case 6: {
         const promoted = base.members.map((m): Member => (isWitness(m) ? { id: m.id, role: "witness" } : { id: m.id }));
-        return { ...base, quorum: majority, members: promoted };
+        return this.#with(base, promoted);
       }
       case 7:
         return { ...base, alpha: random.pick([1, 2, 3, 5, 8, 20]) };
       case 8: {
         const phase2 = random.int(1, voters.length);
-        const quorum: QuorumSpec = { kind: "sizes", phase1: voters.length + 1 - phase2, phase2 };
-        return { ...base, quorum };
+        const sizes: QuorumSpec = { kind: "sizes", phase1: voters.length + 1 - phase2, phase2 };
+        return { ...base, quorum: this.#shapes.chance(0.7) ? this.#shapeOf(voters) : sizes };
       }
       default: {
         // All at once: another set of the same members.
         const rest = random.subset(base.members);
-        return rest.some(isVoter) ? { ...base, quorum: majority, members: rest } : null;
+        return rest.some(isVoter) ? this.#with(base, rest) : null;
       }
     }
+  }
+
+  #with(base: Configuration, members: readonly Member[]): Configuration {
+    return { ...base, quorum: this.#quorumOf(members), members };
+  }
+
+  /** That of the next voters: a majority, most of the time. */
+  #quorumOf(members: readonly Member[]): QuorumSpec {
+    return this.#shapes.chance(0.6) ? { kind: "majority" } : this.#shapeOf(members.filter(isVoter));
+  }
+
+  #shapeOf(voters: readonly Member[]): QuorumSpec {
+    return drawQuorum(this.#shapes, this.#shapes.shuffle(voters.map(({ id }) => id)));
   }
 
   /** Whether those that still have a whole disk can decide in it: to rely on lost ones would be the operator's fault. */

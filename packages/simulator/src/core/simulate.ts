@@ -3,7 +3,7 @@ import { SeededRandom } from "../random.js";
 import type { TraceEvent } from "../trace.js";
 import { Broken, type CoreInvariant } from "./broken.js";
 import { CoreCluster } from "./cluster.js";
-import { CORE_PROFILES, type CoreConfig, type CoreProfile, drawCoreConfig } from "./config.js";
+import { CORE_PROFILES, type CoreConfig, type CoreProfile, drawCoreConfig, withShape } from "./config.js";
 import { CoreNemesis } from "./nemesis.js";
 import { CoreRecovery } from "./recovery.js";
 
@@ -47,6 +47,7 @@ export interface CoreReport {
 const STREAM = 100;
 const READING_STREAM = 150;
 const OPTIONS_STREAM = 160;
+const SHAPES_STREAM = 170;
 
 function clientStep(cluster: CoreCluster, config: CoreConfig, random: SeededRandom): void {
   const up = cluster.nodes.filter((node) => node.life !== null);
@@ -101,8 +102,10 @@ export function simulateCore(options: SimulateCoreOptions): CoreReport {
   const random = new SeededRandom(seed, STREAM + CORE_PROFILES.indexOf(profile));
   const reading = new SeededRandom(seed, READING_STREAM + CORE_PROFILES.indexOf(profile));
   const variants = new SeededRandom(seed, OPTIONS_STREAM + CORE_PROFILES.indexOf(profile));
-  const config = drawCoreConfig(profile, random.fork(), reading, variants);
-  const cluster = new CoreCluster({ ...config, random: random.fork(), reading, trace });
+  const shapes = new SeededRandom(seed, SHAPES_STREAM + CORE_PROFILES.indexOf(profile));
+  const drawn = drawCoreConfig(profile, random.fork(), reading, variants);
+  const config = profile === "members" ? withShape(drawn, shapes) : drawn;
+  const cluster = new CoreCluster({ ...config, random: random.fork(), reading, shapes, trace });
   const { world, oracle, network } = cluster;
   let failure: CoreFailure | null = null;
   try {

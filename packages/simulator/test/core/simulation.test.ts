@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { CORE_PROFILES, type CoreProfile, type CoreReport, simulateCore } from "../../src/core/index.js";
+import { PARTITIONS } from "../../src/topology.js";
 import type { TraceEvent } from "../../src/trace.js";
 
 const first = Number(process.env["SYNOD_START"] ?? 1);
@@ -52,8 +53,39 @@ const RARE = [
   "witness forgot values",
   "witness caught up by a head",
   "straggler",
+  "outside the healed core: cut off",
   "outside the healed core: deaf",
   "outside the healed core: down",
+  "outside the healed core: lagging",
+  "outside the healed core: mute",
+  "outside the healed core: stalled",
+  "outside the healed core: whole",
+  ...PARTITIONS.map((name) => `partition: ${name}`),
+  "stumble",
+  "abdicated: the event loop stood still",
+  "impaired: disk",
+  "impaired: loop",
+  "impaired: well again",
+  "leadership transferred",
+  "transfer in vain",
+  "transfer refused",
+  "lease read",
+  "leaseDropped",
+  "quorum read",
+  "quorumReadFellBack",
+  "snapshot taken",
+  "snapshot offered",
+  "snapshot installed",
+  "snapshotResumed",
+  "snapshot given up: the log came first",
+  "compacted",
+  "values held back for lack of credit",
+  "changeComplete",
+  "removed",
+  "quorums changed to grid",
+  "quorums changed to majority",
+  "quorums changed to sizes",
+  "quorums changed to weights",
 ];
 
 const sums = new Map<string, number>();
@@ -74,7 +106,7 @@ test.each(CORE_PROFILES)(
       if (profile === "short") expect(report.slotsChosen).toBeGreaterThanOrEqual(100);
     }
   },
-  60_000 * Math.max(1, share),
+  300_000 * Math.max(1, share),
 );
 
 test.runIf(share >= 1)("the rare things did happen", () => {
