@@ -1,9 +1,11 @@
+import type { Feed } from "./feed.js";
 import type { ReplicaEvent, ReplicaStatus } from "./protocol.js";
 import type { LogEntry, Moment, Seen } from "./moments.js";
 import { ReachTable } from "./reach.js";
 import { StateCheck } from "./state-check.js";
 import { Story } from "./story.js";
 import { TrafficRates } from "./traffic.js";
+import type { FeedKind } from "./view.js";
 
 /** What the supervisor sees of the replicas besides their numbers: their story, their messages, their logs, and whether they agree. */
 export class Observer {
@@ -11,7 +13,12 @@ export class Observer {
   readonly check: StateCheck = new StateCheck();
   readonly traffic: TrafficRates = new TrafficRates(performance.now());
   readonly reach: ReachTable = new ReachTable();
+  readonly #feed: Feed;
   readonly #logs = new Map<number, readonly LogEntry[]>();
+
+  constructor(feed: Feed) {
+    this.#feed = feed;
+  }
 
   logOf(id: number): readonly LogEntry[] {
     return this.#logs.get(id) ?? [];
@@ -36,6 +43,12 @@ export class Observer {
   event(id: number, event: ReplicaEvent): void {
     const moment = momentOf(event);
     if (moment !== null) this.tell(id, moment);
+  }
+
+  /** What somebody did: in the words of the event log, and of the lecture. */
+  act(id: number, moment: Moment, kind: FeedKind, text: string): void {
+    this.#feed.add(kind, text);
+    this.tell(id, moment);
   }
 
   /** @param id - 0 for the cluster */

@@ -31,7 +31,7 @@ export interface CallOptions {
 export class Supervisor {
   readonly feed: Feed = new Feed();
   readonly throughput: Throughput = new Throughput(performance.now());
-  readonly observer: Observer = new Observer();
+  readonly observer: Observer = new Observer(this.feed);
   readonly #directory: DataDirectory;
   readonly #roster: Roster;
   readonly #fleet: Fleet;
@@ -199,8 +199,7 @@ export class Supervisor {
     if (process.state === "down") throw usage(`replica ${id} is down already`);
     const { pid } = process;
     await process.kill();
-    this.feed.add("bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
-    this.observer.tell(id, { kind: "killed" });
+    this.observer.act(id, { kind: "killed" }, "bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
     this.#changed();
   }
 
@@ -214,8 +213,12 @@ export class Supervisor {
       entry.failed = true;
       throw broken(`replica ${id} did not start: ${described(cause)}`);
     }
-    this.feed.add("good", `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`);
-    this.observer.tell(id, { kind: "restarted" });
+    this.observer.act(
+      id,
+      { kind: "restarted" },
+      "good",
+      `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`,
+    );
     this.#changed();
   }
 
@@ -223,16 +226,14 @@ export class Supervisor {
     const process = this.#fleet.process(id);
     if (process.state !== "running") throw usage(`replica ${id} does not run`);
     process.pause();
-    this.feed.add("bad", `replica ${id} paused with SIGSTOP`);
-    this.observer.tell(id, { kind: "paused" });
+    this.observer.act(id, { kind: "paused" }, "bad", `replica ${id} paused with SIGSTOP`);
   }
 
   resume(id: number): void {
     const process = this.#fleet.process(id);
     if (process.state !== "paused") throw usage(`replica ${id} is not paused`);
     process.resume();
-    this.feed.add("good", `replica ${id} resumed with SIGCONT`);
-    this.observer.tell(id, { kind: "resumed" });
+    this.observer.act(id, { kind: "resumed" }, "good", `replica ${id} resumed with SIGCONT`);
   }
 
   /** Cuts the links of one replica to others. Settles when all replicas that run drop the frames. */
@@ -268,8 +269,7 @@ export class Supervisor {
     entry.slowMs = ms;
     if (entry.process.state === "running") await entry.process.call({ kind: "slow", ms }, CALL_MS);
     const text = ms === 0 ? "as fast as before" : `${ms} ms slower for each write`;
-    this.feed.add(ms === 0 ? "good" : "bad", `the disk of replica ${id} is ${text}`);
-    this.observer.tell(id, { kind: "slowed", ms });
+    this.observer.act(id, { kind: "slowed", ms }, ms === 0 ? "good" : "bad", `the disk of replica ${id} is ${text}`);
     this.#changed();
   }
 

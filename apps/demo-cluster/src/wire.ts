@@ -102,7 +102,7 @@ const ballotText = (ballot: Ballot | null): string => (ballot === null ? "nothin
 const range = (first: number, last: number): string => (first === last ? `#${first}` : `#${first} to #${last}`);
 
 /** As short as it may be: what it is, its round, its slots. */
-export function messageText(message: Message): string {
+function messageText(message: Message): string {
   const ballot = "ballot" in message ? message.ballot : null;
   const head = ballot === null ? message.kind : `${message.kind} ${ballotText(ballot)}`;
   switch (message.kind) {
