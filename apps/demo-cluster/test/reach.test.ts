@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { heardOf } from "../src/page/looks.js";
+import { heardOf, timeText } from "../src/page/looks.js";
 import { ReachTable } from "../src/reach.js";
 import type { ClusterView, ReplicaView } from "../src/view.js";
 
@@ -14,6 +14,17 @@ function viewOf(table: ReachTable, nowMs: number, more: Partial<ClusterView> = {
   const replicas = [1, 2].map((id) => ({ id, pid: id, heard: [1, 2] }) as unknown as ReplicaView);
   return { replicas, cuts: [], reach: table.view(nowMs), ...more } as ClusterView;
 }
+
+it("a time has three digits at most, and its unit", () => {
+  expect([0.04, 9.96, 99.94, 99.96, 999.4, 1061.6].map(timeText)).toEqual([
+    "0.0 ms",
+    "10.0 ms",
+    "99.9 ms",
+    "100 ms",
+    "999 ms",
+    "1.1 s",
+  ]);
+});
 
 describe("who hears whom", () => {
   it("tells the time of a heartbeat to who asked, and what was lost on the way", () => {

@@ -7,6 +7,12 @@ export type Run = (line: string) => void;
 
 export const grouped = (value: number): string => Math.round(value).toLocaleString("en");
 
+/** Three digits are enough, and all that has room. */
+export function timeText(ms: number): string {
+  if (ms >= 999.5) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms.toFixed(ms < 99.95 ? 1 : 0)} ms`;
+}
+
 export const clock = (atMs: number): string => new Date(atMs).toTimeString().slice(0, 8);
 
 export const isUp = ({ state }: ReplicaView): boolean => state === "running" || state === "paused";
@@ -55,7 +61,7 @@ export function heardOf(view: ClusterView, from: number, to: number): Heard {
   const reach = view.reach.find((one) => one.from === from && one.to === to);
   if (reach === undefined || reach.silentMs === null) return { kind: "silent", text: "nothing yet" };
   if (reach.silentMs > SILENT_MS) return { kind: "silent", text: `silent ${Math.round(reach.silentMs / 1000)} s` };
-  const time = reach.roundTripMs === null ? "heard" : `${reach.roundTripMs.toFixed(1)} ms`;
+  const time = reach.roundTripMs === null ? "heard" : timeText(reach.roundTripMs);
   const { lost } = reach;
   if (lost !== null && lost >= LOST_MIN) return { kind: "late", text: `${time}, ${Math.round(lost * 100)} % lost` };
   return { kind: "well", text: time };
