@@ -11,7 +11,8 @@ const hash = (text: string): string => `'sha256-${createHash("sha256").update(te
 function oneFile(): Plugin {
   return {
     name: "one-file",
-    apply: "build",
+    // The page without a script is made by a program that the same build makes; that is no page.
+    apply: (_, { command, isSsrBuild }) => command === "build" && isSsrBuild !== true,
     enforce: "post",
     generateBundle(_, bundle) {
       const page = bundle["index.html"];

@@ -21,7 +21,12 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const SIZES = { desk: { width: 1440, height: 1000 }, phone: { width: 360, height: 780 } };
+const SIZES = {
+  desk: { width: 1440, height: 1000 },
+  phone: { width: 360, height: 780 },
+  // As a window of 1280 by 900 is at twice the size.
+  zoomed: { width: 640, height: 450 },
+};
 const shotsAt = process.argv.indexOf("--shots");
 const shots = shotsAt < 0 ? null : process.argv[shotsAt + 1];
 const onlyLooks = process.argv.includes("--looks");
@@ -43,8 +48,8 @@ function startDemo() {
   return { child, address };
 }
 
-async function open(browser, address, size, colorScheme, reducedMotion = "no-preference") {
-  const page = await browser.newPage({ viewport: SIZES[size], colorScheme, reducedMotion });
+async function open(browser, address, size, colorScheme, more = {}) {
+  const page = await browser.newPage({ viewport: SIZES[size], colorScheme, ...more });
   page.setDefaultTimeout(WAIT_MS);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
@@ -133,7 +138,9 @@ const cuts = (page, count) =>
 async function checkLooks(page, name) {
   // Not as a script of the page, whose policy allows none but its own.
   await page.evaluate(await readFile(AXE, "utf8"));
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+  // Forced colours are the reader's own; axe would compare them with those that they replace.
+  const rules = { "color-contrast": { enabled: !name.endsWith("forced") } };
+  const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { rules }), rules);
   for (const { id, help, nodes } of violations)
     complaints.push(
       `axe, ${name}: ${id}: ${help}: ${nodes
@@ -203,9 +210,29 @@ async function killing(page) {
   await cardHas(page, second.slice(1), "follower|leader");
 }
 
+/** What S`to` hears of S`from`, in the table. */
+const hears = (page, to, from, words) =>
+  until(
+    page,
+    `S${to} hears S${from}: ${words}`,
+    ([to, from, words]) => {
+      const rows = [...document.querySelectorAll(".reach tr")];
+      const column = [...(rows[0]?.children ?? [])].findIndex((cell) => cell.textContent === `from S${from}`);
+      const row = rows.find((one) => one.querySelector("th")?.textContent === `S${to} hears`);
+      return new RegExp(words).test(row?.children[column]?.textContent ?? "");
+    },
+    [to, from, words],
+  );
+
 async function links(page) {
   await pressUntil(page, "Cut the leader off", cutNow(2));
+  const cutOff = await page.evaluate(
+    () => document.querySelector('.reach td[data-heard="cut"]')?.closest("tr")?.rowIndex ?? 0,
+  );
+  if (cutOff === 0) complaints.push("no cell of the table says that a link is cut");
   await press(page, "Heal all");
+  await hears(page, 1, 2, "^\\d.* m?s");
+  await hears(page, 2, 3, "^\\d.* m?s");
   await pressUntil(page, "Star around the leader", cutNow(1));
   await press(page, "Heal all");
   await cuts(page, 0);
@@ -258,6 +285,23 @@ async function operations(page) {
   await until(page, "three servers", () => document.querySelectorAll(".server-card").length === 3);
   await press(page, "Restart all in turn");
   await logged(page, "restarted one after the other");
+}
+
+/** The last messages, handed to the playground and drawn there. */
+async function drawing(page, url) {
+  const opened = page.waitForEvent("popup");
+  await press(page, "Slow down and draw");
+  const drawn = await opened;
+  drawn.on("pageerror", (error) => complaints.push(`drawing: ${error}`));
+  await drawn.getByRole("heading", { name: "A cluster that runs" }).waitFor();
+  const rows = await drawn.locator(".rows-list li").allTextContents();
+  for (const words of ["sends accept", "receives accept ", "receives accepted "])
+    if (!rows.some((row) => row.includes(words))) complaints.push(`drawing: no row says "${words}"`);
+  if (rows.length < 100) complaints.push(`drawing: only ${rows.length} rows`);
+  if (shots !== null) await drawn.screenshot({ path: `${shots}/drawn.png` });
+  await drawn.close();
+  const saved = await (await page.request.get(`${url}/trace.json`)).json();
+  if (saved.version !== 1) complaints.push("what can be saved is no trace");
 }
 
 async function loads(page) {
@@ -315,10 +359,10 @@ async function main() {
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
     const url = await address;
-    const page = await open(browser, url, "desk", "light", "reduce");
-    for (const part of onlyLooks ? [] : [faults, links, operations, typing, reading, loads]) {
+    const page = await open(browser, url, "desk", "light", { reducedMotion: "reduce" });
+    for (const part of onlyLooks ? [] : [faults, links, drawing, operations, typing, reading, loads]) {
       const startedMs = performance.now();
-      await part(page).catch(async (error) => {
+      await part(page, url).catch(async (error) => {
         const lines = await page.locator(".feed li").allTextContents();
         throw new Error(`${error.message}\n${lines.slice(-15).join("\n")}`);
       });
@@ -333,8 +377,11 @@ async function main() {
       ["desk", "dark"],
       ["phone", "light"],
       ["phone", "dark"],
+      ["zoomed", "light"],
+      ["desk", "forced"],
     ]) {
-      const other = await open(browser, url, size, scheme);
+      const forced = scheme === "forced";
+      const other = await open(browser, url, size, forced ? "dark" : scheme, forced ? { forcedColors: "active" } : {});
       await other.waitForTimeout(1500);
       await checkLooks(other, `${size}-${scheme}`);
       await other.close();

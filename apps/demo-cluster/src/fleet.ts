@@ -87,7 +87,7 @@ export class Fleet {
 
   /** Starts a replica that is not in the cluster yet, with a blank store. */
   async join(id: number): Promise<void> {
-    const { roster, feed, observer, changed } = this.#options;
+    const { roster, observer, changed } = this.#options;
     await roster.draft(id);
     this.#entries.set(id, this.#entry(id));
     try {
@@ -99,8 +99,8 @@ export class Fleet {
       throw cause;
     }
     await roster.keep();
-    feed.add("good", `replica ${id} started with a blank store (process ${this.process(id).pid ?? "?"})`);
-    observer.tell(id, { kind: "joins" });
+    const { pid } = this.process(id);
+    observer.act(id, { kind: "joins" }, "good", `replica ${id} started with a blank store (process ${pid ?? "?"})`);
     changed();
   }
 
@@ -148,15 +148,14 @@ export class Fleet {
   }
 
   async #end(id: number, entry: Entry): Promise<void> {
-    const { roster, feed, observer, changed } = this.#options;
+    const { roster, observer, changed } = this.#options;
     this.#entries.delete(id);
     await roster.remove(id);
     await entry.process.stop(STOP_MS);
     this.links.forget(id);
     await this.tellCuts();
-    feed.add("plain", `replica ${id} is out of the cluster: its process has ended`);
     observer.forget(id);
-    observer.tell(id, { kind: "gone" });
+    observer.act(id, { kind: "gone" }, "plain", `replica ${id} is out of the cluster: its process has ended`);
     changed();
   }
 

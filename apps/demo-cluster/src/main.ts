@@ -52,6 +52,7 @@ function page(supervisor: Supervisor, port: number): Promise<Page> {
       feed: supervisor.feed,
       story: supervisor.observer.story,
       execute: (line) => execute(supervisor, line),
+      trace: () => supervisor.trace(),
     },
     port,
   );

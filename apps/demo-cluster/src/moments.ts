@@ -1,5 +1,6 @@
 // What is worth telling of what replicas say to each other. No code of a replica: the page is built from it too.
 import type { Ballot } from "@synod/interface";
+import type { LinkCount } from "./wire.js";
 
 /** Something that a replica did or that was done to it. Words for each are in `words.ts`. */
 export type Moment =
@@ -88,6 +89,7 @@ export interface Seen {
   readonly moments: readonly Dated[];
   /** Messages that arrived, by sender. */
   readonly received: readonly (readonly [from: number, counts: TrafficCounts])[];
+  readonly links: readonly LinkCount[];
   /** The last slots, lowest first. */
   readonly log: readonly LogEntry[];
 }

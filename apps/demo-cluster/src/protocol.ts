@@ -3,6 +3,7 @@ import type { MembershipChange, NodeEvent, NodeStatus, StaleAnswer } from "@syno
 import type { KvAnswer, KvCommand, KvQuery, KvResult } from "./kv.js";
 import type { Seen } from "./moments.js";
 import type { Part } from "./view.js";
+import type { WireEvent } from "./wire.js";
 
 /** What a replica process is told once, before anything else. */
 export interface ReplicaConfig {
@@ -30,6 +31,7 @@ export type Call =
   | { readonly kind: "read"; readonly query: KvQuery; readonly via: Exclude<ReadVia, "stale"> }
   | { readonly kind: "readStale"; readonly query: KvQuery }
   | { readonly kind: "digest" }
+  | { readonly kind: "recent" }
   | { readonly kind: "cut"; readonly peers: readonly NodeId[] }
   | { readonly kind: "slow"; readonly ms: number }
   | { readonly kind: "change"; readonly change: MembershipChange }
@@ -47,6 +49,8 @@ export interface CallResults {
   readonly read: KvAnswer;
   readonly readStale: StaleAnswer<KvAnswer>;
   readonly digest: Digest;
+  /** Its last messages, oldest first. */
+  readonly recent: readonly WireEvent[];
   readonly cut: null;
   readonly slow: null;
   /** The epoch in force when the change is complete. */

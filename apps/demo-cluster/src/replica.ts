@@ -43,6 +43,7 @@ async function start(config: ReplicaConfig): Promise<Running> {
   const { transport, cut } = cuttable(tcpTransport());
   cut(config.cut);
   const tap = new Tap(config.id);
+  tap.wire.cut(config.cut);
   const commandCodec = kvCodec(msgpackCodec());
   const watched = watchedStorage(fileStorage({ directory: config.directory }), (body) =>
     commandText(commandCodec.decode(body)),
@@ -103,7 +104,7 @@ function replyGroup(): (reply: Reply) => void {
   };
 }
 
-async function answer({ node, cut, watched }: Running, call: Call, timeoutMs: number): Promise<unknown> {
+async function answer({ node, cut, watched, tap }: Running, call: Call, timeoutMs: number): Promise<unknown> {
   switch (call.kind) {
     case "propose":
       return node.propose(call.command, { signal: AbortSignal.timeout(timeoutMs) });
@@ -121,8 +122,11 @@ async function answer({ node, cut, watched }: Running, call: Call, timeoutMs: nu
       return node.snapshot();
     case "digest":
       return node.digest();
+    case "recent":
+      return tap.wire.recent();
     case "cut":
       cut(call.peers);
+      tap.wire.cut(call.peers);
       return null;
     case "slow":
       watched.slow(call.ms);
@@ -154,7 +158,7 @@ async function main(): Promise<void> {
     running = await start(config);
     const { node, tap, watched } = running;
     setInterval(() => {
-      send({ kind: "seen", seen: { ...tap.take(), log: watched.log() } });
+      send({ kind: "seen", seen: { ...tap.take(), links: tap.wire.take(), log: watched.log() } });
       send({ kind: "status", status: statusOf(node) });
     }, STATUS_MS);
     send({ kind: "status", status: statusOf(node) });

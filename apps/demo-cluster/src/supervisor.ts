@@ -5,6 +5,7 @@ import { broken, usage } from "./failure.js";
 import { Feed } from "./feed.js";
 import { Fleet } from "./fleet.js";
 import type { KvAnswer, KvCommand, KvResult } from "./kv.js";
+import { liveTrace } from "./live-trace.js";
 import { everydayLoad, Load, type LoadOutcome } from "./load.js";
 import { Operations } from "./operations.js";
 import { Observer } from "./observer.js";
@@ -30,7 +31,7 @@ export interface CallOptions {
 export class Supervisor {
   readonly feed: Feed = new Feed();
   readonly throughput: Throughput = new Throughput(performance.now());
-  readonly observer: Observer = new Observer();
+  readonly observer: Observer = new Observer(this.feed);
   readonly #directory: DataDirectory;
   readonly #roster: Roster;
   readonly #fleet: Fleet;
@@ -145,6 +146,7 @@ export class Supervisor {
       directory: this.#directory.path,
       freshId: this.#roster.freshId,
       links: this.observer.traffic.links,
+      reach: this.observer.reach.view(Date.now()),
       check: this.observer.check.view,
     };
   }
@@ -182,13 +184,22 @@ export class Supervisor {
     return this.#fleet.process(id).call({ kind: "digest" }, CALL_MS);
   }
 
+  /** What went between the replicas last, as a trace file. Of one that does not answer only what the others saw. */
+  async trace(): Promise<string> {
+    const calls = this.#fleet.running.map((process) => process.call({ kind: "recent" }, CALL_MS));
+    const kept = await Promise.allSettled(calls);
+    return liveTrace(
+      kept.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+      this.feed.lines,
+    );
+  }
+
   async kill(id: number): Promise<void> {
     const process = this.#fleet.process(id);
     if (process.state === "down") throw usage(`replica ${id} is down already`);
     const { pid } = process;
     await process.kill();
-    this.feed.add("bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
-    this.observer.tell(id, { kind: "killed" });
+    this.observer.act(id, { kind: "killed" }, "bad", `replica ${id} killed with SIGKILL (process ${pid ?? "?"})`);
     this.#changed();
   }
 
@@ -202,8 +213,12 @@ export class Supervisor {
       entry.failed = true;
       throw broken(`replica ${id} did not start: ${described(cause)}`);
     }
-    this.feed.add("good", `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`);
-    this.observer.tell(id, { kind: "restarted" });
+    this.observer.act(
+      id,
+      { kind: "restarted" },
+      "good",
+      `replica ${id} restarted from its files (process ${entry.process.pid ?? "?"})`,
+    );
     this.#changed();
   }
 
@@ -211,16 +226,14 @@ export class Supervisor {
     const process = this.#fleet.process(id);
     if (process.state !== "running") throw usage(`replica ${id} does not run`);
     process.pause();
-    this.feed.add("bad", `replica ${id} paused with SIGSTOP`);
-    this.observer.tell(id, { kind: "paused" });
+    this.observer.act(id, { kind: "paused" }, "bad", `replica ${id} paused with SIGSTOP`);
   }
 
   resume(id: number): void {
     const process = this.#fleet.process(id);
     if (process.state !== "paused") throw usage(`replica ${id} is not paused`);
     process.resume();
-    this.feed.add("good", `replica ${id} resumed with SIGCONT`);
-    this.observer.tell(id, { kind: "resumed" });
+    this.observer.act(id, { kind: "resumed" }, "good", `replica ${id} resumed with SIGCONT`);
   }
 
   /** Cuts the links of one replica to others. Settles when all replicas that run drop the frames. */
@@ -256,8 +269,7 @@ export class Supervisor {
     entry.slowMs = ms;
     if (entry.process.state === "running") await entry.process.call({ kind: "slow", ms }, CALL_MS);
     const text = ms === 0 ? "as fast as before" : `${ms} ms slower for each write`;
-    this.feed.add(ms === 0 ? "good" : "bad", `the disk of replica ${id} is ${text}`);
-    this.observer.tell(id, { kind: "slowed", ms });
+    this.observer.act(id, { kind: "slowed", ms }, ms === 0 ? "good" : "bad", `the disk of replica ${id} is ${text}`);
     this.#changed();
   }
 
@@ -306,6 +318,7 @@ export class Supervisor {
     );
     this.throughput.sample(nowMs, Date.now(), { traffic: this.observer.traffic.sample(nowMs), leaders });
     this.observer.story.tell(Date.now());
+    this.observer.reach.sample();
   }
 
   #onEvent(id: number, event: ReplicaEvent): void {

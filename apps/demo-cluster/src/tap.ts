@@ -1,9 +1,10 @@
 import type { Ballot, Codec, NodeId, Transport } from "@synod/interface";
-import type { Envelope, Message } from "@synod/multipaxos";
+import { type Envelope, type Message, VALUE_NOOP, VALUE_NOOP_RANGE } from "@synod/multipaxos";
+import { Wire } from "./wire.js";
 import { type Dated, type Moment, noTraffic, type Traffic, type TrafficCounts } from "./moments.js";
 
-/** By kind of message, what it is for; what is not here is not counted. */
-const TRAFFIC_OF: Partial<Readonly<Record<Message["kind"], Traffic>>> = {
+/** By kind of message, what it is for; null: too rare to be counted. */
+const TRAFFIC_OF: Readonly<Record<Message["kind"], Traffic | null>> = {
   prepare: "phase1",
   promise: "phase1",
   accept: "phase2",
@@ -25,17 +26,26 @@ const TRAFFIC_OF: Partial<Readonly<Record<Message["kind"], Traffic>>> = {
   quorumReadReply: "calls",
   beat: "beats",
   beatReply: "beats",
+  leaseAsk: null,
+  leaseGrant: null,
+  leaseRelease: null,
+  transferTo: null,
+  change: null,
+  changeReply: null,
+  removed: null,
+  stateDigest: null,
 };
 
 const MOMENTS_MAX = 100;
-/** First byte of a value that is a no-op, or stands for many of them. */
-const isNoop = (value: Uint8Array): boolean => value[0] === 0 || value[0] === 1;
+const isNoop = (value: Uint8Array): boolean => value[0] === VALUE_NOOP || value[0] === VALUE_NOOP_RANGE;
 const same = (a: Ballot | null, b: Ballot | null): boolean => a?.round === b?.round && a?.node === b?.node;
 const above = (a: Ballot, b: Ballot | null): boolean =>
   b === null || a.round > b.round || (a.round === b.round && a.node > b.node);
 
 /** Listens in on what one replica says and hears, without touching it. */
 export class Tap {
+  /** The messages themselves. */
+  readonly wire: Wire;
   readonly #id: NodeId;
   readonly #now: () => number;
   readonly #frames = new WeakMap<Uint8Array, Message>();
@@ -55,6 +65,7 @@ export class Tap {
   constructor(id: NodeId, now: () => number = Date.now) {
     this.#id = id;
     this.#now = now;
+    this.wire = new Wire(id);
   }
 
   codec(inner: Codec<Envelope>): Codec<Envelope> {
@@ -66,7 +77,10 @@ export class Tap {
       },
       decode: (bytes) => {
         const envelope = inner.decode(bytes);
-        if (envelope.from !== this.#id) this.#hear(envelope.from, envelope.message);
+        if (envelope.from !== this.#id) {
+          this.wire.heard(envelope.from, envelope.message);
+          this.#hear(envelope.from, envelope.message);
+        }
         return envelope;
       },
     };
@@ -78,7 +92,11 @@ export class Tap {
       setMembers: (members) => inner.setMembers(members),
       send: (to, frame, lane) => {
         const message = this.#frames.get(frame);
-        if (message !== undefined) this.#say(typeof to === "number" ? [to] : to, message);
+        const all = typeof to === "number" ? [to] : to;
+        if (message !== undefined) {
+          this.wire.said(all, message);
+          this.#say(all, message);
+        }
         return inner.send(to, frame, lane);
       },
       close: () => inner.close(),
@@ -100,7 +118,7 @@ export class Tap {
   #hear(from: NodeId, message: Message): void {
     this.#heardMs.set(from, this.#now());
     const traffic = TRAFFIC_OF[message.kind];
-    if (traffic !== undefined) {
+    if (traffic !== null) {
       const counts = this.#received.get(from) ?? noTraffic();
       counts[traffic]++;
       this.#received.set(from, counts);

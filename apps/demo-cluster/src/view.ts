@@ -1,6 +1,7 @@
 // What the screen and the page show. Types only: the page is built from it too.
 import type { Ballot } from "@synod/interface";
 import type { LogEntry, TrafficCounts } from "./moments.js";
+import type { Reach } from "./reach.js";
 import type { CheckView } from "./state-check.js";
 import type { Told } from "./story.js";
 import type { LinkRate } from "./traffic.js";
@@ -63,6 +64,7 @@ export interface ClusterView {
   readonly freshId: number;
   /** Messages between replicas. */
   readonly links: readonly LinkRate[];
+  readonly reach: readonly Reach[];
   readonly check: CheckView;
 }
 
@@ -100,6 +102,8 @@ export type PageMessage =
       readonly feed: readonly FeedLine[];
       readonly story: readonly Told[];
       readonly samples: readonly Sample[];
+      /** The playground is served beside this page. */
+      readonly lecture: boolean;
     }
   | { readonly kind: "view"; readonly view: ClusterView; readonly sample: Sample }
   | { readonly kind: "feed"; readonly line: FeedLine }

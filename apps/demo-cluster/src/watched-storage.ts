@@ -1,3 +1,4 @@
+import { VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "@synod/multipaxos";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Ballot, Slot, Storage } from "@synod/interface";
 import { decodeBatch } from "@synod/rsm";
@@ -19,9 +20,6 @@ export interface WatchedStorage {
 
 const KEPT = 96;
 const SHOWN = 24;
-const NOOP = 0;
-const NOOP_RANGE = 1;
-const CONFIGURATION = 2;
 
 /** @param textOf - a command in words */
 export function watchedStorage(inner: Storage, textOf: (body: Uint8Array) => string): WatchedStorage {
@@ -74,8 +72,8 @@ export function watchedStorage(inner: Storage, textOf: (body: Uint8Array) => str
 }
 
 function contentOf(value: Uint8Array, textOf: (body: Uint8Array) => string): Pick<LogEntry, "kind" | "count" | "text"> {
-  if (value[0] === NOOP || value[0] === NOOP_RANGE) return { kind: "noop", count: 0, text: "no-op" };
-  if (value[0] === CONFIGURATION) return { kind: "members", count: 0, text: "a change of the members" };
+  if (value[0] === VALUE_NOOP || value[0] === VALUE_NOOP_RANGE) return { kind: "noop", count: 0, text: "no-op" };
+  if (value[0] === VALUE_CONFIGURATION) return { kind: "members", count: 0, text: "a change of the members" };
   try {
     const { entries } = decodeBatch(value);
     const bodies = entries.flatMap((entry) => (entry.kind === "command" ? [entry.body] : []));

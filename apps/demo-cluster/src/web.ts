@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -16,6 +17,8 @@ export interface PageSource {
   readonly feed: { readonly lines: readonly FeedLine[]; onLine(listener: (line: FeedLine) => void): () => void };
   readonly story: { readonly lines: readonly Told[]; onTold(listener: (told: Told) => void): () => void };
   readonly execute: (line: string) => Promise<Outcome>;
+  /** The last messages, as a trace file. */
+  readonly trace: () => Promise<string>;
 }
 
 export interface Page {
@@ -29,13 +32,20 @@ const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string 
   ["/page.css", { file: "page.css", type: "text/css; charset=utf-8" }],
 ]);
 
-const HEADERS = {
+/** The playground as it is built: one file with a policy of its own. */
+const LECTURE = fileURLToPath(new URL("../../playground/dist/index.html", import.meta.url));
+
+const SAFE = {
   "cache-control": "no-store",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
+};
+
+const HEADERS = {
+  ...SAFE,
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
 const BODY_BYTES_MAX = 8 * 1024;
@@ -52,10 +62,11 @@ export async function servePage(
   source: PageSource,
   port: number,
   folder: string = fileURLToPath(new URL("./page/", import.meta.url)),
+  lecture: string = LECTURE,
 ): Promise<Page> {
-  const streams = new Streams(source);
+  const streams = new Streams(source, existsSync(lecture));
   const server = createServer((request, response) => {
-    answer({ request, response, source, streams, folder }).catch(() => response.destroy());
+    answer({ request, response, source, streams, folder, lecture }).catch(() => response.destroy());
   });
   await listening(server, port);
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -87,16 +98,22 @@ interface Exchange {
   readonly source: PageSource;
   readonly streams: Streams;
   readonly folder: string;
+  readonly lecture: string;
 }
 
 async function answer(exchange: Exchange): Promise<void> {
-  const { request, response, streams, folder } = exchange;
+  const { request, response, source, streams, folder, lecture } = exchange;
   const [path = ""] = (request.url ?? "").split("?");
   if (!isLocal(request)) return end(response, 403, "This page is only for its own machine.");
   const file = FILES.get(path);
   if (request.method === "POST" && path === "/command") return command(exchange);
   if (request.method !== "GET") return end(response, 405, "Not allowed.");
   if (path === "/events") return streams.add(response);
+  if (path === "/trace.json") return json(response, await source.trace());
+  if (path === "/lecture" && existsSync(lecture)) {
+    response.writeHead(200, { ...SAFE, "content-type": "text/html; charset=utf-8" }).end(await readFile(lecture));
+    return;
+  }
   if (file === undefined) return end(response, 404, "There is no such page.");
   const body = await readFile(folder + file.file);
   response.writeHead(200, { ...HEADERS, "content-type": file.type }).end(body);
@@ -131,7 +148,11 @@ async function command({ request, response, source }: Exchange): Promise<void> {
   const outcome: Outcome = /^\s*quit\b/.test(line)
     ? { ok: false, lines: ["quit works in the terminal only"], quit: false }
     : await source.execute(line);
-  response.writeHead(200, { ...HEADERS, "content-type": "application/json" }).end(JSON.stringify(outcome));
+  json(response, JSON.stringify(outcome));
+}
+
+function json(response: ServerResponse, text: string): void {
+  response.writeHead(200, { ...HEADERS, "content-type": "application/json" }).end(text);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string | null> {
@@ -157,11 +178,13 @@ function lineOf(body: string): string | null {
 /** Everybody who watches, by server-sent events. */
 class Streams {
   readonly #source: PageSource;
+  readonly #lecture: boolean;
   readonly #open = new Set<ServerResponse>();
   readonly #stops: readonly (() => void)[];
 
-  constructor(source: PageSource) {
+  constructor(source: PageSource, lecture: boolean) {
     this.#source = source;
+    this.#lecture = lecture;
     this.#stops = [
       source.onSample((sample) => {
         if (this.#open.size > 0) this.#send({ kind: "view", view: source.view(), sample });
@@ -181,6 +204,7 @@ class Streams {
       feed: feed.lines,
       story: this.#source.story.lines,
       samples: this.#source.samples(),
+      lecture: this.#lecture,
     };
     response.write(`retry: 1000\n\n${event(hello)}`);
     this.#open.add(response);

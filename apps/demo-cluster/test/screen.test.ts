@@ -40,6 +40,7 @@ const view: ClusterView = {
   directory: "/tmp/x",
   freshId: 4,
   links: [],
+  reach: [],
   check: { compared: 0, atMs: null, slot: 0, differs: null },
 };
 

@@ -9,6 +9,9 @@ import { type Page, servePage } from "../src/web.js";
 
 const FOLDER = fileURLToPath(new URL("../src/page/public/", import.meta.url));
 
+/** Any page will do. */
+const LECTURE = fileURLToPath(new URL("../../playground/index.html", import.meta.url));
+
 const view: ClusterView = {
   replicas: [1, 2, 3].map((id) => ({ id }) as ReplicaView),
   leader: 1,
@@ -18,6 +21,7 @@ const view: ClusterView = {
   directory: "/tmp/x",
   freshId: 4,
   links: [],
+  reach: [],
   check: { compared: 0, atMs: null, slot: 0, differs: null },
 };
 
@@ -42,8 +46,9 @@ beforeEach(async () => {
       executed.push(line);
       return Promise.resolve({ ok: true, lines: ["done"], quit: false });
     },
+    trace: () => Promise.resolve('{"version":1}'),
   };
-  page = await servePage(source, 0, FOLDER);
+  page = await servePage(source, 0, FOLDER, LECTURE);
 });
 afterEach(() => page.close());
 
@@ -96,6 +101,14 @@ describe("the page", () => {
       expect((await ask({ path })).status).toBe(404);
     }
     expect((await ask({ method: "PUT" })).status).toBe(405);
+  });
+
+  it("gives away the last messages, and the playground under its own policy", async () => {
+    const trace = await ask({ path: "/trace.json" });
+    expect([trace.status, trace.text]).toEqual([200, '{"version":1}']);
+    const lecture = await ask({ path: "/lecture" });
+    expect([lecture.status, lecture.policy]).toEqual([200, "undefined"]);
+    expect((await ask({ path: "/trace.json", headers: { host: "evil.example" } })).status).toBe(403);
   });
 
   it("carries out a command", async () => {
@@ -183,6 +196,7 @@ describe("the port", () => {
       onSample: () => () => undefined,
       feed,
       story,
+      trace: () => Promise.reject(new Error("not asked")),
       execute: () => Promise.reject(new Error()),
     };
     await expect(servePage(source, port, FOLDER)).rejects.toThrow(

@@ -29,7 +29,9 @@ describe.each([360, 768, 1280])("Raft beside Paxos, at a width of %s", (width) =
           all.map((one) => [...one.querySelectorAll(".row-number")].map((text) => text.getAttribute("y"))),
         );
       expect(paxos).toEqual(raft);
+      await story.getByText(pair.sees).waitFor();
       await story.getByRole("button", { name: "Row back" }).click();
+      expect(await story.getByText(pair.sees).isVisible()).toBe(false);
       expect(await story.locator(".pair-verdict").count()).toBe(0);
       await story.getByRole("button", { name: "Row on" }).click();
     }

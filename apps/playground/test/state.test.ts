@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { meaningOf } from "../src/model/keys.js";
 import { readLink } from "../src/model/link.js";
 import { searchesOf } from "../src/model/searching.js";
-import { type Event, reduce, START, type Stage, type State } from "../src/model/state.js";
+import { isStoryEnd, type Event, reduce, START, type Stage, type State } from "../src/model/state.js";
 import { rowsIn, worldAt } from "../src/model/tree.js";
 import { quickFinding, replyTo, verdictOf } from "../src/model/verdict.js";
 import { branchOf } from "../src/model/tree.js";
@@ -25,9 +25,14 @@ describe("time", () => {
     expect([atOf(now), now.playing]).toEqual([13, false]);
   });
 
-  test("a step past the end lets things happen by themselves", () => {
-    const now = after(open("#/promises-report-nothing"), { do: "last" }, { do: "next" });
-    expect(rowsIn(stageOf(now).tree)).toBe(9);
+  test("a step stops at the end of the story, and only who wants it goes on", () => {
+    const end = after(open("#/promises-report-nothing"), { do: "last" });
+    expect(isStoryEnd(stageOf(end))).toBe(true);
+    expect(rowsIn(stageOf(after(end, { do: "next" })).tree)).toBe(8);
+    const beyond = after(end, { do: "goOn" });
+    expect([rowsIn(stageOf(beyond).tree), isStoryEnd(stageOf(beyond))]).toEqual([9, false]);
+    const free = after(open("#/free/multi-paxos"), { do: "last" });
+    expect(isStoryEnd(stageOf(free))).toBe(false);
   });
 
   test("play at the end begins again", () => {

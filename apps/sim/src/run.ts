@@ -25,6 +25,7 @@ export function describeFailure({ seed, profile, failure }: Outcome, reduction: 
     `invariant: ${failure.invariant}`,
     ...failure.message.split("\n").map((line) => `  ${line}`),
     `again: npm run sim -- --profile ${profile} --seed ${seed}${quoted(reduction)} --trace trace.txt`,
+    "to see it drawn: the same with --trace trace.json; npm run playground opens that file",
   ];
 }
 

@@ -134,13 +134,14 @@ test("a failure says what broke and how to see it again", () => {
     "  slot 3",
     "  more",
     "again: npm run sim -- --profile disk --seed 18 --trace trace.txt",
+    "to see it drawn: the same with --trace trace.json; npm run playground opens that file",
   ]);
 });
 
 test("what shrinking left out is part of the command that repeats the run", () => {
   const report = { seed: 18, profile: "disk", failure: { invariant: "P2c", message: "m", atMs: 1 } } as Report;
   const text = `again: npm run sim -- --profile disk --seed 18 --reduce '{"without":[1,2]}' --trace trace.txt`;
-  expect(describeFailure(report, { without: [1, 2] }).at(-1)).toBe(text);
+  expect(describeFailure(report, { without: [1, 2] })).toContain(text);
 });
 
 describe("as processes of their own", () => {

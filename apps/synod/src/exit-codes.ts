@@ -64,6 +64,7 @@ const BY_ERROR: Readonly<Record<SynodErrorCode, ExitName>> = {
   InvariantViolated: "stopped",
   RoundsExhausted: "stopped",
   ApplyFailed: "stopped",
+  SnapshotFailed: "failed",
   StateDiverged: "stopped",
 };
 

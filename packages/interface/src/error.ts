@@ -51,6 +51,7 @@ export type SynodErrorCode =
   | "InvariantViolated"
   | "RoundsExhausted"
   | "ApplyFailed"
+  | "SnapshotFailed" // the state machine threw while a snapshot of it was taken: nothing is lost, the log stays until one is taken
   | "StateDiverged"; // the state differs from that of a majority of the members: start again, from log and snapshot
 
 const brand = Symbol.for("@synod/SynodError");
@@ -76,6 +77,13 @@ export class SynodError extends Error {
     this.code = code;
     this.details = options.details ?? {};
     Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** For logs and status pages: `JSON.stringify` of an error leaves out its text and its cause. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { name, code, message, details, cause } = this;
+    const why = cause instanceof Error && !(cause instanceof SynodError) ? String(cause) : cause;
+    return { name, code, message, details, ...(cause === undefined ? {} : { cause: why }) };
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -50,6 +50,7 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_snapshot_taking_bytes: gauge("bytes", "What is done of the snapshot being taken; 0 while none is"),
   synod_snapshot_to_come_bytes: gauge("bytes", "What is still to come of a snapshot from a peer; 0 while none comes"),
   synod_snapshots_taken_total: counter("1", "Snapshots taken"),
+  synod_snapshots_failed_total: counter("1", "Snapshots during which the state machine threw"),
   synod_snapshot_take_ms: distribution("ms", "Time to take one snapshot and to make it durable"),
   synod_snapshots_installed_total: counter("1", "Snapshots of peers installed here"),
   synod_snapshots_refused_total: counter("1", "Snapshots of peers that were found damaged or were not finished"),

@@ -18,7 +18,8 @@ export function quietLogger(logger: Logger | undefined): Logger {
   const level =
     (name: keyof Logger): Logger["info"] =>
     (message: string, fields?: Fields) =>
-      quietly(() => logger?.[name](message, fields));
+      // A logger that prints its arguments would print an undefined one.
+      quietly(() => (fields === undefined ? logger?.[name](message) : logger?.[name](message, fields)));
   return { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
 }
 

@@ -5,7 +5,10 @@ describe.each(SCENARIOS.map((one) => [one.id, one] as const))("%s", (_, scenario
   it("plays to its verdict", () => {
     const run = playScenario(scenario);
     const { kind, words } = judge(run);
-    expect({ kind, words }).toEqual({ kind: scenario.verdict, words: expect.stringMatching(/./) });
+    expect({ kind, words }, `npm run playground shows it: #/${scenario.id}`).toEqual({
+      kind: scenario.verdict,
+      words: expect.stringMatching(/./),
+    });
     expect(run.rows.every((row, index) => row.row === index + 1 && row.text !== "")).toBe(true);
   });
 

@@ -11,9 +11,10 @@ type Readers = Map<number | string, Reader>;
 /** A follower has one question open at a time, so its id says which. */
 const keyOf = (reader: Reader): number | string => (reader.kind === "local" ? reader.token : `from ${reader.from}`);
 
-function sameQuestion(a: Reader | undefined, b: Reader): boolean {
+/** Whether `a` is the question `b`, or one that the same follower asked later. */
+function coversQuestion(a: Reader | undefined, b: Reader): boolean {
   if (a?.kind !== "remote" || b.kind !== "remote") return false;
-  return a.from === b.from && a.bootId === b.bootId && a.nonce === b.nonce;
+  return a.from === b.from && a.bootId === b.bootId && a.nonce >= b.nonce;
 }
 
 interface Round {
@@ -60,8 +61,9 @@ export class ReadRounds {
   /** A follower has one question open at a time: a newer one replaces what still waits of it. */
   add(reader: Reader): void {
     const key = keyOf(reader);
-    // A copy of a question that the round under way answers: whoever waits for it asked before the round began.
-    if (sameQuestion(this.#round?.readers.get(key), reader)) return;
+    // A late copy. Whoever waits for what the round under way answers asked before it began.
+    if (coversQuestion(this.#round?.readers.get(key), reader)) return;
+    if (coversQuestion(this.#waiting.get(key), reader)) return;
     this.#waiting.delete(key);
     this.#waiting.set(key, reader);
   }

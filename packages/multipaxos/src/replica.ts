@@ -162,7 +162,10 @@ export class Replica {
 
   /** How many values `propose` would take now; 0 unless this replica leads. */
   capacity(): number {
+    const { writes, settings } = this.#core;
     if (isHandingOver(this.#core)) return 0;
+    // A slot that others have chosen is not open any more; the own vote may wait for a slow disk all the same.
+    if (writes.bytes >= settings.inFlightBytesMax) return 0;
     const capacity = this.#core.proposer.capacity();
     return readsNeedRoom(this.#core) ? Math.max(0, capacity - 1) : capacity;
   }

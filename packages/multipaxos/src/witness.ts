@@ -35,7 +35,7 @@ function forgettable(core: Core): Slot {
   const { all, one } = heldByOthers(core);
   let bytes = 0;
   for (let slot = log.chosenUpTo; slot > Math.max(all, log.compactedUpTo); slot--) bytes += valueBytes(core, slot);
-  return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? one : all);
+  return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? Math.max(all, one) : all);
 }
 
 /** What a slot costs in memory, about. */

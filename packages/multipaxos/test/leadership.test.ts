@@ -5,6 +5,21 @@ import { configurationOf, valueOf } from "./disk.js";
 import { led, ROUND_MS, Story, TIMEOUT_MS } from "./story.js";
 import { accept, ballot } from "./support.js";
 
+test("what waits for the own disk of a leader is bounded, also where the disks of the others are faster", () => {
+  const story = led(3, { writeBytesMax: 1_000, inFlightBytesMax: 3_000 });
+  story.holdWrites(1);
+  let proposed = 0;
+  for (let round = 0; round < 300; round++) {
+    for (let i = 0; i < 4 && story.replica(1).capacity() > 0; i++, proposed++) story.propose(1, "x".repeat(936));
+    // One write of about a command ends in each round: nothing that would look like a disk that stands still.
+    story.actor(1).waiting.shift()?.();
+    story.pass(ROUND_MS);
+  }
+  const { chosenUpTo, durableUpTo, phase } = story.replica(1).status();
+  expect([phase, proposed > 250, chosenUpTo > 250]).toEqual(["lead", true, true]);
+  expect(chosenUpTo - durableUpTo).toBeLessThan(6);
+});
+
 describe("what a leader may announce", () => {
   test("one that learns a rival's value ends, and never says that the slot is chosen", () => {
     const story = led(5);

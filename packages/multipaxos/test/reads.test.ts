@@ -85,6 +85,21 @@ describe("rounds at the leader", () => {
     expect(r.start(6, members, 0)).toBeNull();
   });
 
+  test("a late copy of an older question does not displace a newer one, in the round under way or before it", () => {
+    const r = rounds();
+    r.add(local(7));
+    r.start(5, members, 0);
+    r.add(remote(2, 6));
+    r.add(remote(2, 5));
+    confirm(r, 1, 1);
+    expect(confirm(r, 3, 1)?.readers).toEqual([local(7)]);
+    r.start(6, members, 0);
+    r.add(remote(2, 5));
+    confirm(r, 1, 2);
+    expect(confirm(r, 3, 2)?.readers).toEqual([remote(2, 6)]);
+    expect(r.waits).toBe(false);
+  });
+
   test("the end of a leadership gives everybody back, the round under way first", () => {
     const r = rounds();
     r.add(local(1));

@@ -153,6 +153,25 @@ describe("what a witness keeps", () => {
     expect(story.actor(3).dropped).toBe(4);
   });
 
+  test("goes as far as full members that are a quorum have it, though the one that answers now has less", () => {
+    const story = led(withWitnesses(4, 1, { kind: "sizes", phase1: 3, phase2: 2 }), { retainedBytesMax: 7 * 66 });
+    for (const letter of ["a", "b"]) story.propose(1, letter);
+    story.pass(2 * ROUND_MS);
+    story.lose((_from, to, { kind }) => to === 3 && !kind.startsWith("beat"));
+    for (const letter of ["c", "d", "e"]) story.propose(1, letter);
+    story.pass(2 * ROUND_MS);
+    expect(story.actor(4).dropped).toBe(0);
+    // Of 1 and 2 it hears no more what they have on their disks.
+    story.lose((from, to, { kind }) =>
+      to === 3 ? !kind.startsWith("beat") : from < 3 && to === 4 && kind.startsWith("beat"),
+    );
+    story.pass(TIMEOUT_MS + ROUND_MS);
+    for (let i = 0; i < 9; i++) story.propose(1, "f");
+    story.pass(2 * ROUND_MS);
+    expect(story.replica(4).status().chosenUpTo).toBeGreaterThan(12);
+    expect(story.actor(4).dropped).toBe(4);
+  });
+
   test("is chosen for whoever asks later, never empty: the group waits for the member that has it", () => {
     const story = led(withWitnesses(3, 1), SETTINGS);
     story.crash(2);

@@ -91,11 +91,22 @@ export class Changes {
       if (!this.#open.has(asked)) continue;
       if (nowMs >= asked.deadlineMs) {
         const { text, details } = sight();
-        this.#giveUp(asked, `the change was not complete within the time limit (${text})`, { details });
+        const missed = this.#missed(asked.change);
+        this.#giveUp(asked, `the change was not complete within the time limit (${text})${missed}`, { details });
       } else if (asked.sequence === null ? nowMs >= asked.askedAtMs : nowMs - asked.askedAtMs >= this.#resendMs) {
         this.#ask(asked, nowMs);
       }
     }
+  }
+
+  /** Whom the change adds, if nothing was heard of it: it may run elsewhere, or not at all. */
+  #missed(change: MembershipChange): string {
+    const { last, reported } = this.#replica.membership();
+    const id = change.kind === "add" ? change.member.id : change.kind === "replace" ? change.with.id : null;
+    const member = last.configuration.members.find((each) => each.id === id);
+    if (id === null || member === undefined || reported(id) !== null) return "";
+    const where = member.address === undefined ? "without an address" : `at ${member.address}`;
+    return `; nothing was heard of node ${id}, which is dialed ${where}: start it there with \`join\`, or correct that with setAddress`;
   }
 
   #ask(asked: Asked, nowMs: number): void {

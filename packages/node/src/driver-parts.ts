@@ -46,7 +46,11 @@ export const changesOf = ({ self, replica, limits }: DriverOptions): Changes =>
   new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2 });
 
 /** @param random that of the options, which may fail */
-export const proposalsOf = ({ limits, buggify, sessionTtlMs }: DriverOptions, random: Random, { now }: Turns): Proposals =>
+export const proposalsOf = (
+  { limits, buggify, sessionTtlMs }: DriverOptions,
+  random: Random,
+  { now }: Turns,
+): Proposals =>
   new Proposals({
     random,
     now,

@@ -28,6 +28,12 @@ function added(
   };
 }
 
+/** From JavaScript anything may come. */
+function given<T extends object>(value: T, what: string): T {
+  if (typeof value === "object" && value !== null) return value;
+  throw invalid(`${what} is an object: { id, address?, name?, storeId? }, not ${String(value)}`);
+}
+
 const isVoter = ({ role = "voter" }: Member): boolean => role === "voter" || role === "witness";
 
 export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
@@ -52,7 +58,7 @@ export function changed(base: Configuration, change: MembershipChange): Configur
     case "add": {
       const role = Object.hasOwn(ADDED_AS, change.as ?? "voter") ? ADDED_AS[change.as ?? "voter"] : null;
       if (role === null) throw invalid(`as is "voter", "learner" or "witness", not ${String(change.as)}`);
-      return { ...next, members: [...base.members, added(base, change.member, { role })] };
+      return { ...next, members: [...base.members, added(base, given(change.member, "member of an add"), { role })] };
     }
     case "remove":
       memberOf(base, change.id);
@@ -69,7 +75,7 @@ export function changed(base: Configuration, change: MembershipChange): Configur
       const moved = {
         ...(address === undefined ? {} : { address }),
         ...(name === undefined ? {} : { name }),
-        ...change.with,
+        ...given(change.with, "with of a replace"),
       };
       return {
         ...next,

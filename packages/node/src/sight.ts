@@ -42,10 +42,11 @@ function needed(members: number, quorum: Configuration["quorum"]): string {
   }
 }
 
-/** Why this node leads or not, in words. */
+/** Why this node leads or not, in words. `quorumHeard`: enough are heard for one of each phase. */
 export function reasonOf(
   status: Pick<ReplicaStatus, "nodeId" | "phase" | "verdict" | "leader" | "heard" | "content">,
   configuration: Configuration,
+  quorumHeard: boolean,
 ): string {
   const { nodeId, phase, verdict, leader, content } = status;
   const { text: seen, heard, voters } = votersInSight(nodeId, status.heard, configuration);
@@ -56,5 +57,6 @@ export function reasonOf(
   if (verdict === "follow") return `gives a candidate or a new leader time to show itself: ${seen}`;
   if (verdict === "campaign") return `sees no working leader and will ask for promises: ${seen}`;
   if (heard.length === voters.length || verdict === "yield") return `waits: a peer has a working leader; ${seen}`;
-  return `waits: no quorum in sight, or a peer has a working leader; ${seen}`;
+  if (!quorumHeard) return `waits: no quorum in sight; ${seen}`;
+  return `waits: a peer has a working leader, or cannot reach a quorum itself; ${seen}`;
 }

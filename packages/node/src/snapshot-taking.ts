@@ -4,12 +4,14 @@ import type { ContentHash } from "@synod/rsm";
 /** Making a snapshot may take this long at a time; then the turn of everything else comes. */
 const SLICE_MS = 2;
 
-/** What a state machine throws is the cause of an error that callers know. */
+/** What a state machine throws is the cause of an error that callers know. It harms nothing: the log has everything. */
 export function snapshotFailed(cause: unknown): SynodError {
-  if (cause instanceof SynodError) return cause;
-  const text = `the state machine threw while a snapshot of it was taken, and the node stops: ${String(cause)}`;
-  return new SynodError("InvariantViolated", text, { cause });
+  const text = `the state machine threw while a snapshot of it was taken: ${String(cause)}; nothing is lost, but the log grows until one is taken: correct the state machine`;
+  return new SynodError("SnapshotFailed", text, { cause });
 }
+
+export const isSnapshotFailed = (error: unknown): error is SynodError =>
+  error instanceof SynodError && error.code === "SnapshotFailed";
 
 function nextOf(chunks: Generator<Uint8Array, void>): IteratorResult<Uint8Array, void> {
   try {

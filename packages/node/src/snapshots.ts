@@ -13,7 +13,7 @@ import type { Applier } from "./applier.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
 import { SnapshotServing } from "./snapshot-serving.js";
-import { inSlices, snapshotFailed } from "./snapshot-taking.js";
+import { inSlices, isSnapshotFailed, snapshotFailed } from "./snapshot-taking.js";
 import { witnessBody } from "./witness-machine.js";
 import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
@@ -132,7 +132,11 @@ export class Snapshots {
       const servedMs = this.#o.now() - this.#serving.lastMs;
       if (bytes < KEPT_PART * due && servedMs < this.#keptMs) return;
     }
-    this.#take().catch(() => undefined);
+    try {
+      this.#take().catch(() => undefined);
+    } catch (cause) {
+      if (!isSnapshotFailed(cause)) throw cause;
+    }
   }
 
   get #keptMs(): number {
@@ -211,20 +215,31 @@ export class Snapshots {
     this.#taking = { index, bytes: 0, done };
     done.catch((cause: unknown) => {
       this.#taking = null;
-      this.#o.fail(cause);
+      if (isSnapshotFailed(cause)) this.#notTaken(cause, bytesThen);
+      else this.#o.fail(cause);
     });
     return done;
   }
 
-  /** @throws SynodError whatever the state machine threw, which ends the node */
+  /** @throws SynodError `SnapshotFailed` */
   #begin(): MachineSnapshot {
     try {
       return this.#o.machine.snapshot();
     } catch (cause) {
       const error = snapshotFailed(cause);
-      this.#o.fail(error);
+      this.#notTaken(error, this.#o.applier.bytesExecuted);
       throw error;
     }
+  }
+
+  /** All replicas may meet the same fault at the same slot: to stop would stop them all. */
+  #notTaken(error: SynodError, bytesThen: number): void {
+    const { logger, metrics, emit } = this.#o;
+    // Tried again when as much was executed once more.
+    this.#bytesThen = bytesThen;
+    logger.error("no snapshot could be taken", { error });
+    metrics.count("synod_snapshots_failed_total");
+    emit({ kind: "snapshotFailed", error });
   }
 
   #taken(facts: SnapshotFacts, startedMs: number): void {

@@ -15,7 +15,15 @@ export interface StaleReadsParts<Query, Answer> {
 
 type Bounds = Pick<StaleReadOptions, "maxAgeMs" | "maxSlots" | "atLeast">;
 
-function checkBounds({ maxAgeMs, maxSlots, atLeast }: Bounds): void {
+const OPTIONS = new Set(["maxAgeMs", "maxSlots", "atLeast", "signal"]);
+
+function checkBounds(options: Bounds): void {
+  // A misspelt bound would be none.
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
+  if (unknown !== undefined) {
+    throw new SynodError("InvalidArgument", `readStale has no option ${unknown}: it takes ${[...OPTIONS].join(", ")}`);
+  }
+  const { maxAgeMs, maxSlots, atLeast } = options;
   const bad = (name: string, what: string, value: unknown): SynodError =>
     new SynodError("InvalidArgument", `${name} must be ${what}, not ${String(value)}`);
   if (maxAgeMs !== undefined && !(typeof maxAgeMs === "number" && maxAgeMs >= 0)) {

@@ -128,6 +128,8 @@ export type NodeEvent =
   /** A damaged log is repaired: everything up to `upTo`, where votes were lost, is chosen and on the disk. */
   | { readonly kind: "votesAgain"; readonly upTo: Slot }
   | { readonly kind: "snapshotTaken"; readonly index: Slot; readonly bytes: number }
+  /** The state machine threw meanwhile. The node goes on, and tries again later. */
+  | { readonly kind: "snapshotFailed"; readonly error: SynodError }
   | { readonly kind: "snapshotInstalled"; readonly index: Slot; readonly bytes: number }
   | { readonly kind: "peerUp"; readonly peer: NodeId }
   | { readonly kind: "peerDown"; readonly peer: NodeId }

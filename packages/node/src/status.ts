@@ -32,6 +32,8 @@ export function statusOf(parts: StatusParts): NodeStatus {
   const replica = driver.stopped ? stopped(parts.replica.status()) : parts.replica.status();
   const membership = parts.replica.membership();
   const { configuration } = membership.governing;
+  const members = membershipOf(id, membership, replica);
+  const ended = parts.failure === null ? state : `${state}: ${parts.failure.message}`;
   return {
     id,
     clusterId: parts.clusterId,
@@ -42,9 +44,9 @@ export function statusOf(parts: StatusParts): NodeStatus {
     ballot: replica.ballot,
     promised: replica.promised,
     configuration,
-    membership: membershipOf(id, membership, replica),
+    membership: members,
     storeId: parts.storeId,
-    reason: state === "running" ? reasonOf(replica, configuration) : state,
+    reason: state === "running" ? reasonOf(replica, configuration, members.tolerates.now >= 0) : ended,
     verdict: replica.verdict,
     elections: { campaigns: driver.notices.campaigns, won: driver.notices.electionsWon },
     content: replica.content,

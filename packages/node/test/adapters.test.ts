@@ -8,7 +8,7 @@ import { fileStorage } from "@synod/storage-file";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
 import { tcpTransport } from "@synod/transport-tcp";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { createNode } from "../src/index.js";
 import { Counter, type CounterCommand, type CounterNode } from "./world.js";
 
@@ -85,6 +85,28 @@ it("runs on TCP and files, and everything is there after a restart of all", { ti
   const again = await startAll(false);
   expect(await again[1]?.read("total")).toBe(300);
   expect(await again[2]?.propose({ add: 1 })).toBe(301);
+});
+
+it("keeps its files where the state machine threw in the middle of a snapshot", { timeout: 60_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-node-"));
+  cleanUp.push(() => rm(directory, { recursive: true, force: true }));
+  const ports = (): { transport: Transport; storage: Storage } => ({
+    transport: memoryNetwork().transport(),
+    storage: fileStorage({ directory }),
+  });
+  const broken = vi.spyOn(Counter.prototype, "snapshot").mockImplementation(function* () {
+    yield new Uint8Array(100_000);
+    throw new Error("a bug in snapshot");
+  });
+  const node = await start(1, [{ id: 1 }], ports(), true);
+  await node.propose({ add: 1 });
+  await expect(node.snapshot()).rejects.toMatchObject({ code: "SnapshotFailed" });
+  await node.propose({ add: 1 });
+  broken.mockRestore();
+  expect((await node.snapshot()).index).toBe(node.status().applied);
+  await node.close();
+  const again = await start(1, [{ id: 1 }], ports(), false);
+  expect(await again.read("total")).toBe(2);
 });
 
 it("changes its members over TCP and files, and a member that joined comes back after a restart", {

@@ -2,7 +2,7 @@
 import type { Logger, Metrics } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import { describe, expect, it, vi } from "vitest";
-import type { NodeLimits } from "../src/index.js";
+import type { NodeEvent, NodeLimits } from "../src/index.js";
 import { type Counter, type Release, World } from "./world.js";
 
 const SMALL: Partial<NodeLimits> = { snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
@@ -98,18 +98,39 @@ describe("a state machine that cannot be snapshot", () => {
         broken();
       },
     ],
-  ] as const)("ends the node with an error that has a code: %s", async (_, snapshot) => {
+  ] as const)("tells its caller, and the node goes on: %s", async (_, snapshot) => {
     const world = await World.of(1);
     await work(world, 1);
-    world.machine(1).snapshot = snapshot as Counter["snapshot"];
-    const taken = world.node(1).snapshot();
+    const { machine, node } = { machine: world.machine(1), node: world.node(1) };
+    const works = machine.snapshot.bind(machine);
+    machine.snapshot = snapshot as Counter["snapshot"];
+    const taken = node.snapshot();
     taken.catch(() => undefined);
-    await world.clock.until(() => world.node(1).status().state !== "running");
-    await expect(taken).rejects.toMatchObject({
-      code: "InvariantViolated",
+    await expect(world.settle(taken)).rejects.toMatchObject({
+      code: "SnapshotFailed",
       cause: { message: "a bug in snapshot" },
     });
-    expect(world.node(1).status()).toMatchObject({ state: "failed", failure: { code: "InvariantViolated" } });
+    await work(world, 1);
+    expect(node.status()).toMatchObject({ state: "running", snapshot: { index: 0, taking: null } });
+    machine.snapshot = works;
+    expect((await world.settle(node.snapshot())).index).toBe(node.status().applied);
+    await world.close();
+  });
+
+  it("is tried again when as much was executed once more, on all nodes, which all go on", async () => {
+    const world = await World.of(3, 1, { ...SMALL, snapshotLogBytes: 2_000 });
+    const events: NodeEvent[] = [];
+    void (async () => {
+      for await (const event of world.node(1).events()) events.push(event);
+    })();
+    for (const id of world.ids) world.machine(id).snapshot = broken;
+    await work(world, 60);
+    const failed = events.filter(({ kind }) => kind === "snapshotFailed");
+    // About 150 bytes a slot.
+    expect(failed.length).toBeGreaterThan(1);
+    expect(failed.length).toBeLessThan(8);
+    for (const id of world.ids)
+      expect(world.node(id).status()).toMatchObject({ state: "running", snapshot: { index: 0 } });
     await world.close();
   });
 });

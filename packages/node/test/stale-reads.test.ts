@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { StaleReadOptions } from "../src/types.js";
 import { World } from "./world.js";
 
 const LEASE = { durationMs: 300, driftPercent: 1 };
@@ -135,6 +136,32 @@ describe("stale reads", () => {
     const late = world.node(cut).readStale("total", { atLeast });
     world.net.heal();
     expect(await world.settle(late)).toMatchObject({ answer: 6, asOf: atLeast });
+    await world.close();
+  });
+
+  it("whose bound is never met end at the deadline of the call, and ask one quorum at most until then", async () => {
+    const { world, cut } = await split();
+    const asks = new Set<number>();
+    world.net.lose = (_to, frame) => {
+      const { message, from } = world.codec.decode(frame);
+      if (from === cut && message.kind === "quorumReadAsk") asks.add(message.nonce);
+      return false;
+    };
+    const ended = async (bounds: StaleReadOptions): Promise<[unknown, number]> => {
+      const calledMs = world.clock.now();
+      const code = await world.settle(world.node(cut).readStale("total", bounds).catch(codeOf));
+      return [code, world.clock.now() - calledMs];
+    };
+    const isDeadline = (tookMs: number): boolean => tookMs >= 500 && tookMs < 600;
+    const [code, tookMs] = await ended({ atLeast: world.node(cut).applied + 1 });
+    expect([code, isDeadline(tookMs), asks.size]).toEqual(["TooStale", true, 0]);
+    // All bounds at once, of which a quorum meets what it can.
+    const [never, laterMs] = await ended({ atLeast: world.node(cut).applied + 1, maxSlots: 0, maxAgeMs: 0 });
+    expect([never, isDeadline(laterMs), asks.size]).toEqual(["TooStale", true, 0]);
+    expect((await ended({ atLeast: world.node(cut).applied, maxSlots: 0, maxAgeMs: 0 }))[0]).toMatchObject({
+      answer: 5,
+    });
+    expect(asks.size).toBe(1);
     await world.close();
   });
 

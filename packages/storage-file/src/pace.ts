@@ -7,7 +7,9 @@ const TRIAL = 32;
 const FAST_NEEDED = TRIAL / 4;
 /** One that takes longer stalls: everything else stood still meanwhile, and peers may have taken this node for dead. */
 const STALL_MS = 20;
-/** So long nothing is waited for then; each further stall doubles it, until there was none for the longest time. */
+/** From here on peers may do so. A shorter one may as well come from a process that had to wait for its turn on a busy machine. */
+const LONG_STALL_MS = 100;
+/** So long nothing is waited for after a stall; each further long one doubles it, until there was none for the longest time. */
 const REST_MS = { first: 1_000, longest: 3_600_000 } as const;
 
 /**
@@ -31,7 +33,7 @@ export class Pace {
   /** One that was waited for took so long. */
   waited(ms: number, nowMs: number): void {
     this.#averageMs += (ms - this.#averageMs) * WEIGHT;
-    if (ms > STALL_MS) this.#rest(nowMs);
+    if (ms > STALL_MS) this.#rest(ms, nowMs);
     if (ms > STALL_MS || this.#averageMs > FAST_MS) this.#isFast = false;
   }
 
@@ -48,7 +50,11 @@ export class Pace {
     this.#fast = 0;
   }
 
-  #rest(nowMs: number): void {
+  #rest(ms: number, nowMs: number): void {
+    if (ms <= LONG_STALL_MS) {
+      this.#restUntilMs = nowMs + REST_MS.first;
+      return;
+    }
     if (nowMs - this.#stalledMs > REST_MS.longest) this.#restMs = REST_MS.first;
     this.#stalledMs = nowMs;
     this.#restUntilMs = nowMs + this.#restMs;

@@ -55,22 +55,32 @@ test("a disk that becomes slow is not waited for for long, and has to show anew 
   expect(after(pace, 32, 0.1)).toBe(true);
 });
 
-test("a disk that stalls is waited for again after a second, then after two, and so on up to an hour", () => {
+test("after a short stall the disk is waited for again after a second, however often that comes", () => {
+  const pace = new Pace();
+  after(pace, 32, 0.1);
+  for (let nowMs = 0; nowMs < 100_000; nowMs += 1_000) {
+    expect(after(pace, 1, 50, nowMs)).toBe(false);
+    expect(after(pace, 1000, 0.1, nowMs + 999)).toBe(false);
+    expect(after(pace, 32, 0.1, nowMs + 1_000)).toBe(true);
+  }
+});
+
+test("a disk that stalls for long is waited for again after a second, then after two, and so on up to an hour", () => {
   const pace = new Pace();
   let nowMs = 0;
   after(pace, 32, 0.1);
   for (let restMs = 1_000; restMs <= 3_600_000; restMs *= 2) {
-    expect(after(pace, 1, 50, nowMs)).toBe(false);
+    expect(after(pace, 1, 150, nowMs)).toBe(false);
     nowMs += restMs;
     expect(after(pace, 1000, 0.1, nowMs - 1)).toBe(false);
     expect(after(pace, 32, 0.1, nowMs)).toBe(true);
   }
-  expect(after(pace, 1, 50, nowMs)).toBe(false);
+  expect(after(pace, 1, 150, nowMs)).toBe(false);
   expect(after(pace, 32, 0.1, nowMs + 3_599_999)).toBe(false);
   nowMs += 3_600_001;
   expect(after(pace, 32, 0.1, nowMs)).toBe(true);
   // None for an hour: it is taken for a new one.
-  expect(after(pace, 1, 50, nowMs)).toBe(false);
+  expect(after(pace, 1, 150, nowMs)).toBe(false);
   expect(after(pace, 32, 0.1, nowMs + 1_000)).toBe(true);
 });
 

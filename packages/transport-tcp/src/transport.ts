@@ -273,6 +273,8 @@ export class SocketTransport implements TcpTransport {
   async #close(): Promise<void> {
     // First of all, since links tell of their end: without handlers nobody is told.
     this.#handlers = null;
+    // What was sent just before leaves: a leader that goes says in its last turn who is to lead. It is written at the end of the tick.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
     // A start under way must end before anything is closed: it would listen afterwards. It does not wait for peers.
     const started = this.#started?.catch(() => {});
     for (const peer of this.#peers.values()) peer.close();

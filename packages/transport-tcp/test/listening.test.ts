@@ -62,6 +62,17 @@ describe("listening", () => {
     await nodeOf(3, address);
   });
 
+  test("what was sent just before close arrives", async () => {
+    const [one, two] = [await nodeOf(1), await nodeOf(2)];
+    one.meet({ 2: two.address });
+    two.meet({ 1: one.address });
+    await Promise.all([one, two].map((node) => node.until(() => node.ups.length === 1)));
+    one.transport.send(2, new TextEncoder().encode("farewell"), "control");
+    await one.transport.close();
+    await two.until(() => two.frames.length === 1);
+    expect(two.texts).toEqual(["farewell"]);
+  });
+
   test("frees the port before close settles", async () => {
     const [one, two] = [await nodeOf(1), await nodeOf(2)];
     const { address } = one;

@@ -1,7 +1,7 @@
 import { Button, Card } from "@synod/ui";
 import type { JSX } from "preact";
 import type { ClusterView, Sample } from "../view.js";
-import { grouped, type Run, silenceOf } from "./looks.js";
+import { grouped, type Run, silenceOf, timeText } from "./looks.js";
 
 const LOADS = [0, 200, 1000, 2000, 5000] as const;
 
@@ -61,7 +61,7 @@ interface FiguresProps {
 /** What callers see, in large type. While nobody is answered, for how long. */
 export function Figures({ view, samples }: FiguresProps): JSX.Element {
   const { perSecond, p50Ms, p99Ms, acknowledged, failed } = view.throughput;
-  const ms = (value: number): string => (perSecond === 0 ? "–" : `${value.toFixed(1)} ms`);
+  const ms = (value: number): string => (perSecond === 0 ? "–" : timeText(value));
   const silentMs = view.loadPerSecond > 0 && perSecond === 0 ? silenceOf(samples) : null;
   const figures: readonly (readonly [string, string])[] = [
     [view.leader === null ? "none" : `S${view.leader}`, "leads"],

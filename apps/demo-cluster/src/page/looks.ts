@@ -7,6 +7,12 @@ export type Run = (line: string) => void;
 
 export const grouped = (value: number): string => Math.round(value).toLocaleString("en");
 
+/** Three digits are enough, and all that has room. */
+export function timeText(ms: number): string {
+  if (ms >= 999.5) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms.toFixed(ms < 99.95 ? 1 : 0)} ms`;
+}
+
 export const clock = (atMs: number): string => new Date(atMs).toTimeString().slice(0, 8);
 
 export const isUp = ({ state }: ReplicaView): boolean => state === "running" || state === "paused";
@@ -34,6 +40,32 @@ export function linkState(view: ClusterView, a: number, b: number): LinkState {
 
 export const rateOf = ({ links }: ClusterView, from: number, to: number): number =>
   links.find(([a, b]) => a === from && b === to)?.[2] ?? 0;
+
+/** What a replica hears of another. */
+export interface Heard {
+  readonly kind: "itself" | "down" | "cut" | "silent" | "late" | "well";
+  readonly text: string;
+}
+
+/** Longer without a heartbeat is no accident. */
+const SILENT_MS = 1500;
+/** Reports of two replicas are not of the same moment: less may be nothing. */
+const LOST_MIN = 0.2;
+
+export function heardOf(view: ClusterView, from: number, to: number): Heard {
+  if (from === to) return { kind: "itself", text: "–" };
+  const [speaker, hearer] = [from, to].map((id) => view.replicas.find((replica) => replica.id === id));
+  if (speaker === undefined || hearer === undefined || speaker.pid === null || hearer.pid === null)
+    return { kind: "down", text: "down" };
+  if (linkState(view, from, to) === "cut") return { kind: "cut", text: "cut" };
+  const reach = view.reach.find((one) => one.from === from && one.to === to);
+  if (reach === undefined || reach.silentMs === null) return { kind: "silent", text: "nothing yet" };
+  if (reach.silentMs > SILENT_MS) return { kind: "silent", text: `silent ${Math.round(reach.silentMs / 1000)} s` };
+  const time = reach.roundTripMs === null ? "heard" : timeText(reach.roundTripMs);
+  const { lost } = reach;
+  if (lost !== null && lost >= LOST_MIN) return { kind: "late", text: `${time}, ${Math.round(lost * 100)} % lost` };
+  return { kind: "well", text: time };
+}
 
 /** Pairs in which a replica is, that are cut. */
 export const cutsOf = ({ cuts }: ClusterView, id: number): readonly (readonly [number, number])[] =>

@@ -7,8 +7,10 @@ import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Charts, LeaderStrip } from "./charts.js";
 import { Controls, Figures } from "./controls.js";
+import { Draw } from "./draw.js";
 import { Feed } from "./feed.js";
 import { Head } from "./head.js";
+import { ReachMatrix } from "./reach.js";
 import { Servers } from "./servers.js";
 import { Slots } from "./slots.js";
 import { Store } from "./store.js";
@@ -24,7 +26,7 @@ function Page(): JSX.Element {
     store.onChange(setState);
     store.connect();
   }, []);
-  const { view, samples, lines, story } = state;
+  const { view, samples, lines, story, lecture } = state;
   return (
     <>
       <Head state={state} onHold={(held) => store.hold(held)} />
@@ -42,6 +44,8 @@ function Page(): JSX.Element {
             <StoryPanel story={story} />
             <Controls view={view} run={run} />
             <Servers view={view} run={run} />
+            <ReachMatrix view={view} />
+            <Draw lecture={lecture} />
             <Slots view={view} />
             <Charts samples={samples} lines={lines} />
             <LeaderStrip samples={samples} replicas={view.replicas} />

@@ -18,6 +18,8 @@ export interface State {
   readonly samples: readonly Sample[];
   readonly lines: readonly Line[];
   readonly story: readonly Told[];
+  /** The playground is served beside this page. */
+  readonly lecture: boolean;
 }
 
 const LINES_MAX = 200;
@@ -26,7 +28,15 @@ const SAMPLES_MAX = 300;
 
 /** What came last, and who wants to know. */
 export class Store {
-  #state: State = { connection: "connecting", held: false, view: null, samples: [], lines: [], story: [] };
+  #state: State = {
+    connection: "connecting",
+    held: false,
+    view: null,
+    samples: [],
+    lines: [],
+    story: [],
+    lecture: false,
+  };
   /** What to show again when the page is let go. */
   #latest: State = this.#state;
   #listener: (state: State) => void = () => undefined;
@@ -75,6 +85,7 @@ export class Store {
           view,
           samples: message.samples.slice(-SAMPLES_MAX),
           story: message.story,
+          lecture: message.lecture,
           lines: feed.map((line) => this.#feedLine(line)),
         });
       }

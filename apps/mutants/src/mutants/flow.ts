@@ -159,6 +159,22 @@ export const flowMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "own-disk-unbounded",
+    faults: [45],
+    title: "A leader whose disk is slower than those of the others keeps ever more votes that wait for it",
+    patches: [
+      inFile("multipaxos/src/replica")(
+        `if (writes.bytes >= settings.inFlightBytesMax) return 0;`,
+        `if (settings.inFlightBytesMax <= 0) return writes.bytes * 0;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/leadership.test.ts",
+      test: "what waits for the own disk of a leader is bounded, also where the disks of the others are faster",
+    },
+  },
+  {
     id: "backlog-not-in-credit",
     faults: [45],
     title: "A follower whose state machine stands still goes on giving credit, and keeps ever more values",

@@ -278,8 +278,8 @@ export const membershipMutants: readonly Mutant[] = [
     patches: [
       {
         file: "packages/node/src/membership.ts",
-        find: `added(base, change.member, { role })`,
-        replace: `added(base, change.member, role === "joining" ? {} : { role })`,
+        find: `added(base, given(change.member, "member of an add"), { role })`,
+        replace: `added(base, given(change.member, "member of an add"), role === "joining" ? {} : { role })`,
       },
     ],
     finder: { kind: "sim", profile: "network", seeds: 20 },

@@ -19,7 +19,7 @@ export const witnessMutants: readonly Mutant[] = [
     title: "A witness forgets values that it knows as chosen, though no full member has them on its disk",
     patches: [
       witness(
-        `return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? one : all);`,
+        `return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? Math.max(all, one) : all);`,
         `return bytes > one + all ? log.chosenUpTo : log.chosenUpTo + 0 * settings.retainedBytesMax;`,
       ),
     ],
@@ -232,5 +232,18 @@ export const witnessMutants: readonly Mutant[] = [
     title: "A witness forgets its votes for what the newest members have, though those before them may still be needed",
     patches: [witness(`const deciding = [...membership.unfinishedOf(entries), last];`, `const deciding = [last];`)],
     finder: { kind: "core", profile: "members", schedules: 1_000 },
+  },
+  {
+    id: "witness-keeps-for-whoever-answers",
+    faults: [45],
+    title: "A witness without room keeps what a quorum of full members has, since the only one that answers lacks it",
+    patches: [
+      { file: "packages/multipaxos/src/witness.ts", find: `? Math.max(all, one) : all);`, replace: `? one : all);` },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/witness.test.ts",
+      test: "goes as far as full members that are a quorum have it",
+    },
   },
 ];

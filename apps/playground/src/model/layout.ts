@@ -59,16 +59,31 @@ function laneX(index: number, count: number, width: number): number {
   return GUTTER + ((width - GUTTER - 8) / count) * (index + 0.5);
 }
 
+/** Lanes nearer than this have no room for a vote with its number. */
+const NEAR = 56;
+
+/** Whether all is about one decision, so that its number need not be said. */
+function isOfOneNumber({ rows }: Figure): boolean {
+  const slots = rows.flatMap(({ marks }) => marks.flatMap((mark) => ("slot" in mark ? [mark.slot] : [])));
+  return new Set(slots).size <= 1;
+}
+
 /** Where everything of a figure stands. Time runs down, one event a row; a row's words stay in it, so that none can meet. */
 export function layoutOf(figure: Figure, options: LayoutOptions): Layout {
   const { width, rowHeight } = options;
   const x = new Map(figure.lanes.map((id, index) => [id, laneX(index, figure.lanes.length, width)]));
+  const isShort = (width - GUTTER) / figure.lanes.length < NEAR && isOfOneNumber(figure);
   const rows: PlacedRow[] = [];
   let top = HEAD;
   for (const row of figure.rows) {
     const y = top + rowHeight / 2;
     const at = placeOf(row, x);
-    const tokens = place(tokensOf(row), at ?? GUTTER, options);
+    const full = tokensOf(row);
+    const tokens = place(
+      isShort ? full.map((one) => ({ ...one, text: one.short ?? one.text })) : full,
+      at ?? GUTTER,
+      options,
+    );
     const bands = bandsOf(row).map((band, index) => ({
       ...band,
       y: top + (at === null ? 0 : rowHeight) + BAND * (index + 0.5),

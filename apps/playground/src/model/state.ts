@@ -3,6 +3,7 @@ import {
   beginRun,
   type ProcessId,
   type Protocol,
+  playScenario,
   playScript,
   replay,
   type Run,
@@ -13,7 +14,7 @@ import type { Place } from "./link.js";
 import { clientsOf, nextByItself, randomMove, serversOf } from "./moves.js";
 import { act, branchOf, moveTo, newTree, rowsIn, showBranch, type Tree, treeOf, worldAt } from "./tree.js";
 import type { Trace } from "./trace-file.js";
-import { type Guess, verdictOf } from "./verdict.js";
+import type { Guess } from "./verdict.js";
 
 /** A search as the page sees it. */
 export interface SearchView {
@@ -46,6 +47,8 @@ export interface Stage {
   readonly seed: number;
   /** Whether steps are made by chance where nothing is written. */
   readonly byChance: boolean;
+  /** The run of which somebody asked the checker how it ends. */
+  readonly judged: Run | null;
 }
 
 export interface State {
@@ -66,6 +69,8 @@ export type Event =
   | {
       readonly do: "next" | "back" | "first" | "last" | "tick" | "play" | "startOver" | "chance" | "judge";
     }
+  /** Past the end of the story: what is still on its way. */
+  | { readonly do: "goOn" }
   | { readonly do: "help" | "closeNote" }
   | { readonly do: "speed"; readonly speed: number }
   | { readonly do: "row"; readonly row: number }
@@ -135,6 +140,8 @@ function onStage(state: State, stage: Stage, event: StageEvent): State {
   const { tree } = stage;
   switch (event.do) {
     case "next":
+      return (isStoryEnd(stage) ? null : step(state, stage)) ?? { ...state, playing: false };
+    case "goOn":
       return step(state, stage) ?? { ...state, playing: false };
     case "tick":
       return state.playing ? (step(state, stage, true) ?? { ...state, playing: false }) : state;
@@ -180,8 +187,7 @@ function onStage(state: State, stage: Stage, event: StageEvent): State {
     case "chance":
       return show({ byChance: !stage.byChance });
     case "judge":
-      verdictOf(branchOf(tree));
-      return show({ tree: { ...tree } });
+      return show({ judged: branchOf(tree) });
     case "search":
       return show({ search: event.search, tab: "search" });
     case "news":
@@ -208,8 +214,17 @@ function open(state: State, place: Place): State {
     tab: state.stage?.tab ?? "servers",
     seed: place.page === "free" ? place.seed : 1,
     byChance: false,
+    judged: null,
   };
   return { ...state, page: "stage", stage, playing: false, note: place.note };
+}
+
+/** Whether all of the story is shown, as it is written: a step more would be no part of it. */
+export function isStoryEnd({ scenario, tree, byChance }: Stage): boolean {
+  if (scenario === null || byChance || tree.at < rowsIn(tree)) return false;
+  const told = playScenario(scenario).actions;
+  const { actions } = branchOf(tree);
+  return actions.length === told.length && JSON.stringify(actions) === JSON.stringify(told);
 }
 
 /** The next row of what is written; at its end, what happens by itself. Null: nothing does. */

@@ -17,6 +17,8 @@ export interface Token {
     | "executed"
     | "leads";
   readonly text: string;
+  /** Without its number, for lanes that are near each other. */
+  readonly short?: string;
   /** Whose look it has. */
   readonly value?: string;
 }
@@ -51,6 +53,7 @@ function tokenOf(mark: Mark): Token[] {
         {
           kind: "accepted",
           text: `${mark.rnd} ${mark.value}${mark.slot === 0 ? "" : ` #${mark.slot}`}`,
+          short: `${mark.rnd} ${mark.value}`,
           value: mark.value,
         },
       ];
@@ -59,6 +62,7 @@ function tokenOf(mark: Mark): Token[] {
         {
           kind: "learned",
           text: `${mark.value}${mark.slot === 0 ? "" : ` #${mark.slot}`}${mark.wrongly ? " ?" : ""}`,
+          short: `${mark.value}${mark.wrongly ? " ?" : ""}`,
           value: mark.value,
         },
       ];

@@ -19,6 +19,8 @@ export interface Trace {
   /** What the run was and how it ended. */
   readonly words: string;
   readonly failed: boolean;
+  /** Of a cluster that runs: nobody has checked anything. */
+  readonly live: boolean;
   /** Events that are not drawn, such as beats of the election. */
   readonly left: number;
 }
@@ -34,11 +36,20 @@ export function readTrace(name: string, text: string): Trace {
   const failure = report["failure"] as { invariant?: unknown; message?: unknown } | null | undefined;
   const failed = failure !== null && failure !== undefined;
   const nodes = Array.isArray(report["nodes"]) ? report["nodes"].length : names.size;
-  const words = failed
-    ? `${String(failure.invariant)}: ${String(failure.message)}`
+  const live = report["live"] === true;
+  const fine = live
+    ? `The last ${events.length} events between ${nodes} servers: messages, and what was done to them. Nothing is checked here.`
     : `${nodes} nodes, ${events.length} events, no invariant broken.`;
+  const words = failed ? `${String(failure.invariant)}: ${String(failure.message)}` : fine;
   const lanes = [...names.values()].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  return { name, words, failed, left: events.length - shown.length, figure: { lanes, rows, leads: [], values: [] } };
+  return {
+    name,
+    words,
+    failed,
+    live,
+    left: events.length - shown.length,
+    figure: { lanes, rows, leads: [], values: [] },
+  };
 }
 
 function parse(text: string): { events: TraceEvent[]; report: Record<string, unknown> } {

@@ -2,6 +2,7 @@ import type { ScenarioSearch } from "@synod/lecture";
 import type { JSX } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { figureOf } from "../model/figure.js";
+import { handedTrace } from "../model/handed.js";
 import { meaningOf } from "../model/keys.js";
 import { linkOf, readLink } from "../model/link.js";
 import { searchesOf } from "../model/searching.js";
@@ -19,7 +20,16 @@ import { useSearch } from "./use-search.js";
 import { findingOf } from "./verdict-card.js";
 import { VERDICTS } from "@synod/ui";
 
-const begin = (): State => reduce(START, { do: "open", place: readLink(location.hash) });
+function begin(): State {
+  const state = reduce(START, { do: "open", place: readLink(location.hash) });
+  if (state.page !== "trace") return state;
+  try {
+    const trace = handedTrace();
+    return trace === null ? state : reduce(state, { do: "trace", trace });
+  } catch (error) {
+    return reduce(state, { do: "note", note: error instanceof Error ? error.message : String(error) });
+  }
+}
 
 export function App(): JSX.Element {
   const [state, dispatch] = useReducer<State, Event, undefined>(reduce, undefined, begin);

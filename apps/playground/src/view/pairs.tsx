@@ -44,8 +44,8 @@ export function PairStory({ pair }: { readonly pair: Pair }): JSX.Element {
         <SideOf name="Paxos" side={view.paxos} view={view} row={row} story={pair.title} />
         <SideOf name="Raft" side={view.raft} view={view} row={row} story={pair.title} />
       </div>
-      <p>
-        <b>What to see.</b> {pair.sees}
+      <p class={row === view.rows ? "" : "pair-later"}>
+        <b>What you saw:</b> {pair.sees}
       </p>
       <p class="pair-links">
         <span>Alone, with all its switches:</span>

@@ -50,7 +50,12 @@ function ServerCard({ id, stage, world, values, lanes, dispatch }: CardProps): J
     <article class={classes} aria-label={`Server ${id}`} onClick={() => dispatch({ do: "server", id })}>
       <header class="server-head">
         <h3>{id}</h3>
-        {up ? state.leads === true && <Badge look="strong">♛ leads</Badge> : <Badge look="dashed">down</Badge>}
+        {!up && <Badge look="dashed">down</Badge>}
+        {up && state.leads === true && (
+          <Badge look={isDeposed(world, id) ? "dashed" : "strong"}>
+            ♛ {isDeposed(world, id) ? "thinks it leads" : "leads"}
+          </Badge>
+        )}
         {cut && <Badge look="dashed">cut off</Badge>}
         {state.promised !== undefined && (
           <span class="gate" title="The round below which it accepts nothing">
@@ -78,6 +83,12 @@ function ServerCard({ id, stage, world, values, lanes, dispatch }: CardProps): J
       </div>
     </article>
   );
+}
+
+/** Whether it believes that it leads, and others follow a higher round by now, or another than it. */
+function isDeposed({ servers }: World, id: ProcessId): boolean {
+  const own = servers[id]?.state.promised ?? 0;
+  return Object.values(servers).some(({ up, state }) => up && state.me !== id && (state.promised ?? 0) > own);
 }
 
 /** By slot: the vote, and a lock where it knows the decision. */

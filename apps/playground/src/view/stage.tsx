@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { figureOf, type Waiting } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
 import { linesOfRow } from "../model/ran.js";
-import type { Event, Stage as StageState, State } from "../model/state.js";
+import { type Event, isStoryEnd, type Stage as StageState, type State } from "../model/state.js";
 import { branchOf, worldAt } from "../model/tree.js";
 import { besideStory, chapterOf, scenariosOf, stepOf, WHY } from "../model/words.js";
 import { Branches } from "./branches.js";
@@ -134,6 +134,7 @@ function Now({ stage, text }: { readonly stage: StageState; readonly text: strin
       {at === 0 ? <span class="soft">Step, or play: what happens is said here.</span> : <b>Row {at}. </b>}
       {isBeyond && <span class="soft">(After the story.) </span>}
       {text}
+      {isStoryEnd(stage) && <b> The story ends here.</b>}
     </p>
   );
 }

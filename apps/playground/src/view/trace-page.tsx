@@ -15,7 +15,8 @@ export function TracePage({ trace }: { readonly trace: Trace | null }): JSX.Elem
         <h1>Open a trace</h1>
         <p class="lead">
           Drop a file here, or use “Open a trace” above.{" "}
-          <code>npm run sim -- --seed 3 --profile network --trace run.json</code> writes one.
+          <code>npm run sim -- --seed 3 --profile network --trace run.json</code> writes one; so does “Slow down and
+          draw” of the live page of <code>npm run demo</code>.
         </p>
       </main>
     );
@@ -24,15 +25,15 @@ export function TracePage({ trace }: { readonly trace: Trace | null }): JSX.Elem
 }
 
 function OpenTrace({ trace }: { readonly trace: Trace }): JSX.Element {
-  const { figure, name, words, failed, left } = trace;
+  const { figure, name, words, failed, live, left } = trace;
   const last = Math.max(0, figure.rows.length - WINDOW);
-  const [from, setFrom] = useState(failed ? last : 0);
+  const [from, setFrom] = useState(failed || live ? last : 0);
   const rows = figure.rows.slice(from, from + WINDOW);
   const window = { ...figure, rows };
   return (
     <main class="trace" id="main">
       <p class="kicker">Trace {name}</p>
-      <h1>{failed ? "An invariant was broken" : "A run of the simulator"}</h1>
+      <h1>{failed ? "An invariant was broken" : live ? "A cluster that runs" : "A run of the simulator"}</h1>
       <p class="lead">{words}</p>
       <div class="trace-window" role="group" aria-label="Window">
         <Button onPress={() => setFrom(Math.max(0, from - WINDOW))} off={from === 0}>

@@ -1,6 +1,6 @@
 import { Button, Icon } from "@synod/ui";
 import type { JSX } from "preact";
-import { type Event, nextAction, SPEEDS, type Stage, type State } from "../model/state.js";
+import { type Event, isStoryEnd, nextAction, SPEEDS, type Stage, type State } from "../model/state.js";
 import { rowsIn } from "../model/tree.js";
 
 interface TransportProps {
@@ -14,7 +14,7 @@ export function Transport({ state, stage, dispatch }: TransportProps): JSX.Eleme
   const { tree } = stage;
   const rows = rowsIn(tree);
   const isEnd = tree.at === rows;
-  const mayGoOn = !isEnd || nextAction(stage) !== null;
+  const mayGoOn = !isEnd || (!isStoryEnd(stage) && nextAction(stage) !== null);
   return (
     <div class="transport" role="group" aria-label="Time">
       <Button

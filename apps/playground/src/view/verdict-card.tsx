@@ -1,8 +1,9 @@
-import type { ScenarioSearch } from "@synod/lecture";
+import { playScenario, type Scenario, type ScenarioSearch } from "@synod/lecture";
 import { Button, VERDICTS, VerdictIcon } from "@synod/ui";
 import type { JSX } from "preact";
+import { linkOf } from "../model/link.js";
 import { GOALS, searchesOf } from "../model/searching.js";
-import type { Event, Stage, State } from "../model/state.js";
+import { type Event, isStoryEnd, nextAction, type Stage, type State } from "../model/state.js";
 import { branchOf, rowsIn } from "../model/tree.js";
 import { besideStory } from "../model/words.js";
 import { Lights } from "./invariants.js";
@@ -24,7 +25,7 @@ export function findingOf(stage: Stage): Finding {
   const quick = quickFinding(run);
   if (tree.at === rowsIn(tree)) {
     const isFree = scenario === null && (protocol.id === "synod-multipaxos" || tree.at === 0);
-    return isFree ? quick : verdictOf(run);
+    return isFree && stage.judged !== run ? quick : verdictOf(run);
   }
   const [row] = quick.rows;
   if (quick.kind === "diverges" && row !== undefined && row <= tree.at) return quick;
@@ -67,7 +68,7 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
       )}
       {scenario !== null && isEnd && (
         <p class="verdict-words">
-          <b>What you saw:</b> {scenario.sees}
+          <b>What you saw:</b> <WithRows text={scenario.sees} scenario={scenario} />
         </p>
       )}
       {scenario === null && stage.protocol.quorum !== undefined && <Lights stage={stage} dispatch={dispatch} />}
@@ -84,6 +85,15 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
             Next story →
           </a>
         )}
+        {isStoryEnd(stage) && nextAction(stage) !== null && (
+          <Button
+            id="go-on"
+            onPress={() => dispatch({ do: "goOn" })}
+            title="What is still on its way arrives: no part of the story"
+          >
+            Let it go on
+          </Button>
+        )}
         {finding.kind === "open" && scenario === null && rowsIn(tree) > 0 && (
           <Button onPress={() => dispatch({ do: "judge" })}>Ask the checker how it ends</Button>
         )}
@@ -98,5 +108,24 @@ export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps):
         )}
       </p>
     </section>
+  );
+}
+
+/** Words in which every row that they name is a link to it. */
+function WithRows({ text, scenario }: { readonly text: string; readonly scenario: Scenario }): JSX.Element {
+  const run = playScenario(scenario);
+  const parts = text.split(/\b(row \d+)\b/);
+  return (
+    <>
+      {parts.map((part, index) =>
+        index % 2 === 0 ? (
+          part
+        ) : (
+          <a key={index} href={linkOf({ scenario, run, at: Number(part.slice(4)), seed: 1 })}>
+            {part}
+          </a>
+        ),
+      )}
+    </>
   );
 }

@@ -151,7 +151,7 @@ export class WitnessRule {
     const all = Math.min(...deciding.map((each) => heldByQuorum(each, this.#marks)));
     if (this.#keptBytes(Math.max(all, this.#forgotUpTo)) <= roomBytes) return all;
     const full = fullVotersOf(deciding.at(-1) as Epoch).filter(answers);
-    return Math.max(0, ...full.map(this.#marks));
+    return Math.max(all, ...full.map(this.#marks));
   }
 
   /** Of what it knows as chosen above a slot. */
