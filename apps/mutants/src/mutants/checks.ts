@@ -79,7 +79,7 @@ export const checkMutants: readonly Mutant[] = [
     title: "A witness forgets all that it knows as chosen, while members change",
     patches: [
       inFile("multipaxos/src/witness")(
-        `return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? one : all);`,
+        `return Math.min(log.chosenUpTo, bytes > settings.retainedBytesMax ? Math.max(all, one) : all);`,
         `return bytes > one + all ? log.chosenUpTo : log.chosenUpTo + 0 * settings.retainedBytesMax;`,
       ),
     ],
