@@ -86,4 +86,23 @@ export const checkMutants: readonly Mutant[] = [
     // Here members change in the run that finds it.
     finder: { ...NETWORK, start: 43, seeds: 30 },
   },
+  {
+    id: "closed-session-goes-on",
+    faults: [27, 87],
+    title: "A session that its client gave up executes commands until it expires",
+    patches: [
+      inFile("rsm/src/sessions")(
+        `    return this.#remove(keyOf(id));`,
+        `    return this.#table.get(keyOf(id)) !== undefined;`,
+      ),
+    ],
+    finder: { ...NETWORK, seeds: 100 },
+  },
+  {
+    id: "snapshot-loses-the-sessions",
+    faults: [26, 58],
+    title: "After a snapshot was restored no session is known",
+    patches: [inFile("rsm/src/machine")(`        table.fill(sessions);`, `        table.fill(sessions.slice(0, 0));`)],
+    finder: { ...NETWORK, seeds: 60 },
+  },
 ];
