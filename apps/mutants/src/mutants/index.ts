@@ -1,6 +1,7 @@
 import type { Mutant } from "../mutant.js";
 import { acceptorMutants } from "./acceptor.js";
 import { boundsMutants } from "./bounds.js";
+import { checkMutants } from "./checks.js";
 import { clientMutants } from "./clients.js";
 import { flowMutants } from "./flow.js";
 import { coordinationMutants } from "./coordination.js";
@@ -52,4 +53,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...clientMutants,
   ...boundsMutants,
   ...operatorMutants,
+  ...checkMutants,
 ];

@@ -58,7 +58,7 @@ export const versionMutants: readonly Mutant[] = [
     faults: [34, 81],
     title: "After a snapshot was restored the versions are those of a new cluster",
     patches: [machine(`      this.#versions = header.versions;`, ``)],
-    finder: { kind: "unit", file: RSM_TEST, test: "are in the snapshot, which an older release refuses" },
+    finder: { kind: "sim", profile: "network", seeds: 60 },
   },
   {
     id: "newer-snapshot-taken",

@@ -246,4 +246,17 @@ export const witnessMutants: readonly Mutant[] = [
       test: "goes as far as full members that are a quorum have it",
     },
   },
+  {
+    id: "witness-forgets-for-the-newest-members",
+    faults: [69, 77],
+    title: "A witness forgets what the newest members hold, though those before them may still be needed",
+    patches: [
+      witness(
+        `const all = Math.min(...[...membership.unfinished, history.last].map((each) => heldByQuorum(core, each)));`,
+        `const all = heldByQuorum(core, history.last);`,
+      ),
+    ],
+    // It takes a change that is under way, and room for what lies between the two.
+    finder: { kind: "core", profile: "members", start: 1_700, schedules: 100 },
+  },
 ];
