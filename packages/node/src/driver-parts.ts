@@ -3,7 +3,7 @@ import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
 import type { EventHub } from "./events.js";
-import { membersOf } from "./membership.js";
+import { learnersOf, membersOf } from "./membership.js";
 import { Proposals } from "./proposals.js";
 import type { Sending } from "./sending.js";
 import { Snapshots } from "./snapshots.js";
@@ -29,6 +29,7 @@ export const upgradeOf = ({ self, machine, replica, manualUpgrade, logger }: Dri
     self: self.nodeId,
     machine,
     members: () => membersOf(replica.membership()),
+    learners: () => learnersOf(replica.membership()),
     heard: () => replica.status().heard,
     manual: manualUpgrade,
     logger,

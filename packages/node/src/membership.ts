@@ -159,6 +159,12 @@ export function membersOf({ last, governing }: Pick<MembershipStatus, "last" | "
   return [...new Set(members.map(({ id }) => id))];
 }
 
+/** Those of them that vote in neither. */
+export function learnersOf(status: Pick<MembershipStatus, "last" | "governing">): NodeId[] {
+  const voters = [...votersOf(status.governing.configuration), ...votersOf(status.last.configuration)];
+  return membersOf(status).filter((id) => !voters.includes(id));
+}
+
 /**
  * Where everybody listens. What the log says of a member comes before what the options say, except of the founders as long as they
  * are unchanged: a store keeps the addresses of its first day.

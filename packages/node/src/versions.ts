@@ -24,6 +24,8 @@ export interface UpgradeOptions {
   readonly machine: Pick<ReplicatedMachine<never, unknown>, "versions" | "supports">;
   /** Of the configuration in force and of the one that is to follow, this node included: who joins must be able to read on, too. */
   readonly members: () => readonly NodeId[];
+  /** Those of them that vote nowhere. They answer no question of the election, so nobody can tell when they were heard last. */
+  readonly learners: () => readonly NodeId[];
   /** Peers that answered within the last election timeout. */
   readonly heard: () => readonly NodeId[];
   /** Whether this node raises versions only after `allow`. */
@@ -85,10 +87,11 @@ export class Upgrade {
   /** Members that are not heard, or support less than this node: nothing beyond what they support can be put in force. */
   heldBackBy(heard: readonly NodeId[]): NodeId[] {
     const { self, members, machine } = this.#o;
+    const present = this.#present(heard);
     return members().filter((id) => {
       if (id === self) return false;
-      const theirs = this.supportsOf(id);
-      return theirs === null || !heard.includes(id) || versionsAbove(theirs, machine.supports).length > 0;
+      const theirs = present(id);
+      return theirs === null || versionsAbove(theirs, machine.supports).length > 0;
     });
   }
 
@@ -96,15 +99,21 @@ export class Upgrade {
   due(): Versions | null {
     const { self, members, machine } = this.#o;
     if (!this.#allowed) return null;
-    const heard = this.#o.heard();
+    const present = this.#present(this.#o.heard());
     let common = machine.supports;
     for (const id of members()) {
       if (id === self) continue;
-      const theirs = heard.includes(id) ? this.supportsOf(id) : null;
+      const theirs = present(id);
       if (theirs === null) return null;
       common = lower(common, theirs);
     }
     return versionsAbove(machine.versions, common).length === 0 ? null : higherVersions(machine.versions, common);
+  }
+
+  /** What a member supports that is there: a voter that was heard lately, a learner whose connection stands. */
+  #present(heard: readonly NodeId[]): (id: NodeId) => Versions | null {
+    const learners = this.#o.learners();
+    return (id) => (heard.includes(id) || learners.includes(id) ? this.supportsOf(id) : null);
   }
 
   #reportOutdated(from: NodeId, bootId: string, supports: Versions): void {

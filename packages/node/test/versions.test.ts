@@ -88,6 +88,24 @@ describe("a rolling deploy", () => {
     await world.close();
   });
 
+  it("does not wait for a learner to answer questions of voters, but for its connection and its release", async () => {
+    const world = await World.of(3);
+    await world.join(4);
+    const added = world.node(1).changeMembership({ kind: "add", member: { id: 4 }, as: "learner" });
+    await world.settle(added);
+    for (const id of [1, 2, 3]) await deploy(world, id, 2);
+    await world.leader();
+    await world.clock.run(2_000);
+    expect(inForce(world.node(1))).toEqual(V1);
+    expect(world.node(await world.leader()).status().versions.heldBackBy).toEqual([4]);
+    await world.crash(4);
+    await world.clock.run(2_000);
+    expect(inForce(world.node(1))).toEqual(V1);
+    await world.boot(4, false, { version: 2 });
+    await world.clock.until(() => inForce(world.node(1)).machine === 2);
+    await world.close();
+  });
+
   it("goes back to the release before as long as nothing was raised", async () => {
     const world = await World.of(3);
     for (const id of [1, 2]) await deploy(world, id, 2);
