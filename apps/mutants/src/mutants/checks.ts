@@ -17,11 +17,27 @@ export const checkMutants: readonly Mutant[] = [
     patches: [
       inFile("node/src/versions")(
         `      if (id === self) continue;
-      const theirs = heard`,
-        `      const theirs = heard`,
+      const theirs = present`,
+        `      const theirs = present`,
       ),
     ],
     finder: { ...NETWORK, seeds: 40 },
+  },
+  {
+    id: "learner-holds-versions-back",
+    faults: [81],
+    title: "A leader waits for the answer of a learner, which answers nothing, before it raises versions",
+    patches: [
+      inFile("node/src/versions")(
+        `heard.includes(id) || learners.includes(id)`,
+        `heard.includes(id) && !learners.includes(id)`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/versions.test.ts",
+      test: "does not wait for a learner to answer questions of voters, but for its connection and its release",
+    },
   },
   {
     id: "snapshot-loses-the-hash",
