@@ -77,6 +77,8 @@ export interface Life {
   /** Forwards that this life was given to propose, and those that it answered as not proposed. */
   readonly taken: Set<string>;
   readonly refused: Set<string>;
+  /** Whether it last said that its disk or event loop stands still, or did lately. */
+  impaired: boolean;
   /** Of a witness. */
   readonly rule: WitnessRule | null;
 }
@@ -100,5 +102,6 @@ export function newLife(
     waitingReads: [],
     taken: new Set(),
     refused: new Set(),
+    impaired: false,
   };
 }

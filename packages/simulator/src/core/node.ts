@@ -6,7 +6,7 @@ import { Disk } from "./disk.js";
 import { Execution } from "./execution.js";
 import { type ArmedCrash, type CoreNodeParts, type Life, newLife, type Writing } from "./life.js";
 import { noticeName } from "./notice-name.js";
-import { CoreSnapshots } from "./snapshots.js";
+import { CoreSnapshots, type DiskWork } from "./snapshots.js";
 import { checkStatus } from "./status-checks.js";
 import { rankOf } from "./values.js";
 import { type Got, WitnessRule } from "./witness-rule.js";
@@ -49,10 +49,9 @@ export class CoreNode {
         world.after(world.random.between(ms[0], ms[1]), () => this.#whenAwake(life, action));
       },
       onDisk: (life: Life, action: () => void) => {
-        const { world } = parts;
-        world.after(world.random.between(this.diskMs[0], this.diskMs[1]), () => {
-          if (this.life === life) action();
-        });
+        const work = { action };
+        life.snapshots.onDisk.add(work);
+        this.#endLater(life, work);
       },
       settle: (life: Life) => {
         if (this.life !== life) return;
@@ -183,7 +182,17 @@ export class CoreNode {
     this.diskMs = diskMs;
     this.armed = null;
     const { life } = this;
-    if (life?.writing?.durable === false) this.#finishLater(life, life.writing);
+    if (life === null) return;
+    if (life.writing?.durable === false) this.#finishLater(life, life.writing);
+    for (const work of life.snapshots.onDisk) this.#endLater(life, work);
+  }
+
+  /** What the disk does for snapshots ends once. */
+  #endLater(life: Life, work: DiskWork): void {
+    const { world } = this.#p;
+    world.after(world.random.between(this.diskMs[0], this.diskMs[1]), () => {
+      if (this.life === life && life.snapshots.onDisk.delete(work)) work.action();
+    });
   }
 
   /** Whether the process is to end at this step, which it then does. */
@@ -323,6 +332,7 @@ export class CoreNode {
       oracle.onSend(this.id, message, this.disk);
       const offers = message.kind === "snapshotOffer" || message.kind === "accept" || message.kind === "forward";
       check(!offers || !this.witness, "a witness only votes", () => `witness ${this.id} sends ${message.kind}`);
+      if (message.kind === "beat" || message.kind === "beatReply") life.impaired = message.impaired;
       if (message.kind === "promise" && message.lastSlot !== null) world.sometimes("promise page");
       else if (message.kind === "snapshotOffer") world.sometimes("snapshot offered");
       else if (message.kind === "fetch" || message.kind === "reject") world.sometimes(message.kind);

@@ -30,6 +30,12 @@ export interface SnapshotLife {
   receiving: Receiving | null;
   installing: boolean;
   servedMs: number;
+  /** What the disk has begun and not ended. */
+  readonly onDisk: Set<DiskWork>;
+}
+
+export interface DiskWork {
+  readonly action: () => void;
 }
 
 export const newSnapshotLife = (): SnapshotLife => ({
@@ -37,6 +43,7 @@ export const newSnapshotLife = (): SnapshotLife => ({
   receiving: null,
   installing: false,
   servedMs: Number.NEGATIVE_INFINITY,
+  onDisk: new Set(),
 });
 
 /** A node that sends its snapshot keeps it for a while after each part, unless its log grows far. */
