@@ -16,6 +16,13 @@ function jointly(all: readonly Governing[]): QuorumSystem {
   };
 }
 
+/** Whether the same voters decide with the same quorums. */
+function decideAlike(a: Governing, b: Governing): boolean {
+  const textOf = ({ configuration, quorums }: Governing): string =>
+    JSON.stringify([quorums.members, configuration.quorum]);
+  return textOf(a) === textOf(b);
+}
+
 /** What a peer last said of its log. */
 interface Report {
   readonly chosenUpTo: Slot;
@@ -82,18 +89,20 @@ export class Membership {
   /**
    * Whether the slots below the newest change are settled: a phase-2 quorum of the new configuration has everything below it on disk, and
    * the mark that it is chosen. From then on no vote of a removed member is needed, and the next change may start. One of the quorum has to be
-   * a full member, or nobody of the new configuration might have a value at all.
+   * a full member, or nobody of the new configuration might have a value at all. Where the same voters decide as before nothing has to move: it was
+   * not proposed before the one that it changes was settled.
    */
   get settled(): boolean {
-    const { last } = this.history;
+    const { last, previous } = this.history;
     if (this.#settledEpoch >= last.epoch) return true;
-    if (!this.#isSettled(last)) return false;
+    if (!this.#isSettled(last, previous)) return false;
     this.#settledEpoch = last.epoch;
     return true;
   }
 
-  #isSettled({ slot, from, quorums, configuration }: Governing): boolean {
-    if (slot === 0) return true;
+  #isSettled(made: Governing, before: Governing | null): boolean {
+    const { slot, from, quorums, configuration } = made;
+    if (slot === 0 || (before !== null && decideAlike(before, made))) return true;
     const durable = new Set<NodeId>();
     for (const [id, { durableUpTo }] of this.#reports) if (durableUpTo >= from - 1) durable.add(id);
     return quorums.phase2(durable) && fullVotersOf(configuration).some((id) => durable.has(id));
@@ -159,7 +168,7 @@ export class Membership {
   #isComplete(made: Governing, entries: readonly Governing[]): boolean {
     const last = entries.at(-1);
     if (made.slot === 0) return true;
-    if (made === last && !this.#isSettled(last)) return false;
+    if (made === last && !this.#isSettled(last, entries.at(-2) ?? null)) return false;
     const full = fullVotersOf(made.configuration);
     // The next change was not proposed before this one was settled, and where no witness votes that is the same.
     if (made !== last && full.length === made.quorums.members.length) return true;
@@ -170,9 +179,8 @@ export class Membership {
 
   /** Whether the same voters with the same quorums decide ever since the last change that is complete: then nothing had to move. */
   #decideAsBefore(entries: readonly Governing[]): boolean {
-    const since = entries.filter(({ epoch }) => epoch >= this.#completeEpoch);
-    const texts = since.map(({ configuration, quorums }) => JSON.stringify([quorums.members, configuration.quorum]));
-    return since[0]?.epoch === this.#completeEpoch && new Set(texts).size === 1;
+    const [first, ...since] = entries.filter(({ epoch }) => epoch >= this.#completeEpoch);
+    return first?.epoch === this.#completeEpoch && since.every((made) => decideAlike(first, made));
   }
 
   /** The quorums of every configuration that may own a slot above the chosen prefix, taken together. */

@@ -74,7 +74,7 @@ describe("a change of the members", () => {
 
   test("a late copy of a frame whose change was refused is not proposed: its caller was told so", () => {
     const links = cluster(3, 3);
-    ask(links, 1, { alpha: 9 });
+    ask(links, 1, { members: members(1, 2) });
     links.run(100, () => links.replica(1).membership().last.epoch === 2);
     expect(links.replica(1).membership().complete).toBe(false);
     const configuration = { ...links.replica(1).membership().last.configuration, epoch: 3, alpha: 10 };
@@ -224,17 +224,17 @@ describe("a change of the members", () => {
 
 describe("a change that is complete", () => {
   test("takes with it what was known of the members that left", () => {
-    const links = cluster(3, 3);
+    const links = cluster(4, 4);
     expect(links.replica(1).membership().reported(3)).not.toBeNull();
-    ask(links, 1, { members: members(1, 2) });
+    ask(links, 1, { members: members(1, 2, 4) });
     links.run(800, () => links.replica(1).membership().complete && links.replica(2).membership().complete);
     links.run(400);
-    for (const id of [1, 2]) {
+    for (const id of [1, 2, 4]) {
       expect(links.replica(id).membership().isGone(3)).toBe(true);
       expect(links.replica(id).membership().reported(3)).toBeNull();
     }
     // It stays gone while the next change is under way.
-    ask(links, 1, { alpha: 9 }, "d");
+    ask(links, 1, { members: members(1, 2) }, "d");
     links.run(100, () => links.replica(1).membership().last.epoch === 3);
     expect(links.replica(1).membership()).toMatchObject({ complete: false });
     expect(links.replica(1).membership().isGone(3)).toBe(true);

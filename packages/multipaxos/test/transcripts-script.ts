@@ -102,7 +102,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   /** `transfer 1 2`: leader 1 is to hand over to server 2; `transfer 1 2 within=40`: so many milliseconds are the deadline. */
   transfer: ({ stage }, [name, to, within = "within=1000"]) =>
     stage.transfer(node(name), node(to), Number(within.split("=")[1])),
-  /** `change 1 1,2,4j`: server 1 is asked for these members; `stamp=1`: as if that was the epoch that it knew. */
+  /** `change 1 1,2,4j`: server 1 is asked for these members, `4j2` joins and replaces 2; `stamp=1`: as if that was the epoch that it knew. */
   change: ({ stage }, [name, list = "", stamp]) => {
     const epoch = stamp === undefined ? [] : [Number(stamp.split("=")[1])];
     stage.change(node(name), list.split(",").map(member), ...epoch);
@@ -238,10 +238,14 @@ const ROLES: Readonly<Record<string, NonNullable<Member["role"]>>> = {
 
 /** `4`, or with what it is: `4w` a witness, `4l` a learner, `4j` joining, `4v` joining as a witness. */
 function member(text: string): Member {
-  const [, id, letter] = /^(\d+)([a-z]?)$/.exec(text) ?? [];
+  const [, id, letter, replaces = ""] = /^(\d+)([a-z]?)(\d*)$/.exec(text) ?? [];
   const role = ROLES[letter ?? ""];
   if (letter !== "" && role === undefined) throw new Error(`${text} is no member`);
-  return { id: node(id), ...(role === undefined ? {} : { role }) };
+  return {
+    id: node(id),
+    ...(role === undefined ? {} : { role }),
+    ...(replaces === "" ? {} : { replaces: node(replaces) }),
+  };
 }
 
 /** `leader 2`, `leader none`, `executed 1 2 3: a b`, `waiting` (messages under way) `0`. */

@@ -2,7 +2,7 @@ import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodErr
 import { encodeConfigurationValue } from "@synod/multipaxos";
 import type { MembershipChange } from "@synod/node";
 import type { Cluster, Running } from "./cluster.js";
-import { counting, hasMoved, isHeldInFull, isMarked, type Marks } from "./core/changes.js";
+import { counting, hasMoved, isSettled, type Marks } from "./core/changes.js";
 import { type Epoch, isEnough, isFull, isWitness, withPromotions } from "./core/epochs.js";
 import { drawQuorum } from "./draw-quorum.js";
 import type { Judge } from "./judge.js";
@@ -350,8 +350,7 @@ export class Members {
    */
   isComplete(made: Epoch): boolean {
     const before = this.#oracle.epochs.upTo(made.slot).slice(0, -1);
-    if (made.slot === 0) return true;
-    return isMarked(made, this.#marks) && isHeldInFull(made, this.#marks) && hasMoved(made, before, this.#marks);
+    return isSettled(made, before.at(-1), this.#marks) && hasMoved(made, before, this.#marks);
   }
 
   /** Every configuration that may have to decide from here on, and those that still hold what the changes since have not moved. */

@@ -1,6 +1,15 @@
 import type { NodeId, Slot } from "@synod/interface";
 import { check } from "./broken.js";
-import { counting, hasMoved, isHeldByAll, isHeldByQuorum, isHeldInFull, isMarked, type Marks } from "./changes.js";
+import {
+  counting,
+  hasMoved,
+  isHeldByAll,
+  isHeldByQuorum,
+  isHeldInFull,
+  isMarked,
+  type Marks,
+  movesNothing,
+} from "./changes.js";
 import type { Epoch, Epochs } from "./epochs.js";
 
 /** When the disks of removed members may go: by what every disk really has. */
@@ -15,7 +24,7 @@ export class ChangeRules {
 
   /**
    * A replica takes the change to this epoch for complete: a phase-2 quorum of it must have all that was chosen before it, and
-   * the mark that it is, on disk. Whatever disks are taken away then, nothing is lost.
+   * the mark that it is, on disk, unless nothing had to move. Whatever disks are taken away then, nothing is lost.
    */
   onComplete(node: NodeId, epoch: number): void {
     const made = this.#epochs.from(1).find((each) => each.epoch === epoch);
@@ -41,7 +50,7 @@ export class ChangeRules {
 
   /** A quorum of the new configuration, one of them a full member, has all that was chosen before it on disk, and the mark that it is. */
   isSettled(made: Epoch, what: string): void {
-    if (made.slot === 0) return;
+    if (movesNothing(made, this.#epochs.upTo(made.slot).at(-2))) return;
     const before = made.from - 1;
     check(isHeldInFull(made, this.markOf), "completion rule", () => `${what}: only witnesses hold slot ${before}`);
     check(

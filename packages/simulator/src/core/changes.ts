@@ -33,6 +33,15 @@ export const isHeldInFull = (made: Epoch, marks: Marks): boolean =>
 export const isMarked = (made: Epoch, marks: Marks): boolean =>
   isQuorumOf(made, "phase2", holding(made.voters, made.from - 1, marks));
 
+/** Whether nothing has to move for a change: the same voters decide in the same way as before. */
+export const movesNothing = (made: Epoch, before: Epoch | undefined): boolean =>
+  made.slot === 0 || (before !== undefined && decideAlike(before, made));
+
+/** Whether a change is settled. One that moves nothing is, since the one before it was when it was proposed. */
+export function isSettled(made: Epoch, before: Epoch | undefined, marks: Marks): boolean {
+  return movesNothing(made, before) || (isMarked(made, marks) && isHeldInFull(made, marks));
+}
+
 /**
  * Whether the values of what was chosen before a change stand where they have to: with full voters that are a quorum, or all there are. Or nothing had
  * to move, as the same voters decide in the same way.
@@ -56,7 +65,7 @@ export function counting(known: readonly Epoch[], marks: Marks): readonly Epoch[
     const isLast = i === known.length - 1;
     // The next one was not proposed before this one was settled: where no witness votes that is all it takes.
     if (!isLast && fullVotersOf(made).length === made.voters.length) return known.slice(i);
-    const settled = !isLast || (isMarked(made, marks) && isHeldInFull(made, marks));
+    const settled = !isLast || isSettled(made, known[i - 1], marks);
     if (settled && hasMoved(made, known.slice(0, i), marks)) return known.slice(i);
   }
   return known;

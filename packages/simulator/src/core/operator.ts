@@ -4,7 +4,7 @@ import { drawQuorum } from "../draw-quorum.js";
 import type { SeededRandom } from "../random.js";
 import type { CoreCluster } from "./cluster.js";
 import { check } from "./broken.js";
-import { isMarked } from "./changes.js";
+import { isSettled } from "./changes.js";
 import { KEEPS_ALL } from "./config.js";
 import { isEnough, isFull, isWitness, sameLease, withPromotions } from "./epochs.js";
 import type { CoreNode } from "./node.js";
@@ -228,6 +228,6 @@ export class Operator {
   /** Whether the last change is settled, as the disks have it. */
   get isSettled(): boolean {
     const { epochs, changes } = this.#cluster.oracle;
-    return epochs.last.slot === 0 || isMarked(epochs.last, changes.markOf);
+    return isSettled(epochs.last, epochs.previous, changes.markOf);
   }
 }
