@@ -173,6 +173,18 @@ export const membershipMutants: readonly Mutant[] = [
     finder: { ...UNIT, test: "one at a time" },
   },
   {
+    id: "settled-whatever-the-quorum",
+    faults: [63, 69],
+    title: "A change that leaves the voters and gives them other quorums is taken for settled at once",
+    patches: [
+      membership(
+        `JSON.stringify([quorums.members, configuration.quorum]);`,
+        `JSON.stringify([quorums.members, configuration.quorum.kind.length > 0]);`,
+      ),
+    ],
+    finder: { kind: "core", profile: "members", schedules: 2_000 },
+  },
+  {
     id: "window-not-filled",
     faults: [62],
     title: "Nothing fills the window after a change: in an idle cluster it never takes effect",
