@@ -9,6 +9,8 @@ import { Replica, synod } from "./replica.js";
 const REJOIN_MS = 180_000;
 
 const NAME = "faults";
+/** Four election timeouts. */
+const LEASE = ["--lease", "1s"];
 
 /** Replicas, a proxy before each of their ports for peers and for clients. */
 export class Cluster {
@@ -33,7 +35,7 @@ export class Cluster {
     this.#lastId = replicas.length;
   }
 
-  static async make(place: string, count: number): Promise<Cluster> {
+  static async make(place: string, count: number, leases: boolean): Promise<Cluster> {
     const ports = await freePorts(count * 5);
     const port = (i: number, which: number): number => ports[i * 5 + which] as number;
     const places = Array.from({ length: count }, (_, i) => i);
@@ -46,6 +48,7 @@ export class Cluster {
           directory: join(place, `node-${i + 1}`),
           cluster: NAME,
           founders,
+          lease: leases ? LEASE : [],
           address: address(i),
           ports: { peers: port(i, 0), clients: port(i, 1), http: port(i, 2) },
         }),

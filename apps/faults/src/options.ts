@@ -6,6 +6,8 @@ export interface Options {
   readonly nodes: number;
   /** Names of faults; empty: all of them. */
   readonly only: readonly string[];
+  /** Leaders answer reads on their own while they have a lease. */
+  readonly leases: boolean;
   readonly json: boolean;
   readonly keep: boolean;
 }
@@ -38,6 +40,7 @@ export function parseOptions(
     .option("--seed <number>", "which faults, in which order; default: 1, or SYNOD_FAULTS_SEED", wholeNumber(0, 1e9))
     .option("--nodes <number>", "how many; default: 3", wholeNumber(3, 9))
     .option("--only <faults>", "these alone, names with commas between them", names)
+    .option("--leases", "leaders answer reads on their own while they have a lease")
     .option("--json", "print the report as JSON, for programs")
     .option("--keep", "keep data and logs of the nodes, as after a failure")
     .allowExcessArguments(false)
@@ -59,6 +62,7 @@ export function parseOptions(
     seed: given.seed ?? ofEnv("SYNOD_FAULTS_SEED", 1),
     nodes: given.nodes ?? 3,
     only: given.only ?? [],
+    leases: given.leases ?? false,
     json: given.json ?? false,
     keep: given.keep ?? false,
   };

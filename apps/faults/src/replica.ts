@@ -39,6 +39,8 @@ export interface ReplicaOptions {
   readonly cluster: string;
   /** `1=host:port,...`: the same for all. */
   readonly founders: string;
+  /** Arguments of `synod init` about leases: the same for all. */
+  readonly lease: readonly string[];
   /** Where the others reach it: a proxy. */
   readonly address: string;
   readonly ports: { readonly peers: number; readonly clients: number; readonly http: number };
@@ -91,9 +93,9 @@ export class Replica {
   }
 
   async init(id: number): Promise<void> {
-    const { directory, cluster, founders } = this.options;
+    const { directory, cluster, founders, lease } = this.options;
     const where = ["--data-dir", directory, "--cluster", cluster, "--members", founders];
-    const { code, err } = await synod(["init", "--id", String(id), ...where, "--json"]);
+    const { code, err } = await synod(["init", "--id", String(id), ...where, ...lease, "--json"]);
     if (code !== 0) throw new Error(`node ${id} cannot be formatted: ${err}`);
     this.id = id;
   }

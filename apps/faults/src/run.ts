@@ -34,7 +34,7 @@ export interface Report {
 /** One run from the first start to the verdict. @throws Error if the cluster does not even start */
 export async function runFaults(options: Options, print: (line: string) => void): Promise<Report> {
   const place = mkdtempSync(join(tmpdir(), "synod-faults-"));
-  const cluster = await Cluster.make(place, options.nodes);
+  const cluster = await Cluster.make(place, options.nodes, options.leases);
   const wrong: string[] = [];
   try {
     cluster.heal();

@@ -15,6 +15,8 @@ const LISTS = 2;
 const COUNTERS = 2;
 
 interface Worker {
+  /** Reads only, at one server: whoever writes as well soon waits where nothing is chosen any more, and sees nothing stale. */
+  readonly reader: boolean;
   readonly name: string;
   readonly connection: Connected;
   readonly registers: KeyValue<number>;
@@ -71,7 +73,11 @@ export class Workload {
 
   /** Settles after `stop`, when all that was seen is checked. */
   async run(): Promise<WorkloadReport> {
-    const workers = await Promise.all(Array.from({ length: CLIENTS }, (_, i) => this.#worker(i)));
+    const { servers } = this.#cluster;
+    const workers = await Promise.all([
+      ...Array.from({ length: CLIENTS }, (_, i) => this.#worker(`client ${i}`, servers, i)),
+      ...servers.map((server, i) => this.#worker(`reader ${i}`, [server], CLIENTS + i)),
+    ]);
     try {
       for (let generation = 0; !this.#stop; generation++) await this.#generation(workers, `g${generation}`);
     } finally {
@@ -82,12 +88,12 @@ export class Workload {
     return { operations, succeeded, unknown, never, longestGapMs, faults };
   }
 
-  async #worker(i: number): Promise<Worker> {
-    const connection = await connected(this.#cluster.name, this.#cluster.servers, `client ${i}`);
+  async #worker(name: string, servers: readonly string[], i: number): Promise<Worker> {
+    const connection = await connected(this.#cluster.name, servers, name);
     const { kv } = connection.all;
     const random = new Seeded(this.#seed * 100 + i);
     const [registers, lists] = [kv.as(jsonValues<number>()), kv.as(jsonValues<number[]>())];
-    return { name: `client ${i}`, connection, registers, lists, random };
+    return { name, reader: i >= CLIENTS, connection, registers, lists, random };
   }
 
   async #generation(workers: readonly Worker[], prefix: string): Promise<void> {
@@ -97,7 +103,7 @@ export class Workload {
       workers.map(async (worker) => {
         while (!this.#stop && performance.now() < end) {
           await this.#one(worker, prefix, history);
-          await delay(worker.random.between(0, 15));
+          await delay(worker.random.between(0, worker.reader ? 40 : 15));
         }
       }),
     );
@@ -113,7 +119,7 @@ export class Workload {
 
   async #one(worker: Worker, prefix: string, history: History): Promise<boolean> {
     const { random } = worker;
-    const roll = random.next();
+    const roll = worker.reader ? 0 : random.next();
     if (roll < 0.5) return this.#register(worker, `${prefix}/register ${random.below(REGISTERS)}`, history, roll / 0.5);
     const reads = random.chance(0.5);
     if (roll < 0.75) return this.#list(worker, `${prefix}/list ${random.below(LISTS)}`, history, reads);

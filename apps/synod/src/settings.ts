@@ -2,7 +2,19 @@
 import type { Member } from "@synod/interface";
 import { type Command, Option } from "commander";
 import * as v from "valibot";
-import { address, addresses, duration, listen, members, natural, nodeId, oneOf, positive, text } from "./values.js";
+import {
+  address,
+  addresses,
+  duration,
+  listen,
+  members,
+  natural,
+  nodeId,
+  oneOf,
+  percent,
+  positive,
+  text,
+} from "./values.js";
 
 /** What the settings give once they are read. */
 export interface Settings {
@@ -10,6 +22,8 @@ export interface Settings {
   readonly id: number;
   readonly dataDir: string;
   readonly members: readonly Member[];
+  readonly lease: number;
+  readonly leaseDrift: number;
   readonly address: string;
   readonly contacts: readonly Member[];
   readonly listen: string;
@@ -50,6 +64,18 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     env: "SYNOD_MEMBERS",
     help: "the founders: 1=host:port,2=host:port,...",
     schema: members,
+  },
+  lease: {
+    flag: "--lease <duration>",
+    env: "SYNOD_LEASE",
+    help: "leader leases: its reads ask nobody, as long as clocks can be trusted; two to four election timeouts, for good, the same at all founders",
+    schema: duration,
+  },
+  leaseDrift: {
+    flag: "--lease-drift <percent>",
+    env: "SYNOD_LEASE_DRIFT",
+    help: "by how much a clock may run faster or slower than true time; 1 by default",
+    schema: percent,
   },
   address: {
     flag: "--address <host:port>",

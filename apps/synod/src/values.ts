@@ -35,6 +35,13 @@ export const nodeId: v.GenericSchema<unknown, number> = whole(1, "a node id, a w
 export const positive: v.GenericSchema<unknown, number> = whole(1, "a whole number from 1");
 export const natural: v.GenericSchema<unknown, number> = whole(0, "a whole number from 0");
 
+/** "1", "0.5" or "1%". */
+export const percent: v.GenericSchema<unknown, number> = v.pipe(
+  v.union([v.number(), v.string()]),
+  v.transform((value) => (typeof value === "number" ? value : /^\d+(\.\d+)?%?$/.test(value) ? parseFloat(value) : NaN)),
+  v.check((value) => value >= 0 && value <= 50, "expected a percentage from 0 to 50"),
+);
+
 /** The port of an address, if it is one: `host:port` or `[::1]:port`. */
 export function splitAddress(text: string): { readonly host: string; readonly port: number } | null {
   const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.%]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(text) ?? [];

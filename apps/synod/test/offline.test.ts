@@ -80,6 +80,21 @@ describe("settings", () => {
     });
   });
 
+  it("takes leases, with a bound on the clocks, and says them", async () => {
+    const init = (...args: string[]) => run(["init", ...founder(), "--data-dir", at("l"), ...args]);
+    expect(await init("--lease-drift", "2")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("give --lease too"),
+    });
+    expect(await init("--lease", "1s", "--lease-drift", "51%")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--lease-drift: expected a percentage from 0 to 50"),
+    });
+    expect(await init("--lease", "5m")).toMatchObject({ code: 2, err: expect.stringContaining("from 1 to 60000") });
+    const { out } = await init("--lease", "1s", "--lease-drift", "0.5%", "--json");
+    expect(JSON.parse(out)).toMatchObject({ lease: { durationMs: 1_000, driftPercent: 0.5 } });
+  });
+
   it.each([
     ["cluster: [1]", "conf.yaml: cluster: expected a text, found a list"],
     ["id: 0", "conf.yaml: id: expected a node id, a whole number from 1, found 0"],

@@ -1,4 +1,5 @@
-import { type Configuration, type Member, SynodError } from "@synod/interface";
+import { type Configuration, SynodError } from "@synod/interface";
+import { checkConfiguration } from "@synod/multipaxos";
 import { fileStorage } from "@synod/storage-file";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../exit-codes.js";
@@ -32,49 +33,68 @@ export function addInit(program: Command): void {
         "A node that lost its disk is never formatted again under its id: it has forgotten its votes. Replace it: `synod member replace`.",
     )
     .option("--origin <mark>", "of a cluster that was restored from a backup", originFlag);
-  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(async (flags: InitFlags) => {
-    const given = new Given(flags, process.env);
-    const output = makeOutput(flags);
-    const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
-    const blank = foundersOf(given.need("members"));
-    const founders: Configuration = flags.origin === undefined ? blank : { ...blank, origin: flags.origin };
-    // The storage itself takes an unused store of the same founders for a blank one, so that a start may be tried again.
-    if (await isFormatted(directory)) {
-      const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
-      throw new SynodError("AlreadyFormatted", text, { details: { directory } });
-    }
-    const isFounder = founders.members.some(({ id }) => id === nodeId);
-    if (isFounder && flags.origin !== undefined) {
-      const text = `node ${nodeId} is a founder: one of a restored cluster begins with the backup, see \`synod snapshot restore\``;
-      throw new CliError("usage", text);
-    }
-    await using storage = fileStorage({ directory });
-    const { identity } = await storage.open({ create: { clusterId, nodeId, founders } });
-    if (founders.members.length === 2)
-      output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");
-    const next = nextSteps(nodeId, isFounder, directory);
-    const made = { cluster: clusterId, id: nodeId, dataDir: directory, storeId: identity.storeId, founder: isFounder };
-    output.result({ ...made, members: founders.members, next }, () =>
-      [
-        `Formatted ${directory}.`,
-        fields([
-          ["cluster", clusterId],
-          ["node", `${nodeId}${isFounder ? ", a founder" : ", joins later"}`],
-          ["store", identity.storeId],
-          ["founders", founders.members.map(({ id, address }) => `${id}=${address}`).join(", ")],
-        ]),
-        "",
-        "Next:",
-        ...next.map((step) => `  ${step}`),
-      ].join("\n"),
-    );
-  });
+  withSettings(command, ["cluster", "id", "dataDir", "members", "lease", "leaseDrift"]).action(
+    async (flags: InitFlags) => {
+      const given = new Given(flags, process.env);
+      const output = makeOutput(flags);
+      const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
+      const blank = foundersOf(given);
+      const founders: Configuration = flags.origin === undefined ? blank : { ...blank, origin: flags.origin };
+      // The storage itself takes an unused store of the same founders for a blank one, so that a start may be tried again.
+      if (await isFormatted(directory)) {
+        const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
+        throw new SynodError("AlreadyFormatted", text, { details: { directory } });
+      }
+      const isFounder = founders.members.some(({ id }) => id === nodeId);
+      if (isFounder && flags.origin !== undefined) {
+        const text = `node ${nodeId} is a founder: one of a restored cluster begins with the backup, see \`synod snapshot restore\``;
+        throw new CliError("usage", text);
+      }
+      await using storage = fileStorage({ directory });
+      const { identity } = await storage.open({ create: { clusterId, nodeId, founders } });
+      if (founders.members.length === 2)
+        output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");
+      const { lease } = founders;
+      const next = nextSteps(nodeId, isFounder, directory);
+      const made = {
+        cluster: clusterId,
+        id: nodeId,
+        dataDir: directory,
+        storeId: identity.storeId,
+        founder: isFounder,
+      };
+      output.result({ ...made, members: founders.members, lease: lease ?? null, next }, () =>
+        [
+          `Formatted ${directory}.`,
+          fields([
+            ["cluster", clusterId],
+            ["node", `${nodeId}${isFounder ? ", a founder" : ", joins later"}`],
+            ["store", identity.storeId],
+            ...(lease === undefined
+              ? []
+              : [["lease", `${lease.durationMs} ms, clocks within ${lease.driftPercent} %`] as const]),
+            ["founders", founders.members.map(({ id, address }) => `${id}=${address}`).join(", ")],
+          ]),
+          "",
+          "Next:",
+          ...next.map((step) => `  ${step}`),
+        ].join("\n"),
+      );
+    },
+  );
 }
 
-/** In the order of their ids, so that all nodes are formatted alike. */
-export function foundersOf(members: readonly Member[]): Configuration {
-  const sorted = [...members].sort((a, b) => a.id - b.id);
-  return { epoch: 1, members: sorted, alpha: ALPHA, quorum: { kind: "majority" } };
+/** In the order of their ids, so that all nodes are formatted alike. @throws SynodError `InvalidConfiguration` */
+export function foundersOf(given: Given): Configuration {
+  const members = [...given.need("members")].sort((a, b) => a.id - b.id);
+  const [durationMs, driftPercent] = [given.get("lease"), given.get("leaseDrift")];
+  if (durationMs === undefined && driftPercent !== undefined) {
+    throw new CliError("usage", "--lease-drift says how far clocks can be trusted for a lease: give --lease too");
+  }
+  const lease = durationMs === undefined ? {} : { lease: { durationMs, driftPercent: driftPercent ?? 1 } };
+  const founders: Configuration = { epoch: 1, members, alpha: ALPHA, quorum: { kind: "majority" }, ...lease };
+  checkConfiguration(founders);
+  return founders;
 }
 
 function nextSteps(id: number, isFounder: boolean, directory: string): string[] {

@@ -78,12 +78,12 @@ function addRestore(snapshot: Command): void {
       momentFlag,
     )
     .option("--skip-revisions <count>", "how far they jump instead; the same for each founder", wholeNumber);
-  withSettings(command, ["cluster", "id", "dataDir", "members"]).action(
+  withSettings(command, ["cluster", "id", "dataDir", "members", "lease", "leaseDrift"]).action(
     async (path: string, flags: { json?: boolean } & SkipFlags) => {
       const given = new Given(flags, process.env);
       const output = makeOutput(flags);
       const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
-      const founders = foundersOf(given.need("members"));
+      const founders = foundersOf(given);
       const skipRevisions = await skipOf(path, flags, founders.members.length);
       const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
       const result = {
