@@ -25,6 +25,10 @@ export interface StoreSettings {
   readonly random: Random;
 }
 
+/** Each opening begins a segment: at so many they become one, if what is in them is not more than this. */
+const SEGMENTS_MAX = 8;
+const GATHERED_BYTES_MAX = 2 ** 24;
+
 export interface OpenedStore {
   readonly identity: StoredIdentity;
   readonly log: Log;
@@ -52,18 +56,33 @@ export async function openStore(settings: StoreSettings, options: StorageOpen): 
   // Formatting has removed what an interrupted formatting left.
   await removeLeftovers(settings, listing.identity ? listing : { ...listing, temporaries: [] }, read);
 
-  const identity: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
+  const booted: StoredIdentity = { ...found, bootCount: found.bootCount + 1, bootId: randomHex(random) };
   const next = (read.segments.at(-1)?.segment ?? found.firstSegment - 1) + 1;
   const place = { ...settings, storeId: found.storeId };
-  const state = { ...read.state, bootCount: identity.bootCount };
-  const log = await Log.begin(place, state, read.segments, next, read.tail);
+  const state = { ...read.state, bootCount: booted.bootCount };
+  const isGathered = mayGather(read);
+  const records = isGathered ? { votes: read.votes, chosen: read.chosen } : read.tail.records;
+  const droppedUpTo = Math.max(found.droppedUpTo, snapshot?.index ?? 0);
+  const identity = isGathered ? { ...booted, firstSegment: next, droppedUpTo } : booted;
+  const log = await Log.begin(place, state, read.segments, next, { ...read.tail, records });
   try {
+    // Said first and removed then, as in `drop`.
     await writeIdentity(fileSystem, directory, identity);
+    if (isGathered) await log.removeBelow(next);
   } catch (error) {
     await log.close();
     throw error;
   }
   return { identity, log, recovered: summarize(identity, read, snapshot) };
+}
+
+/**
+ * Whether the first batch of this opening holds all that the log has, so that what is before it may go: a process that ends soon after each start
+ * would leave a file each time. Not where something is lost: the loss must be seen again.
+ */
+function mayGather({ segments, damage, end, votes, chosen }: ReadLog): boolean {
+  if (segments.length < SEGMENTS_MAX || damage !== undefined || end === undefined) return false;
+  return [...votes, ...chosen].reduce((sum, { value }) => sum + value.length, 0) <= GATHERED_BYTES_MAX;
 }
 
 async function identify(settings: StoreSettings, listing: Listing, create?: StoreFormat): Promise<StoredIdentity> {

@@ -265,4 +265,31 @@ describe("other releases and leftovers", () => {
     expect(sizes.slice(0, -1).every((size) => size < 700)).toBe(true);
     expect((await opened(disk)).votes).toEqual([vote(1, 1, "1".padEnd(200))]);
   });
+
+  test("however often it starts, and writes a little, there are few segments, and all is there", async () => {
+    const disk = await stored(1);
+    for (let i = 2; i <= 40; i++) {
+      await using(disk, async (storage) => {
+        await storage.open();
+        await storage.write(
+          write({ promised: ballot(i), votes: [vote(i, i)], chosen: [{ slot: i, value: bytes("c") }] }),
+        );
+        if (i === 20) await storage.saveSnapshot(10, [bytes("ten")]);
+      });
+      expect(names(disk, "wal").length).toBeLessThanOrEqual(9);
+    }
+    const { votes, chosen, promised, chosenUpTo } = await opened(disk);
+    const slots = Array.from({ length: 30 }, (_, i) => 11 + i);
+    expect(votes).toEqual(slots.map((slot) => vote(slot, slot)));
+    expect(chosen.map(({ slot }) => slot)).toEqual(slots);
+    expect({ promised, chosenUpTo }).toEqual({ promised: ballot(40), chosenUpTo: 10 });
+  });
+
+  test("a log with a loss is not gathered: the loss is seen at each start", async () => {
+    const disk = await stored(12);
+    const [, second = ""] = names(disk, "wal");
+    disk.edit(path(second), (whole) => whole.fill(7, 120, 140));
+    for (let i = 0; i < 12; i++) expect((await opened(disk)).damage).toMatchObject({ upTo: expect.any(Number) });
+    expect(names(disk, "wal")).toContain(second);
+  });
 });

@@ -34,6 +34,25 @@ export const storageMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "damaged-log-gathered",
+    faults: [29],
+    title: "A log with a loss is gathered into one batch: the next start knows nothing of the loss",
+    patches: [
+      store(
+        `segments.length < SEGMENTS_MAX || damage !== undefined || end === undefined`,
+        `segments.length < SEGMENTS_MAX || end === undefined`,
+      ),
+    ],
+    finder: { kind: "unit", file: REFUSAL, test: "a log with a loss is not gathered" },
+  },
+  {
+    id: "gathered-log-not-said",
+    faults: [29],
+    title: "The segments before a gathered log are removed, and the identity does not say so",
+    patches: [store(`isGathered ? { ...booted, firstSegment: next, droppedUpTo } : booted`, `booted`)],
+    finder: { kind: "unit", file: REFUSAL, test: "however often it starts" },
+  },
+  {
     id: "torn-record-accepted",
     faults: [29],
     title: "The body of a record is read without looking at its checksum",
