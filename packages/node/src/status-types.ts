@@ -61,9 +61,9 @@ export interface NodeStatus {
   readonly storage: { readonly writes: number; readonly lastWriteMs: number };
 }
 
-/** What waits at a node: own callers, what it is to propose as the leader, chosen values to be executed. */
+/** What waits at a node: own callers, what it is to propose as the leader, chosen values to be executed, values for its own disk. */
 export type NodeQueues = Readonly<
-  Record<"own" | "leader" | "apply", { readonly count: number; readonly bytes: number }>
+  Record<"own" | "leader" | "apply" | "disk", { readonly count: number; readonly bytes: number }>
 >;
 export interface NodeVersions {
   /** As the log says up to `applied`: the same on every node at the same slot. */
