@@ -111,7 +111,7 @@ export interface NodePeerStatus {
   readonly withheldBytes: number;
   /** What its release supports; null until it is heard. */
   readonly supports: Versions | null;
-  /** Why its frames are refused, e.g. that it was formatted with other founders; null if they are not. */
+  /** Why nothing is taken from it, e.g. that its disk was formatted anew, or that it refuses this node; null if nothing is refused. */
   readonly refused: string | null;
 }
 
