@@ -119,6 +119,23 @@ describe("gauges", () => {
   });
 });
 
+describe("who is no member any more", () => {
+  it("is forgotten by metrics that can, and is all zeros in others", async () => {
+    const world = await World.of(3);
+    const status = world.node(1).status();
+    const { metrics, seen } = watched();
+    const forgotten: unknown[] = [];
+    const gauges = new Gauges({ ...metrics, forget: (labels) => void forgotten.push(labels) });
+    gauges.publish(status);
+    const left = { ...status, peers: status.peers.filter(({ id }) => id !== 3) };
+    seen.clear();
+    for (let i = 0; i < 2; i++) gauges.publish(left);
+    expect(forgotten).toEqual([{ peer: "3" }]);
+    expect([...seen.keys()].filter((name) => name.endsWith(" 3"))).toEqual([]);
+    await world.close();
+  });
+});
+
 describe("the queue of the disk", () => {
   it("is what the own disk has not taken yet, at the leader and elsewhere", async () => {
     const world = await World.of(3);
