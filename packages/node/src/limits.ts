@@ -1,5 +1,6 @@
 import { SynodError } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "@synod/rsm";
+import { CALL_BYTES } from "./admission.js";
 import { checkNames } from "./names.js";
 import type { NodeLimits } from "./types.js";
 
@@ -52,7 +53,14 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
       );
     }
   }
-  const { snapshotChunkBytes } = limits;
+  const { queueBytesMax, snapshotChunkBytes } = limits;
+  if (queueBytesMax < CALL_BYTES) {
+    const why = "each call takes 1 KiB besides its command";
+    throw new SynodError(
+      "InvalidArgument",
+      `limits.queueBytesMax must be at least ${CALL_BYTES}, not ${queueBytesMax}: ${why}`,
+    );
+  }
   if (snapshotChunkBytes > VALUE_BYTES_MAX) {
     throw new SynodError("InvalidArgument", `limits.snapshotChunkBytes may be at most ${VALUE_BYTES_MAX}`);
   }

@@ -15,6 +15,16 @@ const given = () => ({
   bootstrap: true,
 });
 
+it("limits.queueBytesMax has to have room for one call: below it every call would be refused", async () => {
+  await expect(createNode({ ...given(), limits: { queueBytesMax: 1_023 } })).rejects.toMatchObject({
+    code: "InvalidArgument",
+    message: "limits.queueBytesMax must be at least 1024, not 1023: each call takes 1 KiB besides its command",
+  });
+  const node = await createNode({ ...given(), limits: { queueBytesMax: 2_048 } });
+  await expect(node.propose({ add: 1 })).resolves.toBe(1);
+  await node.close();
+});
+
 describe("an option of an unknown name", () => {
   it.each([
     [{ bootStrap: true }, "createNode has no option bootStrap: did you mean bootstrap?"],
