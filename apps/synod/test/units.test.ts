@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { SynodError } from "@synod/interface";
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
 import { httpServer } from "../src/http-server.js";
 import { CliError, exitOf } from "../src/exit-codes.js";
+import { duration, durationFlag } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
 
 describe("probes", () => {
@@ -46,6 +48,25 @@ it("probes are answered while others hold all the connections that there may be"
   expect((await fetch(`http://${http.address}/livez`, { signal: AbortSignal.timeout(15_000) })).status).toBe(200);
   for (const socket of slow) socket.destroy();
   await http.close();
+});
+
+describe("durations", () => {
+  it.each([
+    ["500ms", 500],
+    ["20s", 20_000],
+    ["1.5h", 5_400_000],
+    ["0", 0],
+    [0, 0],
+  ])("%s", (given, ms) => {
+    expect(v.parse(duration, given)).toBe(ms);
+    expect(durationFlag(String(given))).toBe(ms);
+  });
+
+  it.each(["20", 20, "1500", "20 s", "s", "-1s", Number.NaN])("%s is none: a number needs its unit", (given) => {
+    const text = "expected a duration with its unit, such as 500ms, 10s or 2m";
+    expect(() => v.parse(duration, given)).toThrow(text);
+    expect(() => durationFlag(String(given))).toThrow(text);
+  });
 });
 
 describe("disk syncs", () => {
