@@ -1,7 +1,5 @@
 // Whoever means harm at the port for peers: each ends in a refusal that is counted and logged, with memory bounded and the cluster serving.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
 import type { Logger, Member, Metrics, Storage } from "@synod/interface";
 import { createNode, type SynodNode } from "@synod/node";
@@ -9,6 +7,7 @@ import { memoryStorage } from "@synod/storage-memory";
 import { type TcpTransportOptions, tcpTransport } from "@synod/transport-tcp";
 import { encodeFrame } from "@synod/transport-tcp/framing";
 import { afterEach, expect, test } from "vitest";
+import { usedBytes } from "../../packages/node/test/memory.js";
 import { Authority } from "../../packages/transport-tcp/test/certificates.js";
 import { type Command, type Query, type Result, TextMachine } from "./key-value.js";
 
@@ -192,20 +191,13 @@ class Cluster {
   }
 }
 
-function usedBytes(): number {
-  setFlagsFromString("--expose_gc");
-  (runInNewContext("gc") as () => void)();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 test("garbage, slow and silent strangers, floods, replays, foreign clusters, old incarnations: counted, logged, and served beside", {
   timeout: 240_000,
 }, async () => {
   const cluster = new Cluster();
   await cluster.start(() => Promise.resolve({}));
   const { recorder, members, watcher } = cluster;
-  const heldBefore = usedBytes();
+  const heldBefore = await usedBytes();
 
   await cluster.survives("Malformed", "is dropped", () =>
     cluster.dial(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
@@ -255,7 +247,7 @@ test("garbage, slow and silent strangers, floods, replays, foreign clusters, old
     repeated(() => recorder.recorded.map((bytes) => cluster.dial(bytes, header, payload.subarray(0, 2 ** 20)))),
   );
   expect([...watcher.counts.keys()].sort()).toEqual(["Malformed", "TooLarge", "cluster", "flood", "self", "stale"]);
-  expect((usedBytes() - heldBefore) / 2 ** 20).toBeLessThan(32);
+  expect(((await usedBytes()) - heldBefore) / 2 ** 20).toBeLessThan(32);
 });
 
 test("with TLS a valid certificate of another node, of another cluster, or none: counted, logged, and served beside", {

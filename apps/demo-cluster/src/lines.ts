@@ -24,6 +24,18 @@ export function clip(line: string, width: number): string {
   return line;
 }
 
+/** Words with two spaces between them, in as many lines as the width asks for. */
+export function wrapWords(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of words) {
+    const longer = line === "" ? word : `${line}  ${word}`;
+    if (line !== "" && longer.length > width) lines.push(line);
+    line = longer.length > width ? word : longer;
+  }
+  return [...lines, line];
+}
+
 /** Wall clock as 09:41:07. */
 export function timeOf(atMs: number): string {
   return new Date(atMs).toTimeString().slice(0, 8);

@@ -1,4 +1,5 @@
 // `npm run demo`: a cluster of real processes with a live screen and page, or a told tour of it.
+import { fstatSync } from "node:fs";
 import { DataDirectory } from "./data-directory.js";
 import { execute } from "./execute.js";
 import { Failure, usage } from "./failure.js";
@@ -58,6 +59,16 @@ function page(supervisor: Supervisor, port: number): Promise<Page> {
   );
 }
 
+/** Somebody has piped something in, and may wait for an answer. What a service manager or CI gives is neither. */
+function isPiped(): boolean {
+  try {
+    const input = fstatSync(0);
+    return input.isFIFO() || input.isSocket() || input.isFile();
+  } catch {
+    return false;
+  }
+}
+
 async function tour(supervisor: Supervisor, startedMs: number, ending: Ending): Promise<number> {
   const paint = paintFor(process.stdout, process.env);
   const { signal } = ending;
@@ -92,6 +103,11 @@ async function demo(options: Options, ending: Ending, undo: Undo): Promise<numbe
   print(`Page: ${address}`);
   const startedMs = performance.now();
   await supervisor.start();
+  if (options.tour && isPiped()) {
+    print(
+      "Nothing is read from the pipe: without a terminal the tour is played. Commands are typed in a terminal or on the page.",
+    );
+  }
   if (options.tour) return tour(supervisor, startedMs, ending);
   if (options.page) await tellLines(supervisor, print, ending.signal);
   else await interact(supervisor, address, ending);

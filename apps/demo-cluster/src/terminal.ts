@@ -2,7 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import { COMMANDS } from "./commands.js";
 import { execute } from "./execute.js";
-import { clip, timeOf } from "./lines.js";
+import { clip, timeOf, wrapWords } from "./lines.js";
 import { type Paint, paintFor, type Style } from "./paint.js";
 import type { Supervisor } from "./supervisor.js";
 import { counted, linksLine, sparkline, tableLines, throughputLine } from "./table.js";
@@ -142,11 +142,12 @@ export class Screen {
       ` ${view.cuts.length === 0 ? paint("dim", linksLine(view)) : paint("red", linksLine(view))}`,
       paint("dim", "─".repeat(columns)),
     ];
-    const hint = paint("dim", ` ${COMMANDS.map(({ name }) => name).join("  ")}`);
-    const logRoom = Math.max(room - top.length - 1, 0);
+    const names = COMMANDS.map(({ name }) => name);
+    const hints = wrapWords(names, columns - 1).map((line) => paint("dim", ` ${line}`));
+    const logRoom = Math.max(room - top.length - hints.length, 0);
     const log = this.#log.slice(-logRoom || this.#log.length).map(({ text }) => ` ${text}`);
     const filled = [...log, ...Array.from({ length: Math.max(logRoom - log.length, 0) }, () => "")];
-    return [...top.slice(0, Math.max(room - 1, 0)), ...filled.slice(0, logRoom), hint].slice(-room);
+    return [...top.slice(0, Math.max(room - hints.length, 0)), ...filled.slice(0, logRoom), ...hints].slice(-room);
   }
 
   #throughput(columns: number): string[] {

@@ -25,12 +25,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(temporary, { recursive: true, force: true }));
 
-function start(...options: string[]): Run {
+const start = (...options: string[]): Run => startWith("ignore", options);
+
+function startWith(stdin: "ignore" | "pipe", options: readonly string[] = []): Run {
   const env = { ...process.env, TMPDIR: temporary, CI: "true", INIT_CWD: temporary };
-  const child = spawn(process.execPath, [MAIN, ...options], { stdio: ["ignore", "pipe", "pipe"], env });
+  const child = spawn(process.execPath, [MAIN, ...options], { stdio: [stdin, "pipe", "pipe"], env });
+  child.stdin?.on("error", () => {});
   const text = { out: "", err: "" };
-  child.stdout.setEncoding("utf8").on("data", (part: string) => (text.out += part));
-  child.stderr.setEncoding("utf8").on("data", (part: string) => (text.err += part));
+  child.stdout?.setEncoding("utf8").on("data", (part: string) => (text.out += part));
+  child.stderr?.setEncoding("utf8").on("data", (part: string) => (text.err += part));
   return {
     child,
     ended: new Promise((resolve) => child.on("close", (code) => resolve({ code, ...text }))),
@@ -39,7 +42,7 @@ function start(...options: string[]): Run {
         const look = (): void => {
           if (text.out.includes(wanted)) resolve();
         };
-        child.stdout.on("data", look);
+        child.stdout?.on("data", look);
         child.on("close", () => reject(new Error(`it ended without "${wanted}": ${text.out}${text.err}`)));
         look();
       }),
@@ -94,6 +97,14 @@ describe("the tour", () => {
     expect(again.out).toContain("3 replicas resumed the cluster");
     expect(again.code, again.out).toBe(0);
   });
+});
+
+it("commands from a pipe are not read, which is said", { timeout: TOUR_MS }, async () => {
+  const run = startWith("pipe");
+  run.child.stdin?.end("status\n");
+  await run.saw("Nothing is read from the pipe: without a terminal the tour is played.");
+  run.child.kill("SIGTERM");
+  expect((await run.ended).code).toBe(143);
 });
 
 describe("an early end", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { clip } from "../src/lines.js";
+import { COMMANDS } from "../src/commands.js";
+import { clip, wrapWords } from "../src/lines.js";
 import { paintFor } from "../src/paint.js";
 import { grouped, sparkline, tableLines, throughputLine } from "../src/table.js";
 import { Speed, Throughput } from "../src/throughput.js";
@@ -43,6 +44,16 @@ const view: ClusterView = {
   reach: [],
   check: { compared: 0, atMs: null, slot: 0, differs: null },
 };
+
+describe("the names of the commands below the screen", () => {
+  it.each([80, 120, 300, 10])("are all there at %d columns", (width) => {
+    const names = COMMANDS.map(({ name }) => name);
+    const lines = wrapWords(names, width);
+    expect(lines.join(" ").split(/ +/)).toEqual(names);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
+    if (width === 300) expect(lines).toHaveLength(1);
+  });
+});
 
 describe("the table", () => {
   it("shows each replica in a line of 80 columns at most", () => {

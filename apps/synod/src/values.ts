@@ -6,18 +6,17 @@ import * as v from "valibot";
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** "500ms", "10s", "1.5h", or a number of milliseconds. */
+const DURATION_EXPECTED = "expected a duration with its unit, such as 500ms, 10s or 2m";
+
+/** "500ms", "10s" or "1.5h", in milliseconds. A bare number is none: whoever writes 20 means seconds as often as milliseconds. */
 export const duration: v.GenericSchema<unknown, number> = v.pipe(
-  v.union([v.number(), v.string()]),
-  v.check(
-    (value) => (typeof value === "number" ? Number.isFinite(value) && value >= 0 : parseDuration(value) !== null),
-    "expected a duration such as 500ms, 10s or 2m",
-  ),
-  v.transform((value) => (typeof value === "number" ? value : (parseDuration(value) ?? 0))),
+  v.union([v.number(), v.string()], DURATION_EXPECTED),
+  v.check((value) => parseDuration(String(value)) !== null, DURATION_EXPECTED),
+  v.transform((value) => parseDuration(String(value)) ?? 0),
 );
 
 function parseDuration(text: string): number | null {
-  if (/^\d+$/.test(text)) return Number(text);
+  if (text === "0") return 0;
   const [, number, unit = ""] = DURATION.exec(text) ?? [];
   return number === undefined ? null : Math.round(Number(number) * (UNITS[unit] ?? 1));
 }
@@ -135,5 +134,5 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
 export function durationFlag(value: string): number {
   const parsed = v.safeParse(duration, value);
   if (parsed.success) return parsed.output;
-  throw new InvalidArgumentError("expected a duration such as 500ms, 10s or 2m");
+  throw new InvalidArgumentError(DURATION_EXPECTED);
 }

@@ -182,6 +182,26 @@ describe("lock and elect", slow, () => {
     expect(await waiting.ended).toMatchObject({ code: 0 });
   });
 
+  it("shows who holds a lock, and says what it waits for", async () => {
+    expect(await cluster.synod(["lock", "seen", "--show"])).toMatchObject({ code: 3 });
+    const first = work.runs();
+    const holder = cluster.begin(["lock", "seen", "--ttl", "30s", "--", ...work.command]);
+    const { said, end } = await first;
+    const waiting = cluster.begin(["lock", "seen", "--", "true"]);
+    await waiting.saw('waits for the lock "seen": it is held');
+    const shown = await cluster.json<Record<string, unknown>>(["lock", "seen", "--show"]);
+    const holders = [
+      { lease: expect.any(String) as string, fencingToken: Number(said.token), leftMs: expect.any(Number) as number },
+    ];
+    expect(shown).toEqual({ name: "seen", holders, holding: 1, waiting: 1 });
+    expect((await cluster.synod(["lock", "seen", "--show"])).out).toMatch(
+      new RegExp(`^held: fencing token ${said.token}, lease \\S+, \\d+ s left\\n1 waits\\n$`),
+    );
+    end(0);
+    expect(await holder.ended).toMatchObject({ code: 0 });
+    expect(await waiting.ended).toMatchObject({ code: 0 });
+  });
+
   it("passes SIGTERM on, and says what a shell says of commands that it cannot run", async () => {
     const first = work.runs();
     const holder = cluster.begin(["lock", "term", "--", ...work.command]);

@@ -104,7 +104,10 @@ describe("settings", () => {
     ],
     ["members:\n  - { id: 1 }", "conf.yaml: members[0].address: it is missing"],
     ["members: 1=a:1,1=b:2", "conf.yaml: members: expected each id once"],
-    ["electionTimeout: fast", 'conf.yaml: electionTimeout: expected a duration such as 500ms, 10s or 2m, found "fast"'],
+    [
+      "electionTimeout: fast",
+      'conf.yaml: electionTimeout: expected a duration with its unit, such as 500ms, 10s or 2m, found "fast"',
+    ],
     ["logLevel: loud", 'conf.yaml: logLevel: expected debug or info or warn or error, found "loud"'],
     ["clutser: shop", "conf.yaml: clutser: there is no such key"],
     ["a: [", "conf.yaml: line 1, column 5: this is no valid YAML (bad indent)"],

@@ -1,12 +1,17 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { SynodError } from "@synod/interface";
-import { describe, expect, it } from "vitest";
+import * as v from "valibot";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
 import { httpServer } from "../src/http-server.js";
 import { CliError, exitOf } from "../src/exit-codes.js";
+import { noteWaiting } from "../src/holders.js";
+import type { Output } from "../src/output.js";
+import type { Remote } from "../src/remote.js";
+import { duration, durationFlag } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
 
 describe("probes", () => {
@@ -46,6 +51,56 @@ it("probes are answered while others hold all the connections that there may be"
   expect((await fetch(`http://${http.address}/livez`, { signal: AbortSignal.timeout(15_000) })).status).toBe(200);
   for (const socket of slow) socket.destroy();
   await http.close();
+});
+
+describe("durations", () => {
+  it.each([
+    ["500ms", 500],
+    ["20s", 20_000],
+    ["1.5h", 5_400_000],
+    ["0", 0],
+    [0, 0],
+  ])("%s", (given, ms) => {
+    expect(v.parse(duration, given)).toBe(ms);
+    expect(durationFlag(String(given))).toBe(ms);
+  });
+
+  it.each(["20", 20, "1500", "20 s", "s", "-1s", Number.NaN])("%s is none: a number needs its unit", (given) => {
+    const text = "expected a duration with its unit, such as 500ms, 10s or 2m";
+    expect(() => v.parse(duration, given)).toThrow(text);
+    expect(() => durationFlag(String(given))).toThrow(text);
+  });
+});
+
+describe("what a lock waits for", () => {
+  const lines: string[] = [];
+  const output = { note: (text: string) => void lines.push(text) } as unknown as Output;
+  const begin = (read: () => Promise<unknown>): (() => void) =>
+    noteWaiting({ client: { read } } as unknown as Remote, 'the lock "a"', "lock/a", output);
+  beforeEach(() => {
+    lines.length = 0;
+    vi.useFakeTimers();
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  it("is said once after a while: the cluster does not answer", async () => {
+    const end = begin(() => Promise.reject(new SynodError("NoLeader", "no leader in time")));
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(lines).toEqual([]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const why = "the cluster does not answer (NoLeader); it needs a leader and a majority";
+    expect(lines).toEqual([`waits for the lock "a": ${why}`]);
+    end();
+  });
+
+  it("is not said once it is held", async () => {
+    begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }))();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(lines).toEqual([]);
+    begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(lines).toEqual(['waits for the lock "a": it is held, 2 in the queue']);
+  });
 });
 
 describe("disk syncs", () => {

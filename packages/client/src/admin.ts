@@ -64,7 +64,8 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
         conclude: ({ text, cause, maybe, nobody, closed }) => {
           const code = maybe ? "OutcomeUnknown" : closed ? "Closed" : nobody ? "NoServer" : "NotProposed";
           // What the servers said last, such as whom to ask, is no use to people as a cause alone.
-          const said = cause instanceof SynodError && !closed ? `${text}: ${cause.message}` : text;
+          const isNew = cause instanceof SynodError && !closed && !text.includes(cause.message);
+          const said = isNew ? `${text}: ${cause.message}` : text;
           return new SynodError(code, said, { cause });
         },
       },

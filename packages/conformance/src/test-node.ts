@@ -30,6 +30,8 @@ export class TestNode {
   readonly frames: { readonly from: NodeId; readonly frame: Uint8Array }[] = [];
   readonly ups: Incarnation[] = [];
   readonly downs: NodeId[] = [];
+  /** Whom `peerRefused` was called for, and why. Not among `calls`: a transport may repeat it. */
+  readonly refusals: { readonly peer: NodeId; readonly reason: string }[] = [];
   readonly log: { readonly level: keyof Logger; readonly message: string }[] = [];
   /** Runs in each handler, after it was recorded. */
   onEvent: (name: keyof TransportHandlers) => void = () => {};
@@ -60,6 +62,7 @@ export class TestNode {
       frame: (from, frame) => this.#record("frame", () => this.frames.push({ from, frame })),
       peerUp: (peer) => this.#record("peerUp", () => this.ups.push(peer)),
       peerDown: (id) => this.#record("peerDown", () => this.downs.push(id)),
+      peerRefused: (peer, reason) => this.#record("peerRefused", () => this.refusals.push({ peer, reason })),
     };
     const line = (level: keyof Logger) => (message: string) => {
       this.log.push({ level, message });

@@ -63,6 +63,25 @@ export interface SynodErrorOptions {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** An object without a prototype, or with a `toString` that throws, has no text of its own. */
+function asText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `[${typeof value}]`;
+  }
+}
+
+/** @returns the value, or its text where JSON cannot say it: a bigint, an object that holds itself */
+function sayable(value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+    return value;
+  } catch {
+    return asText(value);
+  }
+}
+
 /**
  * The one error class of Synod. Test `error.code`, not the text. `instanceof` also holds for an instance that comes
  * from a second copy of this package in the same process.
@@ -79,10 +98,14 @@ export class SynodError extends Error {
     Object.defineProperty(this, brand, { value: true });
   }
 
-  /** For logs and status pages: `JSON.stringify` of an error leaves out its text and its cause. */
+  /**
+   * For logs and status pages: `JSON.stringify` of an error leaves out its text and its cause. Whatever the cause is and
+   * the details hold, it does not throw: a cause that is no `SynodError`, and a detail that JSON cannot say, become text.
+   */
   toJSON(): Readonly<Record<string, unknown>> {
-    const { name, code, message, details, cause } = this;
-    const why = cause instanceof Error && !(cause instanceof SynodError) ? String(cause) : cause;
+    const { name, code, message, cause } = this;
+    const details = Object.fromEntries(Object.entries(this.details).map(([key, value]) => [key, sayable(value)]));
+    const why = cause instanceof SynodError ? cause : asText(cause);
     return { name, code, message, details, ...(cause === undefined ? {} : { cause: why }) };
   }
 

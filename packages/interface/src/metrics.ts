@@ -82,8 +82,12 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_peer_credit_bytes: gauge("bytes", "What may still be sent to the peer before it answers", "peer"),
   synod_peer_withheld_bytes: gauge("bytes", "Values not sent at once, for lack of credit, in this leadership", "peer"),
   // Queues and limits.
-  synod_queue_commands: gauge("commands", "Commands that wait: of own callers, at the leader", "queue"),
-  synod_queue_bytes: gauge("bytes", "What these commands hold; and values that wait for execution", "queue"),
+  synod_queue_commands: gauge(
+    "commands",
+    "Commands that wait: of own callers, at the leader; and values (apply, disk)",
+    "queue",
+  ),
+  synod_queue_bytes: gauge("bytes", "What these hold: values wait for execution and for the own disk", "queue"),
   synod_reads_total: counter("1", "Linearizable reads answered, by what proved them", "via"),
   synod_lease_reads_refused_total: counter(
     "1",

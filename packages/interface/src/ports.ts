@@ -33,6 +33,8 @@ export interface Metrics {
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
   /** Adds one observation to a distribution. */
   observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** Drops every number that has all of these labels: who they name is gone for good, as a member that was removed. */
+  forget?(labels: Readonly<Record<string, string>>): void;
 }
 
 /** Values to bytes and back. */

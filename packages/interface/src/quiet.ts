@@ -29,5 +29,6 @@ export function quietMetrics(metrics: Metrics | undefined): Metrics {
     count: (...args) => quietly(() => metrics?.count(...args)),
     gauge: (...args) => quietly(() => metrics?.gauge(...args)),
     observe: (...args) => quietly(() => metrics?.observe(...args)),
+    ...(metrics?.forget === undefined ? {} : { forget: (labels) => quietly(() => metrics.forget?.(labels)) }),
   };
 }

@@ -25,6 +25,11 @@ export interface TransportHandlers {
   peerUp(peer: Incarnation): void;
   /** The last connection to the peer is gone. */
   peerDown(id: NodeId): void;
+  /**
+   * The handshake with a member was refused, by this side or by that one: `reason`, for people, says by whom and why. May come with
+   * every try. A node shows it until the peer is up.
+   */
+  peerRefused?(id: NodeId, reason: string): void;
 }
 
 export interface TransportStart {

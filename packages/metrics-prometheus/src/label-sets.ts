@@ -27,4 +27,13 @@ export class LabelSets {
     this.#seen.set(key, set);
     return set;
   }
+
+  /** Makes room: who these labels name is gone. @returns the sets that have all of them */
+  forget(labels: Labels): Labels[] {
+    const gone = [...this.#seen].filter(([, set]) =>
+      Object.entries(labels).every(([name, value]) => set[name] === value),
+    );
+    for (const [key] of gone) this.#seen.delete(key);
+    return gone.map(([, set]) => set);
+  }
 }

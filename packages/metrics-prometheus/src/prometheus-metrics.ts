@@ -30,6 +30,7 @@ export function prometheusMetrics(options: PrometheusMetricsOptions = {}): Prome
 
 type Labels = Readonly<Record<string, string>>;
 type Add = (value: number, labels: Labels | undefined) => void;
+type Forget = (labels: Labels) => void;
 
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
@@ -38,6 +39,7 @@ class Adapter implements PrometheusMetrics {
   readonly #fixed: Labels;
   /** By kind and name, so that one name used in two ways is one number lost and not an exception. */
   readonly #series = new Map<string, Add>();
+  readonly #forgets: Forget[] = [];
 
   constructor({ registry = new Registry(), labels = {} }: PrometheusMetricsOptions) {
     for (const name of Object.keys(labels)) {
@@ -69,6 +71,11 @@ class Adapter implements PrometheusMetrics {
     this.#find("distribution", name, labels)(value, labels);
   }
 
+  forget(labels: Labels): void {
+    if (Object.keys(labels).length === 0) return;
+    for (const forget of this.#forgets) forget(labels);
+  }
+
   /** One that no package of Synod describes, from an adapter of your own, gets the labels of its first use. */
   #find(kind: MetricDescription["kind"], name: string, labels: Labels = {}): Add {
     const known = this.#series.get(`${kind} ${name}`);
@@ -86,7 +93,13 @@ class Adapter implements PrometheusMetrics {
   #register(name: string, metric: MetricDescription): Add {
     const own = metric.labels ?? [];
     const labelNames = [...Object.keys(this.#fixed), ...own];
-    const add = this.#adder(this.#instrument(name, metric, labelNames), new LabelSets(own));
+    const [instrument, sets] = [this.#instrument(name, metric, labelNames), new LabelSets(own)];
+    const add = this.#adder(instrument, sets);
+    if (instrument instanceof Counter || instrument instanceof Gauge || instrument instanceof Histogram) {
+      this.#forgets.push((labels) => {
+        for (const set of sets.forget(labels)) instrument.remove({ ...this.#fixed, ...set });
+      });
+    }
     this.#series.set(`${metric.kind} ${name}`, add);
     return add;
   }

@@ -64,6 +64,32 @@ describe("prometheusMetrics", () => {
     expect(() => prometheusMetrics({ labels: { "a-b": "c" } })).toThrow(SynodError);
   });
 
+  test("forgets what has a label, of its own node, and makes room for others", async () => {
+    const registry = new Registry();
+    const [one, two] = ["1", "2"].map((node) => prometheusMetrics({ registry, labels: { node } }));
+    for (const metrics of [one, two]) {
+      for (const peer of ["2", "3"]) {
+        metrics?.gauge("synod_peer_lag_slots", 7, { peer });
+        metrics?.count("synod_transport_sent_frames_total", 1, { peer, lane: "bulk" });
+        metrics?.observe("mine_ms", 1, { peer });
+      }
+    }
+    one?.forget?.({ peer: "3" });
+    const text = (await one?.text()) ?? "";
+    const left = (node: string): number =>
+      text.split("\n").filter((line) => line.includes(`node="${node}",peer="3"`)).length;
+    expect(left("1")).toBe(0);
+    expect(left("2")).toBeGreaterThan(2);
+    expect(text).toContain('synod_peer_lag_slots{node="1",peer="2"} 7\n');
+    // It may come back, and those that went take nobody's place.
+    for (let id = 1; id <= LABEL_SETS_MAX + 10; id++) {
+      two?.gauge("synod_peer_heard", 1, { peer: String(id) });
+      two?.forget?.({ peer: String(id) });
+    }
+    two?.gauge("synod_peer_heard", 1, { peer: "9" });
+    expect(lines((await two?.text()) ?? "", "synod_peer_heard{")).toEqual(['synod_peer_heard{node="2",peer="9"} 1']);
+  });
+
   test("numbers of other adapters are taken, in the way in which they came first", async () => {
     const metrics = prometheusMetrics();
     metrics.count("my_transport_hops_total", 2, { hop: "1" });

@@ -37,6 +37,8 @@ export interface ReplicaStatus {
   } | null;
   readonly openSlots: number;
   readonly openBytes: number;
+  /** Votes and chosen values that are not on the own disk yet. A leader proposes nothing while they hold `inFlightBytesMax`. */
+  readonly undurable: { readonly count: number; readonly bytes: number };
   /** Values that may be open at most, in slots. */
   readonly windowSlots: number;
   /** What the election rule says now. */
@@ -106,6 +108,7 @@ export function statusOf(core: Core): ReplicaStatus {
     receiving: core.snapshotFetch.progress,
     openSlots: core.proposer.open.size,
     openBytes: core.proposer.open.bytes,
+    undurable: { count: core.writes.count, bytes: core.writes.bytes },
     windowSlots: core.configuration.alpha,
     heard: view.heard.map((peer) => peer.id),
     peers: core.others.map((id) => ({ id, chosenUpTo: core.catchUp.reportedBy(id), ...core.flow.of(id) })),

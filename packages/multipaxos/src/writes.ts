@@ -37,7 +37,8 @@ export class WriteBuffer {
   #durableMark: Slot;
   /** In all writes that wait, and in the one under way. */
   #bytes = 0;
-  #underWayBytes = 0;
+  #count = 0;
+  #underWay = { bytes: 0, count: 0 };
   /** The mark has to reach the disk up to here, with or without anything else. */
   #requiredMark: Slot = 0;
 
@@ -79,6 +80,7 @@ export class WriteBuffer {
     }
     this.#last.bytes += bytes;
     this.#bytes += bytes;
+    this.#count += 1;
     this.#last.lowest = Math.min(this.#last.lowest, slot);
     return this.#last;
   }
@@ -86,6 +88,11 @@ export class WriteBuffer {
   /** Of what is not durable yet. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Votes and chosen values that are not durable yet. */
+  get count(): number {
+    return this.#count;
   }
 
   /** What a message that depends on this write still waits for. */
@@ -122,7 +129,7 @@ export class WriteBuffer {
       ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),
     };
     this.#markUnderWay = Math.max(this.#durableMark, mark);
-    this.#underWayBytes = bytes;
+    this.#underWay = { bytes, count: votes.length + chosen.length };
     const id = ++this.#taken;
     const [first, ...rest] = later;
     if (first === undefined) {
@@ -142,7 +149,8 @@ export class WriteBuffer {
   done(id: WriteId): void {
     invariant(id === this.#durable + 1 && id <= this.#taken, "writes finish in order", () => ({ id }));
     this.#durable = id;
-    this.#bytes -= this.#underWayBytes;
+    this.#bytes -= this.#underWay.bytes;
+    this.#count -= this.#underWay.count;
     this.#durableMark = this.#markUnderWay;
   }
 }

@@ -24,6 +24,27 @@ describe("the write buffer", () => {
     });
   });
 
+  test("says what waits and is under way, until it is durable", () => {
+    const writes = new WriteBuffer(0, 200);
+    const held = (): number[] => [writes.count, writes.bytes];
+    expect(held()).toEqual([0, 0]);
+    writes.addVote(vote(1, "1.1", "a".repeat(99)));
+    writes.addPromise(ballot("1.1"));
+    const one = writes.bytes;
+    expect(held()).toEqual([1, one]);
+    writes.addVote(vote(2, "1.1", "a".repeat(99)));
+    writes.addChosen({ slot: 3, value: valueOf("a".repeat(99)) });
+    expect(held()).toEqual([3, 3 * one]);
+    writes.take(0);
+    expect(held()).toEqual([3, 3 * one]);
+    writes.done(1);
+    expect(held()).toEqual([2, 2 * one]);
+    writes.take(0);
+    writes.addVote(vote(4, "1.1", "a".repeat(99)));
+    writes.done(2);
+    expect(held()).toEqual([2, 2 * one]);
+  });
+
   test("the chosen mark rides along and counts once it is flushed", () => {
     const writes = new WriteBuffer(4);
     expect(writes.take(9)).toBeNull();

@@ -8,7 +8,7 @@ export interface AdmissionOptions {
 }
 
 /** What a call costs besides its bytes: small commands must not take more memory than they count. */
-const CALL_BYTES = 1024;
+export const CALL_BYTES: number = 1024;
 /** So many calls are taken in whatever their rate: below it a rate says little. */
 const CALLS_ALWAYS = 16;
 /** Rounds over which the rate is taken, and after which a queue that was not empty in between counts as standing. */

@@ -4,6 +4,7 @@ import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
 import { checkCodec, checkMembers, checkOptions, founders } from "./checks.js";
 import { nodeLimits } from "./limits.js";
 import { Node } from "./node.js";
+import { checkOptionNames } from "./option-names.js";
 import { SnapshotInstall } from "./snapshot-layout.js";
 import type { NodeOptions, SynodNode } from "./types.js";
 import { supportedVersions } from "./versions.js";
@@ -36,6 +37,7 @@ export async function start<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
   witness: (() => ReplicatedMachine<Query, Answer>) | null,
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
+  checkOptionNames(options);
   checkOptions(options);
   const limits = nodeLimits(options.limits);
   const supports = supportedVersions(options);

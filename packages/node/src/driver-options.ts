@@ -21,6 +21,7 @@ export type Input =
   | { readonly kind: "frame"; readonly from: NodeId; readonly frame: Uint8Array }
   | { readonly kind: "peerUp"; readonly peer: Incarnation }
   | { readonly kind: "peerDown"; readonly id: NodeId }
+  | { readonly kind: "peerRefused"; readonly id: NodeId; readonly reason: string }
   | { readonly kind: "task"; readonly run: () => void };
 
 export interface DriverOptions {

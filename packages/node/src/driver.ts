@@ -172,8 +172,8 @@ export class Driver {
     return this.#applier.commands;
   }
 
-  /** Commands and values that wait, by where. */
-  get queues(): NodeQueues {
+  /** Commands and values that wait, by where; of its disk knows the replica. */
+  get queues(): Omit<NodeQueues, "disk"> {
     return {
       own: { count: this.proposals.count, bytes: this.proposals.bytes },
       leader: { count: this.#leading.queuedCommands, bytes: this.#leading.queuedBytes },

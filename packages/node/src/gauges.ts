@@ -9,6 +9,7 @@ type PeerNumbers = Pick<
   "connected" | "heard" | "lagSlots" | "lagBytes" | "sentBytes" | "creditBytes" | "withheldBytes"
 >;
 
+/** For metrics that cannot forget. */
 const GONE: PeerNumbers = {
   connected: false,
   heard: false,
@@ -64,9 +65,14 @@ export class Gauges {
   /** Who is no member any more would otherwise stay what it was at the end. */
   #publishPeers(peers: NodeStatus["peers"]): void {
     const ids = peers.map(({ id }) => id);
-    for (const id of this.#peers) if (!ids.includes(id)) this.#publishPeer(id, GONE);
+    for (const id of this.#peers) if (!ids.includes(id)) this.#forget(id);
     for (const peer of peers) this.#publishPeer(peer.id, peer);
     this.#peers = ids;
+  }
+
+  #forget(id: NodeId): void {
+    if (this.#metrics.forget === undefined) this.#publishPeer(id, GONE);
+    else this.#metrics.forget({ peer: String(id) });
   }
 
   #publishPeer(id: NodeId, peer: PeerNumbers): void {

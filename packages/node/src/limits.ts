@@ -1,5 +1,7 @@
 import { SynodError } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "@synod/rsm";
+import { CALL_BYTES } from "./admission.js";
+import { checkNames } from "./names.js";
 import type { NodeLimits } from "./types.js";
 
 const DEFAULTS: NodeLimits = {
@@ -19,14 +21,16 @@ const DEFAULTS: NodeLimits = {
   snapshotChunkBytes: 128 * 1024,
 };
 
+export const LIMIT_NAMES: readonly string[] = Object.keys(DEFAULTS).map((name) => `limits.${name}`);
+
 /** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
 const VALUE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Fills in the defaults and refuses what makes no sense. */
 export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
   const limits = { ...DEFAULTS, ...partial };
+  checkNames((name) => `limits.${name} is not a known limit`, partial, LIMIT_NAMES);
   for (const [name, value] of Object.entries(limits)) {
-    if (!(name in DEFAULTS)) throw new SynodError("InvalidArgument", `limits.${name} is not a known limit`);
     if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
       throw new SynodError("InvalidArgument", `limits.${name} must be a positive number, not ${String(value)}`);
     }
@@ -49,7 +53,14 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
       );
     }
   }
-  const { snapshotChunkBytes } = limits;
+  const { queueBytesMax, snapshotChunkBytes } = limits;
+  if (queueBytesMax < CALL_BYTES) {
+    const why = "each call takes 1 KiB besides its command";
+    throw new SynodError(
+      "InvalidArgument",
+      `limits.queueBytesMax must be at least ${CALL_BYTES}, not ${queueBytesMax}: ${why}`,
+    );
+  }
   if (snapshotChunkBytes > VALUE_BYTES_MAX) {
     throw new SynodError("InvalidArgument", `limits.snapshotChunkBytes may be at most ${VALUE_BYTES_MAX}`);
   }

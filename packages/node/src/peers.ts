@@ -5,6 +5,8 @@ interface Peer {
   /** Boot ids of earlier lives; frames of theirs that still arrive are dropped. */
   readonly former: Set<string>;
   connected: boolean;
+  /** Why the last handshake came to nothing, until one did not. */
+  refusal: string | null;
 }
 
 const FORMER_MAX = 64;
@@ -24,10 +26,21 @@ export class Peers {
     }
     peer.current = incarnation;
     peer.connected = true;
+    peer.refusal = null;
   }
 
   down(id: NodeId): void {
     this.#peer(id).connected = false;
+  }
+
+  refused(id: NodeId, reason: string): void {
+    const peer = this.#peer(id);
+    // Somebody else may come under its id.
+    if (!peer.connected) peer.refusal = reason;
+  }
+
+  refusalOf(id: NodeId): string | null {
+    return this.#peers.get(id)?.refusal ?? null;
   }
 
   /** Ids of connections that are no more: the rest is kept, lest frames of an earlier life are taken for those of the present one. */
@@ -47,7 +60,7 @@ export class Peers {
   #peer(id: NodeId): Peer {
     let peer = this.#peers.get(id);
     if (peer === undefined) {
-      peer = { current: null, former: new Set(), connected: false };
+      peer = { current: null, former: new Set(), connected: false, refusal: null };
       this.#peers.set(id, peer);
     }
     return peer;

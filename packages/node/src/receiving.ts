@@ -22,7 +22,7 @@ export interface ReceivingOptions {
   readonly metrics: Metrics;
 }
 
-/** What comes from peers: that they are there, that they are gone, and what they say. */
+/** What comes from peers: that they are there, that they are gone or refused, and what they say. */
 export class Receiving {
   readonly #o: ReceivingOptions;
 
@@ -40,6 +40,7 @@ export class Receiving {
       this.#lost(nodeId);
       return events.emit({ kind: "peerUp", peer: nodeId });
     }
+    if (input.kind === "peerRefused") return peers.refused(input.id, input.reason);
     peers.down(input.id);
     logger.info("a peer is disconnected", { peer: input.id });
     this.#lost(input.id);

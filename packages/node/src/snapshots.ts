@@ -68,6 +68,8 @@ export class Snapshots {
   #heldBytes: number;
   /** A snapshot that was found to be rotten. As long as it is the one that is held, the next one is due at once. */
   #damagedIndex = 0;
+  /** Then no next one is due at once: every turn would try it. */
+  #lastFailed = false;
   /** Ends the wait for a turn that will never come. */
   #abandon: ((reason: SynodError) => void) | null = null;
   #dropping = false;
@@ -146,11 +148,8 @@ export class Snapshots {
   /** A store takes only a newer one: something has to be executed first. */
   get #replacesDamaged(): boolean {
     const { machine, replica } = this.#o;
-    return (
-      this.#damagedIndex > 0 &&
-      replica.status().snapshot?.index === this.#damagedIndex &&
-      machine.applied > this.#damagedIndex
-    );
+    if (this.#damagedIndex === 0 || this.#lastFailed) return false;
+    return replica.status().snapshot?.index === this.#damagedIndex && machine.applied > this.#damagedIndex;
   }
 
   /** Rot on the disk. The state in memory has everything that was in it. */
@@ -160,7 +159,6 @@ export class Snapshots {
     this.#o.metrics.count("synod_snapshots_damaged_total");
   }
 
-  /** Now and then. */
   tick(): void {
     this.#serving.expire(this.#keptMs);
   }
@@ -237,6 +235,7 @@ export class Snapshots {
     const { logger, metrics, emit } = this.#o;
     // Tried again when as much was executed once more.
     this.#bytesThen = bytesThen;
+    this.#lastFailed = true;
     logger.error("no snapshot could be taken", { error });
     metrics.count("synod_snapshots_failed_total");
     emit({ kind: "snapshotFailed", error });
@@ -244,6 +243,7 @@ export class Snapshots {
 
   #taken(facts: SnapshotFacts, startedMs: number): void {
     const { replica, logger, metrics, emit, now } = this.#o;
+    this.#lastFailed = false;
     replica.snapshotTaken(facts);
     this.#serving.superseded();
     this.#heldSinceMs = now();

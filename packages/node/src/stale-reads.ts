@@ -2,6 +2,7 @@ import { type Slot, SynodError } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
+import { checkNames } from "./names.js";
 import type { StaleAnswer, StaleReadOptions } from "./types.js";
 
 export interface StaleReadsParts<Query, Answer> {
@@ -15,14 +16,10 @@ export interface StaleReadsParts<Query, Answer> {
 
 type Bounds = Pick<StaleReadOptions, "maxAgeMs" | "maxSlots" | "atLeast">;
 
-const OPTIONS = new Set(["maxAgeMs", "maxSlots", "atLeast", "signal"]);
+const OPTIONS = ["maxAgeMs", "maxSlots", "atLeast", "signal"];
 
 function checkBounds(options: Bounds): void {
-  // A misspelt bound would be none.
-  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
-  if (unknown !== undefined) {
-    throw new SynodError("InvalidArgument", `readStale has no option ${unknown}: it takes ${[...OPTIONS].join(", ")}`);
-  }
+  checkNames((name) => `readStale has no option ${name}`, options, OPTIONS);
   const { maxAgeMs, maxSlots, atLeast } = options;
   const bad = (name: string, what: string, value: unknown): SynodError =>
     new SynodError("InvalidArgument", `${name} must be ${what}, not ${String(value)}`);

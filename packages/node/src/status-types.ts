@@ -61,9 +61,9 @@ export interface NodeStatus {
   readonly storage: { readonly writes: number; readonly lastWriteMs: number };
 }
 
-/** What waits at a node: own callers, what it is to propose as the leader, chosen values to be executed. */
+/** What waits at a node: own callers, what it is to propose as the leader, chosen values to be executed, values for its own disk. */
 export type NodeQueues = Readonly<
-  Record<"own" | "leader" | "apply", { readonly count: number; readonly bytes: number }>
+  Record<"own" | "leader" | "apply" | "disk", { readonly count: number; readonly bytes: number }>
 >;
 export interface NodeVersions {
   /** As the log says up to `applied`: the same on every node at the same slot. */
@@ -111,7 +111,7 @@ export interface NodePeerStatus {
   readonly withheldBytes: number;
   /** What its release supports; null until it is heard. */
   readonly supports: Versions | null;
-  /** Why its frames are refused, e.g. that it was formatted with other founders; null if they are not. */
+  /** Why nothing is taken from it, e.g. that its disk was formatted anew, or that it refuses this node; null if nothing is refused. */
   readonly refused: string | null;
 }
 

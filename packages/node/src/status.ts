@@ -65,7 +65,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
     windowSlots: replica.windowSlots,
     queuedCommands: driver.proposals.count,
     queuedBytes: driver.proposals.bytes,
-    queues: driver.queues,
+    queues: { ...driver.queues, disk: replica.undurable },
     readsWaiting: driver.reads.count,
     sessions: machine.sessionCount,
     loopLagMs: driver.loopLagMs,
@@ -96,6 +96,7 @@ function stopped(replica: ReplicaView): ReplicaView {
     heard: [],
     openSlots: 0,
     openBytes: 0,
+    undurable: { count: 0, bytes: 0 },
   };
 }
 
@@ -113,7 +114,7 @@ function peerOf({ id, address }: Member, parts: StatusParts, replica: ReplicaVie
     creditBytes: peer?.creditBytes ?? 0,
     withheldBytes: peer?.withheldBytes ?? 0,
     supports: driver.upgrade.supportsOf(id),
-    refused: driver.refused.get(id) ?? null,
+    refused: driver.peers.refusalOf(id) ?? driver.refused.get(id) ?? null,
   };
 }
 

@@ -31,7 +31,12 @@ const numbered = (status: NodeStatus): NodeStatus => ({
   windowSlots: 108,
   openSlots: 109,
   openBytes: 110,
-  queues: { own: { count: 111, bytes: 112 }, leader: { count: 113, bytes: 114 }, apply: { count: 115, bytes: 116 } },
+  queues: {
+    own: { count: 111, bytes: 112 },
+    leader: { count: 113, bytes: 114 },
+    apply: { count: 115, bytes: 116 },
+    disk: { count: 132, bytes: 133 },
+  },
   readsWaiting: 117,
   sessions: 118,
   transferringTo: 2,
@@ -87,6 +92,8 @@ describe("gauges", () => {
       "synod_queue_bytes leader": 114,
       "synod_queue_commands apply": 115,
       "synod_queue_bytes apply": 116,
+      "synod_queue_commands disk": 132,
+      "synod_queue_bytes disk": 133,
       synod_reads_waiting: 117,
       synod_sessions: 118,
       synod_transferring: 1,
@@ -108,6 +115,52 @@ describe("gauges", () => {
     gauges.publish({ ...status, role: "follower", transferringTo: null, leaseLeftMs: null, impaired: null, peers: [] });
     const off = ["synod_is_leader", "synod_transferring", "synod_lease_left_ms", "synod_impaired"];
     for (const name of [...off, "synod_peer_lag_bytes 2"]) expect([name, seen.get(name)]).toEqual([name, 0]);
+    await world.close();
+  });
+});
+
+describe("who is no member any more", () => {
+  it("is forgotten by metrics that can, and is all zeros in others", async () => {
+    const world = await World.of(3);
+    const status = world.node(1).status();
+    const { metrics, seen } = watched();
+    const forgotten: unknown[] = [];
+    const gauges = new Gauges({ ...metrics, forget: (labels) => void forgotten.push(labels) });
+    gauges.publish(status);
+    const left = { ...status, peers: status.peers.filter(({ id }) => id !== 3) };
+    seen.clear();
+    for (let i = 0; i < 2; i++) gauges.publish(left);
+    expect(forgotten).toEqual([{ peer: "3" }]);
+    expect([...seen.keys()].filter((name) => name.endsWith(" 3"))).toEqual([]);
+    await world.close();
+  });
+});
+
+describe("the queue of the disk", () => {
+  it("is what the own disk has not taken yet, at the leader and elsewhere", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const follower = world.ids.find((id) => id !== leader) ?? 0;
+    // The first one opens the session of this node, in a slot of its own.
+    await world.settle(world.node(leader).propose({ add: 1 }));
+    await world.clock.run(100);
+    const waiting = (id: number): unknown => world.node(id).status().queues.disk;
+    expect([waiting(leader), waiting(follower)]).toEqual([
+      { count: 0, bytes: 0 },
+      { count: 0, bytes: 0 },
+    ]);
+    const body = "x".repeat(10_000);
+    // The others choose without it.
+    world.disk(leader).delayMs = 100;
+    const proposed = world.node(leader).propose({ add: 1, text: body } as never);
+    await world.clock.until(() => world.node(leader).status().queues.disk.count > 0, 1_000);
+    const { count, bytes } = world.node(leader).status().queues.disk;
+    expect(count).toBe(1);
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(11_000);
+    await world.settle(proposed);
+    await world.clock.run(300);
+    expect(waiting(leader)).toEqual({ count: 0, bytes: 0 });
     await world.close();
   });
 });

@@ -11,6 +11,11 @@ export async function heapBytes(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
+/** As `heapBytes`, with what buffers hold outside of the heap: bytes of frames and records are there. */
+export async function usedBytes(): Promise<number> {
+  return (await heapBytes()) + process.memoryUsage().arrayBuffers;
+}
+
 /** Counts which of the things that it watches are still held by somebody. */
 export class Held {
   readonly #watched: WeakRef<object>[] = [];

@@ -1,3 +1,4 @@
+import { messageCodec } from "@synod/codec-msgpack";
 import {
   type Clock,
   type Configuration,
@@ -5,6 +6,7 @@ import {
   type Logger,
   quietLogger,
   type QuorumSpec,
+  type Storage,
 } from "@synod/interface";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
@@ -149,4 +151,31 @@ describe("the name of a cluster on the wire", () => {
     expect(of("voter")).toBe(of());
     expect(new Set([of(), of("learner"), of("witness")]).size).toBe(3);
   });
+});
+
+it("the status says why a peer is kept out whose disk was formatted anew, on both sides, until it is up", async () => {
+  const network = memoryNetwork();
+  const boot = (id: number, storage: Storage) =>
+    createNode({
+      ...options(systemClock()),
+      id,
+      cluster: { id: "t", members: [{ id: 1 }, { id: 2 }] },
+      transport: network.transport(),
+      codec: messageCodec(),
+      storage,
+    });
+  const [one, kept] = [await boot(1, memoryStorage()), memoryStorage()];
+  const two = await boot(2, kept);
+  const seen = (node: typeof one): unknown =>
+    node.status().peers.map(({ connected, refused }) => ({ connected, refused }));
+  await expect.poll(() => seen(one)).toEqual([{ connected: true, refused: null }]);
+  await two.close();
+  const blank = await boot(2, memoryStorage());
+  const why = "its store is another one than it was: a disk that was lost is replaced under a new id";
+  await expect.poll(() => seen(one)).toEqual([{ connected: false, refused: why }]);
+  await expect.poll(() => seen(blank)).toEqual([{ connected: false, refused: `it refuses this node: ${why}` }]);
+  await blank.close();
+  const again = await boot(2, kept);
+  await expect.poll(() => seen(one)).toEqual([{ connected: true, refused: null }]);
+  for (const node of [again, one]) await node.close();
 });

@@ -135,6 +135,32 @@ describe("a state machine that cannot be snapshot", () => {
   });
 });
 
+it("a rotten snapshot whose successor cannot be taken is not tried to be replaced in every turn", async () => {
+  const { world, leader, lost } = await behind(5, 20);
+  const node = world.node(leader);
+  let tried = 0;
+  const machine = world.machine(leader);
+  const works = machine.snapshot.bind(machine);
+  machine.snapshot = () => {
+    tried += 1;
+    throw new Error("a bug in snapshot");
+  };
+  const disk = world.disk(leader);
+  disk.rottenIndex = disk.snapshot?.index ?? 0;
+  await world.clock.run(2_000);
+  await work(world, 20, [lost]);
+  expect(tried).toBe(1);
+  expect(node.status()).toMatchObject({ state: "running", snapshot: { index: disk.rottenIndex } });
+  // One that worked ends it: the next rotten one is replaced at once again.
+  machine.snapshot = works;
+  await world.settle(node.snapshot());
+  disk.rottenIndex = node.status().snapshot.index;
+  await world.clock.run(2_000);
+  await work(world, 1, [lost]);
+  await world.clock.until(() => (disk.snapshot?.index ?? 0) > disk.rottenIndex, 60_000);
+  await world.close();
+});
+
 describe("while a snapshot is installed", () => {
   it("stale reads wait, whatever their bounds", async () => {
     const { world, lost } = await behind(4, 60);

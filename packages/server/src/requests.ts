@@ -271,7 +271,7 @@ export class Requests<Query, Answer> {
         return node.status();
       case "changeMembership": {
         const { change, expectedEpoch } = call;
-        const options = { signal, timeoutMs: deadlineMs, ...(expectedEpoch === null ? {} : { expectedEpoch }) };
+        const options = { signal, timeoutMs: sooner(deadlineMs), ...(expectedEpoch === null ? {} : { expectedEpoch }) };
         return node.changeMembership(change, options);
       }
       case "transferLeadership": {
@@ -284,9 +284,7 @@ export class Requests<Query, Answer> {
           );
         }
         const to = call.to === null ? {} : { to: call.to };
-        // A little earlier, so that the caller hears how it ended.
-        const timeoutMs = deadlineMs - Math.min(Math.floor(deadlineMs / 10), earlierMs);
-        const handing = node.transferLeadership({ ...to, timeoutMs });
+        const handing = node.transferLeadership({ ...to, timeoutMs: sooner(deadlineMs) });
         return { leader: await endedBy(signal, handing).catch(goesOn(signal)) };
       }
       case "snapshot":
@@ -296,6 +294,9 @@ export class Requests<Query, Answer> {
     }
   }
 }
+
+/** So that the caller hears how it ended, and what was missing. */
+const sooner = (deadlineMs: number): number => deadlineMs - Math.min(Math.floor(deadlineMs / 10), earlierMs);
 
 /** What a node does not stop once it has begun. */
 const goesOn =

@@ -1,4 +1,4 @@
-import type { SnapshotInfo } from "@synod/interface";
+import { type SnapshotInfo, SynodError } from "@synod/interface";
 import { encodeAdminCall } from "@synod/client/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ServedNode, Server } from "../src/index.js";
@@ -104,6 +104,27 @@ describe("an admin call ends with its caller", () => {
     aborter.abort(new Error("enough"));
     await expect(reading).rejects.toMatchObject({ code: "NoLeader", cause: { message: "enough" } });
     await until(() => server.status().requests === 0);
+  });
+});
+
+test("a change of the members that takes too long ends before its caller does, who hears why", async () => {
+  world = await World.of(1);
+  const why = "nothing was heard of node 4, which is dialed at 127.0.0.1:9";
+  const node = instead(world.member(1).node, {
+    // As a node does: it looks at its deadlines at its next tick.
+    changeMembership: (_, { timeoutMs = 0, signal } = {}) =>
+      new Promise((_resolve, reject) => {
+        setTimeout(() => reject(new SynodError("OutcomeUnknown", why)), timeoutMs + 20);
+        signal?.addEventListener("abort", () => reject(new SynodError("OutcomeUnknown", "the signal was aborted")));
+      }),
+  });
+  const server = await world.serve(node, { storage: world.member(1).storage });
+  servers.push(server);
+  const client = await world.connect({ servers: [server.address] });
+  const change = { kind: "replace", id: 3, with: { id: 4, address: "127.0.0.1:9" } } as const;
+  await expect(client.admin.changeMembership(change, { timeoutMs: 2_000 })).rejects.toMatchObject({
+    code: "OutcomeUnknown",
+    message: why,
   });
 });
 

@@ -110,14 +110,20 @@ export class Endpoint implements Transport, AsyncDisposable {
     return this.#latest.get(id);
   }
 
-  /** Logs once why a peer may not connect. */
+  /** Tells why a peer may not connect, and logs it once. */
   refused({ nodeId }: Incarnation, why: string): void {
-    const { logger, metrics } = this.#started();
+    const { logger, metrics, handlers } = this.#started();
+    this.#notify(() => handlers.peerRefused?.(nodeId, why));
     metrics.count("synod_transport_refusals_total");
     const line = `node ${nodeId} is refused: ${why}`;
     if (this.#refused.has(line)) return;
     this.#refused.add(line);
     logger.warn(line, { peer: nodeId });
+  }
+
+  refusedBy({ nodeId }: Incarnation, why: string): void {
+    const { handlers } = this.#started();
+    this.#notify(() => handlers.peerRefused?.(nodeId, `it refuses this node: ${why}`));
   }
 
   /** Opens the way to another node, if it is not open. */

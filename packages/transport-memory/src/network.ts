@@ -111,22 +111,30 @@ class Network implements MemoryNetwork {
 function agree(a: Endpoint, b: Endpoint): boolean {
   if (!a.knows(b.self.nodeId) || !b.knows(a.self.nodeId)) return false;
   // Both are asked, so that both log why.
-  const answers = [admits(a, b.self), admits(b, a.self)];
+  const answers = [admits(a, b), admits(b, a)];
   return answers.every(Boolean);
 }
 
-function admits(host: Endpoint, guest: Incarnation): boolean {
+function admits(host: Endpoint, guest: Endpoint): boolean {
+  const why = whyNot(host, guest.self);
+  if (why === null) return true;
+  host.refused(guest.self, why);
+  guest.refusedBy(host.self, why);
+  return false;
+}
+
+function whyNot(host: Endpoint, guest: Incarnation): string | null {
   const latest = host.latestOf(guest.nodeId);
   if (guest.clusterId !== host.self.clusterId) {
-    host.refused(guest, `it belongs to cluster ${JSON.stringify(guest.clusterId)}`);
-  } else if (guest.storeId !== (host.memberOf(guest.nodeId)?.storeId ?? latest?.storeId ?? guest.storeId)) {
-    host.refused(guest, "its store is another one than it was: a disk that was lost is replaced under a new id");
-  } else if (latest !== undefined && isOlder(guest, latest)) {
-    host.refused(guest, `its boot ${guest.bootCount} is not the latest one (${latest.bootCount})`);
-  } else {
-    return true;
+    return `it belongs to cluster ${JSON.stringify(guest.clusterId)}`;
   }
-  return false;
+  if (guest.storeId !== (host.memberOf(guest.nodeId)?.storeId ?? latest?.storeId ?? guest.storeId)) {
+    return "its store is another one than it was: a disk that was lost is replaced under a new id";
+  }
+  if (latest !== undefined && isOlder(guest, latest)) {
+    return `its boot ${guest.bootCount} is not the latest one (${latest.bootCount})`;
+  }
+  return null;
 }
 
 /** The same count with another boot id is a copy of the store, or one that was set back: as bad as a lower count. */

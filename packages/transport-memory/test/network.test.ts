@@ -182,6 +182,24 @@ describe("who is who", () => {
     expect(two.log).toHaveLength(1);
   });
 
+  test("a node is told whom it refuses, and why", async () => {
+    const steps = new Steps();
+    const network = memoryNetwork({ clock: steps.clock });
+    const [one, two] = [new TestNode(network.transport(), 1), new TestNode(network.transport(), 2)];
+    for (const node of [one, two]) await node.start(membersOf([1, 2]));
+    await two.transport.close();
+    steps.step();
+    expect(one.refusals).toEqual([]);
+    const anew = new TestNode(network.transport(), 2, { storeId: "e".repeat(32), bootCount: 2 });
+    await anew.start(membersOf([1, 2]));
+    steps.step();
+    expect(one.refusals).toEqual([{ peer: 2, reason: expect.stringContaining("its store is another one") as string }]);
+    expect(anew.refusals).toEqual([
+      { peer: 1, reason: expect.stringContaining("it refuses this node: its store is another one") as string },
+    ]);
+    expect(one.ups).toHaveLength(1);
+  });
+
   test("both must know each other", async () => {
     const steps = new Steps();
     const network = memoryNetwork({ clock: steps.clock });

@@ -29,6 +29,8 @@ export interface Context {
   track(socket: Socket): void;
   /** The hello if the other side may stay. `expected` is whom this side dialed, null where it was dialed. */
   judge(hello: Hello | ForeignHello, expected: NodeId | null, proof: PeerProof | null): Hello | Refusal;
+  /** A handshake with a member came to nothing: why, for the status of the node. */
+  refused(peer: NodeId, reason: string): void;
   /** An accepted handshake: ends what belongs to earlier incarnations. */
   met(peer: Incarnation): void;
 }

@@ -47,6 +47,9 @@ export interface Refusal {
   readonly text: string;
 }
 
+/** How a node words what a peer said as it refused it. */
+export const refusedBy = (text: string): string => `it refuses this node: ${text}`;
+
 const utf8 = new TextEncoder();
 const malformed = (text: string): SynodError => new SynodError("Malformed", text);
 

@@ -13,12 +13,17 @@ import {
   handshakeFrameBytesMax,
   type Hello,
   type Refusal,
+  type RefusalReason,
+  refusedBy,
 } from "./hello.js";
 import { proofOf } from "./tls.js";
 import { endSoon, writeFrame } from "./wire.js";
 
 /** While bytes come in without pings between them, the dialer is told so this often. */
 const ackIntervalMs = 100;
+
+/** What is wrong with a member; of the rest somebody else may be the cause, who only claims its id. */
+const OF_MEMBERS: ReadonlySet<RefusalReason> = new Set(["store", "stale"]);
 
 const ackFrame = encodeFrame(frameKinds.ack, new Uint8Array(0));
 
@@ -154,6 +159,7 @@ export class IncomingLink {
         : [subjectOf(hello, context.self.nodeId), `node ${hello.from.nodeId}`];
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
     context.notices.warn(subject, `${who} is refused: ${refusal.reason}`, { remote: this.#remote, ...refusal });
+    if (!("version" in hello) && OF_MEMBERS.has(refusal.reason)) context.refused(hello.from.nodeId, refusal.text);
     writeFrame(this.#socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
     this.#end();
     endSoon(this.#socket, context);
@@ -161,8 +167,10 @@ export class IncomingLink {
 
   #refused({ nodeId: peer }: Incarnation, payload: Uint8Array): void {
     const { reason, text } = decodeRefusal(payload);
-    const { metrics, notices } = this.#context;
+    const context = this.#context;
+    const { metrics, notices } = context;
     metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
+    context.refused(peer, refusedBy(text));
     notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
     this.close();
   }

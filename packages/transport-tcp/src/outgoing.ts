@@ -14,6 +14,7 @@ import {
   frameKinds,
   handshakeFrameBytesMax,
   type Refusal,
+  refusedBy,
 } from "./hello.js";
 import { dialSocket, proofOf } from "./tls.js";
 import { endSoon, writeFrame } from "./wire.js";
@@ -180,6 +181,7 @@ export class OutgoingLink {
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason, by: "peer" });
     context.notices.warn(peer, `node ${peer} refuses this node: ${reason}`, { peer, reason, text });
+    context.refused(peer, refusedBy(text));
     this.#drop(`refused: ${reason}`);
   }
 
@@ -187,6 +189,7 @@ export class OutgoingLink {
     const { context, peer } = this.#options;
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
     context.notices.warn(peer, `node ${peer} is refused: ${refusal.reason}`, { peer, ...refusal });
+    context.refused(peer, refusal.text);
     writeFrame(socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
     this.#socket = null;
     endSoon(socket, context);

@@ -148,6 +148,7 @@ export class SocketTransport implements TcpTransport {
           member: (id) => this.#members.get(id),
           known: (id) => this.#known.get(id),
         }),
+      refused: (peer, reason) => this.#emit("peerRefused", (handlers) => handlers.peerRefused?.(peer, reason)),
       met: (peer) => this.#met(peer),
     };
     this.#context = context;

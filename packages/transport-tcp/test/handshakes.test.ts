@@ -65,6 +65,31 @@ describe("who dials in", () => {
     expect([node.calls, known.closed]).toEqual([0, false]);
   });
 
+  test("with another store under a known id is told to the node, with the reason", async () => {
+    const node = await nodeWith({ 2: undefined, 3: undefined });
+    const known = wireTo(node);
+    known.hello(incarnationOf(3, 5), 1);
+    await known.heard(frameKinds.hello);
+    const wire = wireTo(node);
+    wire.hello({ ...incarnationOf(3, 6), storeId: "e".repeat(32) }, 1);
+    const { reason, text } = await refusalOf(wire);
+    expect(reason).toBe("store");
+    await wire.gone();
+    expect(node.refusals).toEqual([{ peer: 3, reason: text }]);
+    // Whoever claims to be of another cluster, or looks for somebody else, is no member that is refused.
+    for (const [stranger, to] of [
+      [{ ...incarnationOf(2), clusterId: "cluster-b" }, 1],
+      [incarnationOf(2), 3],
+      [incarnationOf(9), 1],
+    ] as const) {
+      const other = wireTo(node);
+      other.hello(stranger, to);
+      await refusalOf(other);
+      await other.gone();
+    }
+    expect(node.refusals).toHaveLength(1);
+  });
+
   test("is refused: version", async () => {
     const node = await nodeWith({ 2: undefined });
     const wire = wireTo(node);
@@ -180,6 +205,8 @@ describe("who is dialed", () => {
     expect(new Set(told)).toEqual(new Set([reason]));
     expect(node.warnings).toEqual([`node 2 is refused: ${reason}`]);
     expect([node.calls, node.send(2, "x")]).toEqual([0, false]);
+    expect(node.refusals[0]?.peer).toBe(2);
+    expect(node.refusals[0]?.reason).toMatch(/cluster|Both sides|was wanted/);
   });
 
   test("may refuse: that is logged once, counted each time, and tried again later and later", async () => {
@@ -195,6 +222,7 @@ describe("who is dialed", () => {
       clock.advance(1000);
     }
     expect(node.warnings).toEqual(["node 2 refuses this node: unknown"]);
+    expect(node.refusals[0]).toEqual({ peer: 2, reason: "it refuses this node: never heard of you" });
     const delays = [...new Set(clock.delays.map((delayMs) => Math.round(delayMs)))].filter(
       (delayMs) => delayMs !== 5000,
     );

@@ -27,9 +27,7 @@ export const operatorMutants: readonly Mutant[] = [
     id: "gone-member-keeps-its-gauges",
     faults: ["unseen"],
     title: "The gauges of a removed member stay what they were, and alerts never end",
-    patches: [
-      gauges(`if (!ids.includes(id)) this.#publishPeer(id, GONE)`, `if (ids.includes(id)) this.#publishPeer(id, GONE)`),
-    ],
+    patches: [gauges(`if (!ids.includes(id)) this.#forget(id)`, `if (ids.includes(id)) this.#forget(id)`)],
     finder: unit("gauges", "say what the status says, each its own number"),
   },
   {

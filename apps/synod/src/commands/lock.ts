@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { runChild } from "../child.js";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
+import { holdersOf, noteWaiting } from "../holders.js";
 import { makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
@@ -30,10 +31,17 @@ export function addLock(program: Command): void {
         "SYNOD_FENCING_TOKEN, a number that grows from holder to holder: pass it on to what the lock protects. If the lock is lost the command gets SIGTERM, then SIGKILL, and this " +
         "ends with 121. If it was never got the command is not run and this ends with 120.\n\nWithout a command it holds the lock until SIGINT or SIGTERM.",
     )
-    .option("--try", "do not wait: end with 120 if it is not free");
+    .option("--try", "do not wait: end with 120 if it is not free")
+    .option("--show", "print who holds it now and how many wait; ends with 3 if nobody holds it");
   withSettings(holdFlags(lock), REMOTE_SETTINGS).action(
-    (name: string, command: readonly string[], flags: HoldFlags & { readonly try?: boolean }) =>
-      hold(flags, command, { variable: "SYNOD_LOCK", name }, async ({ coordination }, signal) => {
+    (
+      name: string,
+      command: readonly string[],
+      flags: HoldFlags & { readonly try?: boolean; readonly show?: boolean },
+    ) => {
+      if (flags.show === true) return showLock(name, flags);
+      const what = { variable: "SYNOD_LOCK", name, text: `the lock ${JSON.stringify(name)}`, resource: `lock/${name}` };
+      return hold(flags, command, what, async ({ coordination }, signal) => {
         const { ttl: ttlMs, wait: waitMs } = flags;
         if (flags.try !== true)
           return coordination.locks.acquire(name, { ttlMs, signal, ...(waitMs === undefined ? {} : { waitMs }) });
@@ -41,7 +49,8 @@ export function addLock(program: Command): void {
         if (got === null)
           throw new CliError("notAcquired", `the lock ${JSON.stringify(name)} is held by somebody else`);
         return got;
-      }),
+      });
+    },
   );
 }
 
@@ -66,7 +75,9 @@ export function addElect(program: Command): void {
       if (flags.observe === true) return observe(name, flags);
       if (flags.show === true) return show(name, flags);
       const { ttl: ttlMs, wait: waitMs, value } = flags;
-      await hold(flags, command, { variable: "SYNOD_ELECTION", name }, ({ coordination }, signal) =>
+      const text = `its turn in the election ${JSON.stringify(name)}`;
+      const what = { variable: "SYNOD_ELECTION", name, text, resource: `election/${name}` };
+      await hold(flags, command, what, ({ coordination }, signal) =>
         coordination.elections.campaign(name, { ttlMs, value, signal, ...(waitMs === undefined ? {} : { waitMs }) }),
       );
     },
@@ -88,7 +99,7 @@ function holdFlags(command: Command): Command {
 async function hold(
   flags: HoldFlags,
   command: readonly string[],
-  what: { readonly variable: string; readonly name: string },
+  what: { readonly variable: string; readonly name: string; readonly text: string; readonly resource: string },
   acquire: (remote: Remote, signal: AbortSignal) => Promise<Lock>,
 ): Promise<void> {
   const output = makeOutput(flags);
@@ -96,7 +107,8 @@ async function hold(
   let held: Lock | undefined;
   try {
     const code = await withCluster(new Given(flags, process.env), async (remote) => {
-      held = await acquire(remote, asked.signal);
+      const waitingEnds = noteWaiting(remote, what.text, what.resource, output);
+      held = await acquire(remote, asked.signal).finally(waitingEnds);
       await using lock = held;
       const { fencingToken } = lock;
       if (command.length === 0) return await untilEnd(lock, what.name, asked.signal, output);
@@ -160,6 +172,18 @@ async function observe(name: string, flags: RemoteFlags): Promise<void> {
         leader === null ? "nobody" : `${leader.value} (fencing token ${leader.fencingToken})`,
       );
     }
+  });
+}
+
+async function showLock(name: string, flags: RemoteFlags): Promise<void> {
+  const found = await withCluster(new Given(flags, process.env), (remote) => holdersOf(remote, `lock/${name}`));
+  if (found.holders.length === 0) throw new CliError("no", `nobody holds ${JSON.stringify(name)}`);
+  makeOutput(flags).result({ name, ...found }, () => {
+    const lines = found.holders.map(
+      ({ lease, fencingToken, leftMs }) =>
+        `held: fencing token ${fencingToken}, lease ${lease}, ${Math.round(leftMs / 1_000)} s left`,
+    );
+    return [...lines, found.waiting === 1 ? "1 waits" : `${found.waiting} wait`].join("\n");
   });
 }
 

@@ -1,0 +1,47 @@
+import { SynodError } from "@synod/interface";
+
+/** Letters that have to be changed, added or left out to make one word of the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const above = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(changed, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The known name that was meant, as it seems; of `limits.x` the part that is written. */
+function nearest(given: string, names: readonly string[]): string | undefined {
+  const far = Math.max(2, Math.floor(given.length / 4));
+  const last = (name: string): string => name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+  const ranked = names.map((name) => ({ name, far: distance(given.toLowerCase(), last(name)) }));
+  // The first of equals: own names come before those of nested options.
+  const [best] = ranked.sort((a, b) => a.far - b.far);
+  return best !== undefined && best.far <= far && best.far < given.length ? best.name : undefined;
+}
+
+/**
+ * A misspelt option would be none, and its default in force.
+ * @param text says of a name that it is none
+ * @param elsewhere names that belong into another object, as `limits.x`
+ * @throws SynodError `InvalidArgument` for the first name that is not known, with the one that is nearest to it
+ */
+export function checkNames(
+  text: (name: string) => string,
+  given: unknown,
+  names: readonly string[],
+  elsewhere: readonly string[] = [],
+): void {
+  // What it is to be is checked elsewhere.
+  if (typeof given !== "object" || given === null) return;
+  const bare = names.map((name) => name.slice(name.lastIndexOf(".") + 1));
+  const unknown = Object.keys(given).find((name) => !bare.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, [...names, ...elsewhere]);
+  const hint = meant === undefined ? `it takes ${bare.join(", ")}` : `did you mean ${meant}?`;
+  throw new SynodError("InvalidArgument", `${text(unknown)}: ${hint}`);
+}

@@ -1,0 +1,60 @@
+import { LIMIT_NAMES } from "./limits.js";
+import { checkNames } from "./names.js";
+import type { ClusterOptions, JoinOptions, NodeOptions } from "./types.js";
+
+// As records, so that the compiler asks for a new option here, too.
+const NODE: Readonly<Record<keyof NodeOptions<unknown, unknown, unknown>, true>> = {
+  id: true,
+  cluster: true,
+  stateMachine: true,
+  transport: true,
+  storage: true,
+  codec: true,
+  commandCodec: true,
+  resultCodec: true,
+  bootstrap: true,
+  priority: true,
+  thrifty: true,
+  join: true,
+  limits: true,
+  clock: true,
+  random: true,
+  logger: true,
+  metrics: true,
+  buggify: true,
+  upgrade: true,
+  supports: true,
+  sessionTtlMs: true,
+};
+
+const CLUSTER: Readonly<Record<keyof ClusterOptions, true>> = {
+  id: true,
+  members: true,
+  contacts: true,
+  quorum: true,
+  alpha: true,
+  lease: true,
+  learning: true,
+  origin: true,
+};
+
+const JOIN: Readonly<Record<keyof JoinOptions, true>> = { address: true, name: true };
+
+const namesOf = (record: object, path = ""): string[] => Object.keys(record).map((name) => `${path}${name}`);
+const CLUSTER_NAMES = namesOf(CLUSTER, "cluster.");
+const JOIN_NAMES = namesOf(JOIN, "join.");
+
+/** @throws SynodError `InvalidArgument` for an option that is none, here or in `cluster` or `join`. `nodeLimits` looks at the limits. */
+export function checkOptionNames(options: {
+  readonly cluster: unknown;
+  readonly join?: unknown;
+  readonly queryCodec?: unknown;
+  readonly answerCodec?: unknown;
+}): void {
+  const elsewhere = [...LIMIT_NAMES, ...CLUSTER_NAMES, ...JOIN_NAMES];
+  // The codecs of a state machine come as one object; two of them are for its clients.
+  const { queryCodec: _query, answerCodec: _answer, ...own } = options;
+  checkNames((name) => `createNode has no option ${name}`, own, namesOf(NODE), elsewhere);
+  checkNames((name) => `cluster has no option ${name}`, options.cluster, CLUSTER_NAMES);
+  checkNames((name) => `join has no option ${name}`, options.join, JOIN_NAMES);
+}

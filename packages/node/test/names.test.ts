@@ -1,0 +1,68 @@
+import { memoryStorage } from "@synod/storage-memory";
+import { memoryNetwork } from "@synod/transport-memory";
+import { describe, expect, it } from "vitest";
+import { createNode, createWitness } from "../src/index.js";
+import { Counter, type CounterCommand, json, tableCodec } from "./world.js";
+
+const ports = () => ({ transport: memoryNetwork().transport(), storage: memoryStorage(), codec: tableCodec() });
+const given = () => ({
+  ...ports(),
+  id: 1,
+  cluster: { id: "t", members: [{ id: 1 }] },
+  stateMachine: new Counter(),
+  commandCodec: json<CounterCommand>(),
+  resultCodec: json<number>(),
+  bootstrap: true,
+});
+
+it("limits.queueBytesMax has to have room for one call: below it every call would be refused", async () => {
+  await expect(createNode({ ...given(), limits: { queueBytesMax: 1_023 } })).rejects.toMatchObject({
+    code: "InvalidArgument",
+    message: "limits.queueBytesMax must be at least 1024, not 1023: each call takes 1 KiB besides its command",
+  });
+  const node = await createNode({ ...given(), limits: { queueBytesMax: 2_048 } });
+  await expect(node.propose({ add: 1 })).resolves.toBe(1);
+  await node.close();
+});
+
+describe("an option of an unknown name", () => {
+  it.each([
+    [{ bootStrap: true }, "createNode has no option bootStrap: did you mean bootstrap?"],
+    [{ resultCodek: json<number>() }, "createNode has no option resultCodek: did you mean resultCodec?"],
+    [{ electionTimeoutMs: 100 }, "createNode has no option electionTimeoutMs: did you mean limits.electionTimeoutMs?"],
+    [{ quorum: { kind: "majority" } }, "createNode has no option quorum: did you mean cluster.quorum?"],
+    [{ limits: { queueByteMax: 1e6 } }, "limits.queueByteMax is not a known limit: did you mean limits.queueBytesMax?"],
+    [{ limits: { ELECTIONTIMEOUTMS: 1 } }, /did you mean limits.electionTimeoutMs\?$/],
+    [
+      { cluster: { id: "t", members: [{ id: 1 }], leases: { durationMs: 1, driftPercent: 1 } } },
+      "cluster has no option leases: did you mean cluster.lease?",
+    ],
+    [{ join: { addres: "a:1" } }, "join has no option addres: did you mean join.address?"],
+    [{ zzz: 1 }, /^createNode has no option zzz: it takes id, cluster, stateMachine, /],
+  ])("is refused: %j", async (more, message) => {
+    const text: unknown = typeof message === "string" ? message : expect.stringMatching(message);
+    await expect(createNode({ ...given(), ...(more as object) })).rejects.toMatchObject({
+      code: "InvalidArgument",
+      message: text,
+    });
+  });
+
+  it("is refused by a witness, too; all that are known are taken, and the codecs of clients", async () => {
+    const witness = { ...ports(), id: 1, cluster: { id: "t", members: [{ id: 1 }] } };
+    await expect(createWitness({ ...witness, bootStrap: true } as never)).rejects.toMatchObject({
+      message: "createNode has no option bootStrap: did you mean bootstrap?",
+    });
+    const unused = { queryCodec: json<string>(), answerCodec: json<number>() };
+    const node = await createNode({
+      ...given(),
+      ...unused,
+      limits: { queueBytesMax: 1e6 },
+      priority: 1,
+      upgrade: "manual",
+    });
+    await expect(node.readStale("total", { maxSlot: 1 } as never)).rejects.toMatchObject({
+      message: "readStale has no option maxSlot: did you mean maxSlots?",
+    });
+    await node.close();
+  });
+});
