@@ -119,9 +119,7 @@ class FileStorage implements Storage, AsyncDisposable {
     checkNumber(marks.leaseMs);
     const body = encodeBody(write);
     const isEmpty = body.bytes === 0 && promised === undefined && chosenUpTo === undefined && leaseMs === undefined;
-    await this.#afterLogCalls(async () => {
-      if (!isEmpty) await log.append(marks, body);
-    });
+    await this.#afterLogCalls(() => (isEmpty ? Promise.resolve() : log.append(marks, body)));
   }
 
   async saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {
