@@ -14,12 +14,14 @@ import { onSnapshotAsk, onSnapshotChunk, onSnapshotOffer } from "./snapshot-hand
 import { onTransferTo } from "./transfer-handlers.js";
 
 /** Every ballot of a message, so that none is trusted unchecked. */
-export function* ballotsOf(message: Message): Generator<Ballot | null> {
-  if ("ballot" in message) yield message.ballot;
-  if ("promised" in message) yield message.promised;
-  if ("leaderBallot" in message) yield message.leaderBallot;
-  if ("candidacy" in message) yield message.candidacy;
-  if (message.kind === "promise") for (const vote of message.votes) yield vote.ballot;
+export function ballotsOf(message: Message): readonly (Ballot | null)[] {
+  const ballots: (Ballot | null)[] = [];
+  if ("ballot" in message) ballots.push(message.ballot);
+  if ("promised" in message) ballots.push(message.promised);
+  if ("leaderBallot" in message) ballots.push(message.leaderBallot);
+  if ("candidacy" in message) ballots.push(message.candidacy);
+  if (message.kind === "promise") for (const vote of message.votes) ballots.push(vote.ballot);
+  return ballots;
 }
 
 /** One handler for each kind of message. */

@@ -46,8 +46,9 @@ export class Membership {
   /** Nothing was reported, and no change was made, since completion was judged last. */
   #judged = "";
   #reportedCount = 0;
-  #window: { key: string; quorums: QuorumSystem } | null = null;
-  #audience: { key: string; ids: readonly NodeId[] } | null = null;
+  /** What was worked out last, for the configurations from `first` to `last`. */
+  #window: { first: Governing; last: Governing; quorums: QuorumSystem } | null = null;
+  #audience: { first: Governing; last: Governing; unfinished: number; ids: readonly NodeId[] } | null = null;
 
   constructor(me: NodeId, history: ConfigurationHistory) {
     this.#me = me;
@@ -185,9 +186,11 @@ export class Membership {
 
   /** The quorums of every configuration that may own a slot above the chosen prefix, taken together. */
   inWindow(chosenUpTo: Slot): QuorumSystem {
-    const governing = this.history.from(chosenUpTo + 1);
-    const key = governing.map(({ epoch }) => epoch).join();
-    if (this.#window?.key !== key) this.#window = { key, quorums: jointly(governing) };
+    const { last } = this.history;
+    const first = this.history.at(chosenUpTo + 1);
+    if (this.#window?.first !== first || this.#window.last !== last) {
+      this.#window = { first, last, quorums: jointly(this.history.from(chosenUpTo + 1)) };
+    }
     return this.#window.quorums;
   }
 
@@ -196,12 +199,15 @@ export class Membership {
    * whom changes that are not complete remove.
    */
   audience(chosenUpTo: Slot): readonly NodeId[] {
-    const all = [...this.unfinished, ...this.history.from(chosenUpTo + 1)];
-    const key = all.map(({ epoch }) => epoch).join();
-    if (this.#audience?.key !== key) {
-      const ids = new Set([this.#me, ...all.flatMap(({ configuration }) => configuration.members.map(({ id }) => id))]);
-      this.#audience = { key, ids: [...ids] };
-    }
-    return this.#audience.ids;
+    const { last } = this.history;
+    const { unfinished } = this;
+    const first = this.history.at(chosenUpTo + 1);
+    const known = this.#audience;
+    if (known?.first === first && known.last === last && known.unfinished === unfinished.length) return known.ids;
+    const all = [...unfinished, ...this.history.from(chosenUpTo + 1)];
+    const members = all.flatMap(({ configuration }) => configuration.members.map(({ id }) => id));
+    const ids = [...new Set([this.#me, ...members])];
+    this.#audience = { first, last, unfinished: unfinished.length, ids };
+    return ids;
   }
 }

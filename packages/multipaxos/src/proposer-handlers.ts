@@ -209,21 +209,26 @@ function acceptsFor(core: Core, proposals: readonly Proposal[]): { accept: Accep
 export function flushLeader(core: Core): void {
   const { ballot } = core.proposer;
   if (ballot === null || !core.leads) return;
-  const news = core.outgoing.length > 0 || core.announcementDue;
-  const { able, spared } = sendOutgoing(core);
+  const { others, announcementDue } = core;
+  const isNews = core.outgoing.length > 0 || announcementDue;
+  const { able, spared } = sendOutgoing(core, others);
   const told = new Set(able);
-  for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
-  // One that is left out of the votes hears only of what is chosen.
-  const rest = core.others.filter((peer) => !told.has(peer) && (core.announcementDue || !spared.has(peer)));
-  if (news) core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
+  for (const peer of others) if (sendWithheld(core, peer)) told.add(peer);
+  if (!isNews) return;
   core.announcementDue = false;
+  // One that is left out of the votes hears only of what is chosen.
+  const rest = others.filter((peer) => !told.has(peer) && (announcementDue || !spared.has(peer)));
+  core.send(rest, { kind: "commit", ballot, chosenUpTo: core.log.chosenUpTo }, "control");
 }
 
 /**
  * New proposals, to all that have credit for them in the same messages; from a thrifty leader, to a quorum of these. Returns who got them,
  * and who did not need to.
  */
-function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly spared: ReadonlySet<NodeId> } {
+function sendOutgoing(
+  core: Core,
+  others: readonly NodeId[],
+): { readonly able: readonly NodeId[]; readonly spared: ReadonlySet<NodeId> } {
   const { flow, outgoing, proposer } = core;
   const [first] = outgoing;
   const spared = new Set<NodeId>();
@@ -233,11 +238,11 @@ function sendOutgoing(core: Core): { readonly able: readonly NodeId[]; readonly 
   const takes = (peer: NodeId): boolean =>
     flow.withheldFrom(peer) === null && flow.admits(peer, bytes, outgoing.length);
   const isSpared = (peer: NodeId): boolean => outgoing.every(({ slot }) => proposer.open.leavesOut(slot, peer));
-  if (core.others.every((peer) => isSpared(peer) || takes(peer))) {
-    for (const peer of core.others) if (isSpared(peer)) spared.add(peer);
+  if (others.every((peer) => isSpared(peer) || takes(peer))) {
+    for (const peer of others) if (isSpared(peer)) spared.add(peer);
   } else proposer.open.widen(outgoing);
   const able: NodeId[] = [];
-  for (const peer of core.others) {
+  for (const peer of others) {
     if (spared.has(peer)) continue;
     if (takes(peer)) able.push(peer);
     else flow.withhold(peer, first.slot, bytes);

@@ -105,13 +105,14 @@ export class Replica {
       return core.ignore(from, "removed member");
     }
     const highestRound = core.highestSeen?.round ?? 0;
-    for (const ballot of ballotsOf(message)) {
+    const ballots = ballotsOf(message);
+    for (const ballot of ballots) {
       if (ballot === null) continue;
       if (ballotFault(ballot, highestRound) === null) continue;
       if (isBallot(ballot)) core.approach(ballot);
       return core.ignore(from, "bad ballot");
     }
-    for (const ballot of ballotsOf(message)) core.saw(ballot);
+    for (const ballot of ballots) core.saw(ballot);
     dispatch(core, from, message);
   }
 

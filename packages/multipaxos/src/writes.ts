@@ -121,13 +121,10 @@ export class WriteBuffer {
     invariant(this.#taken === this.#durable, "one write at a time", () => ({ underWay: this.#taken }));
     const [, ...later] = this.#waiting;
     const mark = later.reduce((slot, { lowest }) => Math.min(slot, lowest - 1), chosenUpTo);
-    const write: StorageWrite = {
-      ...(promised === undefined ? {} : { promised }),
-      ...(leaseMs === undefined ? {} : { leaseMs }),
-      votes,
-      chosen,
-      ...(mark > this.#durableMark ? { chosenUpTo: mark } : {}),
-    };
+    const write: { -readonly [Part in keyof StorageWrite]: StorageWrite[Part] } = { votes, chosen };
+    if (promised !== undefined) write.promised = promised;
+    if (leaseMs !== undefined) write.leaseMs = leaseMs;
+    if (mark > this.#durableMark) write.chosenUpTo = mark;
     this.#markUnderWay = Math.max(this.#durableMark, mark);
     this.#underWay = { bytes, count: votes.length + chosen.length };
     const id = ++this.#taken;

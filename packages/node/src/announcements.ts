@@ -40,31 +40,29 @@ export class Announcements {
   /** Gives what may leave now, in order. */
   pass(sends: readonly Send[]): readonly Send[] {
     const isPlain = this.#to.size === 0 && !sends.some(({ message }) => message.kind === "commit");
-    return isPlain ? sends : sends.flatMap((send) => this.#pass(send));
-  }
-
-  #pass(send: Send): readonly Send[] {
-    const { message, to } = send;
-    switch (message.kind) {
-      case "commit":
-        return this.#hold(message, send);
-      case "accept":
-        for (const id of to) this.#told(id, message.chosenUpTo);
-        return [send];
-      case "confirm":
-      case "forwardReply":
-        // Frequent, and no worse without.
-        return [send];
-      default:
-        return [...this.#release(to.filter((id) => this.#to.has(id))), send];
+    if (isPlain) return sends;
+    const out: Send[] = [];
+    for (const send of sends) {
+      const { message, to } = send;
+      if (message.kind === "commit") this.#hold(message, to, out);
+      else {
+        if (message.kind === "accept") for (const id of to) this.#told(id, message.chosenUpTo);
+        else if (!isIndifferent(message))
+          this.#release(
+            to.filter((id) => this.#to.has(id)),
+            out,
+          );
+        out.push(send);
+      }
     }
+    return out;
   }
 
-  #hold(message: Commit, send: Send): readonly Send[] {
+  #hold(message: Commit, to: readonly NodeId[], out: Send[]): void {
     this.#commit = message;
     const isChanging = this.#o.isChanging();
     const urgent: NodeId[] = [];
-    for (const id of send.to) {
+    for (const id of to) {
       if (isChanging || this.#awaited.has(id)) urgent.push(id);
       else this.#to.add(id);
     }
@@ -72,11 +70,12 @@ export class Announcements {
       this.#isTimed = true;
       this.#o.after(HOLD_MS, () => {
         this.#isTimed = false;
-        this.#o.send(this.#release([...this.#to]));
+        const due: Send[] = [];
+        this.#release([...this.#to], due);
+        this.#o.send(due);
       });
     }
-    for (const id of urgent) this.#told(id, message.chosenUpTo);
-    return urgent.length === 0 ? [] : [{ ...send, to: urgent }];
+    this.#release(urgent, out);
   }
 
   #told(id: NodeId, chosenUpTo: Slot): void {
@@ -84,10 +83,13 @@ export class Announcements {
     if ((this.#awaited.get(id) ?? Infinity) <= chosenUpTo) this.#awaited.delete(id);
   }
 
-  #release(to: readonly NodeId[]): readonly Send[] {
+  #release(to: readonly NodeId[], out: Send[]): void {
     const message = this.#commit;
-    if (message === null || to.length === 0) return [];
+    if (message === null || to.length === 0) return;
     for (const id of to) this.#told(id, message.chosenUpTo);
-    return [{ to, message, lane: "control", after: 0 }];
+    out.push({ to, message, lane: "control", after: 0 });
   }
 }
+
+/** Frequent, and no worse without the word of what is chosen before it. */
+const isIndifferent = ({ kind }: Message): boolean => kind === "confirm" || kind === "forwardReply";

@@ -63,6 +63,7 @@ export class Watches<Query, Answer> {
 
   /** Asks those that were not asked since something was executed last. @returns whether some are left for another turn */
   serve(): boolean {
+    if (this.#fresh.size === 0 && this.#asked.size === 0) return false;
     const applied = this.#o.applied();
     const untilMs = this.#o.now() + SLICE_MS;
     for (const waiting of this.#due(applied)) {

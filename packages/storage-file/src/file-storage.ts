@@ -107,20 +107,19 @@ class FileStorage implements Storage, AsyncDisposable {
 
   async write(write: StorageWrite): Promise<void> {
     const { log } = this.#usable();
-    const { promised, votes, chosen, chosenUpTo, leaseMs } = write;
+    const { promised, chosenUpTo, leaseMs } = write;
+    // The caller's objects stay the caller's.
     const marks = {
-      ...(promised === undefined ? {} : { promised: { round: promised.round, node: promised.node } }),
-      ...(chosenUpTo === undefined ? {} : { chosenUpTo }),
-      ...(leaseMs === undefined ? {} : { leaseMs }),
+      promised: promised === undefined ? null : { round: promised.round, node: promised.node },
+      chosenUpTo: chosenUpTo ?? 0,
+      leaseMs: leaseMs ?? 0,
     };
     for (const number of promised === undefined ? [] : ballotNumbers(promised)) checkNumber(number);
-    checkNumber(chosenUpTo ?? 0);
-    checkNumber(leaseMs ?? 0);
-    const body = encodeBody({ votes, chosen });
-    const empty = body.bytes === 0 && Object.keys(marks).length === 0;
-    await this.#afterLogCalls(async () => {
-      if (!empty) await log.append(marks, body);
-    });
+    checkNumber(marks.chosenUpTo);
+    checkNumber(marks.leaseMs);
+    const body = encodeBody(write);
+    const isEmpty = body.bytes === 0 && promised === undefined && chosenUpTo === undefined && leaseMs === undefined;
+    await this.#afterLogCalls(() => (isEmpty ? Promise.resolve() : log.append(marks, body)));
   }
 
   async saveSnapshot(index: Slot, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<SnapshotInfo> {

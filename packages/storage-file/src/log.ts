@@ -122,7 +122,7 @@ export class Log {
     const current = this.#segments.at(-1) as SegmentInfo;
     const state = { ...this.#state };
     raiseState(state, marks);
-    raiseState(state, { slotMax: body.slotMax });
+    state.slotMax = Math.max(state.slotMax, body.slotMax);
     let bodyChecksum = 0;
     for (const chunk of body.chunks) bodyChecksum = crc32(chunk, bodyChecksum);
     const header = encodeHeader({

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { checksumOf } from "./checksum.js";
-import { type EncodedFrame, frameHeaderBytes } from "./frames.js";
+import { type EncodedFrame, frameHeaderBytes, putU32 } from "./frames.js";
 
 /** One write. Small enough that even a slow line takes it, and so shows life, well within an idle timeout. */
 const writeBytesMax = 256 * 1024;
@@ -181,12 +181,4 @@ export class FrameOutput {
     this.bytes = nothing;
     this.#from = this.#at = 0;
   }
-}
-
-/** An integer below 2^32, big-endian. */
-export function putU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
 }

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { checksumOf } from "./checksum.js";
 
 /**
  * Bytes before each payload: its length (u32), kind (u8), CRC-32 of the payload (u32), CRC-32 of these nine bytes (u32);
@@ -24,10 +25,17 @@ export type EncodedFrame = readonly [header: Uint8Array, payload: Uint8Array];
  */
 export function encodeFrame(kind: number, payload: Uint8Array): EncodedFrame {
   const header = new Uint8Array(frameHeaderBytes);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, payload.length);
+  putU32(header, 0, payload.length);
   header[kindAt] = kind;
-  view.setUint32(payloadChecksumAt, crc32(payload));
-  view.setUint32(headerChecksumAt, crc32(header.subarray(0, headerChecksumAt)));
+  putU32(header, payloadChecksumAt, crc32(payload));
+  putU32(header, headerChecksumAt, checksumOf(header, 0, headerChecksumAt));
   return [header, payload];
+}
+
+/** An integer below 2^32, big-endian. */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }

@@ -34,7 +34,7 @@ export const flowMutants: readonly Mutant[] = [
     title: "What a peer once had no credit for is not sent to it any more, though a quorum needs it",
     patches: [
       inFile("multipaxos/src/proposer-handlers")(
-        `  for (const peer of core.others) if (sendWithheld(core, peer)) told.add(peer);
+        `  for (const peer of others) if (sendWithheld(core, peer)) told.add(peer);
 `,
         `  void sendWithheld;
 `,

@@ -286,8 +286,8 @@ export const proposerMutants: readonly Mutant[] = [
     title: "An idle leader never tells what it has got chosen",
     patches: [
       handlers(
-        `const news = core.outgoing.length > 0 || core.announcementDue;`,
-        `const news = core.outgoing.length > 0;`,
+        `const isNews = core.outgoing.length > 0 || announcementDue;`,
+        `const isNews = core.outgoing.length > 0;`,
       ),
       inFile("election-handlers")(`announced(core, leaderBallot, chosenUpTo);`, ``),
       inFile("catch-up")(
