@@ -68,7 +68,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   lease: {
     flag: "--lease <duration>",
     env: "SYNOD_LEASE",
-    help: "leader leases: its reads ask nobody, as long as clocks can be trusted; two to four election timeouts, for good, the same at all founders",
+    help: "leader leases: its reads ask nobody, as long as clocks can be trusted; two to four election timeouts, for good, the same at every node",
     schema: duration,
   },
   leaseDrift: {

@@ -40,6 +40,13 @@ describe("synod", () => {
   });
 });
 
+describe("what only prints", () => {
+  it.each(["lock", "elect"])("runs no command: %s --show", async (name) => {
+    const { code, err } = await run([name, "x", "--show", "--", "true"]);
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("--show only prints") });
+  });
+});
+
 describe("settings", () => {
   it("names flag, variable and key of what is missing", async () => {
     const { code, err } = await run(["init", "--json"], { cwd: place.path });

@@ -175,7 +175,9 @@ export class Membership {
     if (made !== last && full.length === made.quorums.members.length) return true;
     const durable = new Set(full.filter((id) => this.durableUpTo(id) >= made.from - 1));
     if (durable.size === full.length || made.quorums.phase2(durable)) return true;
-    return made === last && this.#decideAsBefore(entries);
+    // It governs: those whom it removes have been told of it, and nothing is sent to them any more.
+    const governs = (this.chosenUpTo(this.#me) ?? 0) >= made.from - 1;
+    return made === last && governs && this.#decideAsBefore(entries);
   }
 
   /** Whether the same voters with the same quorums decide ever since the last change that is complete: then nothing had to move. */

@@ -147,15 +147,15 @@ export class Snapshots {
 
   /** A store takes only a newer one: something has to be executed first. */
   get #replacesDamaged(): boolean {
-    const { machine, replica } = this.#o;
-    if (this.#damagedIndex === 0 || this.#lastFailed) return false;
-    return replica.status().snapshot?.index === this.#damagedIndex && machine.applied > this.#damagedIndex;
+    if (this.#damagedIndex === 0 || this.#lastFailed || this.#o.machine.applied <= this.#damagedIndex) return false;
+    return this.#o.replica.status().snapshot?.index === this.#damagedIndex;
   }
 
   /** Rot on the disk. The state in memory has everything that was in it. */
   #damaged(index: number): void {
     if (this.#damagedIndex === index) return;
     this.#damagedIndex = index;
+    this.#lastFailed = false;
     this.#o.metrics.count("synod_snapshots_damaged_total");
   }
 

@@ -209,6 +209,17 @@ describe("changes of the members", () => {
   });
 });
 
+it("a learner that removes itself is told so before it is let go", async () => {
+  const world = await World.of(3);
+  await world.join(4);
+  const leader = world.node(await world.leader());
+  await world.settle(leader.changeMembership({ kind: "add", member: { id: 4 }, as: "learner" }), 60_000);
+  await world.clock.run(500);
+  const made = await world.settle(world.node(4).changeMembership({ kind: "remove", id: 4 }), 60_000);
+  expect(made.epoch).toBe(3);
+  await world.close();
+});
+
 describe("what a change makes of a configuration", () => {
   const base: Configuration = {
     epoch: 4,

@@ -39,7 +39,7 @@ export function addLock(program: Command): void {
       command: readonly string[],
       flags: HoldFlags & { readonly try?: boolean; readonly show?: boolean },
     ) => {
-      if (flags.show === true) return showLock(name, flags);
+      if (flags.show === true) return showLock(name, command, flags);
       const what = { variable: "SYNOD_LOCK", name, text: `the lock ${JSON.stringify(name)}`, resource: `lock/${name}` };
       return hold(flags, command, what, async ({ coordination }, signal) => {
         const { ttl: ttlMs, wait: waitMs } = flags;
@@ -73,7 +73,7 @@ export function addElect(program: Command): void {
       flags: HoldFlags & { readonly value: string; readonly observe?: boolean; readonly show?: boolean },
     ) => {
       if (flags.observe === true) return observe(name, flags);
-      if (flags.show === true) return show(name, flags);
+      if (flags.show === true) return show(name, command, flags);
       const { ttl: ttlMs, wait: waitMs, value } = flags;
       const text = `its turn in the election ${JSON.stringify(name)}`;
       const what = { variable: "SYNOD_ELECTION", name, text, resource: `election/${name}` };
@@ -175,7 +175,13 @@ async function observe(name: string, flags: RemoteFlags): Promise<void> {
   });
 }
 
-async function showLock(name: string, flags: RemoteFlags): Promise<void> {
+/** @throws CliError */
+function refuseCommand(command: readonly string[]): void {
+  if (command.length > 0) throw new CliError("usage", "--show only prints: leave out the command, or --show");
+}
+
+async function showLock(name: string, command: readonly string[], flags: RemoteFlags): Promise<void> {
+  refuseCommand(command);
   const found = await withCluster(new Given(flags, process.env), (remote) => holdersOf(remote, `lock/${name}`));
   if (found.holders.length === 0) throw new CliError("no", `nobody holds ${JSON.stringify(name)}`);
   makeOutput(flags).result({ name, ...found }, () => {
@@ -187,7 +193,8 @@ async function showLock(name: string, flags: RemoteFlags): Promise<void> {
   });
 }
 
-async function show(name: string, flags: RemoteFlags): Promise<void> {
+async function show(name: string, command: readonly string[], flags: RemoteFlags): Promise<void> {
+  refuseCommand(command);
   const leader = await withCluster(new Given(flags, process.env), ({ coordination }) =>
     coordination.elections.leader(name),
   );

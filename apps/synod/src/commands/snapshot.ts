@@ -84,6 +84,8 @@ function addRestore(snapshot: Command): void {
       const output = makeOutput(flags);
       const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
       const founders = foundersOf(given);
+      const { lease } = founders;
+      const leaseFlags = lease === undefined ? "" : ` --lease ${lease.durationMs}ms --lease-drift ${lease.driftPercent}`;
       const skipRevisions = await skipOf(path, flags, founders.members.length);
       const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
       const result = {
@@ -105,7 +107,7 @@ function addRestore(snapshot: Command): void {
           "  the same for each other founder, from the same file, with the same --restored-at or --skip-revisions",
           `  synod start --data-dir ${directory}`,
           `  clients connect with --cluster ${cluster}`,
-          `  a node that joins later is formatted with synod init --origin ${made.origin}`,
+          `  a node that joins later is formatted with synod init --origin ${made.origin}${leaseFlags}`,
         ].join("\n"),
       );
     },

@@ -52,7 +52,8 @@ export function hasMoved(made: Epoch, before: readonly Epoch[], marks: Marks): b
   const upTo = made.from - 1;
   if (isHeldByAll(made, upTo, marks) || isHeldByQuorum(made, upTo, marks)) return true;
   const last = before.at(-1);
-  return last !== undefined && decideAlike(last, made) && hasMoved(last, before.slice(0, -1), marks);
+  if (last === undefined || !decideAlike(last, made)) return false;
+  return isSettled(last, before.at(-2), marks) && hasMoved(last, before.slice(0, -1), marks);
 }
 
 /**

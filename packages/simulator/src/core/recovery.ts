@@ -190,7 +190,8 @@ export class CoreRecovery {
    */
   #isHeldUp(): boolean {
     const holds = this.#hung.some(({ life }) => life !== null && life.replica.status().role !== "follower");
-    return holds && this.#core.some(({ life }) => life?.impaired === true);
+    const able = new Set(this.#core.filter(({ life }) => life?.impaired === false).map(({ id }) => id));
+    return holds && this.#cluster.operator.needed().some((configuration) => !isEnough(configuration, able));
   }
 
   #expect(invariant: CoreInvariant, until: () => number, condition: () => boolean, text: () => string): void {
@@ -225,7 +226,8 @@ export class CoreRecovery {
     const leader = this.#leader()?.status();
     const { prefix } = this.#cluster.oracle;
     const { last } = this.#cluster.oracle.epochs;
-    const repaired = this.#learners.every(({ disk }) => !disk.forgot || disk.forgotUpTo > prefix);
+    const isRepaired = ({ disk }: CoreNode): boolean => !disk.forgot || disk.forgotUpTo > prefix;
+    const repaired = this.#learners.every((node) => isRepaired(node) || this.#mayWait(node));
     return (
       repaired &&
       leader?.openSlots === 0 &&
