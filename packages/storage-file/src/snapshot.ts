@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { FileHandle, FileSystem, Slot, SnapshotInfo } from "@synod/interface";
+import type { FileHandle, FileSystem, Slot, SnapshotInfo, SynodError } from "@synod/interface";
 import { asBuffer, FORMAT_VERSION, getUint64, putUint64 } from "./bytes.js";
 import { damaged, versionUnsupported } from "./errors.js";
 import { snapshotName, TEMPORARY } from "./names.js";
@@ -19,6 +19,8 @@ const HEADER_BYTES = 36;
 const CHUNK_HEADER_BYTES = 8;
 const FOOTER_BYTES = 28;
 const CHUNK_BYTES_MAX = 2 ** 18;
+/** A chunk of full size with its header. */
+const PIECE_BYTES: number = CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX;
 
 export interface SnapshotPlace {
   readonly fileSystem: FileSystem;
@@ -120,21 +122,24 @@ export async function* readSnapshotFile(
   offset = 0,
 ): AsyncGenerator<Uint8Array> {
   const handle = await place.fileSystem.open(file, "read");
+  const pieces = new Pieces(handle);
   try {
     await checkHeader(handle, file, place.storeId, index);
     // All chunks but the last are of one size.
     const skipped = Math.floor(offset / CHUNK_BYTES_MAX);
     let skip = offset % CHUNK_BYTES_MAX;
-    let at = HEADER_BYTES + skipped * (CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX);
+    let at = HEADER_BYTES + skipped * PIECE_BYTES;
     let total = skipped * CHUNK_BYTES_MAX;
     let whole = 0;
     for (;;) {
-      const head = await readExactly(handle, file, at, CHUNK_HEADER_BYTES);
-      const length = head.readUInt32LE(0);
+      const piece = await pieces.take(at);
+      if (piece.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
+      const length = piece.readUInt32LE(0);
       if (length === 0) break;
       if (length > CHUNK_BYTES_MAX) throw damaged(file, at, `a chunk cannot have ${length} bytes`);
-      const data = await readExactly(handle, file, at + CHUNK_HEADER_BYTES, length);
-      if (crc32(data) !== head.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
+      const data = piece.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + length);
+      if (data.length < length) throw tooShort(file, at + CHUNK_HEADER_BYTES);
+      if (crc32(data) !== piece.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
       whole = crc32(data, whole);
       total += length;
       at += CHUNK_HEADER_BYTES + length;
@@ -148,15 +153,49 @@ export async function* readSnapshotFile(
       throw damaged(file, at, "the chunks are not those that the footer was written for");
     }
   } finally {
+    await pieces.release();
     await handle.close();
+  }
+}
+
+/** Reads the next piece while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
+class Pieces {
+  readonly #handle: FileHandle;
+  #next: { readonly at: number; readonly bytes: Promise<Uint8Array> } | undefined;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** A chunk of full size with its header, or less where the file ends. */
+  async take(at: number): Promise<Buffer> {
+    // The last chunk is shorter: what follows it was not expected there.
+    if (this.#next?.at !== at) await this.release();
+    const bytes = await (this.#next?.bytes ?? this.#handle.read(at, PIECE_BYTES));
+    this.#next = undefined;
+    if (bytes.length === PIECE_BYTES) {
+      this.#next = { at: at + PIECE_BYTES, bytes: this.#handle.read(at + PIECE_BYTES, PIECE_BYTES) };
+      // An error is told to whoever needs the bytes.
+      this.#next.bytes.catch(() => {});
+    }
+    return asBuffer(bytes);
+  }
+
+  /** Settles when nothing is read any more: the file may be closed. */
+  async release(): Promise<void> {
+    const next = this.#next;
+    this.#next = undefined;
+    await next?.bytes.catch(() => {});
   }
 }
 
 async function readExactly(handle: FileHandle, file: string, at: number, length: number): Promise<Buffer> {
   const bytes = at < 0 ? Buffer.alloc(0) : asBuffer(await handle.read(at, length));
-  if (bytes.length < length) throw damaged(file, Math.max(at, 0), "the file ends too early");
+  if (bytes.length < length) throw tooShort(file, Math.max(at, 0));
   return bytes;
 }
+
+const tooShort = (file: string, at: number): SynodError => damaged(file, at, "the file ends too early");
 
 function encodeHeader(storeId: string, index: Slot): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
