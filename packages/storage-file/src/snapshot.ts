@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { FileHandle, FileSystem, Slot, SnapshotInfo, SynodError } from "@synod/interface";
 import { asBuffer, FORMAT_VERSION, getUint64, putUint64 } from "./bytes.js";
+import { JoinedCrc } from "./crc.js";
 import { damaged, versionUnsupported } from "./errors.js";
 import { snapshotName, TEMPORARY } from "./names.js";
 
@@ -40,7 +41,7 @@ export async function writeSnapshot(
     const writer = new ChunkWriter(handle);
     for (let chunk = await pull(); chunk !== undefined; chunk = await pull()) await writer.add(chunk);
     await writer.flush();
-    await handle.write([encodeFooter(index, writer.bytes, writer.checksum)], writer.at);
+    await handle.write([encodeFooter(index, writer.bytes, writer.checksum.value)], writer.at);
     await handle.sync();
     return { index, bytes: writer.bytes };
   } finally {
@@ -55,7 +56,7 @@ class ChunkWriter {
   #pendingBytes = 0;
   at: number = HEADER_BYTES;
   bytes = 0;
-  checksum = 0;
+  readonly checksum: JoinedCrc = new JoinedCrc();
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
@@ -76,11 +77,12 @@ class ChunkWriter {
     const data = this.#pending.subarray(0, this.#pendingBytes);
     const header = Buffer.allocUnsafe(CHUNK_HEADER_BYTES);
     header.writeUInt32LE(data.length, 0);
-    header.writeUInt32LE(crc32(data), 4);
+    const checksum = crc32(data);
+    header.writeUInt32LE(checksum, 4);
     await this.#handle.write([header, data], this.at);
     this.at += CHUNK_HEADER_BYTES + data.length;
     this.bytes += data.length;
-    this.checksum = crc32(data, this.checksum);
+    this.checksum.add(checksum, data.length);
     this.#pendingBytes = 0;
   }
 }
@@ -130,7 +132,7 @@ export async function* readSnapshotFile(
     let skip = offset % CHUNK_BYTES_MAX;
     let at = HEADER_BYTES + skipped * PIECE_BYTES;
     let total = skipped * CHUNK_BYTES_MAX;
-    let whole = 0;
+    const whole = new JoinedCrc();
     for (;;) {
       const piece = await pieces.take(at);
       if (piece.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
@@ -139,8 +141,9 @@ export async function* readSnapshotFile(
       if (length > CHUNK_BYTES_MAX) throw damaged(file, at, `a chunk cannot have ${length} bytes`);
       const data = piece.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + length);
       if (data.length < length) throw tooShort(file, at + CHUNK_HEADER_BYTES);
-      if (crc32(data) !== piece.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
-      whole = crc32(data, whole);
+      const checksum = crc32(data);
+      if (checksum !== piece.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
+      whole.add(checksum, length);
       total += length;
       at += CHUNK_HEADER_BYTES + length;
       if (skip < data.length) yield data.subarray(skip);
@@ -148,7 +151,7 @@ export async function* readSnapshotFile(
     }
     const footer = decodeFooter(await readExactly(handle, file, at, FOOTER_BYTES), file, at, index);
     const size = await handle.size();
-    const rightSum = skipped > 0 || footer.checksum === whole;
+    const rightSum = skipped > 0 || footer.checksum === whole.value;
     if (footer.bytes !== total || !rightSum || at + FOOTER_BYTES !== size) {
       throw damaged(file, at, "the chunks are not those that the footer was written for");
     }
