@@ -134,15 +134,17 @@ export async function* readSnapshotFile(
     let total = skipped * CHUNK_BYTES_MAX;
     const whole = new JoinedCrc();
     for (;;) {
-      const piece = await pieces.take(at);
-      if (piece.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
-      const length = piece.readUInt32LE(0);
+      const head = await pieces.take(at, CHUNK_HEADER_BYTES);
+      if (head.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
+      const length = head.readUInt32LE(0);
       if (length === 0) break;
       if (length > CHUNK_BYTES_MAX) throw damaged(file, at, `a chunk cannot have ${length} bytes`);
-      const data = piece.subarray(CHUNK_HEADER_BYTES, CHUNK_HEADER_BYTES + length);
+      const data = await pieces.take(at + CHUNK_HEADER_BYTES, length);
       if (data.length < length) throw tooShort(file, at + CHUNK_HEADER_BYTES);
+      // What follows a shorter one is the end.
+      if (length === CHUNK_BYTES_MAX) pieces.ahead(at + PIECE_BYTES);
       const checksum = crc32(data);
-      if (checksum !== piece.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
+      if (checksum !== head.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
       whole.add(checksum, length);
       total += length;
       at += CHUNK_HEADER_BYTES + length;
@@ -161,34 +163,36 @@ export async function* readSnapshotFile(
   }
 }
 
-/** Reads the next piece while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
+/** Reads the next chunk while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
 class Pieces {
   readonly #handle: FileHandle;
-  #next: { readonly at: number; readonly bytes: Promise<Uint8Array> } | undefined;
+  #at = 0;
+  #bytes: Promise<Uint8Array> | undefined;
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
   }
 
-  /** A chunk of full size with its header, or less where the file ends. */
-  async take(at: number): Promise<Buffer> {
-    // The last chunk is shorter: what follows it was not expected there.
-    if (this.#next?.at !== at) await this.release();
-    const bytes = await (this.#next?.bytes ?? this.#handle.read(at, PIECE_BYTES));
-    this.#next = undefined;
-    if (bytes.length === PIECE_BYTES) {
-      this.#next = { at: at + PIECE_BYTES, bytes: this.#handle.read(at + PIECE_BYTES, PIECE_BYTES) };
-      // An error is told to whoever needs the bytes.
-      this.#next.bytes.catch(() => {});
+  /** Begins to read a chunk of full size with its header, or less where the file ends. */
+  ahead(at: number): void {
+    this.#at = at;
+    this.#bytes = this.#handle.read(at, PIECE_BYTES);
+    // An error is told to whoever needs the bytes.
+    this.#bytes.catch(() => {});
+  }
+
+  /** Fewer bytes than asked for only at the end of the file. */
+  async take(at: number, length: number): Promise<Buffer> {
+    const from = at - this.#at;
+    if (this.#bytes === undefined || from < 0 || from + length > PIECE_BYTES) {
+      return asBuffer(await this.#handle.read(at, length));
     }
-    return asBuffer(bytes);
+    return asBuffer(await this.#bytes).subarray(from, from + length);
   }
 
   /** Settles when nothing is read any more: the file may be closed. */
   async release(): Promise<void> {
-    const next = this.#next;
-    this.#next = undefined;
-    await next?.bytes.catch(() => {});
+    await this.#bytes?.catch(() => {});
   }
 }
 
