@@ -38,15 +38,14 @@ export class History {
   }
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
-    let chain = this.#chains.get(key);
+    const chain = this.#chains.get(key);
     if (chain === undefined) {
-      chain = { numbers: [], head: 0 };
-      this.#chains.set(key, chain);
+      // Most keys have one change: an empty array would make room for 17 at the first push.
+      this.#chains.set(key, { numbers: [this.#changes.end], head: 0 });
       this.touched.add(key);
-    }
+    } else chain.numbers.push(this.#changes.end);
     const hash = hashOf(revision, key, before);
     const bytes = bytesOf(key, before);
-    chain.numbers.push(this.#changes.end);
     this.#changes.add(revision, key, before, hash, this.#seenBytes);
     this.bytes += bytes;
     this.#seenBytes += bytes;

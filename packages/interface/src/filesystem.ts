@@ -10,8 +10,11 @@ export interface FileHandle {
     write(chunks: readonly Uint8Array[], position: number): void;
     datasync(): void;
   };
-  /** Fewer bytes than asked for only at the end of the file. The result is the caller's. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * Fewer bytes than asked for only at the end of the file. The result is the caller's.
+   * @param into - memory of that length, the caller's too: the result may be the front of it, to spare fresh memory
+   */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   size(): Promise<number>;
   truncate(length: number): Promise<void>;
   /** Flushes data and the file size. */

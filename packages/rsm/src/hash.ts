@@ -34,23 +34,28 @@ export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64
   const length = bytes.length;
   const view = length >= VIEWED_MIN ? new DataView(bytes.buffer, bytes.byteOffset, length) : null;
   // The tag is the block before the first.
-  for (let at = -8; at < length; at += 8) {
-    let first = tag | 0;
-    let second = Math.floor(tag / 0x1_0000_0000);
-    if (at >= 0) {
-      const isWhole = at + 8 <= length;
-      const read = isWhole && view !== null;
-      first = read ? view.getInt32(at, true) : isWhole ? word(bytes, at) : lastWord(bytes, at);
-      second = read ? view.getInt32(at + 4, true) : isWhole ? word(bytes, at + 4) : lastWord(bytes, at + 4);
-    }
+  let first = tag | 0;
+  let second = Math.floor(tag / 0x1_0000_0000) | 0;
+  for (let at = 0; ; at += 8) {
     const k1 = Math.imul(first, C1);
     h1 ^= Math.imul((k1 << 15) | (k1 >>> 17), C2);
-    h1 = ((h1 << 19) | (h1 >>> 13)) + h2;
+    h1 = (((h1 << 19) | (h1 >>> 13)) + h2) | 0;
     h1 = (Math.imul(h1, 5) + 0x561ccd1b) | 0;
     const k2 = Math.imul(second, C2);
     h2 ^= Math.imul((k2 << 16) | (k2 >>> 16), C3);
-    h2 = ((h2 << 17) | (h2 >>> 15)) + h1;
+    h2 = (((h2 << 17) | (h2 >>> 15)) + h1) | 0;
     h2 = (Math.imul(h2, 5) + 0x0bcaa747) | 0;
+    if (at >= length) break;
+    if (at + 8 > length) {
+      first = lastWord(bytes, at);
+      second = lastWord(bytes, at + 4);
+    } else if (view === null) {
+      first = word(bytes, at);
+      second = word(bytes, at + 4);
+    } else {
+      first = view.getInt32(at, true);
+      second = view.getInt32(at + 4, true);
+    }
   }
 
   h1 = (h1 ^ length) | 0;

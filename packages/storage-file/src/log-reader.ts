@@ -7,7 +7,7 @@ import { Findings, type Recollection } from "./findings.js";
 import { decodeHeader, HEADER_BYTES, type Header, type LogState, MAGIC, raiseState } from "./frame.js";
 import { segmentName } from "./names.js";
 import { type DecodedBody, decodeBody, type Records } from "./records.js";
-import { ReadWindow } from "./window.js";
+import { ReadWindow, WindowRooms } from "./window.js";
 
 export interface SegmentInfo {
   readonly segment: number;
@@ -57,6 +57,7 @@ export class LogReader {
   readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0, slotMax: 0, leaseMs: 0 };
   readonly #findings = new Findings();
   readonly #segments: SegmentInfo[] = [];
+  readonly #rooms = new WindowRooms();
   /** The last frame with a readable header. If it is not whole, what follows tells whether it was lost or never finished. */
   #last: Frame | undefined;
   #lastWhole: Frame | undefined;
@@ -74,7 +75,7 @@ export class LogReader {
   async read(segments: readonly number[]): Promise<ReadLog> {
     for (const segment of segments) {
       this.#segments.push({ segment, slotMax: 0 });
-      await this.#withSegment(segment, (window) => this.#readSegment(segment, window));
+      await this.#withSegment(segment, (window) => this.#readSegment(segment, window), this.#rooms);
     }
     const [last, whole] = [this.#last, this.#lastWhole];
     if (last !== undefined && last !== whole && last.header.sequence > (whole?.header.sequence ?? 0) + 1) {
@@ -107,10 +108,16 @@ export class LogReader {
     };
   }
 
-  async #withSegment<T>(segment: number, use: (window: ReadWindow) => Promise<T>): Promise<T> {
+  /** @param rooms - where the segment is to be read as a whole */
+  async #withSegment<T>(segment: number, use: (window: ReadWindow) => Promise<T>, rooms?: WindowRooms): Promise<T> {
     const handle = await this.#fileSystem.open(this.#file(segment), "read");
     try {
-      return await use(new ReadWindow(handle, await handle.size()));
+      const window = new ReadWindow(handle, await handle.size(), rooms);
+      try {
+        return await use(window);
+      } finally {
+        await window.release();
+      }
     } finally {
       await handle.close();
     }

@@ -62,8 +62,8 @@ class NodeFileHandle implements FileHandle {
     }
   }
 
-  async read(position: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  async read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const bytes = into ?? Buffer.allocUnsafeSlow(length);
     let filled = 0;
     while (filled < length) {
       const from = filled;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { FileHandle, FileSystem, Slot, SnapshotInfo } from "@synod/interface";
+import type { FileHandle, FileSystem, Slot, SnapshotInfo, SynodError } from "@synod/interface";
 import { asBuffer, FORMAT_VERSION, getUint64, putUint64 } from "./bytes.js";
+import { JoinedCrc } from "./crc.js";
 import { damaged, versionUnsupported } from "./errors.js";
 import { snapshotName, TEMPORARY } from "./names.js";
 
@@ -19,6 +20,8 @@ const HEADER_BYTES = 36;
 const CHUNK_HEADER_BYTES = 8;
 const FOOTER_BYTES = 28;
 const CHUNK_BYTES_MAX = 2 ** 18;
+/** A chunk of full size with its header. */
+const PIECE_BYTES: number = CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX;
 
 export interface SnapshotPlace {
   readonly fileSystem: FileSystem;
@@ -38,7 +41,7 @@ export async function writeSnapshot(
     const writer = new ChunkWriter(handle);
     for (let chunk = await pull(); chunk !== undefined; chunk = await pull()) await writer.add(chunk);
     await writer.flush();
-    await handle.write([encodeFooter(index, writer.bytes, writer.checksum)], writer.at);
+    await handle.write([encodeFooter(index, writer.bytes, writer.checksum.value)], writer.at);
     await handle.sync();
     return { index, bytes: writer.bytes };
   } finally {
@@ -53,7 +56,7 @@ class ChunkWriter {
   #pendingBytes = 0;
   at: number = HEADER_BYTES;
   bytes = 0;
-  checksum = 0;
+  readonly checksum: JoinedCrc = new JoinedCrc();
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
@@ -74,11 +77,12 @@ class ChunkWriter {
     const data = this.#pending.subarray(0, this.#pendingBytes);
     const header = Buffer.allocUnsafe(CHUNK_HEADER_BYTES);
     header.writeUInt32LE(data.length, 0);
-    header.writeUInt32LE(crc32(data), 4);
+    const checksum = crc32(data);
+    header.writeUInt32LE(checksum, 4);
     await this.#handle.write([header, data], this.at);
     this.at += CHUNK_HEADER_BYTES + data.length;
     this.bytes += data.length;
-    this.checksum = crc32(data, this.checksum);
+    this.checksum.add(checksum, data.length);
     this.#pendingBytes = 0;
   }
 }
@@ -120,22 +124,28 @@ export async function* readSnapshotFile(
   offset = 0,
 ): AsyncGenerator<Uint8Array> {
   const handle = await place.fileSystem.open(file, "read");
+  const pieces = new Pieces(handle);
   try {
     await checkHeader(handle, file, place.storeId, index);
     // All chunks but the last are of one size.
     const skipped = Math.floor(offset / CHUNK_BYTES_MAX);
     let skip = offset % CHUNK_BYTES_MAX;
-    let at = HEADER_BYTES + skipped * (CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX);
+    let at = HEADER_BYTES + skipped * PIECE_BYTES;
     let total = skipped * CHUNK_BYTES_MAX;
-    let whole = 0;
+    const whole = new JoinedCrc();
     for (;;) {
-      const head = await readExactly(handle, file, at, CHUNK_HEADER_BYTES);
+      const head = await pieces.take(at, CHUNK_HEADER_BYTES);
+      if (head.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
       const length = head.readUInt32LE(0);
       if (length === 0) break;
       if (length > CHUNK_BYTES_MAX) throw damaged(file, at, `a chunk cannot have ${length} bytes`);
-      const data = await readExactly(handle, file, at + CHUNK_HEADER_BYTES, length);
-      if (crc32(data) !== head.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
-      whole = crc32(data, whole);
+      const data = await pieces.take(at + CHUNK_HEADER_BYTES, length);
+      if (data.length < length) throw tooShort(file, at + CHUNK_HEADER_BYTES);
+      // What follows a shorter one is the end.
+      if (length === CHUNK_BYTES_MAX) pieces.ahead(at + PIECE_BYTES);
+      const checksum = crc32(data);
+      if (checksum !== head.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
+      whole.add(checksum, length);
       total += length;
       at += CHUNK_HEADER_BYTES + length;
       if (skip < data.length) yield data.subarray(skip);
@@ -143,20 +153,56 @@ export async function* readSnapshotFile(
     }
     const footer = decodeFooter(await readExactly(handle, file, at, FOOTER_BYTES), file, at, index);
     const size = await handle.size();
-    const rightSum = skipped > 0 || footer.checksum === whole;
+    const rightSum = skipped > 0 || footer.checksum === whole.value;
     if (footer.bytes !== total || !rightSum || at + FOOTER_BYTES !== size) {
       throw damaged(file, at, "the chunks are not those that the footer was written for");
     }
   } finally {
+    await pieces.release();
     await handle.close();
+  }
+}
+
+/** Reads the next chunk while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
+class Pieces {
+  readonly #handle: FileHandle;
+  #at = 0;
+  #bytes: Promise<Uint8Array> | undefined;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** Begins to read a chunk of full size with its header, or less where the file ends. */
+  ahead(at: number): void {
+    this.#at = at;
+    this.#bytes = this.#handle.read(at, PIECE_BYTES);
+    // An error is told to whoever needs the bytes.
+    this.#bytes.catch(() => {});
+  }
+
+  /** Fewer bytes than asked for only at the end of the file. */
+  async take(at: number, length: number): Promise<Buffer> {
+    const from = at - this.#at;
+    if (this.#bytes === undefined || from < 0 || from + length > PIECE_BYTES) {
+      return asBuffer(await this.#handle.read(at, length));
+    }
+    return asBuffer(await this.#bytes).subarray(from, from + length);
+  }
+
+  /** Settles when nothing is read any more: the file may be closed. */
+  async release(): Promise<void> {
+    await this.#bytes?.catch(() => {});
   }
 }
 
 async function readExactly(handle: FileHandle, file: string, at: number, length: number): Promise<Buffer> {
   const bytes = at < 0 ? Buffer.alloc(0) : asBuffer(await handle.read(at, length));
-  if (bytes.length < length) throw damaged(file, Math.max(at, 0), "the file ends too early");
+  if (bytes.length < length) throw tooShort(file, Math.max(at, 0));
   return bytes;
 }
+
+const tooShort = (file: string, at: number): SynodError => damaged(file, at, "the file ends too early");
 
 function encodeHeader(storeId: string, index: Slot): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
