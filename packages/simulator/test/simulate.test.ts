@@ -128,7 +128,8 @@ test.each<[profile: Profile, seed: number, what: readonly string[]]>([
   ["network", 84, ["quorums changed to grid"]],
   ["network", 131, ["thrown by metrics"]],
   ["network", 156, ["thrown by storage.write, later"]],
-  ["swarm", 9, ["a damaged node learns", "quorums changed to grid"]],
+  ["swarm", 55, ["quorums changed to grid"]],
+  ["swarm", 125, ["a damaged node learns"]],
 ])("%s, seed %i: %j", async (profile, seed, what) => {
   const report = await run(seed, profile);
   expect(report.failure).toBeNull();
