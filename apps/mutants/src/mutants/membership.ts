@@ -173,6 +173,18 @@ export const membershipMutants: readonly Mutant[] = [
     finder: { ...UNIT, test: "one at a time" },
   },
   {
+    id: "complete-before-it-governs",
+    faults: [69],
+    title:
+      "A change that moves nothing is complete as soon as one node knows it: a member that it removes is let go before it was told",
+    patches: [membership(`return made === last && governs && this.`, `return made === last && this.`)],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/membership.test.ts",
+      test: "a learner that removes itself is told so before it is let go",
+    },
+  },
+  {
     id: "settled-whatever-the-quorum",
     faults: [63, 69],
     title: "A change that leaves the voters and gives them other quorums is taken for settled at once",

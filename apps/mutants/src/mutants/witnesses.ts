@@ -104,7 +104,12 @@ export const witnessMutants: readonly Mutant[] = [
     id: "change-complete-while-voters-change",
     faults: [69, 77],
     title: "A change of the voters is taken for complete as soon as it is settled",
-    patches: [inFile("membership")(`return made === last && this.#decideAsBefore(entries);`, `return made === last;`)],
+    patches: [
+      inFile("membership")(
+        `return made === last && governs && this.#decideAsBefore(entries);`,
+        `return made === last;`,
+      ),
+    ],
     finder: unit("are not complete while one full member holds what a witness has forgotten"),
   },
   {
