@@ -175,8 +175,7 @@ export const membershipMutants: readonly Mutant[] = [
   {
     id: "complete-before-it-governs",
     faults: [69],
-    title:
-      "A change that moves nothing is complete as soon as one node knows it: a member that it removes is let go before it was told",
+    title: "A change that moves nothing is complete before it governs: whom it removes is let go untold",
     patches: [membership(`return made === last && governs && this.`, `return made === last && this.`)],
     finder: {
       kind: "unit",
