@@ -272,7 +272,7 @@ describe("other releases and leftovers", () => {
       await using(disk, async (storage) => {
         await storage.open();
         await storage.write(
-          write({ promised: ballot(i), votes: [vote(i, i)], chosen: [{ slot: i, value: bytes("c") }] }),
+          write({ promised: ballot(i), votes: [vote(i, i, "v")], chosen: [{ slot: i, value: bytes("c") }] }),
         );
         if (i === 20) await storage.saveSnapshot(10, [bytes("ten")]);
       });
@@ -280,7 +280,7 @@ describe("other releases and leftovers", () => {
     }
     const { votes, chosen, promised, chosenUpTo } = await opened(disk);
     const slots = Array.from({ length: 30 }, (_, i) => 11 + i);
-    expect(votes).toEqual(slots.map((slot) => vote(slot, slot)));
+    expect(votes).toEqual(slots.map((slot) => vote(slot, slot, "v")));
     expect(chosen.map(({ slot }) => slot)).toEqual(slots);
     expect({ promised, chosenUpTo }).toEqual({ promised: ballot(40), chosenUpTo: 10 });
   });

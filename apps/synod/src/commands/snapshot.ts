@@ -85,7 +85,8 @@ function addRestore(snapshot: Command): void {
       const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
       const founders = foundersOf(given);
       const { lease } = founders;
-      const leaseFlags = lease === undefined ? "" : ` --lease ${lease.durationMs}ms --lease-drift ${lease.driftPercent}`;
+      const leaseFlags =
+        lease === undefined ? "" : ` --lease ${lease.durationMs}ms --lease-drift ${lease.driftPercent}`;
       const skipRevisions = await skipOf(path, flags, founders.members.length);
       const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
       const result = {
