@@ -100,7 +100,7 @@ export class CoreRecovery {
     const core = new Set<NodeId>();
     const areEnough = (): boolean => needed.every((configuration) => isEnough(configuration, core)) && holdsAll(core);
     // What a witness forgets, now or on account of what it heard before, one full member has: while that is down the group waits.
-    const watched = nodes.some(({ witness }) => witness) && (this.#config.settings.retainedBytesMax ?? 0) < KEEPS_ALL;
+    const watched = this.#witnessesForget();
     const mostOf = (some: readonly CoreNode[]): number =>
       Math.max(0, ...some.map((node) => (node.witness ? 0 : node.marked)));
     const most = mostOf(nodes);
@@ -108,6 +108,11 @@ export class CoreRecovery {
       !watched || mostOf(nodes.filter(({ id }) => chosen.has(id))) >= most;
     for (const id of this.#random.shuffle(ids)) if (!areEnough() || this.#random.chance(0.5)) core.add(id);
     return core;
+  }
+
+  #witnessesForget(): boolean {
+    const isWatched = this.#cluster.nodes.some(({ witness }) => witness);
+    return isWatched && (this.#config.settings.retainedBytesMax ?? 0) < KEEPS_ALL;
   }
 
   /** Ends all faults of the core. What is under way in the network is lost, most of the time. */
@@ -129,7 +134,9 @@ export class CoreRecovery {
 
   #leaveBroken(node: CoreNode): void {
     const { network, world, ids } = this.#cluster;
-    const state = this.#random.pick(STATES);
+    const drawn = this.#random.pick(STATES);
+    // What a deaf full member says to have a witness forgets, and nobody can ask for it: the group would wait.
+    const state = drawn === "deaf" && !node.witness && this.#witnessesForget() ? "cut off" : drawn;
     world.sometimes(`outside the healed core: ${state}`);
     this.#ragged ||= state !== "down" && state !== "whole";
     if (state === "down") node.crash();
