@@ -41,6 +41,7 @@ it("tells the operator much, and no line and no number for each command", async 
   const world = new World(3);
   const watches = world.ids.map(() => watched());
   for (const [i, id] of world.ids.entries()) {
+    const { logger, metrics } = watches[i] ?? watched();
     const node: CounterNode = await createNode({
       id,
       cluster: { id: "test", members: world.ids.map((member) => ({ id: member })) },
@@ -54,7 +55,8 @@ it("tells the operator much, and no line and no number for each command", async 
       clock: world.clock,
       random: { uint32: () => 2 ** 31 * (i % 2) },
       limits: { digestEverySlots: 1 },
-      ...watches[i],
+      logger,
+      metrics,
     });
     world.nodes.set(id, node);
   }
