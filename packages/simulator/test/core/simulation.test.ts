@@ -142,6 +142,14 @@ test.each<[profile: CoreProfile, seed: number, what: string]>([
   ["members", 1220, "the head of a snapshot went by what its writer knew of changes: two heads for one slot"],
   ["short", 5129041, "a fault that had ended made a healed disk slow again"],
   ["short", 5216794, "packets of the bad times, still under way, counted as part of the healed cluster"],
+  ["short", 14000376, "what the disk had begun for a snapshot was not quick after the healing, as its log was"],
+  [
+    "short",
+    14023935,
+    "a candidate whose disk hangs may stay while the disks of those that could do without it stood still lately",
+  ],
+  ["flexible", 17100576, "a witness with a damaged log waits for a full member as one that was away does"],
+  ["network", 18100400, "a full member that hears nobody was said to hold what a witness forgot"],
   ["network", 20776, "the time from the first copy of a question passed for what its answer takes"],
 ])("%s, seed %i: %s", (profile, seed) => {
   expect(simulateCore({ seed, profile }).failure).toBeNull();
