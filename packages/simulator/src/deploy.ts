@@ -120,9 +120,11 @@ export class Deploy {
   check(id: NodeId, { applied, versions }: Pick<NodeStatus, "applied" | "versions">): void {
     const expected = this.#inForce(applied);
     const { wire, log, machine } = versions.inForce;
-    // What a witness takes in place of the log it lacks tells the members, and not the versions.
-    const isBehind = wire <= expected.wire && log <= expected.log && machine <= expected.machine;
-    if (this.#oracle.witnesses.has(id) && isBehind) {
+    // What a witness takes in place of the log it lacks tells the members, and not the versions. What it forgets up to a slot it keeps with the
+    // versions that it knows by then, which may have been raised above that slot.
+    const newest = this.#inForce();
+    const isChosen = wire <= newest.wire && log <= newest.log && machine <= newest.machine;
+    if (this.#oracle.witnesses.has(id) && isChosen) {
       if (wire < expected.wire) this.#judge.sometimes("a witness skipped a raise of the versions");
       return;
     }

@@ -273,15 +273,16 @@ class Prober {
     const { tag, command } = next;
     const operation = { client: `probe ${this.#id}`, call: ledger.stamp(), input: command };
     cluster.note(this.#id, `probe ${tag}`);
+    // Where the node is thrown away meanwhile nobody ever says what came of it.
+    const at = ledger.history.push({ ...operation, return: null }) - 1;
     running.node.propose({ tag, command }).then(
       (output) => {
-        ledger.history.push({ ...operation, return: ledger.stamp(), output });
+        ledger.history[at] = { ...operation, return: ledger.stamp(), output };
         ledger.onAnswer(tag);
         this.answered = true;
       },
       (error: unknown) => {
         cluster.note(this.#id, `probe ${tag} fails: ${String(error)}`);
-        ledger.history.push({ ...operation, return: null });
         timeline.after(10, () => this.#try());
       },
     );
