@@ -6,6 +6,7 @@ import {
   type SessionTicket,
   SynodError,
 } from "@synod/interface";
+import { CALL_BYTES } from "./admission.js";
 import { checkTicket, checkTimeoutMs } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { type Settle, withSignal } from "./signals.js";
@@ -37,7 +38,7 @@ export function beginProposal(
 /** @returns what gives it up. @throws SynodError what stands against it already here */
 export function beginCommand(
   driver: Driver,
-  { commandBytesMax, proposeTimeoutMs }: NodeLimits,
+  { commandBytesMax, queueBytesMax, proposeTimeoutMs }: NodeLimits,
   { body, session }: { readonly body: Uint8Array; readonly session: SessionTicket | undefined },
   caller: Settle<Uint8Array>,
   waitsForRoom = true,
@@ -46,6 +47,13 @@ export function beginCommand(
     throw new SynodError(
       "TooLarge",
       `the command has ${body.length} bytes; limits.commandBytesMax is ${commandBytesMax}: split it, or raise the limit on all nodes (up to 4 MiB)`,
+    );
+  }
+  // `Busy` would be said for ever.
+  if (body.length + CALL_BYTES > queueBytesMax) {
+    throw new SynodError(
+      "TooLarge",
+      `the command has ${body.length} bytes; with limits.queueBytesMax at ${queueBytesMax} there is never room for more than ${queueBytesMax - CALL_BYTES}: split it, or raise the limit`,
     );
   }
   const { proposals } = driver;

@@ -196,6 +196,18 @@ describe("limits and errors", () => {
     await node.close();
   });
 
+  it("refuses a command for which the queue never has room as too large, not as one to be tried again", async () => {
+    const world = await World.of(1, 1, { queueBytesMax: 1_040 });
+    const node = world.node(1);
+    const never = node.propose({ add: 10 ** 20 });
+    await expect(never).rejects.toMatchObject({
+      code: "TooLarge",
+      message: expect.stringMatching(/limits\.queueBytesMax at 1040 .* more than 16/),
+    });
+    expect(await world.settle(node.propose({ add: 1 }))).toBe(1);
+    await world.close();
+  });
+
   it("ends a proposal when its signal aborts, saying whether it may take effect", async () => {
     const world = await World.of(3, 5);
     const leader = await world.leader();
