@@ -2,23 +2,15 @@
 // `create({ nodes })` gives { meta, start({ dir }), put, get, leaderPid, pids, avoid, stop }. Needs the packages built (`npm run build`).
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect } from "@synod/client";
 import { coordinationCodecs } from "@synod/coordination";
+import getPort from "get-port";
 
 const replica = fileURLToPath(new URL("dist/replica.js", import.meta.url));
 const syncDelay = Number(process.env.PERF_FSYNC_DELAY_US ?? 0);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const ports = servers.map((server) => server.address().port);
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
-}
 
 /** With PERF_FSYNC_DELAY_US every sync of a replica is held that long, by strace. */
 function command(args) {
@@ -55,7 +47,7 @@ export function create({ nodes = 3 } = {}) {
     },
     async start({ dir }) {
       mkdirSync(dir, { recursive: true });
-      const ports = await freePorts(2 * nodes);
+      const ports = await Promise.all(Array.from({ length: 2 * nodes }, () => getPort({ host: "127.0.0.1" })));
       const peerPorts = ports.slice(0, nodes).join(",");
       const servers = ports.slice(nodes).map((port) => `127.0.0.1:${port}`);
       for (const [i, server] of servers.entries()) {

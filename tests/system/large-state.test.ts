@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import getPort from "get-port";
 import { afterEach, expect, test } from "vitest";
 import type { NodeReport, Order } from "./large-state-node.js";
 import { PAGE_BYTES } from "./pages.js";
@@ -21,14 +21,6 @@ afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 class Remote {
   readonly #child: ChildProcess;
@@ -67,7 +59,7 @@ class Remote {
 test(`a state of ${PAGES} MiB travels in bounded memory while the cluster serves`, { timeout: 900_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "synod-large-"));
   folders.push(folder);
-  const ports = [await freePort(), await freePort(), await freePort()];
+  const ports = await Promise.all([1, 2, 3].map(() => getPort({ host: "127.0.0.1" })));
   const [one, two] = [new Remote(folder, 1, ports), new Remote(folder, 2, ports)];
   await Promise.all([one.ready, two.ready]);
   await one.do({ kind: "propose", command: { pages: PAGES } });

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
@@ -8,6 +7,7 @@ import { fileStorage } from "@synod/storage-file";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
 import { tcpTransport } from "@synod/transport-tcp";
+import getPort from "get-port";
 import { afterEach, expect, it, vi } from "vitest";
 import { createNode } from "../src/index.js";
 import { Counter, type CounterCommand, type CounterNode } from "./world.js";
@@ -43,13 +43,8 @@ async function start(
   return node;
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
-}
+const freePorts = (count: number): Promise<number[]> =>
+  Promise.all(Array.from({ length: count }, () => getPort({ host: "127.0.0.1" })));
 
 it("runs on the memory adapters", async () => {
   const network = memoryNetwork();
