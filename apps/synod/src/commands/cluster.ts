@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RemoteNodeStatus } from "@synod/client";
 import { type MembershipChange, SynodError } from "@synod/interface";
 import type { Command } from "commander";
@@ -13,6 +14,8 @@ import { type RemoteFlags, whole } from "./kv.js";
 
 /** A change waits until a new member has fetched everything. */
 const CHANGE_MS = 300_000;
+/** How often a leader is asked whether a learner has caught up. */
+const BEHIND_RETRY_MS = 200;
 
 export function addCluster(program: Command): void {
   addStatus(program);
@@ -196,7 +199,9 @@ function addMember(program: Command): void {
   addChange(member, "remove <id>", "Removes a member. Its process may end once this command has.", {
     change: (id) => ({ kind: "remove", id }),
   });
-  addChange(member, "promote <id>", "Makes a learner a voter.", { change: (id) => ({ kind: "promote", id }) });
+  addChange(member, "promote <id>", "Makes a learner a voter, once it has caught up.", {
+    change: (id) => ({ kind: "promote", id }),
+  });
   addChange(
     member,
     "move <id> <address>",
@@ -252,16 +257,33 @@ function addChange(
     const { epoch, members } = await withCluster(settings, async ({ client }) => {
       await waitForAll(client, CONNECT_MS);
       const { expectedEpoch } = flags;
-      return client.admin.changeMembership(change, {
-        timeoutMs,
-        ...(expectedEpoch === undefined ? {} : { expectedEpoch }),
-      });
+      return changeOnceCaughtUp(client, change, timeoutMs, expectedEpoch === undefined ? {} : { expectedEpoch });
     });
     makeOutput(flags).result(
       { epoch, members },
       () => `Complete. The members are ${members.map((one) => `${one.id} (${one.role ?? "voter"})`).join(", ")}.`,
     );
   });
+}
+
+/** A learner that was added a moment ago has fetched nothing yet: promoting it waits, as adding a voter does. */
+async function changeOnceCaughtUp(
+  client: Remote["client"],
+  change: MembershipChange,
+  timeoutMs: number,
+  options: { readonly expectedEpoch?: number },
+): ReturnType<Remote["client"]["admin"]["changeMembership"]> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(1, deadlineMs - performance.now());
+    try {
+      return await client.admin.changeMembership(change, { timeoutMs: leftMs, ...options });
+    } catch (error) {
+      const isBehind = error instanceof SynodError && error.code === "LearnerBehind";
+      if (!isBehind || deadlineMs - performance.now() <= BEHIND_RETRY_MS) throw error;
+      await delay(BEHIND_RETRY_MS);
+    }
+  }
 }
 
 function idOf(value: string | undefined): number {
