@@ -41,7 +41,7 @@ function parseConfig(content: string, path: string): Partial<Settings> {
 /** @throws CliError with line and column, and nothing of what stands there: it may be a secret. */
 export function parseYaml(content: string, path: string): unknown {
   const lineCounter = new LineCounter();
-  const document = parseDocument(content, { prettyErrors: false, lineCounter });
+  const document = parseDocument(content, { prettyErrors: false, lineCounter, logLevel: "error" });
   const [error] = document.errors;
   if (error !== undefined) {
     const { line, col } = lineCounter.linePos(error.pos[0]);

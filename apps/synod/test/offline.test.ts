@@ -87,6 +87,13 @@ describe("settings", () => {
     });
   });
 
+  it("quotes nothing of a file in a warning of its parser either", async () => {
+    writeFileSync(at("conf.yaml"), "tokens: { [my-secret]: 1 }\n");
+    const { code, err } = await run(["init", "--config", at("conf.yaml")]);
+    expect(code).toBe(2);
+    expect(err).not.toContain("Warning");
+  });
+
   it("takes leases, with a bound on the clocks, and says them", async () => {
     const init = (...args: string[]) => run(["init", ...founder(), "--data-dir", at("l"), ...args]);
     expect(await init("--lease-drift", "2")).toMatchObject({
