@@ -4,7 +4,7 @@ import { backoffMs } from "@synod/transport-tcp/framing";
 import type { Answer, Connection, Waiter } from "./connection.js";
 import type { Context } from "./context.js";
 import type { Pool, Sendable, Target } from "./pool.js";
-import type { Deadlines, Timed } from "./protocol/deadlines.js";
+import { type Deadlines, NOWHERE, type Timed } from "./protocol/deadlines.js";
 import { deadlineMsMax, type Request } from "./protocol/requests.js";
 import { type Failure, failureOf, lossOf } from "./verdicts.js";
 
@@ -67,6 +67,7 @@ export interface CallOptions {
 export class Call<T> implements Sendable, Timed, Waiter {
   readonly promise: Promise<T>;
   readonly untilMs: number;
+  place: number = NOWHERE;
   readonly #shared: CallShared;
   readonly #plan: CallPlan<T>;
   readonly #signal: AbortSignal | undefined;

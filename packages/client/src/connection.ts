@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { SynodError } from "@synod/interface";
+import { NumberMap, SynodError } from "@synod/interface";
 import { type Address, dialSocket, encodeFrame, FrameInput, FrameOutput, proofOf } from "@synod/transport-tcp/framing";
 import type { Context } from "./context.js";
 import { decodeGoodbye, decodeWelcome, encodeHello, type Goodbye, type Welcome } from "./protocol/handshake.js";
@@ -59,7 +59,7 @@ export class Connection {
   readonly #input = new FrameInput(handshakeFrameBytesMax, (kind, bytes, from, to) => {
     this.#receive(kind, bytes, from, to);
   });
-  readonly #open = new Map<number, Waiter>();
+  readonly #open = new NumberMap<Waiter>();
   #output: FrameOutput | null = null;
   #welcome: Welcome | null = null;
   #draining = false;
@@ -265,7 +265,7 @@ export class Connection {
     this.#input.stop();
     this.#cancelTimer();
     this.#socket.destroy();
-    const open = [...this.#open.values()];
+    const open = this.#open.values();
     this.#open.clear();
     this.#options.onEnd(error);
     for (const waiter of open) waiter.lost(error);

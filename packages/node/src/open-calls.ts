@@ -1,11 +1,11 @@
-import type { SessionId, SessionTicket } from "@synod/interface";
+import { NumberMap, type SessionId, type SessionTicket } from "@synod/interface";
 import type { Proposal } from "./proposal.js";
 import { sessionKey } from "./proposal-keys.js";
 
 /** Who waits for which outcome in the log. Several calls may wait for one. */
 export class OpenCalls {
   /** By session, then by sequence; calls with the same ticket are linked. */
-  readonly #bySession = new Map<string, Map<number, Proposal>>();
+  readonly #bySession = new Map<string, NumberMap<Proposal>>();
   readonly #byNonce = new Map<string, Proposal>();
   readonly #byClosing = new Map<string, Set<Proposal>>();
 
@@ -26,7 +26,7 @@ export class OpenCalls {
   carries({ session, sequence }: SessionTicket, proposal: Proposal): void {
     const key = sessionKey(session);
     let calls = this.#bySession.get(key);
-    if (calls === undefined) this.#bySession.set(key, (calls = new Map()));
+    if (calls === undefined) this.#bySession.set(key, (calls = new NumberMap()));
     proposal.next = calls.get(sequence) ?? null;
     calls.set(sequence, proposal);
   }

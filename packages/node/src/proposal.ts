@@ -41,6 +41,8 @@ export class Proposal {
   sent = false;
   /** Another call with the same ticket. */
   next: Proposal | null = null;
+  before: Proposal | null = null;
+  after: Proposal | null = null;
   readonly #settle: { resolve(reply: Uint8Array): void; reject(error: SynodError): void };
   readonly #release: (proposal: Proposal) => void;
 

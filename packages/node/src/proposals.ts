@@ -1,6 +1,7 @@
 import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@synod/interface";
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
 import { Admission } from "./admission.js";
+import { CallLine } from "./call-line.js";
 import { randomHex } from "./clock.js";
 import { OpenCalls } from "./open-calls.js";
 import { OwnSession } from "./own-session.js";
@@ -19,7 +20,7 @@ const SLICE_MS = 5;
  */
 export class Proposals {
   readonly #options: ProposalsOptions;
-  readonly #all = new Set<Proposal>();
+  readonly #all = new CallLine<Proposal>();
   /** Want a ticket of the own session, in turn; some may have ended. */
   #waiting: Proposal[] = [];
   /** Have an entry and are to be sent as soon as a leader is known; some may have ended. */
@@ -285,10 +286,10 @@ export class Proposals {
   expire(nowMs: number, sight: () => Sight): boolean {
     const untilMs = this.#options.now() + SLICE_MS;
     let ended = 0;
-    for (const proposal of this.#all) {
+    for (const proposal of this.#all.all()) {
       // Calls stand in the order of their deadlines; only the own session's OPEN has none.
       if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
-      if (proposal.deadlineMs > nowMs) continue;
+      if (proposal.deadlineMs > nowMs || proposal.settled) continue;
       if (ended++ > 0 && this.#options.now() >= untilMs) return true;
       const { text, details } = sight();
       proposal.giveUp(`no answer within the time limit (${text})`, { details });
@@ -307,7 +308,7 @@ export class Proposals {
   tick(route: Route, nowMs: number): void {
     this.#admission.round(nowMs);
     this.#sweep();
-    for (const proposal of this.#all) {
+    for (const proposal of this.#all.all()) {
       if (!proposal.sent) continue;
       const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
@@ -326,7 +327,7 @@ export class Proposals {
    * command is answered with the reply that its session keeps.
    */
   outcomesMissed(): void {
-    for (const proposal of this.#all) {
+    for (const proposal of this.#all.all()) {
       if (!proposal.sent || proposal.place !== null) continue;
       proposal.acknowledged = false;
       proposal.sentTo = null;
@@ -335,7 +336,7 @@ export class Proposals {
 
   /** The node stops: nobody is left waiting. */
   giveUpAll(why: string, cause: unknown): void {
-    for (const proposal of this.#all) proposal.giveUp(why, { cause });
+    for (const proposal of this.#all.all()) proposal.giveUp(why, { cause });
   }
 
   #giveTickets(nowMs: number, loggedMs: number): void {

@@ -1,9 +1,10 @@
-import { type Caller, type Codec, type GiveUp, type Service, SynodError } from "@synod/interface";
+import { type Caller, type Codec, type GiveUp, NumberMap, type Service, SynodError } from "@synod/interface";
 import {
   type AdminCall,
   decodeAdminCall,
   type Deadlines,
   encodeAdminResult,
+  NOWHERE,
   type Reply,
   type Request,
   type Role,
@@ -45,6 +46,7 @@ class Open implements Timed, Caller<unknown> {
   readonly bytes: number;
   readonly sinceMs: number;
   readonly untilMs: number;
+  place = NOWHERE;
   /** Ends the work on it: it is answered with what is known then. */
   giveUp: GiveUp = gone;
   readonly #settle: Settle;
@@ -83,7 +85,7 @@ interface Settle {
 /** What one client has asked and is not answered yet. */
 export class Requests<Query, Answer> {
   readonly #options: RequestsOptions<Query, Answer>;
-  readonly #open = new Map<number, Open>();
+  readonly #open = new NumberMap<Open>();
   readonly #settle: Settle = {
     resolve: (open, value) => this.#resolved(open, value),
     reject: (open, error) => this.#end(open, this.#failure(open, error)),
@@ -154,7 +156,7 @@ export class Requests<Query, Answer> {
 
   /** Nobody waits for answers any more. */
   abortAll(why: string): void {
-    const open = [...this.#open.values()];
+    const open = this.#open.values();
     this.#open.clear();
     this.#snapshots.close();
     for (const request of open) {

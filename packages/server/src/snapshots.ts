@@ -5,6 +5,7 @@ import {
   type SnapshotBytes,
   type SnapshotPlace,
   snapshotPartBytesMax,
+  NOWHERE,
   type Timed,
 } from "@synod/client/protocol";
 import { endedBy } from "./ended-by.js";
@@ -117,7 +118,7 @@ export class Snapshots {
     if (before !== null) close(before.chunks);
     if (reader === null) return;
     this.#reader = reader;
-    this.#idle = { untilMs: this.#o.now() + idleMs, expire: () => this.#keep(null) };
+    this.#idle = { untilMs: this.#o.now() + idleMs, place: NOWHERE, expire: () => this.#keep(null) };
     this.#o.deadlines.add(this.#idle);
   }
 

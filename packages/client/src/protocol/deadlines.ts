@@ -3,8 +3,13 @@ import type { Clock } from "@synod/interface";
 /** Nothing ends more than this too late. */
 const lookEveryMs = 5;
 
+/** Of what waits for no deadline. */
+export const NOWHERE = -1;
+
 /** Something that must have ended by a time. */
 export interface Timed {
+  /** For `Deadlines`, where it is among them; `NOWHERE` at first. */
+  place: number;
   /** By the clock; Infinity: never. */
   readonly untilMs: number;
   expire(): void;
@@ -13,7 +18,8 @@ export interface Timed {
 /** Ends what is overdue, with one timer for all: most deadlines are never reached. */
 export class Deadlines {
   readonly #clock: Pick<Clock, "now" | "timer">;
-  readonly #timed = new Set<Timed>();
+  /** In no order. Not a Set: see `NumberMap`. */
+  readonly #timed: Timed[] = [];
   /** By the clock: looking costs as much as there are deadlines. */
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** When the timer fires; Infinity: there is none. */
@@ -26,18 +32,26 @@ export class Deadlines {
 
   add(timed: Timed): void {
     if (timed.untilMs === Infinity) return;
-    this.#timed.add(timed);
+    timed.place = this.#timed.length;
+    this.#timed.push(timed);
     this.#armBy(timed.untilMs);
   }
 
   /** The timer stays: it may fire for nothing once, which costs less than to set it for each. */
   delete(timed: Timed): void {
-    this.#timed.delete(timed);
+    const { place } = timed;
+    if (place === NOWHERE) return;
+    timed.place = NOWHERE;
+    const last = this.#timed.pop();
+    if (last === undefined || last === timed) return;
+    last.place = place;
+    this.#timed[place] = last;
   }
 
   /** Nothing keeps the process alive any more. */
   close(): void {
-    this.#timed.clear();
+    for (const timed of this.#timed) timed.place = NOWHERE;
+    this.#timed.length = 0;
     this.#disarm();
   }
 
@@ -59,8 +73,10 @@ export class Deadlines {
     this.#disarm();
     const nowMs = this.#clock.now();
     this.#lookedMs = nowMs;
-    for (const timed of this.#timed) {
-      if (timed.untilMs > nowMs || !this.#timed.delete(timed)) continue;
+    for (const timed of this.#timed.filter(({ untilMs }) => untilMs <= nowMs)) {
+      // One that expires may end others.
+      if (timed.place === NOWHERE) continue;
+      this.delete(timed);
       timed.expire();
     }
     let earliestMs = Infinity;
