@@ -1,158 +1,228 @@
 import type { Revision } from "./types.js";
 
-/** A key as the state holds it; never changed in place. */
-export interface KeyRecord {
+/** Numbers of the changes of one key, in order. */
+export interface Chain {
   readonly key: string;
-  readonly value: Uint8Array;
-  readonly revision: Revision;
-  readonly createRevision: Revision;
-  readonly version: number;
-  readonly lease: string | null;
-  readonly hash: number;
+  numbers: number[];
+  /** Those in front are forgotten. */
+  head: number;
 }
 
-/** Memory for many records, the same memory as bytes and as numbers. */
+/** A key as the state holds it: the next put changes it in place, all but the bytes of the value. */
+export interface KeyRecord {
+  readonly key: string;
+  value: Uint8Array;
+  revision: Revision;
+  readonly createRevision: Revision;
+  version: number;
+  lease: string | null;
+  hash: number;
+  /** Its changes. */
+  readonly chain: Chain;
+}
+
+/** Changes that follow each other: numbers and values in one piece of memory, once as bytes and once as numbers. */
 interface Page {
+  /** Number of its first change. */
+  first: number;
+  count: number;
   readonly bytes: Uint8Array;
   readonly numbers: Float64Array;
+  filled: number;
+  /** Of each change, in numbers. */
+  readonly offsets: number[];
+  readonly chains: Chain[];
+  readonly leases: (string | null)[];
+  /** Long values of before, as they were, by place in the page. */
+  readonly longs: Map<number, Uint8Array>;
+  longBytes: number;
 }
 
 const PAGE_BYTES = 64 * 1024;
-/** A record above this has a page of its own. */
-const SHARED_MAX = PAGE_BYTES / 8;
+/** A longer value stays where it is. */
+const COPIED_MAX = PAGE_BYTES / 8;
+/** All long values of a page are forgotten at once. */
+const LONG_BYTES_MAX = 16 * PAGE_BYTES;
 const NUMBER_BYTES = 8;
-/** Revision, create revision, version, hash, and length of the value, which follows. */
-const HEAD_NUMBERS = 5;
+
+// Numbers of a change: its own, and of what was there before, whose value follows. No revision before: the key was not there.
+const REVISION = 0;
+const HASH = 1;
+const START = 2;
+const BEFORE_REVISION = 3;
+const BEFORE_CREATED = 4;
+const BEFORE_VERSION = 5;
+const BEFORE_HASH = 6;
+const BEFORE_LENGTH = 7;
+const HEAD_NUMBERS = 8;
 const HEAD_BYTES = HEAD_NUMBERS * NUMBER_BYTES;
 
 /**
- * What keys were before each of their last changes, in columns and pages: with an object or a buffer for each, the garbage
- * collector would have to move every one of them, and would cost more than all else that a put takes.
+ * What keys were before each of their last changes, in pages: with an object or a buffer for each, the garbage collector would have to move
+ * every one of them, and would cost more than all else that a put takes. A page that is forgotten is filled again.
  * Changes are called by numbers, which go up by one and stay.
  */
 export class Changes {
-  #keys: string[] = [];
-  #revisions: Revision[] = [];
-  #hashes: number[] = [];
-  #starts: number[] = [];
-  #leases: (string | null)[] = [];
-  /** Null: the key was not there. */
-  #pages: (Page | null)[] = [];
-  #offsets: number[] = [];
-  /** Of the first in the columns; those up to `begin` are forgotten. */
-  #first = 0;
+  #pages: Page[] = [];
   begin = 0;
-  #page: Page | null = null;
-  #filled = 0;
-
-  get end(): number {
-    return this.#first + this.#keys.length;
-  }
+  end = 0;
+  /** To be filled next. */
+  #spare: Page | null = null;
+  /** They look at the pages that were there when they were made. */
+  #copies = 0;
+  #released: (() => void) | null = null;
 
   /** @param start - bytes of all changes before it */
-  add(revision: Revision, key: string, before: KeyRecord | null, hash: number, start: number): void {
-    this.#keys.push(key);
-    this.#revisions.push(revision);
-    this.#hashes.push(hash);
-    this.#starts.push(start);
-    this.#leases.push(before?.lease ?? null);
-    if (before === null) {
-      this.#pages.push(null);
-      this.#offsets.push(0);
-    } else this.#write(before);
+  add(revision: Revision, chain: Chain, before: KeyRecord | null, hash: number, start: number): void {
+    const length = before === null ? 0 : before.value.length;
+    const isLong = length > COPIED_MAX;
+    const size = HEAD_BYTES + (isLong ? 0 : Math.ceil(length / NUMBER_BYTES) * NUMBER_BYTES);
+    const page = this.#room(size);
+    const { count, numbers, filled } = page;
+    const at = filled / NUMBER_BYTES;
+    page.offsets[count] = at;
+    page.chains[count] = chain;
+    page.leases[count] = before === null ? null : before.lease;
+    numbers[at + REVISION] = revision;
+    numbers[at + HASH] = hash;
+    numbers[at + START] = start;
+    numbers[at + BEFORE_REVISION] = 0;
+    numbers[at + BEFORE_LENGTH] = length;
+    if (before !== null) {
+      numbers[at + BEFORE_REVISION] = before.revision;
+      numbers[at + BEFORE_CREATED] = before.createRevision;
+      numbers[at + BEFORE_VERSION] = before.version;
+      numbers[at + BEFORE_HASH] = before.hash;
+      if (isLong) {
+        page.longs.set(count, before.value);
+        page.longBytes += length;
+      } else page.bytes.set(before.value, filled + HEAD_BYTES);
+    }
+    page.filled = filled + size;
+    page.count = count + 1;
+    this.end++;
   }
 
   forgetFirst(): void {
-    this.#pages[this.begin - this.#first] = null;
+    const page = this.#pages[0] as Page;
     this.begin++;
-    const forgotten = this.begin - this.#first;
-    if (forgotten > 1024 && forgotten * 2 > this.#keys.length) this.#cut(forgotten);
+    if (this.begin < page.first + page.count) return;
+    this.#pages.shift();
+    if (this.#copies === 0) this.#spare = page;
   }
 
-  key(number: number): string {
-    return this.#keys[number - this.#first] as string;
+  chain(number: number): Chain {
+    const page = this.#pageOf(number);
+    return page.chains[number - page.first] as Chain;
   }
 
   revision(number: number): Revision {
-    return this.#revisions[number - this.#first] as Revision;
+    return this.#number(number, REVISION);
   }
 
   hash(number: number): number {
-    return this.#hashes[number - this.#first] as number;
+    return this.#number(number, HASH);
   }
 
   start(number: number): number {
-    return this.#starts[number - this.#first] as number;
+    return this.#number(number, START);
   }
 
-  /** What its key was before; the value is a view. */
+  /** Length of the value before. */
+  length(number: number): number {
+    return this.#number(number, BEFORE_LENGTH);
+  }
+
+  /** What its key was before; the value is a copy. */
   before(number: number): KeyRecord | null {
-    const index = number - this.#first;
-    const page = this.#pages[index] ?? null;
-    if (page === null) return null;
-    const offset = this.#offsets[index] as number;
-    const [revision, createRevision, version, hash, length] = page.numbers.subarray(
-      offset,
-      offset + HEAD_NUMBERS,
-    ) as unknown as readonly [number, number, number, number, number];
-    const from = offset * NUMBER_BYTES + HEAD_BYTES;
-    const value = page.bytes.subarray(from, from + length);
-    const lease = this.#leases[index] ?? null;
-    return { key: this.key(number), value, revision, createRevision, version, lease, hash };
+    const page = this.#pageOf(number);
+    const at = page.offsets[number - page.first] as number;
+    const { numbers } = page;
+    const revision = numbers[at + BEFORE_REVISION] as number;
+    if (revision === 0) return null;
+    const index = number - page.first;
+    const chain = page.chains[index] as Chain;
+    const from = at * NUMBER_BYTES + HEAD_BYTES;
+    return {
+      key: chain.key,
+      // The page will be filled again.
+      value: page.longs.get(index) ?? page.bytes.slice(from, from + (numbers[at + BEFORE_LENGTH] as number)),
+      revision,
+      createRevision: numbers[at + BEFORE_CREATED] as number,
+      version: numbers[at + BEFORE_VERSION] as number,
+      lease: page.leases[index] as string | null,
+      hash: numbers[at + BEFORE_HASH] as number,
+      chain,
+    };
   }
 
-  /** As of now: what is added or forgotten afterwards does not show. */
+  /** As of now: what is added or forgotten afterwards does not show. To be released. */
   copy(): Changes {
     const copy = new Changes();
-    copy.#take(this, this.begin - this.#first);
-    copy.#first = this.begin;
+    copy.#pages = this.#pages.slice();
     copy.begin = this.begin;
+    copy.end = this.end;
+    this.#copies++;
+    copy.#released = () => this.#copies--;
     return copy;
   }
 
-  #write({ value, revision, createRevision, version, hash }: KeyRecord): void {
-    const size = HEAD_BYTES + Math.ceil(value.length / NUMBER_BYTES) * NUMBER_BYTES;
-    let page = this.#page;
-    let from = this.#filled;
-    if (size > SHARED_MAX) {
-      page = newPage(size);
-      from = 0;
-    } else {
-      if (page === null || from + size > PAGE_BYTES) {
-        page = newPage(PAGE_BYTES);
-        from = 0;
-      }
-      this.#page = page;
-      this.#filled = from + size;
+  /** A copy is needed no more. */
+  release(): void {
+    this.#released?.();
+    this.#released = null;
+    this.#pages = [];
+  }
+
+  #number(number: number, which: number): number {
+    const page = this.#pageOf(number);
+    return page.numbers[(page.offsets[number - page.first] as number) + which] as number;
+  }
+
+  #pageOf(number: number): Page {
+    const pages = this.#pages;
+    const first = pages[0] as Page;
+    // The oldest are forgotten all the time, the others looked for now and then.
+    if (number < first.first + first.count) return first;
+    let low = 1;
+    let high = pages.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((pages[middle] as Page).first <= number) low = middle;
+      else high = middle - 1;
     }
-    const offset = from / NUMBER_BYTES;
-    page.numbers[offset] = revision;
-    page.numbers[offset + 1] = createRevision;
-    page.numbers[offset + 2] = version;
-    page.numbers[offset + 3] = hash;
-    page.numbers[offset + 4] = value.length;
-    page.bytes.set(value, from + HEAD_BYTES);
+    return pages[low] as Page;
+  }
+
+  /** The page for the next change. */
+  #room(size: number): Page {
+    const last = this.#pages.at(-1);
+    if (last !== undefined && last.filled + size <= PAGE_BYTES && last.longBytes < LONG_BYTES_MAX) return last;
+    const page = this.#spare ?? newPage();
+    this.#spare = null;
+    page.first = this.end;
+    page.count = 0;
+    page.filled = 0;
+    page.longs.clear();
+    page.longBytes = 0;
     this.#pages.push(page);
-    this.#offsets.push(offset);
-  }
-
-  #cut(count: number): void {
-    this.#take(this, count);
-    this.#first += count;
-  }
-
-  #take(from: Changes, index: number): void {
-    this.#keys = from.#keys.slice(index);
-    this.#revisions = from.#revisions.slice(index);
-    this.#hashes = from.#hashes.slice(index);
-    this.#starts = from.#starts.slice(index);
-    this.#leases = from.#leases.slice(index);
-    this.#pages = from.#pages.slice(index);
-    this.#offsets = from.#offsets.slice(index);
+    return page;
   }
 }
 
-function newPage(size: number): Page {
-  const bytes = new Uint8Array(size);
-  return { bytes, numbers: new Float64Array(bytes.buffer) };
+function newPage(): Page {
+  const bytes = new Uint8Array(PAGE_BYTES);
+  const numbers = new Float64Array(bytes.buffer);
+  return {
+    first: 0,
+    count: 0,
+    bytes,
+    numbers,
+    filled: 0,
+    offsets: [],
+    chains: [],
+    leases: [],
+    longs: new Map(),
+    longBytes: 0,
+  };
 }

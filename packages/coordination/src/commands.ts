@@ -53,7 +53,7 @@ function put(state: State, { key, value, lease, expected }: Of<"put">): Coordina
   const refusal = checkPut(state, key, value, lease) ?? checkGrowth(state, growthOver(before, key, value));
   if (refusal !== null) return refusal;
   const revision = state.revision + 1;
-  state.put(key, value, lease, revision);
+  state.put(key, before, value, lease, revision);
   state.close(revision);
   return { kind: "written", done: true, revision, keyRevision: revision };
 }
@@ -88,10 +88,12 @@ function transaction(state: State, command: Of<"transaction">): CoordinationResu
   let bytesLeft = ANSWER_BYTES_MAX;
   const results = operations.map((operation): OperationResult => {
     switch (operation.kind) {
-      case "put":
-        state.put(operation.key, operation.value, operation.lease, revision);
+      case "put": {
+        const { key, value, lease } = operation;
+        state.put(key, state.keys.get(key), value, lease, revision);
         changes++;
         return { kind: "put", revision };
+      }
       case "delete": {
         const deleted = state.delete(operation.key, revision);
         if (deleted) changes++;

@@ -1,20 +1,14 @@
-import { Changes, type KeyRecord } from "./changes.js";
+import { type Chain, Changes, type KeyRecord } from "./changes.js";
 import { SortedKeys } from "./sorted-keys.js";
 import { hashRecord, type StateHash } from "./state-hash.js";
 import type { Revision } from "./types.js";
 
-/** Numbers of the changes of one key, in order. */
-interface Chain {
-  numbers: number[];
-  /** Those in front are forgotten. */
-  head: number;
-}
-
 /** What a change costs besides key and value, about. */
 const CHANGE_BYTES = 96;
+/** Never pushed to. */
+const EMPTY: number[] = [];
 
-const bytesOf = (key: string, before: KeyRecord | null): number =>
-  CHANGE_BYTES + key.length + (before?.value.length ?? 0);
+const bytesOf = (key: string, length: number): number => CHANGE_BYTES + key.length + length;
 
 const hashOf = (revision: Revision, key: string, before: KeyRecord | null): number =>
   hashRecord(7, key, [revision, before?.hash ?? 0]);
@@ -24,8 +18,9 @@ export class History {
   readonly #bytesMax: number;
   readonly #hash: StateHash;
   readonly #changes = new Changes();
+  /** Those in which there is something. */
   readonly #chains = new Map<string, Chain>();
-  /** Keys with a chain. */
+  /** Their keys. */
   readonly touched: SortedKeys = new SortedKeys();
   bytes = 0;
   #seenBytes = 0;
@@ -37,16 +32,22 @@ export class History {
     this.#hash = hash;
   }
 
-  add(revision: Revision, key: string, before: KeyRecord | null): void {
-    const chain = this.#chains.get(key);
-    if (chain === undefined) {
-      // Most keys have one change: an empty array would make room for 17 at the first push.
-      this.#chains.set(key, { numbers: [this.#changes.end], head: 0 });
+  /** Of a key that may have been there before: where its changes go. */
+  chainOf(key: string): Chain {
+    // Most keys have one change: an empty array would make room for 17 at the first push.
+    return this.#chains.get(key) ?? { key, numbers: EMPTY, head: 0 };
+  }
+
+  add(revision: Revision, chain: Chain, before: KeyRecord | null): void {
+    const { key } = chain;
+    if (chain.numbers.length === 0) {
+      chain.numbers = [this.#changes.end];
+      this.#chains.set(key, chain);
       this.touched.add(key);
     } else chain.numbers.push(this.#changes.end);
     const hash = hashOf(revision, key, before);
-    const bytes = bytesOf(key, before);
-    this.#changes.add(revision, key, before, hash, this.#seenBytes);
+    const bytes = bytesOf(key, before === null ? 0 : before.value.length);
+    this.#changes.add(revision, chain, before, hash, this.#seenBytes);
     this.bytes += bytes;
     this.#seenBytes += bytes;
     this.#hash.add(hash);
@@ -60,9 +61,10 @@ export class History {
       const revision = changes.revision(begin);
       if (this.bytes <= this.#bytesMax && revision > this.compacted) break;
       this.compacted = Math.max(this.compacted, revision);
-      this.bytes -= this.#startOf(begin + 1) - changes.start(begin);
+      const chain = changes.chain(begin);
+      this.bytes -= bytesOf(chain.key, changes.length(begin));
       this.#hash.remove(changes.hash(begin));
-      this.#forget(changes.key(begin));
+      this.#forget(chain);
       changes.forgetFirst();
     }
   }
@@ -95,7 +97,7 @@ export class History {
   }
 
   keyOf(number: number): string {
-    return this.#changes.key(number);
+    return this.#changes.chain(number).key;
   }
 
   revisionOf(number: number): Revision {
@@ -104,7 +106,7 @@ export class History {
 
   /** What a change made of its key. */
   after(number: number, current: KeyRecord | null): KeyRecord | null {
-    const { numbers, head } = this.#chains.get(this.keyOf(number)) as Chain;
+    const { numbers, head } = this.#changes.chain(number);
     const next = numbers[firstOf(head, numbers.length, (at) => (numbers[at] as number) > number)];
     return next === undefined ? current : this.#changes.before(next);
   }
@@ -129,12 +131,13 @@ export class History {
     return number < this.#changes.end ? this.#changes.start(number) : this.#seenBytes;
   }
 
-  #forget(key: string): void {
-    const chain = this.#chains.get(key) as Chain;
+  #forget(chain: Chain): void {
     chain.head++;
     if (chain.head === chain.numbers.length) {
-      this.#chains.delete(key);
-      this.touched.delete(key);
+      chain.numbers = EMPTY;
+      chain.head = 0;
+      this.#chains.delete(chain.key);
+      this.touched.delete(chain.key);
     } else if (chain.head > 64 && chain.head * 2 > chain.numbers.length) {
       chain.numbers = chain.numbers.slice(chain.head);
       chain.head = 0;

@@ -1,5 +1,5 @@
 import { type CowMap, cowMap } from "@synod/rsm";
-import type { KeyRecord } from "./changes.js";
+import type { Chain, KeyRecord } from "./changes.js";
 import { History } from "./history.js";
 import { ANSWER_BYTES_MAX, type MachineLimits } from "./limits.js";
 import { prefixEnd, SortedKeys } from "./sorted-keys.js";
@@ -15,7 +15,7 @@ const PROGRESS_SHARE = 1 / 8;
 const EMPTY = new Uint8Array(0);
 
 /** What is stored with a key; what follows from it is left out. */
-export type Stored = Omit<KeyRecord, "key" | "hash">;
+export type Stored = Omit<KeyRecord, "key" | "hash" | "chain">;
 
 export interface RangeRequest {
   readonly keys: KeySelector;
@@ -37,7 +37,7 @@ export interface FoundRange {
 /** The keys, and what they were. */
 export class KeySpace {
   readonly #hash: StateHash;
-  readonly records: CowMap<string, KeyRecord> = cowMap();
+  readonly records: CowMap<string, KeyRecord> = cowMap({ copy: (record: KeyRecord) => ({ ...record }) });
   readonly #sorted = new SortedKeys();
   readonly history: History;
   readonly #historyBytesMax: number;
@@ -58,49 +58,53 @@ export class KeySpace {
     return growthOver(this.get(key), key, value);
   }
 
-  /** @returns what was there before */
-  put(given: string, value: Uint8Array, lease: string | null, revision: Revision): KeyRecord | null {
-    const before = this.get(given);
-    // Each command brings the text anew: one for all is kept.
-    const key = before?.key ?? given;
-    const createRevision = before?.createRevision ?? revision;
-    const version = (before?.version ?? 0) + 1;
-    this.history.add(revision, key, before);
-    if (before === null) this.#sorted.add(key);
-    else this.#leave(key, before);
-    this.#set(key, { value, revision, createRevision, version, lease });
-    return before;
+  /** @param before what is there, and is there no more afterwards */
+  put(given: string, before: KeyRecord | null, value: Uint8Array, lease: string | null, revision: Revision): void {
+    if (before === null) {
+      const chain = this.history.chainOf(given);
+      this.history.add(revision, chain, null);
+      this.#add(chain, { value, revision, createRevision: revision, version: 1, lease });
+      return;
+    }
+    this.history.add(revision, before.chain, before);
+    this.#leave(before);
+    const record = this.records.update(before.key) as KeyRecord;
+    record.value = value;
+    record.revision = revision;
+    record.version++;
+    record.lease = lease;
+    record.hash = hashOf(record.key, record);
+    this.#enter(record);
   }
 
-  /** @returns what was there before; null: nothing, and nothing changed */
-  delete(key: string, revision: Revision): KeyRecord | null {
-    const before = this.get(key);
-    if (before === null) return null;
-    this.history.add(revision, key, before);
-    this.#leave(key, before);
+  delete(before: KeyRecord, revision: Revision): void {
+    const { key, chain } = before;
+    this.history.add(revision, chain, before);
+    this.#leave(before);
     this.records.delete(key);
     this.#sorted.delete(key);
-    return before;
   }
 
   /** A key as it is in a snapshot. */
-  restore(key: string, record: Stored): void {
-    this.#sorted.add(key);
-    this.#set(key, record);
+  restore(key: string, stored: Stored): void {
+    this.#add(this.history.chainOf(key), stored);
   }
 
-  #set(key: string, record: Stored): void {
-    const { value, revision, createRevision, version, lease } = record;
-    const hash = hashOf(key, record);
-    this.records.set(key, { key, value, revision, createRevision, version, lease, hash });
-    this.#hash.add(hash);
-    this.bytes += sizeOf(key, value);
+  #add(chain: Chain, stored: Stored): void {
+    // Each command brings the text anew: one for all is kept, that of the chain.
+    const { key } = chain;
+    const { value, revision, createRevision, version, lease } = stored;
+    const hash = hashOf(key, stored);
+    const record: KeyRecord = { key, value, revision, createRevision, version, lease, hash, chain };
+    this.#sorted.add(key);
+    this.records.set(key, record);
+    this.#enter(record);
   }
 
   /** A change as it is in a snapshot, in order; after all keys. */
-  restoreChange(revision: Revision, given: string, before: Stored | null): void {
-    const key = this.get(given)?.key ?? given;
-    this.history.add(revision, key, before === null ? null : { ...before, key, hash: hashOf(key, before) });
+  restoreChange(revision: Revision, key: string, before: Stored | null): void {
+    const chain = this.get(key)?.chain ?? this.history.chainOf(key);
+    this.history.add(revision, chain, before === null ? null : { ...before, key, hash: hashOf(key, before), chain });
   }
 
   count(keys: KeySelector): number {
@@ -179,9 +183,14 @@ export class KeySpace {
     }
   }
 
-  #leave(key: string, record: KeyRecord): void {
+  #enter(record: KeyRecord): void {
+    this.#hash.add(record.hash);
+    this.bytes += sizeOf(record.key, record.value);
+  }
+
+  #leave(record: KeyRecord): void {
     this.#hash.remove(record.hash);
-    this.bytes -= sizeOf(key, record.value);
+    this.bytes -= sizeOf(record.key, record.value);
   }
 }
 

@@ -51,6 +51,7 @@ export function* snapshotOf(state: State): Generator<Uint8Array, void> {
     yield writer.done();
   } finally {
     for (const part of [parts.keys, parts.leases, parts.queues, parts.counters]) part.return();
+    parts.changes.release();
   }
 }
 
@@ -96,7 +97,7 @@ function* records(parts: Parts, to: () => Writer): Generator<void, void> {
   for (let number = changes.begin; number < changes.end; number++) {
     const writer = to();
     const before = changes.before(number);
-    writeNumber(writer, CHANGE, changes.key(number), changes.revision(number));
+    writeNumber(writer, CHANGE, changes.chain(number).key, changes.revision(number));
     writer.flag(before !== null);
     yield before === null ? undefined : writeRecord(writer, before);
   }

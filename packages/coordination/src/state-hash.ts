@@ -78,8 +78,9 @@ function writeHead(name: string, numbers: readonly number[], other: string | nul
   words++;
   for (let at = 0; at < numbers.length; at++) {
     const value = numbers[at] as number;
-    head[words++] = value | 0;
-    head[words++] = Math.floor(value / 0x1_0000_0000);
+    const low = value | 0;
+    head[words++] = low;
+    head[words++] = low === value ? low >> 31 : Math.floor(value / 0x1_0000_0000);
   }
   return words;
 }

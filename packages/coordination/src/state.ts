@@ -36,18 +36,22 @@ export class State {
     return [this.revision, this.timeMs, this.#hash.hex, this.bytes, history.compacted, history.bytes].join(".");
   }
 
-  put(key: string, value: Uint8Array, lease: string | null, revision: Revision): void {
-    const before = this.keys.put(key, value, lease, revision);
-    if (before !== null && before.lease === lease) return;
-    this.#leave(key, before);
+  /** @param before what is there, and is there no more afterwards */
+  put(key: string, before: KeyRecord | null, value: Uint8Array, lease: string | null, revision: Revision): void {
+    const left = before === null ? null : before.lease;
+    this.keys.put(key, before, value, lease, revision);
+    if (left === lease) return;
+    if (left !== null) this.leases.detach(left, "keys", key);
     if (lease !== null) this.leases.attach(lease, "keys", key);
   }
 
   /** @returns whether it was there */
   delete(key: string, revision: Revision): boolean {
-    const before = this.keys.delete(key, revision);
-    this.#leave(key, before);
-    return before !== null;
+    const before = this.keys.get(key);
+    if (before === null) return false;
+    this.keys.delete(before, revision);
+    if (before.lease !== null) this.leases.detach(before.lease, "keys", key);
+    return true;
   }
 
   /** After the last change of a revision. */
@@ -104,9 +108,5 @@ export class State {
       steps += 1 + this.queues.remove(name, id);
     }
     return steps;
-  }
-
-  #leave(key: string, before: KeyRecord | null): void {
-    if (before !== null && before.lease !== null) this.leases.detach(before.lease, "keys", key);
   }
 }

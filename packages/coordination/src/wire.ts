@@ -149,15 +149,31 @@ let keptAt = 0;
 
 function keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const length = to - from;
-  if (length > KEPT_SHARED_MAX || length < KEPT_SHARED_MIN) return new Uint8Array(bytes.subarray(from, to));
+  const view = bytes.subarray(from, to);
+  if (length > KEPT_SHARED_MAX || length < KEPT_SHARED_MIN) return new Uint8Array(view);
   if (keptAt + length > KEPT_BYTES) {
     kept = new Uint8Array(KEPT_BYTES);
     keptAt = 0;
   }
   const start = keptAt;
   keptAt += length;
-  for (let at = 0; at < length; at++) kept[start + at] = bytes[from + at] as number;
+  kept.set(view, start);
   return kept.subarray(start, keptAt);
+}
+
+/** Texts that were read last, by a hash of their bytes: most commands name a key that others named before them. */
+const known: string[] = Array.from({ length: 4096 }, () => "");
+const KNOWN_LENGTH_MAX = 64;
+
+/** A known text that has these bytes in ASCII: it need not be made, hashed and compared again. Else its place. */
+function knownText(bytes: Uint8Array, from: number, length: number): string | number {
+  let hash = length;
+  for (let at = 0; at < length; at++) hash = Math.imul(hash ^ (bytes[from + at] as number), 0x01000193);
+  const place = (hash ^ (hash >>> 15)) & (known.length - 1);
+  const text = known[place] as string;
+  if (text.length !== length) return place;
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) !== bytes[from + at]) return place;
+  return text;
 }
 
 /** Reads what a `Writer` wrote; each length is checked before it is used. Throws `Malformed` and nothing else. */
@@ -226,12 +242,17 @@ export class Reader {
   }
 
   text(): string {
-    const view = this.#view(this.int());
-    try {
-      return decoder.decode(view);
-    } catch {
-      throw this.malformed("a text is no UTF-8");
+    const length = this.int();
+    const end = this.#skip(length);
+    const isShort = length <= KNOWN_LENGTH_MAX;
+    const found = isShort ? knownText(this.#bytes, this.#at, length) : 0;
+    if (typeof found === "string") {
+      this.#at = end;
+      return found;
     }
+    const text = this.#utf8(length);
+    if (isShort) known[found] = text;
+    return text;
   }
 
   maybeText(): string | null {
@@ -255,6 +276,15 @@ export class Reader {
     return new SynodError("Malformed", `This is no valid ${this.#what}: ${why} (at byte ${this.#at}).`, {
       details: { offset: this.#at },
     });
+  }
+
+  #utf8(length: number): string {
+    const view = this.#view(length);
+    try {
+      return decoder.decode(view);
+    } catch {
+      throw this.malformed("a text is no UTF-8");
+    }
   }
 
   #view(length: number): Uint8Array {

@@ -106,6 +106,7 @@ class LinkedCowMap<K, V> implements CowMap<K, V> {
     if (!copy) throw new SynodError("InvalidArgument", "update needs the option copy of cowMap.");
     const entry = this.#index.get(key);
     if (!entry) return undefined;
+    if (this.#open.size === 0) return entry.value;
     let shared = false;
     for (const snapshot of this.#open) {
       if (!snapshot.refersTo(entry)) continue;

@@ -1,5 +1,6 @@
 import type { SessionId, SessionTicket, Slot } from "@synod/interface";
 import { type CowMap, cowMap, type CowSnapshot } from "./cow-map.js";
+import { Replies } from "./replies.js";
 
 /**
  * What a session remembers of a command: the encoded result; null if the command codec refused the command; `unencodable` if it was
@@ -18,7 +19,7 @@ export interface Session {
   floor: number;
   lastUsedMs: number;
   /** By sequence, all above the floor. */
-  readonly replies: Map<number, Reply>;
+  readonly replies: Replies;
   /** Sum of the replies' lengths. */
   replyBytes: number;
 }
@@ -54,7 +55,7 @@ const BEYOND: Admission = { kind: "beyondLimit" };
 export class Sessions {
   readonly #limits: SessionLimits;
   readonly #table: CowMap<string, Session> = cowMap({
-    copy: (session: Session): Session => ({ ...session, replies: new Map(session.replies) }),
+    copy: (session: Session): Session => ({ ...session, replies: session.replies.copy() }),
   });
   readonly #uses = new Map<string, Use>();
   /** Commands of a batch are of few sessions: the key is made once for several. */
@@ -85,7 +86,7 @@ export class Sessions {
   open(id: SessionId, limit: number, nowMs: number): boolean {
     if (this.#table.size >= this.#limits.sessionsMax) return false;
     const key = keyOf(id);
-    this.#table.set(key, { id, limit, floor: 0, lastUsedMs: nowMs, replies: new Map(), replyBytes: 0 });
+    this.#table.set(key, { id, limit, floor: 0, lastUsedMs: nowMs, replies: new Replies(), replyBytes: 0 });
     this.#register(key);
     return true;
   }
@@ -189,7 +190,7 @@ export class Sessions {
 
 /** Keeps what a command was answered, for its repeats. The session comes from `admit`. */
 export function storeReply(session: Session, sequence: number, reply: Reply): void {
-  session.replies.set(sequence, reply);
+  session.replies.add(sequence, reply);
   session.replyBytes += replyLength(reply);
 }
 
@@ -208,7 +209,7 @@ function raiseFloor(session: Session, floor: number): void {
   if (floor - session.floor <= replies.size) {
     for (let sequence = session.floor + 1; sequence <= floor; sequence += 1) drop(session, sequence);
   } else {
-    for (const sequence of replies.keys()) {
+    for (const [sequence] of replies) {
       if (sequence <= floor) drop(session, sequence);
     }
   }
@@ -216,6 +217,5 @@ function raiseFloor(session: Session, floor: number): void {
 }
 
 function drop(session: Session, sequence: number): void {
-  session.replyBytes -= replyLength(session.replies.get(sequence));
-  session.replies.delete(sequence);
+  session.replyBytes -= replyLength(session.replies.delete(sequence));
 }

@@ -2,6 +2,7 @@ import { type Slot, SynodError, type Versions } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "./batch.js";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
+import { Replies } from "./replies.js";
 import { malformedSnapshot, type Section, SectionReader } from "./sections.js";
 import { opensBefore, type Reply, type Session, type SessionLimits, storeReply } from "./sessions.js";
 
@@ -237,7 +238,7 @@ class TableReader {
     if (limit < 1 || limit > SESSION_LIMIT_MAX || lastUsedMs > this.#header.timeMs) {
       throw reader.malformed("a session has an impossible limit or time of last use");
     }
-    this.#sessions.push({ id, limit, floor, lastUsedMs, replies: new Map(), replyBytes: 0 });
+    this.#sessions.push({ id, limit, floor, lastUsedMs, replies: new Replies(), replyBytes: 0 });
   }
 
   #reply(reader: ByteReader): void {
@@ -247,7 +248,7 @@ class TableReader {
     const status = reader.byte();
     const bytes = reader.view(reader.varint());
     const over = sequence - session.floor;
-    if (over < 1 || over > session.limit || session.replies.has(sequence)) {
+    if (over < 1 || over > session.limit || session.replies.get(sequence) !== undefined) {
       throw reader.malformed("a reply has an impossible sequence");
     }
     if (status > REPLY_UNENCODABLE || (status !== REPLY_RESULT && bytes.length > 0)) {

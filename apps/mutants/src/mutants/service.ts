@@ -73,9 +73,9 @@ export const serviceMutants: readonly Mutant[] = [
     title: "The table of sessions forgets replies when the next one comes",
     patches: [
       sessions(
-        `  session.replies.set(sequence, reply);`,
-        `  session.replies.clear();
-  session.replies.set(sequence, reply);`,
+        `  session.replies.add(sequence, reply);`,
+        `  for (const [before] of session.replies) drop(session, before);
+  session.replies.add(sequence, reply);`,
       ),
     ],
     finder: {
