@@ -10,6 +10,9 @@ interface Chain {
   head: number;
 }
 
+/** Most keys have one change, for which an object would cost more than all else that is kept of it. */
+const chainOf = (chain: number | Chain): Chain => (typeof chain === "number" ? { numbers: [chain], head: 0 } : chain);
+
 /** What a change costs besides key and value, about. */
 const CHANGE_BYTES = 96;
 
@@ -24,7 +27,8 @@ export class History {
   readonly #bytesMax: number;
   readonly #hash: StateHash;
   readonly #changes = new Changes();
-  readonly #chains = new Map<string, Chain>();
+  /** A number where there is one change. */
+  readonly #chains = new Map<string, number | Chain>();
   /** Keys with a chain. */
   readonly touched: SortedKeys = new SortedKeys();
   bytes = 0;
@@ -39,11 +43,12 @@ export class History {
 
   add(revision: Revision, key: string, before: KeyRecord | null): void {
     const chain = this.#chains.get(key);
+    const { end } = this.#changes;
     if (chain === undefined) {
-      // Most keys have one change: an empty array would make room for 17 at the first push.
-      this.#chains.set(key, { numbers: [this.#changes.end], head: 0 });
+      this.#chains.set(key, end);
       this.touched.add(key);
-    } else chain.numbers.push(this.#changes.end);
+    } else if (typeof chain === "number") this.#chains.set(key, { numbers: [chain, end], head: 0 });
+    else chain.numbers.push(end);
     const hash = hashOf(revision, key, before);
     const bytes = bytesOf(key, before);
     this.#changes.add(revision, key, before, hash, this.#seenBytes);
@@ -77,7 +82,7 @@ export class History {
   at(key: string, revision: Revision, current: KeyRecord | null): KeyRecord | null {
     const chain = this.#chains.get(key);
     if (chain === undefined) return current;
-    const { numbers, head } = chain;
+    const { numbers, head } = chainOf(chain);
     const number = numbers[firstOf(head, numbers.length, (at) => this.#isFrom(numbers[at] as number, revision + 1))];
     return number === undefined ? current : this.#changes.before(number);
   }
@@ -89,7 +94,9 @@ export class History {
       for (let number = firstOf(begin, end, (at) => this.#isFrom(at, revision)); number < end; number++) yield number;
       return;
     }
-    const { numbers, head } = this.#chains.get(key) ?? { numbers: [], head: 0 };
+    const chain = this.#chains.get(key);
+    if (chain === undefined) return;
+    const { numbers, head } = chainOf(chain);
     const first = firstOf(head, numbers.length, (at) => this.#isFrom(numbers[at] as number, revision));
     for (let at = first; at < numbers.length; at++) yield numbers[at] as number;
   }
@@ -104,7 +111,7 @@ export class History {
 
   /** What a change made of its key. */
   after(number: number, current: KeyRecord | null): KeyRecord | null {
-    const { numbers, head } = this.#chains.get(this.keyOf(number)) as Chain;
+    const { numbers, head } = chainOf(this.#chains.get(this.keyOf(number)) as number | Chain);
     const next = numbers[firstOf(head, numbers.length, (at) => (numbers[at] as number) > number)];
     return next === undefined ? current : this.#changes.before(next);
   }
@@ -130,9 +137,9 @@ export class History {
   }
 
   #forget(key: string): void {
-    const chain = this.#chains.get(key) as Chain;
-    chain.head++;
-    if (chain.head === chain.numbers.length) {
+    const chain = this.#chains.get(key) as number | Chain;
+    if (typeof chain !== "number") chain.head++;
+    if (typeof chain === "number" || chain.head === chain.numbers.length) {
       this.#chains.delete(key);
       this.touched.delete(key);
     } else if (chain.head > 64 && chain.head * 2 > chain.numbers.length) {
