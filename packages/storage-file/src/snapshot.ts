@@ -22,8 +22,6 @@ const FOOTER_BYTES = 28;
 const CHUNK_BYTES_MAX = 2 ** 18;
 /** A chunk of full size with its header. */
 const PIECE_BYTES: number = CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX;
-/** So much is read at once: each hand-over to the thread that reads costs time. */
-const BLOCK_BYTES: number = 4 * PIECE_BYTES;
 
 export interface SnapshotPlace {
   readonly fileSystem: FileSystem;
@@ -129,14 +127,12 @@ export async function* readSnapshotFile(
   const pieces = new Pieces(handle);
   try {
     await checkHeader(handle, file, place.storeId, index);
-    const size = await handle.size();
     // All chunks but the last are of one size.
     const skipped = Math.floor(offset / CHUNK_BYTES_MAX);
     let skip = offset % CHUNK_BYTES_MAX;
     let at = HEADER_BYTES + skipped * PIECE_BYTES;
     let total = skipped * CHUNK_BYTES_MAX;
     const whole = new JoinedCrc();
-    pieces.begin(at, size);
     for (;;) {
       const head = await pieces.take(at, CHUNK_HEADER_BYTES);
       if (head.length < CHUNK_HEADER_BYTES) throw tooShort(file, at);
@@ -145,6 +141,8 @@ export async function* readSnapshotFile(
       if (length > CHUNK_BYTES_MAX) throw damaged(file, at, `a chunk cannot have ${length} bytes`);
       const data = await pieces.take(at + CHUNK_HEADER_BYTES, length);
       if (data.length < length) throw tooShort(file, at + CHUNK_HEADER_BYTES);
+      // What follows a shorter one is the end.
+      if (length === CHUNK_BYTES_MAX) pieces.ahead(at + PIECE_BYTES);
       const checksum = crc32(data);
       if (checksum !== head.readUInt32LE(4)) throw damaged(file, at, "the checksum of a chunk is wrong");
       whole.add(checksum, length);
@@ -154,6 +152,7 @@ export async function* readSnapshotFile(
       skip = 0;
     }
     const footer = decodeFooter(await readExactly(handle, file, at, FOOTER_BYTES), file, at, index);
+    const size = await handle.size();
     const rightSum = skipped > 0 || footer.checksum === whole.value;
     if (footer.bytes !== total || !rightSum || at + FOOTER_BYTES !== size) {
       throw damaged(file, at, "the chunks are not those that the footer was written for");
@@ -164,51 +163,36 @@ export async function* readSnapshotFile(
   }
 }
 
-/** Reads a block of chunks while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
+/** Reads the next chunk while the one before is looked at. Each has memory of its own: whoever gets a chunk may keep it. */
 class Pieces {
   readonly #handle: FileHandle;
-  #size = 0;
-  #block: Buffer = Buffer.alloc(0);
   #at = 0;
-  #ahead: { readonly at: number; readonly bytes: Promise<Uint8Array> } | undefined;
+  #bytes: Promise<Uint8Array> | undefined;
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
   }
 
-  /** Begins to read, from where a chunk does. */
-  begin(at: number, size: number): void {
-    this.#size = size;
-    this.#readAhead(at);
-  }
-
-  #readAhead(at: number): void {
-    this.#ahead = undefined;
-    const length = Math.min(BLOCK_BYTES, this.#size - at);
-    if (length <= 0) return;
-    const bytes = this.#handle.read(at, length);
+  /** Begins to read a chunk of full size with its header, or less where the file ends. */
+  ahead(at: number): void {
+    this.#at = at;
+    this.#bytes = this.#handle.read(at, PIECE_BYTES);
     // An error is told to whoever needs the bytes.
-    bytes.catch(() => {});
-    this.#ahead = { at, bytes };
+    this.#bytes.catch(() => {});
   }
 
   /** Fewer bytes than asked for only at the end of the file. */
   async take(at: number, length: number): Promise<Buffer> {
-    const { at: from, bytes } = this.#ahead ?? { at: Number.POSITIVE_INFINITY, bytes: undefined };
-    if (bytes !== undefined && at >= from) {
-      this.#block = asBuffer(await bytes);
-      this.#at = from;
-      this.#readAhead(from + BLOCK_BYTES);
+    const from = at - this.#at;
+    if (this.#bytes === undefined || from < 0 || from + length > PIECE_BYTES) {
+      return asBuffer(await this.#handle.read(at, length));
     }
-    const start = at - this.#at;
-    // The end of the file need not be where a chunk of full size would have it.
-    if (start < 0 || start + length > this.#block.length) return asBuffer(await this.#handle.read(at, length));
-    return this.#block.subarray(start, start + length);
+    return asBuffer(await this.#bytes).subarray(from, from + length);
   }
 
   /** Settles when nothing is read any more: the file may be closed. */
   async release(): Promise<void> {
-    await this.#ahead?.bytes.catch(() => {});
+    await this.#bytes?.catch(() => {});
   }
 }
 
