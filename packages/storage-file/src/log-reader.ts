@@ -7,7 +7,7 @@ import { Findings, type Recollection } from "./findings.js";
 import { decodeHeader, HEADER_BYTES, type Header, type LogState, MAGIC, raiseState } from "./frame.js";
 import { segmentName } from "./names.js";
 import { type DecodedBody, decodeBody, type Records } from "./records.js";
-import { ReadWindow, WindowRooms } from "./window.js";
+import { ReadWindow } from "./window.js";
 
 export interface SegmentInfo {
   readonly segment: number;
@@ -57,7 +57,6 @@ export class LogReader {
   readonly #state: LogState = { promised: null, chosenUpTo: 0, bootCount: 0, slotMax: 0, leaseMs: 0 };
   readonly #findings = new Findings();
   readonly #segments: SegmentInfo[] = [];
-  readonly #rooms = new WindowRooms();
   /** The last frame with a readable header. If it is not whole, what follows tells whether it was lost or never finished. */
   #last: Frame | undefined;
   #lastWhole: Frame | undefined;
@@ -75,7 +74,7 @@ export class LogReader {
   async read(segments: readonly number[]): Promise<ReadLog> {
     for (const segment of segments) {
       this.#segments.push({ segment, slotMax: 0 });
-      await this.#withSegment(segment, (window) => this.#readSegment(segment, window), this.#rooms);
+      await this.#withSegment(segment, true, (window) => this.#readSegment(segment, window));
     }
     const [last, whole] = [this.#last, this.#lastWhole];
     if (last !== undefined && last !== whole && last.header.sequence > (whole?.header.sequence ?? 0) + 1) {
@@ -108,11 +107,10 @@ export class LogReader {
     };
   }
 
-  /** @param rooms - where the segment is to be read as a whole */
-  async #withSegment<T>(segment: number, use: (window: ReadWindow) => Promise<T>, rooms?: WindowRooms): Promise<T> {
+  async #withSegment<T>(segment: number, asWhole: boolean, use: (window: ReadWindow) => Promise<T>): Promise<T> {
     const handle = await this.#fileSystem.open(this.#file(segment), "read");
     try {
-      const window = new ReadWindow(handle, await handle.size(), rooms);
+      const window = new ReadWindow(handle, await handle.size(), asWhole);
       try {
         return await use(window);
       } finally {
@@ -259,7 +257,7 @@ export class LogReader {
   async #readTail(tail: Frame | undefined): Promise<LogTail> {
     if (tail === undefined) return { sequence: 1, previous: 0, records: { votes: [], chosen: [] } };
     const { header } = tail;
-    return this.#withSegment(header.segment, async (window) => {
+    return this.#withSegment(header.segment, false, async (window) => {
       const from = header.offset + HEADER_BYTES;
       await window.load(from, header.bodyBytes);
       const body = window.view(from, header.bodyBytes);

@@ -107,7 +107,8 @@ export interface DecodedBody extends Records {
 }
 
 /**
- * Takes a body apart. Values of slots above `skipUpTo` are copied out of it, the rest is passed over.
+ * Takes a body apart. Values of slots above `skipUpTo` are views into it, the rest is passed over: of a log all that is read is kept, so that
+ * a copy would only cost time and memory.
  * @returns undefined if the bytes, whose checksum was right, are no records.
  */
 export function decodeBody(body: Buffer, skipUpTo: Slot): DecodedBody | undefined {
@@ -125,7 +126,7 @@ export function decodeBody(body: Buffer, skipUpTo: Slot): DecodedBody | undefine
     if (end > body.length) return undefined;
     slotMax = Math.max(slotMax, slot);
     if (slot > skipUpTo) {
-      const value = new Uint8Array(body.subarray(start, end));
+      const value = new Uint8Array(body.buffer, body.byteOffset + start, end - start);
       if (kind === KIND.chosen) out.chosen.push({ slot, value });
       else {
         const ballot = { round: number(at + 9), node: number(at + 17) };

@@ -1,44 +1,32 @@
 import type { FileHandle } from "@synod/interface";
 import { asBuffer } from "./bytes.js";
 
-const READ_BYTES = 2 ** 20;
-
-/** Room for what is read, and in front of it for what is left of the bytes before. */
-const ROOM_BYTES: number = 2 * READ_BYTES;
-
-/** Memory for windows that read ahead, one after the other: fresh memory costs more than what is read into it. */
-export class WindowRooms {
-  #rooms: [Buffer, Buffer] | undefined;
-
-  /** Not the one that was given before. */
-  next(): Buffer {
-    const [first, second] = (this.#rooms ??= [Buffer.allocUnsafeSlow(ROOM_BYTES), Buffer.allocUnsafeSlow(ROOM_BYTES)]);
-    this.#rooms = [second, first];
-    return first;
-  }
-}
+/** Read at once: each hand-over to the thread that reads costs time. */
+const READ_BYTES = 2 ** 21;
+/** Room in front of what is read ahead, for what is left of the bytes before: a frame may lie across the two. */
+const FRONT_BYTES = 2 ** 18;
 
 /** What follows the bytes that are loaded, on its way. */
 interface Ahead {
   readonly room: Buffer;
-  /** Bytes that there are in it from `READ_BYTES` on. Never rejects: what failed is told to whoever needs the bytes. */
+  /** Bytes that there are in it from `FRONT_BYTES` on. Never rejects: what failed is told to whoever needs the bytes. */
   readonly bytes: Promise<number | { readonly error: unknown }>;
 }
 
-/** A file as it is read from front to back: large reads below, small views above. */
+/** A file as it is read from front to back: large reads below, small views above. The views stay good: no memory is used twice. */
 export class ReadWindow {
   readonly #handle: FileHandle;
   readonly #size: number;
-  readonly #rooms: WindowRooms | undefined;
+  readonly #readsAhead: boolean;
   #buffer: Buffer = Buffer.alloc(0);
   #start = 0;
   #ahead: Ahead | undefined;
 
-  /** @param rooms - where it is given, the next bytes are read while those before are looked at */
-  constructor(handle: FileHandle, size: number, rooms?: WindowRooms) {
+  /** @param readsAhead - whether the next bytes are read while those before are looked at: where all are needed */
+  constructor(handle: FileHandle, size: number, readsAhead: boolean) {
     this.#handle = handle;
     this.#size = size;
-    this.#rooms = rooms;
+    this.#readsAhead = readsAhead;
   }
 
   get size(): number {
@@ -55,10 +43,10 @@ export class ReadWindow {
     if (at + length > this.#size) return false;
     const ahead = await this.#takeAhead();
     const left = this.#start + this.#buffer.length - at;
-    const fits = left >= 0 && left <= Math.min(this.#buffer.length, READ_BYTES);
+    const fits = left >= 0 && left <= Math.min(this.#buffer.length, FRONT_BYTES);
     if (ahead !== undefined && fits && length <= left + ahead.bytes) {
-      this.#buffer.copy(ahead.room, READ_BYTES - left, this.#buffer.length - left);
-      this.#buffer = ahead.room.subarray(READ_BYTES - left, READ_BYTES + ahead.bytes);
+      this.#buffer.copy(ahead.room, FRONT_BYTES - left, this.#buffer.length - left);
+      this.#buffer = ahead.room.subarray(FRONT_BYTES - left, FRONT_BYTES + ahead.bytes);
     } else {
       this.#buffer = asBuffer(await this.#handle.read(at, Math.min(Math.max(length, READ_BYTES), this.#size - at)));
     }
@@ -67,7 +55,7 @@ export class ReadWindow {
     return this.#buffer.length >= length;
   }
 
-  /** The bytes themselves, good until the next `load`. */
+  /** The bytes themselves. */
   view(at: number, length: number): Buffer {
     return this.#buffer.subarray(at - this.#start, at - this.#start + length);
   }
@@ -85,9 +73,9 @@ export class ReadWindow {
   #readAhead(): void {
     const from = this.#start + this.#buffer.length;
     const length = Math.min(READ_BYTES, this.#size - from);
-    if (this.#rooms === undefined || length <= 0) return;
-    const room = this.#rooms.next();
-    const into = room.subarray(READ_BYTES, READ_BYTES + length);
+    if (!this.#readsAhead || length <= 0) return;
+    const room = Buffer.allocUnsafeSlow(FRONT_BYTES + length);
+    const into = room.subarray(FRONT_BYTES);
     const bytes = this.#handle.read(from, length, into).then(
       (read) => {
         if (read.buffer !== into.buffer) into.set(read);
