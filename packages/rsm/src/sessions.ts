@@ -1,6 +1,5 @@
-import type { SessionId, SessionTicket, Slot } from "@synod/interface";
+import { NumberMap, type SessionId, type SessionTicket, type Slot } from "@synod/interface";
 import { type CowMap, cowMap, type CowSnapshot } from "./cow-map.js";
-import { Replies } from "./replies.js";
 
 /**
  * What a session remembers of a command: the encoded result; null if the command codec refused the command; `unencodable` if it was
@@ -19,7 +18,7 @@ export interface Session {
   floor: number;
   lastUsedMs: number;
   /** By sequence, all above the floor. */
-  readonly replies: Replies;
+  readonly replies: NumberMap<Reply>;
   /** Sum of the replies' lengths. */
   replyBytes: number;
 }
@@ -86,7 +85,7 @@ export class Sessions {
   open(id: SessionId, limit: number, nowMs: number): boolean {
     if (this.#table.size >= this.#limits.sessionsMax) return false;
     const key = keyOf(id);
-    this.#table.set(key, { id, limit, floor: 0, lastUsedMs: nowMs, replies: new Replies(), replyBytes: 0 });
+    this.#table.set(key, { id, limit, floor: 0, lastUsedMs: nowMs, replies: new NumberMap(), replyBytes: 0 });
     this.#register(key);
     return true;
   }
@@ -190,7 +189,7 @@ export class Sessions {
 
 /** Keeps what a command was answered, for its repeats. The session comes from `admit`. */
 export function storeReply(session: Session, sequence: number, reply: Reply): void {
-  session.replies.add(sequence, reply);
+  session.replies.set(sequence, reply);
   session.replyBytes += replyLength(reply);
 }
 
@@ -209,7 +208,7 @@ function raiseFloor(session: Session, floor: number): void {
   if (floor - session.floor <= replies.size) {
     for (let sequence = session.floor + 1; sequence <= floor; sequence += 1) drop(session, sequence);
   } else {
-    for (const [sequence] of replies) {
+    for (const [sequence] of replies.entries()) {
       if (sequence <= floor) drop(session, sequence);
     }
   }

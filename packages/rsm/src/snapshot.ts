@@ -1,8 +1,7 @@
-import { type Slot, SynodError, type Versions } from "@synod/interface";
+import { NumberMap, type Slot, SynodError, type Versions } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "./batch.js";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
-import { Replies } from "./replies.js";
 import { malformedSnapshot, type Section, SectionReader } from "./sections.js";
 import { opensBefore, type Reply, type Session, type SessionLimits, storeReply } from "./sessions.js";
 
@@ -166,7 +165,7 @@ function* tables(sessions: Iterable<Session>): Generator<Uint8Array> {
       writer = new ByteWriter(TABLE_BYTES);
     }
     writeSession(writer, session);
-    for (const [sequence, reply] of session.replies) {
+    for (const [sequence, reply] of session.replies.entries()) {
       const length = reply instanceof Uint8Array ? reply.length : 0;
       const size = 2 + varintSize(sequence) + varintSize(length) + length;
       if (!writer.fits(size)) {
@@ -238,7 +237,7 @@ class TableReader {
     if (limit < 1 || limit > SESSION_LIMIT_MAX || lastUsedMs > this.#header.timeMs) {
       throw reader.malformed("a session has an impossible limit or time of last use");
     }
-    this.#sessions.push({ id, limit, floor, lastUsedMs, replies: new Replies(), replyBytes: 0 });
+    this.#sessions.push({ id, limit, floor, lastUsedMs, replies: new NumberMap(), replyBytes: 0 });
   }
 
   #reply(reader: ByteReader): void {
@@ -248,7 +247,7 @@ class TableReader {
     const status = reader.byte();
     const bytes = reader.view(reader.varint());
     const over = sequence - session.floor;
-    if (over < 1 || over > session.limit || session.replies.get(sequence) !== undefined) {
+    if (over < 1 || over > session.limit || session.replies.has(sequence)) {
       throw reader.malformed("a reply has an impossible sequence");
     }
     if (status > REPLY_UNENCODABLE || (status !== REPLY_RESULT && bytes.length > 0)) {

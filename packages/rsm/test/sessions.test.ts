@@ -1,8 +1,7 @@
-import type { SessionId } from "@synod/interface";
+import { NumberMap, type SessionId } from "@synod/interface";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BatchEntry } from "../src/index.js";
-import { Replies } from "../src/replies.js";
 import { Sessions } from "../src/sessions.js";
 import {
   applyNext,
@@ -311,7 +310,7 @@ test("expiring looks at the expired and one more, however many sessions there ar
       id: { slot: 1, index },
       limit: 1,
       floor: 0,
-      replies: new Replies(),
+      replies: new NumberMap(),
       replyBytes: 0,
       get lastUsedMs() {
         looks += 1;

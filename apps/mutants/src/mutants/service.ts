@@ -73,9 +73,9 @@ export const serviceMutants: readonly Mutant[] = [
     title: "The table of sessions forgets replies when the next one comes",
     patches: [
       sessions(
-        `  session.replies.add(sequence, reply);`,
-        `  for (const [before] of session.replies) drop(session, before);
-  session.replies.add(sequence, reply);`,
+        `  session.replies.set(sequence, reply);`,
+        `  for (const [before] of session.replies.entries()) drop(session, before);
+  session.replies.set(sequence, reply);`,
       ),
     ],
     finder: {
@@ -200,8 +200,8 @@ export const serviceMutants: readonly Mutant[] = [
     title: "A snapshot holds the sessions but not their replies",
     patches: [
       snapshot(
-        `    for (const [sequence, reply] of session.replies) {`,
-        `    for (const [sequence, reply] of [...session.replies].slice(0, 0)) {`,
+        `    for (const [sequence, reply] of session.replies.entries()) {`,
+        `    for (const [sequence, reply] of session.replies.entries().slice(0, 0)) {`,
       ),
     ],
     finder: {
