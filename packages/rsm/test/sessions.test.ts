@@ -2,7 +2,7 @@ import { NumberMap, type SessionId } from "@synod/interface";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BatchEntry } from "../src/index.js";
-import { Sessions } from "../src/sessions.js";
+import { type Reply, Sessions } from "../src/sessions.js";
 import {
   applyNext,
   brief,
@@ -310,7 +310,7 @@ test("expiring looks at the expired and one more, however many sessions there ar
       id: { slot: 1, index },
       limit: 1,
       floor: 0,
-      replies: new NumberMap(),
+      replies: new NumberMap<Reply>(),
       replyBytes: 0,
       get lastUsedMs() {
         looks += 1;
