@@ -108,7 +108,7 @@ export class Changes {
     this.begin++;
     if (this.begin < page.first + page.count) return;
     this.#pages.shift();
-    if (this.#copies === 0) this.#spare = page;
+    if (this.#copies === 0) this.#spare = emptied(page);
   }
 
   chain(number: number): Chain {
@@ -201,13 +201,17 @@ export class Changes {
     const page = this.#spare ?? newPage();
     this.#spare = null;
     page.first = this.end;
-    page.count = 0;
-    page.filled = 0;
-    page.longs.clear();
-    page.longBytes = 0;
     this.#pages.push(page);
     return page;
   }
+}
+
+function emptied(page: Page): Page {
+  page.count = 0;
+  page.filled = 0;
+  page.longs.clear();
+  page.longBytes = 0;
+  return page;
 }
 
 function newPage(): Page {

@@ -165,7 +165,7 @@ function keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
 const known: string[] = Array.from({ length: 4096 }, () => "");
 const KNOWN_LENGTH_MAX = 64;
 
-/** A known text that has these bytes in ASCII: it need not be made, hashed and compared again. Else its place. */
+/** A known text, which is ASCII, that has these bytes: it need not be made, hashed and compared again. Else its place. */
 function knownText(bytes: Uint8Array, from: number, length: number): string | number {
   let hash = length;
   for (let at = 0; at < length; at++) hash = Math.imul(hash ^ (bytes[from + at] as number), 0x01000193);
@@ -251,7 +251,8 @@ export class Reader {
       return found;
     }
     const text = this.#utf8(length);
-    if (isShort) known[found] = text;
+    // As many characters as bytes: it is ASCII. Of others the characters may be the bytes of another text.
+    if (isShort && text.length === length) known[found] = text;
     return text;
   }
 

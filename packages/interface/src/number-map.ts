@@ -96,9 +96,11 @@ export class NumberMap<V extends object | string | null> {
     return at;
   }
 
-  /** Keys that follow each other are spread over the table (Fibonacci hashing). */
+  /** All bits of a key count, as clients choose some of them, and keys that follow each other are spread over the table. */
   #placeOf(key: number): number {
-    return Math.imul(key, 0x9e3779b1) >>> this.#shift;
+    const low = Math.imul(key | 0, 0x9e3779b1);
+    const mixed = low ^ Math.imul((key / 2 ** 32) | 0, 0x85ebca6b);
+    return Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35) >>> this.#shift;
   }
 
   #put(key: number, value: V, arrival: number): void {

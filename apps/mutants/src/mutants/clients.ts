@@ -94,4 +94,31 @@ export const clientMutants: readonly Mutant[] = [
       test: "names another node is refused, whoever dials",
     },
   },
+  {
+    id: "deadline-of-another",
+    faults: ["unseen"],
+    title: "Who takes the place of a deadline that was taken out is taken out in its turn, and never ends",
+    patches: [inFile("client/src/protocol/deadlines")(`    last.place = place;\n`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/client/test/deadlines.test.ts",
+      test: "each ends once, in time, unless it was taken out before",
+    },
+  },
+  {
+    id: "gap-in-the-table",
+    faults: ["unseen"],
+    title: "A request is not found any more once another one has gone that it had to make way for",
+    patches: [
+      inFile("interface/src/number-map")(
+        `      if (pushed < ((next - gap) & last)) continue;`,
+        `      if (pushed <= last) continue;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/interface/test/number-map.test.ts",
+      test: "is a Map in the order of arrival, and so is a copy",
+    },
+  },
 ];

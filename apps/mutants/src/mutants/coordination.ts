@@ -76,4 +76,33 @@ export const coordinationMutants: readonly Mutant[] = [
       test: "a caller that gives up while the outcome is unknown leaves no ghost, even if its request comes late",
     },
   },
+  {
+    id: "text-by-its-characters",
+    faults: ["unseen"],
+    title: "A key is taken for another one whose characters are its bytes",
+    patches: [
+      inFile("wire")(
+        `if (isShort && text.length === length) known[found] = text;`,
+        `if (isShort) known[found] = text;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/coordination/test/known-texts.test.ts",
+      test: "takes no text for another whose characters are its bytes",
+    },
+  },
+  {
+    id: "page-filled-under-a-snapshot",
+    faults: ["unseen"],
+    title: "A page of the history is filled again while a snapshot is read from it",
+    patches: [
+      inFile("changes")(`if (this.#copies === 0) this.#spare = emptied(page);`, `this.#spare = emptied(page);`),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/coordination/test/changes.test.ts",
+      test: "a copy stays as it is until it is released, whatever is forgotten and added",
+    },
+  },
 ];

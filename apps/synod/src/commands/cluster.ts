@@ -16,6 +16,8 @@ import { type RemoteFlags, whole } from "./kv.js";
 const CHANGE_MS = 300_000;
 /** How often a leader is asked whether a learner has caught up. */
 const BEHIND_RETRY_MS = 200;
+/** What is left for an attempt at least. */
+const ATTEMPT_MS = 1_000;
 
 export function addCluster(program: Command): void {
   addStatus(program);
@@ -257,7 +259,11 @@ function addChange(
     const { epoch, members } = await withCluster(settings, async ({ client }) => {
       await waitForAll(client, CONNECT_MS);
       const { expectedEpoch } = flags;
-      return changeOnceCaughtUp(client, change, timeoutMs, expectedEpoch === undefined ? {} : { expectedEpoch });
+      const { note } = makeOutput(flags);
+      return changeOnceCaughtUp(client, change, timeoutMs, {
+        note,
+        ...(expectedEpoch === undefined ? {} : { expectedEpoch }),
+      });
     });
     makeOutput(flags).result(
       { epoch, members },
@@ -271,16 +277,17 @@ async function changeOnceCaughtUp(
   client: Remote["client"],
   change: MembershipChange,
   timeoutMs: number,
-  options: { readonly expectedEpoch?: number },
+  { note, ...options }: { readonly note: (text: string) => void; readonly expectedEpoch?: number },
 ): ReturnType<Remote["client"]["admin"]["changeMembership"]> {
   const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const leftMs = Math.max(1, deadlineMs - performance.now());
+  for (let attempt = 1; ; attempt++) {
     try {
-      return await client.admin.changeMembership(change, { timeoutMs: leftMs, ...options });
+      return await client.admin.changeMembership(change, { timeoutMs: deadlineMs - performance.now(), ...options });
     } catch (error) {
       const isBehind = error instanceof SynodError && error.code === "LearnerBehind";
-      if (!isBehind || deadlineMs - performance.now() <= BEHIND_RETRY_MS) throw error;
+      // An attempt without time would end for the lack of it, and hide why the others failed.
+      if (!isBehind || deadlineMs - performance.now() < BEHIND_RETRY_MS + ATTEMPT_MS) throw error;
+      if (attempt === 1) note("It has not caught up yet: waiting for that.");
       await delay(BEHIND_RETRY_MS);
     }
   }
