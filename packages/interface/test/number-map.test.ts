@@ -39,10 +39,25 @@ test("is a Map in the order of arrival, and so is a copy", () => {
         }
         expect(map.size).toBe(model.size);
       }
+      for (const [at, given] of model) expect(map.get(at)).toBe(given);
       expect(map.entries()).toEqual([...model]);
       expect(map.values()).toEqual([...model.values()]);
     }),
   );
+});
+
+test("whoever had to make way is found when the other has gone", () => {
+  const map = new NumberMap<{ readonly key: number }>();
+  const left = new Set<number>();
+  for (let key = 0; key < 2_000; key++) {
+    map.set(key, { key });
+    left.add(key);
+  }
+  for (let key = 0; key < 2_000; key += 3) {
+    map.delete(key);
+    left.delete(key);
+  }
+  for (const key of left) expect(map.get(key)).toEqual({ key });
 });
 
 test("thousands that come and go, the oldest first", () => {

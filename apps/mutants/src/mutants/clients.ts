@@ -118,7 +118,7 @@ export const clientMutants: readonly Mutant[] = [
     finder: {
       kind: "unit",
       file: "packages/interface/test/number-map.test.ts",
-      test: "is a Map in the order of arrival, and so is a copy",
+      test: "whoever had to make way is found when the other has gone",
     },
   },
 ];

@@ -42,7 +42,7 @@ export const learningMutants: readonly Mutant[] = [
     finder: {
       kind: "unit",
       file: "packages/simulator/test/core/simulation.test.ts",
-      test: "network, seed 2310",
+      test: "network, seed 1922",
     },
   },
   {

@@ -259,9 +259,8 @@ function addChange(
     const { epoch, members } = await withCluster(settings, async ({ client }) => {
       await waitForAll(client, CONNECT_MS);
       const { expectedEpoch } = flags;
-      const { note } = makeOutput(flags);
       return changeOnceCaughtUp(client, change, timeoutMs, {
-        note,
+        note: (text) => makeOutput(flags).note(text),
         ...(expectedEpoch === undefined ? {} : { expectedEpoch }),
       });
     });
