@@ -21,6 +21,7 @@ import { readMutants } from "./reads.js";
 import { serviceMutants } from "./service.js";
 import { snapshotMutants } from "./snapshots.js";
 import { storageMutants } from "./storage.js";
+import { storeIdentityMutants } from "./store-identity.js";
 import { versionMutants } from "./versions.js";
 import { transferMutants } from "./transfer.js";
 import { wireMutants } from "./wire.js";
@@ -43,6 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...flowMutants,
   ...snapshotMutants,
   ...storageMutants,
+  ...storeIdentityMutants,
   ...damageMutants,
   ...wireMutants,
   ...versionMutants,
