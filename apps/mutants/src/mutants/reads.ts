@@ -47,7 +47,7 @@ export const readMutants: readonly Mutant[] = [
         `if (round === null || nonce < 0) return false;`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 300 },
+    finder: { kind: "core", schedules: 400 },
   },
   {
     id: "read-joins-the-round-under-way",
