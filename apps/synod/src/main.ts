@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import { run } from "./program.js";
+import { endUnread, run } from "./program.js";
 
-void run(process.argv.slice(2));
+const args = process.argv.slice(2);
+endUnread(args);
+void run(args);

@@ -46,6 +46,21 @@ function exitCodeHelp(): string {
     .join("\n");
 }
 
+/** They do something that must not end because nobody reads what they print. */
+const GOES_ON = new Set(["start", "lock", "elect"]);
+/** As a shell says of a program that SIGPIPE ended, which Node.js ignores. */
+const NOBODY_READS = 141;
+
+/** `synod range | head -1`: whoever reads has seen enough. */
+export function endUnread(args: readonly string[]): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (!GOES_ON.has(args[0] ?? "")) process.exit(NOBODY_READS);
+    });
+  }
+}
+
 /** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
 export async function run(args: readonly string[]): Promise<void> {
   try {

@@ -40,6 +40,28 @@ describe("synod", () => {
   });
 });
 
+describe("output that nobody reads", () => {
+  it("ends what only prints, without a word, as `synod --help | head -1` does", async () => {
+    const { child, ended } = start(["--help"]);
+    child.stdout?.destroy();
+    expect(await ended).toMatchObject({ code: 141, err: "" });
+  });
+
+  it("ends no node", async () => {
+    const [peers, clients] = await freePorts(2);
+    const node = ["--cluster", "shop", "--id", "1", "--data-dir", at("data")];
+    expect(await run(["init", ...node, "--members", `1=127.0.0.1:${peers}`])).toMatchObject({ code: 0 });
+    const listen = ["--client-listen", `127.0.0.1:${clients}`, "--http-listen", "off"];
+    const { child, ended, saw } = start(["start", ...node, ...listen]);
+    await saw("this node leads");
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    // It has something to say of its end.
+    child.kill("SIGTERM");
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+  });
+});
+
 describe("what only prints", () => {
   it.each(["lock", "elect"])("runs no command: %s --show", async (name) => {
     const { code, err } = await run([name, "x", "--show", "--", "true"]);

@@ -54,6 +54,7 @@ export function codecSuite<T>(options: CodecSuiteOptions<T>): void {
     register(name, async () => body({ codec: await made(), other: await made(), samples, texts, same }));
   valueCases(add);
   ownershipCases(add);
+  lastingCases(add);
   malformedCases(add, selfDelimiting);
   if (bytesMax !== undefined) {
     add("input that is too long is TooLarge", ({ codec }) => {
@@ -163,6 +164,40 @@ function ownershipCases<T>(add: AddCase<T>): void {
       const two = codec.decode(encoded);
       spoil(one, new Set());
       check(same(two, sample), `${show(sample)} became ${show(two)} when an earlier result was changed`);
+    }
+  });
+}
+
+/** Replicas read the same command in one way or the other. */
+function lastingCases<T>(add: AddCase<T>): void {
+  add("decodeLasting gives and refuses what decode does", ({ codec, samples, same }) => {
+    if (codec.decodeLasting === undefined) return;
+    const shown = (end: Ending<T>): string =>
+      end.kind === "gave" ? `gave ${show(end.value)}` : `threw ${show(end.error)}`;
+    const alike = (a: Ending<T>, b: Ending<T>): boolean => {
+      if (a.kind === "gave" && b.kind === "gave") return same(b.value, a.value);
+      return (
+        a.kind === "threw" &&
+        b.kind === "threw" &&
+        CODES.some((code) => [a, b].every(({ error }) => hasCode(error, [code])))
+      );
+    };
+    for (const sample of samples) {
+      const encoded = codec.encode(sample).slice();
+      const around = new Uint8Array(encoded.length + 32).fill(0xc1);
+      around.set(encoded, 16);
+      const inputs = [encoded, around.subarray(16, 16 + encoded.length), around.subarray(16, 17 + encoded.length)];
+      for (const length of positions(encoded.length)) {
+        const damaged = encoded.slice();
+        damaged[length] = (damaged[length] ?? 0) ^ 1;
+        inputs.push(encoded.slice(0, length), damaged);
+      }
+      for (const input of inputs) {
+        const copy = input.slice();
+        const [one, two] = [ending(() => codec.decode(input)), ending(() => codec.decodeLasting?.(input) as T)];
+        check(alike(one, two), `${show(input)}: decode() ${shown(one)}, decodeLasting() ${shown(two)}`);
+        equal(input, copy, "the input after decodeLasting()");
+      }
     }
   });
 }

@@ -24,7 +24,10 @@ type CodecBug =
   | "throws a plain Error"
   | "throws the wrong code"
   | "is confused by bad input"
-  | "has no limit";
+  | "has no limit"
+  | "reads another value where that lasts"
+  | "takes where it lasts what it refuses"
+  | "overwrites what lasts";
 
 const BYTES_MAX = 4096;
 const malformed = (): SynodError => new SynodError("Malformed", "not a note");
@@ -59,7 +62,18 @@ function noteCodec(bug?: CodecBug): Codec<Note> {
     return note;
   };
 
+  const lasting = (bytes: Uint8Array): Note => {
+    if (has("takes where it lasts what it refuses") && bytes.length < 8) return { id: 0, body: new Uint8Array(0) };
+    const { id, body } = decode(bytes);
+    if (has("overwrites what lasts")) bytes.fill(0, 7);
+    return {
+      id: has("reads another value where that lasts") ? id + 1 : id,
+      body: body.length > 0 ? body : bytes.subarray(0, 0),
+    };
+  };
+
   return {
+    decodeLasting: lasting,
     encode({ id, body }) {
       const cut = has("loses the last byte") ? body.subarray(0, -1) : body;
       if (has("changes the value")) body.fill(1);
@@ -135,6 +149,9 @@ const broken: [CodecBug, string][] = [
   ["throws the wrong code", "flipped bits never fail in another way than by a SynodError"],
   ["is confused by bad input", "bytes that were refused leave the codec as it was"],
   ["has no limit", "input that is too long is TooLarge"],
+  ["reads another value where that lasts", "decodeLasting gives and refuses what decode does"],
+  ["takes where it lasts what it refuses", "decodeLasting gives and refuses what decode does"],
+  ["overwrites what lasts", "decodeLasting gives and refuses what decode does"],
 ];
 
 const trial = trials<CodecBug>(suite);

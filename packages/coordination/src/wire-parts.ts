@@ -19,6 +19,21 @@ export function versionedCodec<T extends { readonly kind: string }>(options: {
 }): Codec<T> {
   const { what, kinds, write, read } = options;
   const writer = new Writer(0);
+  const decode = (reader: Reader): T => {
+    const version = reader.byte();
+    if (version !== FORMAT_VERSION) {
+      throw new SynodError(
+        "VersionUnsupported",
+        `The ${what} has format version ${version}; this release reads ${FORMAT_VERSION}. Upgrade this process.`,
+        { details: { version, supported: FORMAT_VERSION } },
+      );
+    }
+    const kind = kinds[reader.byte() - 1];
+    if (kind === undefined) throw reader.malformed("there is no such kind");
+    const value = read(reader, kind);
+    reader.end();
+    return value;
+  };
   return {
     encode(value) {
       const kind = kinds.indexOf(value.kind);
@@ -28,22 +43,8 @@ export function versionedCodec<T extends { readonly kind: string }>(options: {
       write(writer, value);
       return writer.done();
     },
-    decode(bytes) {
-      const reader = new Reader(bytes, what);
-      const version = reader.byte();
-      if (version !== FORMAT_VERSION) {
-        throw new SynodError(
-          "VersionUnsupported",
-          `The ${what} has format version ${version}; this release reads ${FORMAT_VERSION}. Upgrade this process.`,
-          { details: { version, supported: FORMAT_VERSION } },
-        );
-      }
-      const kind = kinds[reader.byte() - 1];
-      if (kind === undefined) throw reader.malformed("there is no such kind");
-      const value = read(reader, kind);
-      reader.end();
-      return value;
-    },
+    decode: (bytes) => decode(new Reader(bytes, what)),
+    decodeLasting: (bytes) => decode(new Reader(bytes, what, true)),
   };
 }
 

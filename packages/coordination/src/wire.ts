@@ -180,11 +180,14 @@ function knownText(bytes: Uint8Array, from: number, length: number): string | nu
 export class Reader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
+  readonly #isLasting: boolean;
   #at = 0;
 
-  constructor(bytes: Uint8Array, what: string) {
+  /** @param isLasting whether nobody changes the bytes any more, and values of the state may be views of them */
+  constructor(bytes: Uint8Array, what: string, isLasting = false) {
     this.#bytes = bytes;
     this.#what = what;
+    this.#isLasting = isLasting;
   }
 
   get left(): number {
@@ -229,10 +232,15 @@ export class Reader {
     return kind === 2 ? -size : size;
   }
 
-  /** A copy, for values of the state: short ones share memory. */
+  /** For values of the state: a copy, or a view where that lasts. Short ones are copied and share memory. */
   kept(): Uint8Array {
-    const end = this.#skip(this.int());
-    return keep(this.#bytes, this.#at, (this.#at = end));
+    const length = this.int();
+    const end = this.#skip(length);
+    const from = this.#at;
+    this.#at = end;
+    if (!this.#isLasting || length <= KEPT_SHARED_MAX) return keep(this.#bytes, from, end);
+    // Not `subarray`, which of a Buffer gives a Buffer.
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + from, length);
   }
 
   /** A copy. */

@@ -45,4 +45,10 @@ export interface Codec<T> {
    * @throws SynodError `Malformed`, `VersionUnsupported` or `TooLarge`; nothing else.
    */
   decode(bytes: Uint8Array): T;
+  /**
+   * The same, but the result may have views of `bytes`: nobody changes them any more, and the result must not be written into. A node asks it for
+   * commands of the log that it found at its start, which is in memory as large pieces: each view keeps its piece there. Where it is missing,
+   * `decode` is asked.
+   */
+  decodeLasting?(bytes: Uint8Array): T;
 }

@@ -59,7 +59,7 @@ export interface SnapshotPart {
 export interface Recovered {
   readonly identity: StoreIdentity;
   readonly promised: Ballot | null;
-  /** Last vote of each slot above the snapshot, by slot. */
+  /** Last vote of each slot above the snapshot, by slot. The store never changes the bytes of a value that it gave out, here and in `chosen`. */
   readonly votes: readonly Vote[];
   /** Values written as chosen, above the snapshot, by slot. */
   readonly chosen: readonly ChosenValue[];

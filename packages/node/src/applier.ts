@@ -14,6 +14,8 @@ export interface ApplierOptions {
   readonly proposals: Proposals;
   readonly metrics: Metrics;
   readonly now: () => number;
+  /** Values up to here are those of the log that was found at the start. */
+  readonly recoveredUpTo: Slot;
   /** After each slot. */
   readonly onApplied: (slot: Slot) => void;
   readonly buggify: Buggify;
@@ -91,8 +93,8 @@ export class Applier {
   }
 
   #apply({ slot, value }: ChosenValue, nowMs: number): void {
-    const { machine, proposals, raised } = this.#o;
-    for (const outcome of machine.apply(slot, value)) {
+    const { machine, proposals, raised, recoveredUpTo } = this.#o;
+    for (const outcome of machine.apply(slot, value, slot <= recoveredUpTo)) {
       if (outcome.kind === "raised") {
         if (outcome.changed) raised(outcome.versions);
         continue;

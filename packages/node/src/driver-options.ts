@@ -7,6 +7,7 @@ import type {
   Metrics,
   NodeId,
   Random,
+  Slot,
   Storage,
   SynodError,
   Transport,
@@ -31,6 +32,8 @@ export interface DriverOptions {
   /** Where members listen that the log says nothing of. */
   readonly addresses: readonly Member[];
   readonly replica: Replica;
+  /** What was known as chosen at the start. */
+  readonly recoveredUpTo: Slot;
   readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
   readonly transport: Transport;
   readonly storage: Storage;

@@ -1,7 +1,7 @@
 import { SynodError } from "@synod/interface";
 import { describe, expect, it } from "vitest";
 import { type NodeEvent } from "../src/index.js";
-import { World } from "./world.js";
+import { type CounterCommand, json, World } from "./world.js";
 
 const code = async (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -93,6 +93,28 @@ describe("a cluster of three", () => {
     expect(await world.settle(world.node(2).propose({ add: 1 }))).toBe(6);
     await world.close();
   });
+});
+
+it("lets the state keep views of the log that it found at its start, and of nothing that came later", async () => {
+  const world = await World.of(3);
+  for (const add of [2, 3]) await world.settle(world.node(1).propose({ add }));
+  await world.clock.until(() => world.ids.every((id) => world.machine(id).total === 5));
+  await world.close();
+  const asked: string[] = [];
+  const plain = json<CounterCommand>();
+  const commandCodec = {
+    ...plain,
+    decode: (bytes: Uint8Array) => (asked.push("decode"), plain.decode(bytes)),
+    decodeLasting: (bytes: Uint8Array) => (asked.push("lasting"), plain.decode(bytes)),
+  };
+  await world.boot(1, false, { commandCodec });
+  for (const id of [2, 3]) await world.boot(id);
+  await world.leader();
+  await world.settle(world.node(2).propose({ add: 1 }));
+  await world.clock.until(() => world.machine(1).total === 6);
+  // The disk does not say of the last one that it is chosen.
+  expect(asked).toEqual(["lasting", "decode", "decode"]);
+  await world.close();
 });
 
 describe("a minority", () => {

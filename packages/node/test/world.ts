@@ -362,6 +362,7 @@ export type CounterNode = SynodNode<CounterCommand, "total" | "throw", number>;
 export type Release = Partial<
   Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "logger" | "metrics">
 > & {
+  readonly commandCodec?: Codec<CounterCommand>;
   readonly version?: number;
   /** Whom it knows besides the founders; by default all that run. */
   readonly contacts?: readonly number[];

@@ -5,7 +5,7 @@ export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Resul
   /** The automaton, in its start state. From here on it is driven by the replicated machine alone. */
   readonly stateMachine: StateMachine<Command, Query, Result, Answer>;
   /** Reads the bodies of commands. Whether it refuses bytes must depend on these bytes alone. */
-  readonly commandCodec: Pick<Codec<Command>, "decode">;
+  readonly commandCodec: Pick<Codec<Command>, "decode" | "decodeLasting">;
   /** Writes results; equal results give equal bytes. */
   readonly resultCodec: Pick<Codec<Result>, "encode">;
   /** Logged time after which an unused session is forgotten. Default 600,000. Equal on all replicas, for good. */
@@ -44,8 +44,10 @@ export interface ReplicatedMachine<Query, Answer> {
    * value only counts and changes the chain hash.
    * @throws SynodError `InvariantViolated` if `slot` is not `applied` + 1; `Malformed` or `VersionUnsupported` for a batch
    * that cannot be read or raises a version above what this node supports (nothing has changed then); `ApplyFailed` if the state machine threw (its error is the cause). After `ApplyFailed` this machine is of no more use: the node stops.
+   * @param isLasting whether nobody changes the bytes of the value any more, and the state may keep views of them: they are in memory
+   * anyway, as those of a log that was read at a start. False if left out
    */
-  apply(slot: Slot, value: Uint8Array): readonly Outcome[];
+  apply(slot: Slot, value: Uint8Array, isLasting?: boolean): readonly Outcome[];
   /** Asks the state machine. Errors are its own. */
   query(query: Query): Answer;
   /** What the state machine has for who watches `query`; undefined if it offers no watches. Errors are its own. */

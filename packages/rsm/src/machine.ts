@@ -42,7 +42,7 @@ export function replicatedMachine<Command, Query, Result, Answer = Result>(
 
 class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query, Answer> {
   readonly #machine: StateMachine<Command, Query, Result, Answer>;
-  readonly #commands: Pick<Codec<Command>, "decode">;
+  readonly #commands: Pick<Codec<Command>, "decode" | "decodeLasting">;
   readonly #results: Pick<Codec<Result>, "encode">;
   readonly #limits: SessionLimits;
   readonly supports: Versions;
@@ -51,6 +51,8 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   #applied: Slot = 0;
   #timeMs = 0;
   #chain: Hash64 = HASH_START;
+  /** Of the value that is being applied. */
+  #isLasting = false;
   /** Why the state can no longer be trusted. */
   #broken: { readonly cause: unknown } | null = null;
   #restoring: Restoring | null = null;
@@ -89,7 +91,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     return this.#sessions.size;
   }
 
-  apply(slot: Slot, value: Uint8Array): readonly Outcome[] {
+  apply(slot: Slot, value: Uint8Array, isLasting: boolean = false): readonly Outcome[] {
     this.#checkUsable();
     if (slot !== this.#applied + 1) {
       throw new SynodError(
@@ -104,6 +106,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       if (entry.kind === "raise") checkSupported(`Slot ${slot} of the log`, entry.versions, this.supports);
     }
     const outcomes: Outcome[] = [];
+    this.#isLasting = isLasting;
     if (batch) {
       this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
       this.#sessions.expire(this.#timeMs);
@@ -244,9 +247,10 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   }
 
   #execute(session: Session, ticket: SessionTicket, body: Uint8Array, slot: Slot, index: number): Outcome {
+    const codec = this.#commands;
     let command: Command;
     try {
-      command = this.#commands.decode(body);
+      command = this.#isLasting && codec.decodeLasting ? codec.decodeLasting(body) : codec.decode(body);
     } catch {
       // Every replica refuses the same bytes, so this is an answer like any other.
       storeReply(session, ticket.sequence, null);

@@ -52,6 +52,24 @@ describe("apply", () => {
     expect(machine.apply(2, good).map(brief)).toEqual(["1", "2"]);
   });
 
+  test("a log that lasts is read by the codec's own way for it, if it has one", () => {
+    const asked: string[] = [];
+    const both = {
+      decode: (bytes: Uint8Array) => (asked.push("decode"), addCodec.decode(bytes)),
+      decodeLasting: (bytes: Uint8Array) => (asked.push("lasting"), addCodec.decode(bytes)),
+    };
+    const machine = numbersMachine({ commandCodec: both });
+    applyNext(machine, 5, open());
+    machine.apply(2, encodeBatch(9, [command(A, 1, "add x 1")]), true);
+    machine.apply(3, encodeBatch(9, [command(A, 2, "add x 1")]));
+    expect(asked).toEqual(["lasting", "decode"]);
+    const plain = numbersMachine();
+    applyNext(plain, 5, open());
+    expect(plain.apply(2, encodeBatch(9, [command(A, 1, "add x 1")]), true).map(brief)).toEqual(["1"]);
+    expect(plain.apply(3, encodeBatch(9, [command(A, 2, "add x 1")])).map(brief)).toEqual(["2"]);
+    expect(facts(plain)).toEqual(facts(machine));
+  });
+
   test("the context", () => {
     const contexts: unknown[] = [];
     const numbers = new Numbers();

@@ -105,4 +105,21 @@ export const coordinationMutants: readonly Mutant[] = [
       test: "a copy stays as it is until it is released, whatever is forgotten and added",
     },
   },
+  {
+    id: "views-of-what-does-not-last",
+    faults: ["unseen"],
+    title: "Values of the state are views of what came over a socket: each keeps far more in memory than itself",
+    patches: [
+      {
+        file: "packages/node/src/applier.ts",
+        find: `machine.apply(slot, value, slot <= recoveredUpTo)`,
+        replace: `machine.apply(slot, value, slot <= Math.max(recoveredUpTo, slot))`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/node.test.ts",
+      test: "lets the state keep views of the log that it found at its start, and of nothing that came later",
+    },
+  },
 ];
