@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import * as v from "valibot";
-import { LineCounter, parseDocument } from "yaml";
+import type * as Yaml from "yaml";
 import { CliError } from "./exit-codes.js";
 import { fileSchema, SETTING_NAMES, type Settings } from "./settings.js";
 import { complaints } from "./values.js";
@@ -40,6 +41,8 @@ function parseConfig(content: string, path: string): Partial<Settings> {
 
 /** @throws CliError with line and column, and nothing of what stands there: it may be a secret. */
 export function parseYaml(content: string, path: string): unknown {
+  // Loaded where there is a file: that takes longer than most commands.
+  const { LineCounter, parseDocument } = createRequire(import.meta.url)("yaml") as typeof Yaml;
   const lineCounter = new LineCounter();
   const document = parseDocument(content, { prettyErrors: false, lineCounter, logLevel: "error" });
   const [error] = document.errors;

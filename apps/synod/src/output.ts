@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import { SynodError } from "@synod/interface";
-import Table from "cli-table3";
+import type Table from "cli-table3";
 import pc from "picocolors";
 import { CliError, EXIT_CODES, exitOf } from "./exit-codes.js";
 
@@ -65,7 +66,8 @@ const NO_FRAME = Object.fromEntries(
 
 /** Rows under a head, in columns. Without a terminal there is no colour and no frame, so that `awk` reads it. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const made = new Table({
+  // Loaded where there is a table: that takes longer than most commands.
+  const made = new (createRequire(import.meta.url)("cli-table3") as typeof Table)({
     head: head.map((text) => pc.bold(text)),
     chars: NO_FRAME,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
