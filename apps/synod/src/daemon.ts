@@ -258,10 +258,15 @@ async function serveClients(
   return server;
 }
 
-/** A store whose `open` was called before. */
+/** A store whose `open` was called before. It keeps nothing of what was found: that may be gigabytes. */
 function opened(storage: Storage, recovered: Recovered): Storage {
+  let found: Recovered | null = recovered;
   return {
-    open: async () => recovered,
+    open: async (options) => {
+      const given = found ?? (await storage.open(options));
+      found = null;
+      return given;
+    },
     write: (write) => storage.write(write),
     saveSnapshot: (index, chunks) => storage.saveSnapshot(index, chunks),
     readSnapshot: (part) => storage.readSnapshot(part),

@@ -15,6 +15,7 @@ export const EXIT_CODES = {
   lost: { code: 121, meaning: "`lock`, `elect`: held and lost while the command ran; it was ended" },
   cannotRun: { code: 126, meaning: "`lock`, `elect`: the command cannot be run" },
   notFound: { code: 127, meaning: "`lock`, `elect`: there is no such command" },
+  unread: { code: 141, meaning: "nobody reads the output any more, as after `head -1`" },
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

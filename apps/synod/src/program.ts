@@ -48,18 +48,23 @@ function exitCodeHelp(): string {
 
 /** They do something that must not end because nobody reads what they print. */
 const GOES_ON = new Set(["start", "lock", "elect"]);
-/** As a shell says of a program that SIGPIPE ended, which Node.js ignores. */
-const NOBODY_READS = 141;
 
-/** `synod range | head -1`: whoever reads has seen enough. */
+/** `synod range | head -1`: whoever reads has seen enough. What goes on does so also where a line cannot be written for another reason. */
 export function endUnread(args: readonly string[]): void {
+  const [command = ""] = args;
+  const goesOn = GOES_ON.has(command) && !ownOf(args).includes("--observe");
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (goesOn) return;
       if (error.code !== "EPIPE") throw error;
-      if (!GOES_ON.has(args[0] ?? "")) process.exit(NOBODY_READS);
+      process.exit(EXIT_CODES.unread.code);
     });
   }
 }
+
+/** What stands behind `--` belongs to another program. */
+const ownOf = (args: readonly string[]): readonly string[] =>
+  args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
 
 /** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -70,9 +75,7 @@ export async function run(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_CODES.usage.code;
       return;
     }
-    // What stands behind `--` belongs to another program.
-    const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-    printFailure(error, own.includes("--json"));
+    printFailure(error, ownOf(args).includes("--json"));
     process.exitCode = EXIT_CODES[exitOf(error)].code;
   }
 }

@@ -47,6 +47,19 @@ describe("output that nobody reads", () => {
     expect(await ended).toMatchObject({ code: 141, err: "" });
   });
 
+  it("ends who only looks on, and nobody who holds something", async () => {
+    // It has no server to ask, which it says: where nobody reads that, who observes ends by it, and a candidate as if it were read.
+    for (const [more, code] of [
+      [["--observe"], 141],
+      [["--timeout", "1ms", "--", "true"], 120],
+    ] as const) {
+      const { child, ended } = start(["elect", "x", "--cluster", "shop", "--servers", "127.0.0.1:1", ...more]);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      expect(await ended).toMatchObject({ code });
+    }
+  });
+
   it("ends no node", async () => {
     const [peers, clients] = await freePorts(2);
     const node = ["--cluster", "shop", "--id", "1", "--data-dir", at("data")];

@@ -182,6 +182,7 @@ function lastingCases<T>(add: AddCase<T>): void {
         CODES.some((code) => [a, b].every(({ error }) => hasCode(error, [code])))
       );
     };
+    const kept = samples.map((sample) => codec.decodeLasting?.(codec.encode(sample).slice()) as T);
     for (const sample of samples) {
       const encoded = codec.encode(sample).slice();
       const around = new Uint8Array(encoded.length + 32).fill(0xc1);
@@ -198,6 +199,9 @@ function lastingCases<T>(add: AddCase<T>): void {
         check(alike(one, two), `${show(input)}: decode() ${shown(one)}, decodeLasting() ${shown(two)}`);
         equal(input, copy, "the input after decodeLasting()");
       }
+    }
+    for (const [i, sample] of samples.entries()) {
+      check(same(kept[i] as T, sample), `${show(sample)} became ${show(kept[i])} after later calls of decodeLasting()`);
     }
   });
 }

@@ -27,7 +27,8 @@ type CodecBug =
   | "has no limit"
   | "reads another value where that lasts"
   | "takes where it lasts what it refuses"
-  | "overwrites what lasts";
+  | "overwrites what lasts"
+  | "reads what lasts into one place";
 
 const BYTES_MAX = 4096;
 const malformed = (): SynodError => new SynodError("Malformed", "not a note");
@@ -66,6 +67,10 @@ function noteCodec(bug?: CodecBug): Codec<Note> {
     if (has("takes where it lasts what it refuses") && bytes.length < 8) return { id: 0, body: new Uint8Array(0) };
     const { id, body } = decode(bytes);
     if (has("overwrites what lasts")) bytes.fill(0, 7);
+    if (has("reads what lasts into one place")) {
+      buffer.set(body);
+      return { id, body: buffer.subarray(0, body.length) };
+    }
     return {
       id: has("reads another value where that lasts") ? id + 1 : id,
       body: body.length > 0 ? body : bytes.subarray(0, 0),
@@ -152,6 +157,7 @@ const broken: [CodecBug, string][] = [
   ["reads another value where that lasts", "decodeLasting gives and refuses what decode does"],
   ["takes where it lasts what it refuses", "decodeLasting gives and refuses what decode does"],
   ["overwrites what lasts", "decodeLasting gives and refuses what decode does"],
+  ["reads what lasts into one place", "decodeLasting gives and refuses what decode does"],
 ];
 
 const trial = trials<CodecBug>(suite);

@@ -13,6 +13,7 @@ export type KeySelector =
 /** A key as it is, or was at a revision. */
 export interface KeyEntry<Value = Uint8Array> {
   readonly key: string;
+  /** In the answers of the machine itself its own bytes, maybe in the middle of its log: never to be written into or transferred. Clients and `coordination()` give copies. */
   readonly value: Value;
   /** Of the last change of this key. */
   readonly revision: Revision;

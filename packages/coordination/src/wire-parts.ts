@@ -143,7 +143,7 @@ export function writeOperation(writer: Writer, operation: Operation): void {
 
 export function readOperation(reader: Reader): Operation {
   const kind = reader.byte();
-  if (kind === 1) return { kind: "put", key: reader.text(), value: reader.bytes(), lease: reader.maybeText() };
+  if (kind === 1) return { kind: "put", key: reader.text(), value: reader.kept(), lease: reader.maybeText() };
   if (kind === 2) return { kind: "delete", key: reader.text() };
   if (kind === 3) return { kind: "range", keys: readSelector(reader), limit: readRangeLimit(reader) };
   throw reader.malformed("there is no such operation");

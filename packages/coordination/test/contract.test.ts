@@ -1,7 +1,7 @@
 import { codecSuite, stateMachineSuite } from "@synod/conformance";
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { coordinationCodecs, coordinationMachine } from "../src/index.js";
+import { type CoordinationCommand, coordinationCodecs, coordinationMachine } from "../src/index.js";
 import { answerSamples, commands, commandSamples, queries, querySamples, resultSamples } from "./samples.js";
 
 const { commandCodec, resultCodec, queryCodec, answerCodec } = coordinationCodecs();
@@ -18,7 +18,12 @@ describe.each([1, 2, 3, 4])("contract of StateMachine, log %i", (seed) => {
 
 describe("contract of Codec: commands", () => {
   const drawn = fc.sample(commands, { numRuns: 40, seed: 1 });
-  codecSuite({ test, create: () => commandCodec, samples: [...Object.values(commandSamples), ...drawn] });
+  // Long enough to be views where the bytes last.
+  const long = [257, 4_000].map((length): CoordinationCommand => {
+    const put = { kind: "put" as const, key: "k", value: new Uint8Array(length).fill(length), lease: null };
+    return length > 300 ? { kind: "transaction", if: [], do: [put], else: [] } : { ...put, expected: null };
+  });
+  codecSuite({ test, create: () => commandCodec, samples: [...Object.values(commandSamples), ...drawn, ...long] });
 });
 
 describe("contract of Codec: results", () => {

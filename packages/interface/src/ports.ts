@@ -46,9 +46,10 @@ export interface Codec<T> {
    */
   decode(bytes: Uint8Array): T;
   /**
-   * The same, but the result may have views of `bytes`: nobody changes them any more, and the result must not be written into. A node asks it for
-   * commands of the log that it found at its start, which is in memory as large pieces: each view keeps its piece there. Where it is missing,
-   * `decode` is asked.
+   * Gives and refuses exactly what `decode` does, but the result may have views of `bytes`, which nobody changes any more, and which must not be
+   * written into. A node asks it for commands of the log that it found at its start, and other replicas ask `decode` for the same ones: where
+   * the two differ, replicas part. So whoever wraps a codec wraps both, or leaves this out, and `decode` is asked. The log is in memory as
+   * pieces of some MiB: each view keeps its piece there.
    */
   decodeLasting?(bytes: Uint8Array): T;
 }

@@ -247,10 +247,9 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   }
 
   #execute(session: Session, ticket: SessionTicket, body: Uint8Array, slot: Slot, index: number): Outcome {
-    const codec = this.#commands;
     let command: Command;
     try {
-      command = this.#isLasting && codec.decodeLasting ? codec.decodeLasting(body) : codec.decode(body);
+      command = this.#decode(body);
     } catch {
       // Every replica refuses the same bytes, so this is an answer like any other.
       storeReply(session, ticket.sequence, null);
@@ -272,6 +271,17 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     const reply = this.#encodeResult(applied.result);
     storeReply(session, ticket.sequence, reply);
     return answer(reply, index, ticket, false, applied.events);
+  }
+
+  /** Whether bytes are refused is up to `decode` alone: other replicas, which read them off a socket, know no other way. */
+  #decode(body: Uint8Array): Command {
+    const codec = this.#commands;
+    if (!this.#isLasting || codec.decodeLasting === undefined) return codec.decode(body);
+    try {
+      return codec.decodeLasting(body);
+    } catch {
+      return codec.decode(body);
+    }
   }
 
   /** Every replica gets the same result and refuses it alike, so that stopping would only stop them all, again and again. */

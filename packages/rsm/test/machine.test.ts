@@ -63,6 +63,13 @@ describe("apply", () => {
     machine.apply(2, encodeBatch(9, [command(A, 1, "add x 1")]), true);
     machine.apply(3, encodeBatch(9, [command(A, 2, "add x 1")]));
     expect(asked).toEqual(["lasting", "decode"]);
+    // Other replicas read the same bytes by `decode`: what that takes, no replica refuses.
+    const torn = () => {
+      throw new Error("a wrapper that forgot it");
+    };
+    const forgetful = numbersMachine({ commandCodec: { ...both, decodeLasting: torn } });
+    applyNext(forgetful, 5, open());
+    expect(forgetful.apply(2, encodeBatch(9, [command(A, 1, "add x 1")]), true).map(brief)).toEqual(["1"]);
     const plain = numbersMachine();
     applyNext(plain, 5, open());
     expect(plain.apply(2, encodeBatch(9, [command(A, 1, "add x 1")]), true).map(brief)).toEqual(["1"]);

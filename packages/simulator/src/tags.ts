@@ -24,6 +24,10 @@ export function taggedCodec<Command>(inner: Codec<Command>): Codec<Tagged<Comman
       return bytes;
     },
     decode: (bytes) => ({ tag: tagOf(bytes), command: inner.decode(bytes.slice(TAG_BYTES)) }),
+    decodeLasting: (bytes) => {
+      const body = bytes.subarray(TAG_BYTES);
+      return { tag: tagOf(bytes), command: inner.decodeLasting?.(body) ?? inner.decode(body) };
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import type { ApplyContext } from "@synod/interface";
 import { decodeConfigurationValue, encodeConfigurationValue, unpackNoops } from "@synod/multipaxos";
 import { decodeBatch, encodeBatch, replicatedMachine } from "@synod/rsm";
 import { golden, goldenLines } from "../samples.js";
-import { outcomeOf, type Target } from "../target.js";
+import { outcomeOf, refusalOf, type Target } from "../target.js";
 
 const codecs = coordinationCodecs();
 const commands = goldenLines("coordination", "commands.txt");
@@ -47,6 +47,7 @@ function machineTarget(): Target {
     samples: commands,
     run(input) {
       if (++age % LIFE === 0) machine = renewed(machine);
+      sameWhereItLasts(input);
       return outcomeOf(() => {
         const command = codecs.commandCodec.decode(input);
         timeMs += input.length;
@@ -57,6 +58,19 @@ function machineTarget(): Target {
       });
     },
   };
+}
+
+/** A replica reads its log in one way after a restart, and others read the same commands in the other. */
+function sameWhereItLasts(input: Uint8Array): void {
+  const { encode, decode, decodeLasting = decode } = codecs.commandCodec;
+  const [one, two] = [decode, decodeLasting].map((read) => {
+    try {
+      return Buffer.from(encode(read(input))).toString("hex");
+    } catch (error) {
+      return refusalOf(error);
+    }
+  });
+  if (one !== two) throw new Error("decodeLasting gives something else than decode");
 }
 
 /** Its state goes through a snapshot, and must be the same on the other side. */
