@@ -62,10 +62,11 @@ function machineTarget(): Target {
 
 /** A replica reads its log in one way after a restart, and others read the same commands in the other. */
 function sameWhereItLasts(input: Uint8Array): void {
-  const { encode, decode, decodeLasting = decode } = codecs.commandCodec;
-  const [one, two] = [decode, decodeLasting].map((read) => {
+  const codec = codecs.commandCodec;
+  const ways = [() => codec.decode(input), () => codec.decodeLasting?.(input) ?? codec.decode(input)];
+  const [one, two] = ways.map((read) => {
     try {
-      return Buffer.from(encode(read(input))).toString("hex");
+      return Buffer.from(codec.encode(read())).toString("hex");
     } catch (error) {
       return refusalOf(error);
     }
