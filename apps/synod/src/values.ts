@@ -95,6 +95,10 @@ export const members: v.GenericSchema<unknown, Member[]> = v.pipe(
   list(member),
   v.check((all) => all.length > 0, "expected at least one member"),
   v.check((all) => new Set(all.map(({ id }) => id)).size === all.length, "expected each id once"),
+  v.check((all) => {
+    const addresses = all.flatMap(({ address: at }) => at ?? []);
+    return new Set(addresses).size === addresses.length;
+  }, "expected each address once"),
 );
 
 export const oneOf = <const T extends readonly string[]>(...options: T): v.GenericSchema<unknown, T[number]> =>

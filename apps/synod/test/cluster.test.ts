@@ -303,6 +303,10 @@ describe("operation", slow, () => {
       serving: true,
       missing: [{ address: cluster.node(3).clients }],
     });
+    // The leader misses it, too, whatever servers are named.
+    const two = [1, 2].map((id) => cluster.node(id).clients).join(",");
+    const unheard = await cluster.synod(["health", "--servers", two]);
+    expect(unheard).toMatchObject({ code: 3, out: expect.stringContaining("the leader does not hear node 3 at ") });
     expect(await cluster.json(["status"])).toMatchObject({
       servers: [{ error: null }, { error: null }, { node: null, error: { code: "NoServer" } }],
     });

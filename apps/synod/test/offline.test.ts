@@ -82,6 +82,42 @@ describe("what only prints", () => {
   });
 });
 
+describe("what would be regretted", () => {
+  it("deletes what jobs are known by only where that is meant", async () => {
+    for (const prefix of ["", "syn", "synod/"]) {
+      const { code, err } = await run(["del", "--prefix", prefix, "--cluster", "shop", "--servers", "127.0.0.1:1"]);
+      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("--reserved") });
+    }
+    const meant = [
+      "del",
+      "--prefix",
+      "",
+      "--reserved",
+      "--cluster",
+      "shop",
+      "--servers",
+      "127.0.0.1:1",
+      "--timeout",
+      "10ms",
+    ];
+    expect(await run(meant)).toMatchObject({ code: 4 });
+  });
+
+  it("founds no cluster of two nodes at one address", async () => {
+    const twice = [
+      "--cluster",
+      "shop",
+      "--id",
+      "1",
+      "--data-dir",
+      at("data"),
+      "--members",
+      "1=a:7100,2=a:7100,3=c:7100",
+    ];
+    expect(await run(["init", ...twice])).toMatchObject({ code: 2, err: expect.stringContaining("each address once") });
+  });
+});
+
 describe("settings", () => {
   it("names flag, variable and key of what is missing", async () => {
     const { code, err } = await run(["init", "--json"], { cwd: place.path });

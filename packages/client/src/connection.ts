@@ -178,7 +178,9 @@ export class Connection {
       this.#input.push(chunk);
     } catch (error) {
       if (!(error instanceof SynodError)) throw error;
-      this.#end(error);
+      const isElse = this.#welcome === null && error.code === "Malformed";
+      const text = "what answers there is no Synod server: is this the address for clients?";
+      this.#end(isElse ? new SynodError("Malformed", text, { cause: error }) : error);
     }
   }
 

@@ -106,7 +106,7 @@ export class Changes {
     const member = last.configuration.members.find((each) => each.id === id);
     if (id === null || member === undefined || reported(id) !== null) return "";
     const where = member.address === undefined ? "without an address" : `at ${member.address}`;
-    return `; nothing was heard of node ${id}, which is dialed ${where}: start it there with \`join\`, or correct that with setAddress`;
+    return `; nothing was heard of node ${id}, which is dialed ${where}: start it there to join, or correct the address (setAddress, \`synod member move\`); if it runs, its log may say why it is refused`;
   }
 
   #ask(asked: Asked, nowMs: number): void {

@@ -9,6 +9,7 @@ import { Leading } from "./leading.js";
 import { Loop } from "./loop.js";
 import { addressBook } from "./membership.js";
 import { Notices } from "./notices.js";
+import { Outlook } from "./outlook.js";
 import { Peers } from "./peers.js";
 import type { Proposals } from "./proposals.js";
 import type { Route } from "./proposals-options.js";
@@ -52,6 +53,7 @@ export class Driver {
   readonly #leading: Leading;
   readonly #stateCheck: StateCheck;
   readonly #applier: Applier;
+  readonly #outlook: Outlook;
   readonly #roundMs: number;
 
   #inbox: Input[] = [];
@@ -113,6 +115,13 @@ export class Driver {
     });
     this.writing = new Writing({ ...options, written: (id) => this.#written(id), fail: turns.fail });
     this.notices = this.#newNotices(now);
+    this.#outlook = new Outlook({
+      self: self.nodeId,
+      status: () => replica.status(),
+      configuration: () => this.configuration,
+      peers: this.peers,
+      logger: options.logger,
+    });
   }
 
   #newLoop(): Loop {
@@ -297,6 +306,7 @@ export class Driver {
     this.#stateCheck.tick();
     this.snapshots.tick();
     if (++this.#rounds % PUBLISH_ROUNDS !== 0) return;
+    this.#outlook.look(nowMs);
     this.#receiving.forgetGone();
     this.#o.publish();
   }

@@ -34,8 +34,12 @@ interface Row {
 }
 
 /** Each server that is there, at the same time; of the others why they are not. */
-async function askAll({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
-  await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
+async function askAll(remote: Remote): Promise<Row[]> {
+  await waitForAll(remote.client, Math.min(remote.timeoutMs, CONNECT_MS));
+  return askEach(remote);
+}
+
+function askEach({ client, servers, timeoutMs }: Remote): Promise<Row[]> {
   return Promise.all(
     servers.map(async (server) => {
       const known = client.status().servers.find(({ address: at }) => at === server);
@@ -95,29 +99,39 @@ function addHealth(program: Command): void {
   const command = program
     .command("health")
     .description(
-      "Makes a linearizable read and sees that every server is there. Ends with 0 if so, with 3 if a server is missing, with 4 if the cluster does not answer.",
+      "Makes a linearizable read and sees that every server is there, and that the leader hears every member if the role admin may ask it. Ends with 0 if so, with 3 if one is missing or not heard, with 4 if the cluster does not answer.",
     );
   withSettings(command, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
     const output = makeOutput(flags);
-    const report = await withCluster(new Given(flags, process.env), async ({ client, servers, timeoutMs }) => {
+    const report = await withCluster(new Given(flags, process.env), async (remote) => {
+      const { client, servers, timeoutMs } = remote;
       const started = performance.now();
       await client.read({ kind: "status" }, { timeoutMs });
       const readMs = Math.round((performance.now() - started) * 10) / 10;
       const missing = await waitForAll(client, Math.min(timeoutMs, CONNECT_MS));
+      const unheard = await waitForMembers(remote, missing.length === 0 ? CONNECT_MS : 0);
       return {
-        healthy: missing.length === 0,
+        healthy: missing.length === 0 && unheard.length === 0,
         serving: true,
         leader: client.status().leader,
         readMs,
         servers: servers.length,
         missing,
+        unheard,
       };
     });
-    output.result(report, () =>
-      report.healthy
-        ? `${pc.green("healthy")}: node ${report.leader ?? "?"} leads, ${report.servers} servers, a read took ${report.readMs} ms`
-        : `${pc.yellow("degraded")}: reads are answered, but ${report.missing.map(({ address: at, reason }) => `${at} is missing (${reason})`).join(", ")}`,
-    );
+    output.result(report, () => {
+      if (report.healthy) {
+        return `${pc.green("healthy")}: node ${report.leader ?? "?"} leads, ${report.servers} servers, a read took ${report.readMs} ms`;
+      }
+      const wrong = [
+        ...report.missing.map(({ address: at, reason }) => `${at} is missing (${reason})`),
+        ...report.unheard.map(
+          ({ id, address: at }) => `the leader does not hear node ${id}${at === null ? "" : ` at ${at}`}`,
+        ),
+      ];
+      return `${pc.yellow("degraded")}: reads are answered, but ${wrong.join(", ")}`;
+    });
     if (!report.healthy) process.exitCode = 3;
   });
 }
@@ -139,6 +153,25 @@ async function waitForAll(
   if (missing().length === 0) return [];
   for await (const _ of events) if (missing().length === 0) break;
   return missing();
+}
+
+/** Members that the leader does not hear: they may run and be refused, or be none of the servers that were named. A new one gets a moment. */
+async function waitForMembers(
+  remote: Remote,
+  limitMs: number,
+): Promise<{ readonly id: number; readonly address: string | null }[]> {
+  const until = performance.now() + limitMs;
+  for (;;) {
+    const leader = (await askEach(remote)).find(({ node }) => node?.role === "leader")?.node ?? null;
+    // Not known to whom the role admin is not given, or while the leader changes.
+    const members = leader?.configuration.members ?? [];
+    const unheard = members.filter(
+      ({ id }) => id !== leader?.id && leader?.peers.find((peer) => peer.id === id)?.heard !== true,
+    );
+    if (unheard.length === 0 || performance.now() >= until)
+      return unheard.map(({ id, address: at }) => ({ id, address: at ?? null }));
+    await delay(BEHIND_RETRY_MS);
+  }
 }
 
 function addMember(program: Command): void {

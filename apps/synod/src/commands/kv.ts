@@ -96,20 +96,31 @@ async function standardInput(): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** Where `@synod/coordination` keeps which jobs ran. */
+const RESERVED = "synod/";
+
 function addDelete(program: Command): void {
   const command = program
     .command("del [key]")
     .description("Deletes a key, or all keys with a prefix, and prints how many there were.")
     .option("--prefix <text>", "all keys that begin with this")
+    .option(
+      "--reserved",
+      "with a prefix that takes in synod/: also what is kept there, so that jobs that ran may run again",
+    )
     .option("--if-revision <number>", "only if this is the revision of the key", whole(1));
   withSettings(command, REMOTE_SETTINGS).action(
     async (
       key: string | undefined,
-      flags: RemoteFlags & { readonly prefix?: string; readonly ifRevision?: number },
+      flags: RemoteFlags & { readonly prefix?: string; readonly reserved?: boolean; readonly ifRevision?: number },
     ) => {
       const output = makeOutput(flags);
       const { prefix, ifRevision } = flags;
       if ((key === undefined) === (prefix === undefined)) throw new CliError("usage", "give a key or --prefix");
+      if (prefix !== undefined && RESERVED.startsWith(prefix) && flags.reserved !== true) {
+        const text = `this would also delete what is kept under ${RESERVED}, by which jobs that ran are known: give --reserved if that is meant`;
+        throw new CliError("usage", text);
+      }
       await withCluster(new Given(flags, process.env), async (remote) => {
         const kv = keysOf(remote);
         if (key === undefined) {
