@@ -22,17 +22,27 @@ export interface StatusJson {
   readonly servers: readonly NodeStatusRow[];
 }
 
+/** Asked to end, or removed. */
+const EXPECTED: ReadonlySet<number | null> = new Set([0, 7]);
+
 export class TestCluster {
   readonly name: string;
   readonly nodes: TestNode[];
   readonly env: Record<string, string>;
   readonly running: Map<number, Run> = new Map();
   readonly startFlags: readonly string[];
+  /** Rejects when a node ends that nobody ended or removed: what waits for it would wait for minutes. */
+  readonly #fell: Promise<never>;
+  #fall: (why: Error) => void = () => {};
 
   constructor(name: string, nodes: TestNode[], startFlags: readonly string[]) {
     this.name = name;
     this.nodes = nodes;
     this.startFlags = startFlags;
+    this.#fell = new Promise((_resolve, reject) => {
+      this.#fall = reject;
+    });
+    this.#fell.catch(() => {});
     this.env = {
       SYNOD_CLUSTER: name,
       SYNOD_MEMBERS: nodes.map(({ id, peers }) => `${id}=${peers}`).join(","),
@@ -64,6 +74,10 @@ export class TestCluster {
       env: { SYNOD_CLUSTER: this.name },
     });
     this.running.set(id, run);
+    void run.ended.then(({ code, signal, out, err }) => {
+      if (this.running.get(id) !== run || EXPECTED.has(code)) return;
+      this.#fall(new Error(`node ${id} ended with ${code ?? signal}: ${out}${err}`));
+    });
     return run;
   }
 
@@ -89,7 +103,7 @@ export class TestCluster {
   }
 
   json<T>(args: readonly string[]): Promise<T> {
-    return json<T>(args, { env: this.env });
+    return Promise.race([json<T>(args, { env: this.env }), this.#fell]);
   }
 
   /** Who leads as of now; asks until somebody does. */
