@@ -94,6 +94,21 @@ export function temporary(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Fewer than the ports of one worker, so that none is given out twice while somebody may still be about to use it. */
+const PORTS = 500;
+/**
+ * Below those that the system gives to whoever asks for any, and others for each worker of the test runner: between the choice and the use,
+ * which may be minutes later, nobody else takes one. A node whose port for probes had been taken looked ready, as another answered there.
+ */
+const FIRST_PORT = 10_000 + PORTS * ((Number(process.env["VITEST_POOL_ID"]) || process.pid) % 40);
+let given = 0;
+
 /** Ports that were free a moment ago, all different. */
-export const freePorts = (count: number): Promise<number[]> =>
-  Promise.all(Array.from({ length: count }, () => getPort({ host: "127.0.0.1" })));
+export async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = FIRST_PORT + (given++ % PORTS);
+    if ((await getPort({ host: "127.0.0.1", port })) === port) ports.push(port);
+  }
+  return ports;
+}

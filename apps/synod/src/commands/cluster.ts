@@ -162,7 +162,9 @@ async function waitForMembers(
 ): Promise<{ readonly id: number; readonly address: string | null }[]> {
   const until = performance.now() + limitMs;
   for (;;) {
-    const leader = (await askEach(remote)).find(({ node }) => node?.role === "leader")?.node ?? null;
+    // One that is missing has no answer, for as long as a call may take.
+    const servers = remote.client.status().servers.flatMap(({ address: at, connected }) => (connected ? [at] : []));
+    const leader = (await askEach({ ...remote, servers })).find(({ node }) => node?.role === "leader")?.node ?? null;
     // Not known to whom the role admin is not given, or while the leader changes.
     const members = leader?.configuration.members ?? [];
     const unheard = members.filter(
