@@ -61,7 +61,7 @@ export class Driver {
   #rounds = 0;
   /** More calls and reads are overdue than one turn could end. */
   #isOverdue = false;
-  /** A vote goes before what a follower has to execute, for which nobody waits: until the next turn. */
+  /** Votes and what is proposed leave, and are written, before values are executed, which takes longer: until the next turn. */
   #isPutOff = false;
 
   constructor(options: DriverOptions) {
@@ -258,7 +258,7 @@ export class Driver {
     this.changes.dispatch(nowMs, this.#sightOnce());
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
-    const isWriteFirst = this.#startWrite(nowMs) && !replica.leads && !this.#isPutOff;
+    const isWriteFirst = this.#startWrite(nowMs) && !this.#isPutOff;
     this.#carryOut(replica.takeEffects());
     const { installing } = this.snapshots;
     this.#isPutOff = isWriteFirst && !this.#applier.idle;

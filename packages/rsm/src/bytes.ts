@@ -15,6 +15,9 @@ export function varintSize(value: number): number {
   return 8;
 }
 
+/** So many bits are read as a whole number of V8, which is one of 31 bits. */
+const WHOLE_BITS = 28;
+
 /** Fills one array of a size that the caller has worked out before. */
 export class ByteWriter {
   readonly #bytes: Uint8Array;
@@ -92,19 +95,34 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let count = 1; ; count += 1) {
+    const first = this.byte();
+    // Almost all: in whole numbers, since V8 keeps a box for each floating-point number that goes into an object.
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    for (let shift = 7; shift < WHOLE_BITS; shift += 7) {
+      const byte = this.byte();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return this.#shortest(value, byte);
+    }
+    return this.#longVarint(value);
+  }
+
+  #longVarint(low: number): number {
+    let value = low;
+    let scale = 2 ** WHOLE_BITS;
+    for (let count = WHOLE_BITS / 7 + 1; ; count += 1) {
       const byte = this.byte();
       // Seven bytes hold 49 bits: four are left for the eighth.
       if (count === 8 && byte > 0x0f) throw this.malformed("a number is above 2^53 - 1");
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (byte === 0 && count > 1) throw this.malformed("a number is not in its shortest form");
-        return value;
-      }
+      if (byte < 0x80) return this.#shortest(value, byte);
       scale *= 128;
     }
+  }
+
+  #shortest(value: number, last: number): number {
+    if (last === 0) throw this.malformed("a number is not in its shortest form");
+    return value;
   }
 
   uint32(): number {

@@ -127,6 +127,8 @@ describe("batch envelope", () => {
     ["a number above 2^53 - 1", [3, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10, 0]],
     ["a number of nine bytes", [3, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x8f, 0]],
     ["a number longer than needed", [3, 1, 0x80, 0x00, 0]],
+    ["a number of four bytes longer than needed", [3, 1, 0xff, 0xff, 0x80, 0x00, 0]],
+    ["a number of five bytes longer than needed", [3, 1, 0xff, 0xff, 0xff, 0xff, 0x00, 0]],
     ["an unknown entry", [3, 1, 0, 1, 9, 1, 0]],
     ["a session in slot 0", [3, 1, 0, 1, 3, 0, 0]],
     ["sequence 0", [3, 1, 0, 1, 2, 1, 0, 0, 0, 0]],

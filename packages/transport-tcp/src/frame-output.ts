@@ -4,6 +4,9 @@ import { type EncodedFrame, frameHeaderBytes, putU32 } from "./frames.js";
 
 /** One write. Small enough that even a slow line takes it, and so shows life, well within an idle timeout. */
 const writeBytesMax = 256 * 1024;
+/** So much does not wait for the end of the turn: the other side works on it while this one goes on. */
+const pieceBytes = 16 * 1024;
+const pieceFrames = 128;
 /** Frames are made in a piece of memory of this size, and more where one frame needs more. */
 const roomBytesMin = 1024;
 const roomBytesMax = 64 * 1024;
@@ -24,7 +27,7 @@ export interface FrameOutputOptions {
 
 /**
  * Frames on their way out of one socket, written where they leave from: `reserve`, fill `bytes` from there, `commit`. What one turn
- * sends leaves in one write; one write at a time is with the socket, so this queue is the only one.
+ * sends leaves in one write, or in a few where it is much. While the system does not take a write none follows it, so this queue is the only one.
  */
 export class FrameOutput {
   /** Where frames are made: to be asked for anew after each `reserve`. */
@@ -36,8 +39,9 @@ export class FrameOutput {
   /** What is made and not in `#full` yet. */
   #from = 0;
   #at = 0;
+  /** Committed since something was last written. */
+  #frames = 0;
   #heldBytes = 0;
-  #writing = false;
   #scheduled = false;
   #ending = false;
   readonly #onTick = (): void => {
@@ -75,7 +79,7 @@ export class FrameOutput {
     putU32(bytes, start + 9, checksumOf(bytes, start, start + 9));
     this.#at = end;
     this.#heldBytes += end - start;
-    this.#schedule();
+    this.#leaveSoon();
   }
 
   /** Takes a frame that was made elsewhere; a long one is not copied. At the limit, or once the output ends, returns false. */
@@ -87,7 +91,7 @@ export class FrameOutput {
     this.bytes.set(payload, at);
     this.#at = at + payload.length;
     this.#heldBytes += header.length + payload.length;
-    this.#schedule();
+    this.#leaveSoon();
     return true;
   }
 
@@ -97,7 +101,7 @@ export class FrameOutput {
     this.#seal();
     this.#full.push(header, payload);
     this.#heldBytes += size;
-    this.#schedule();
+    this.#flush();
     return true;
   }
 
@@ -125,16 +129,19 @@ export class FrameOutput {
     this.#from = this.#at;
   }
 
-  /** After all that the present turn does, and the promises that it settles. */
-  #schedule(): void {
-    if (this.#scheduled || this.#writing) return;
+  /** After all that the present turn does, and the promises that it settles; much leaves now. */
+  #leaveSoon(): void {
+    if (++this.#frames >= pieceFrames || this.#at - this.#from >= pieceBytes) return this.#flush();
+    if (this.#scheduled) return;
     this.#scheduled = true;
     process.nextTick(this.#onTick);
   }
 
+  /** As much as one write takes, unless the system has not taken the one before. */
   #flush(): void {
     const socket = this.#socket;
-    if (socket.destroyed || this.#writing) return;
+    if (socket.destroyed || socket.writableLength > 0) return;
+    this.#frames = 0;
     this.#seal();
     const [chunks, bytes] = this.#take();
     const last = chunks.pop();
@@ -144,12 +151,10 @@ export class FrameOutput {
     }
     // A connection that has little to say does not keep a large piece.
     if (this.bytes.length > roomBytesMin && this.bytes.length > 16 * bytes) this.#forget();
-    this.#writing = true;
     this.#options.onWrite?.(bytes);
     const written = (): void => {
       if (socket.destroyed) return;
       this.#heldBytes -= bytes;
-      this.#writing = false;
       this.#options.onWritten?.();
       this.#flush();
     };

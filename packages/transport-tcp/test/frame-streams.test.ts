@@ -169,6 +169,7 @@ describe("output", () => {
     await once(server, "listening");
     const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
     const [far] = (await once(server, "connection")) as [Socket];
+    if (near.connecting) await once(near, "connect");
     open.push(
       () => near.destroy(),
       () => far.destroy(),
@@ -203,19 +204,67 @@ describe("output", () => {
     expect(output.heldBytes).toBe(0);
   });
 
+  function countWrites(socket: Socket): () => number {
+    let writes = 0;
+    const write = socket.write.bind(socket) as (...given: unknown[]) => boolean;
+    socket.write = (...given: unknown[]) => (writes++, write(...given));
+    return () => writes;
+  }
+
   test("what one turn sends leaves in one write, after the promises that the turn settles", async () => {
     const [near] = await pair();
-    let writes = 0;
-    const write = near.write.bind(near) as (...given: unknown[]) => boolean;
-    near.write = (...given: unknown[]) => (writes++, write(...given));
+    const writes = countWrites(near);
     const output = new FrameOutput(near, { queueBytesMax: 1 << 20 });
     const frame = { kind: 1, payload: new Uint8Array(10) };
     put(output, frame);
     await Promise.resolve();
     put(output, frame);
-    expect(writes).toBe(0);
+    expect(writes()).toBe(0);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(writes).toBe(1);
+    expect(writes()).toBe(1);
+  });
+
+  test.each([
+    ["frames", 400, 4],
+    ["bytes", 5, 12_000],
+  ])("much of one turn leaves in pieces, the first before the turn ends: %s", async (_, count, size) => {
+    const [near, far] = await pair();
+    const writes = countWrites(near);
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 20 });
+    const frames = Array.from({ length: count }, (__, i) => ({ kind: 1, payload: new Uint8Array(size).fill(i) }));
+    for (const frame of frames) put(output, frame);
+    expect(writes()).toBeGreaterThan(1);
+    expect(writes()).toBeLessThan(6);
+    output.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of far) chunks.push(chunk as Buffer);
+    expect(Buffer.compare(Buffer.concat(chunks), wire(frames))).toBe(0);
+    expect(output.heldBytes).toBe(0);
+  });
+
+  test("while the system does not take a write none follows it, and all leaves once it does", async () => {
+    const [near, far] = await pair();
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 26 });
+    const frames: Frame[] = [];
+    const send = (): void => {
+      const frame = { kind: 1, payload: new Uint8Array(10_000).fill(frames.length) };
+      frames.push(frame);
+      put(output, frame);
+    };
+    while (near.writableLength === 0) send();
+    await new Promise((resolve) => setImmediate(resolve));
+    const writes = countWrites(near);
+    const waiting = near.writableLength;
+    expect(waiting).toBeGreaterThan(0);
+    for (let i = 0; i < 100; i++) send();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writes()).toBe(0);
+    expect(near.writableLength).toBe(waiting);
+    output.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of far) chunks.push(chunk as Buffer);
+    expect(Buffer.compare(Buffer.concat(chunks), wire(frames))).toBe(0);
+    expect(output.heldBytes).toBe(0);
   });
 
   test("takes no more than its limit", async () => {

@@ -94,7 +94,11 @@ export class Reader {
 
   u64(): number {
     const at = this.#take(8);
-    const value = u32At(this.#bytes, at) * 2 ** 32 + u32At(this.#bytes, at + 4);
+    const high = u32At(this.#bytes, at);
+    const low = u32At(this.#bytes, at + 4);
+    // Almost always: and a product would be a floating-point number for V8, which then keeps a box for each that goes into an object.
+    if (high === 0) return low;
+    const value = high * 2 ** 32 + low;
     if (!Number.isSafeInteger(value)) throw malformed("A number out of range.");
     return value;
   }
