@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type Incarnation,
   type Logger,
   type Metrics,
   type NodeId,
@@ -14,10 +15,12 @@ import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
 import { SnapshotServing } from "./snapshot-serving.js";
 import { inSlices, isSnapshotFailed, snapshotFailed } from "./snapshot-taking.js";
+import { SnapshotTurn } from "./snapshot-turn.js";
 import { witnessBody } from "./witness-machine.js";
 import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
 export interface SnapshotsOptions {
+  readonly self: Pick<Incarnation, "nodeId">;
   readonly replica: Replica;
   /** It takes snapshots only where the core wants to forget. */
   readonly witness: boolean;
@@ -59,6 +62,7 @@ const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was
 export class Snapshots {
   readonly #o: SnapshotsOptions;
   readonly #serving: SnapshotServing;
+  readonly #turn: SnapshotTurn;
   #taking: Taking | null = null;
   #receiving: SnapshotReceiving | null = null;
   #installing: SnapshotFacts | null = null;
@@ -78,6 +82,7 @@ export class Snapshots {
 
   constructor(options: SnapshotsOptions) {
     this.#o = options;
+    this.#turn = new SnapshotTurn(options.self.nodeId, options.limits);
     this.#serving = new SnapshotServing({
       ...options,
       damaged: (index) => options.inTurn(() => this.#damaged(index)),
@@ -95,6 +100,7 @@ export class Snapshots {
     this.#serving.stop();
     this.#receiving?.giveUp();
     this.#abandon?.(closedMeanwhile());
+    this.#turn.come();
   }
 
   status(nowMs: number): NodeSnapshotStatus {
@@ -122,9 +128,10 @@ export class Snapshots {
 
   // ---- taking
 
-  /** At the end of a turn: begins a snapshot where enough was executed since the last one. */
+  /** At the end of a turn: begins a snapshot where enough was executed since the last one, or to write the one that has begun. */
   consider(): void {
     const { applier, limits } = this.#o;
+    this.#turn.look(applier.bytesExecuted, this.#o.now());
     if (this.#o.witness || this.#busy) return;
     const bytes = applier.bytesExecuted - this.#bytesThen;
     if (!this.#replacesDamaged) {
@@ -135,7 +142,7 @@ export class Snapshots {
       if (bytes < KEPT_PART * due && servedMs < this.#keptMs) return;
     }
     try {
-      this.#take().catch(() => undefined);
+      this.#take(!this.#replacesDamaged).catch(() => undefined);
     } catch (cause) {
       if (!isSnapshotFailed(cause)) throw cause;
     }
@@ -168,6 +175,7 @@ export class Snapshots {
     const { replica, machine } = this.#o;
     const busy = this.#receiving !== null || this.#installing !== null;
     if (busy) throw new SynodError("Busy", "this node is receiving a snapshot from a peer: try again later");
+    this.#turn.come();
     if (this.#taking !== null) return this.#taking.done;
     const held = replica.status().snapshot;
     if (machine.applied === 0) throw new SynodError("InvalidArgument", "nothing has been executed yet");
@@ -179,7 +187,8 @@ export class Snapshots {
     return this.#stopped || this.#taking !== null || this.#receiving !== null || this.#installing !== null;
   }
 
-  #take(): Promise<SnapshotInfo> {
+  /** Of the state as of now. @param waits - until it is this member's turn to write */
+  #take(waits = false): Promise<SnapshotInfo> {
     const { replica, storage, applier, now } = this.#o;
     const { index, chunks } = this.#begin();
     let front: Uint8Array;
@@ -193,9 +202,15 @@ export class Snapshots {
       throw cause;
     }
     const hash = new ContentHash();
-    const startedMs = now();
     const bytesThen = applier.bytesExecuted;
+    const turn = waits ? this.#turn.wait(bytesThen, now()) : null;
     const done = (async () => {
+      if (turn !== null) await turn;
+      if (this.#stopped) {
+        chunks.return();
+        throw closedMeanwhile();
+      }
+      const startedMs = now();
       const info = await storage.saveSnapshot(index, this.#inSlices(front, chunks, hash));
       return new Promise<SnapshotInfo>((resolve, reject) => {
         // Saved while the node was closed: no turn comes any more.
@@ -274,6 +289,8 @@ export class Snapshots {
   // ---- what the core wants
 
   step(step: SnapshotStep): void {
+    // The turn that ends the node may have more to do: its store is closed.
+    if (this.#stopped) return;
     switch (step.kind) {
       case "serve":
         return this.#serving.serve(step);
@@ -331,7 +348,8 @@ export class Snapshots {
 
   async #store(receiving: SnapshotReceiving): Promise<void> {
     const { storage, inTurn } = this.#o;
-    // The older one first: a store takes only newer ones.
+    // The older one first, without waiting for its turn: a store takes only newer ones.
+    this.#turn.come();
     await this.#taking?.done.catch(() => undefined);
     if (receiving.state !== "open" || this.#stopped) return;
     try {

@@ -44,6 +44,76 @@ describe("snapshots of a node", () => {
     await world.close();
   });
 
+  describe("due for all members at the same slot", () => {
+    const DUE: Partial<NodeLimits> = { snapshotLogBytes: 6_000, snapshotChunkBytes: 512 };
+
+    /** How many commands each member had executed when its snapshot was written. */
+    function written(world: World): Map<number, number> {
+      const at = new Map<number, number>();
+      for (const id of world.ids) {
+        world.disk(id).saved = async () => void at.set(id, world.machine(id).applied.length);
+      }
+      return at;
+    }
+
+    const indices = (world: World): Set<number | undefined> =>
+      new Set(world.ids.map((id) => world.disk(id).snapshot?.index));
+
+    it("are of that slot, and written one after the other", async () => {
+      const world = await World.of(3, 1, DUE);
+      const at = written(world);
+      while (at.size < 3) await work(world, 1);
+      expect(indices(world).size).toBe(1);
+      expect([...at.keys()]).toEqual([2, 1, 3]);
+      expect(new Set(at.values()).size).toBe(3);
+      await world.close();
+    });
+
+    it("are written in time where nothing more comes, and at once when somebody asks for one", async () => {
+      const world = await World.of(3, 1, DUE);
+      const at = written(world);
+      const taking = (id: number) => world.node(id).status().snapshot.taking;
+      while (taking(3) === null) await work(world, 1);
+      expect(at.size).toBe(0);
+      const { index } = await world.settle(world.node(3).snapshot());
+      expect([...at.keys()]).toEqual([3]);
+      await world.clock.run(12 * 250);
+      expect(at.size).toBe(3);
+      expect(indices(world)).toEqual(new Set([index]));
+      await world.close();
+    });
+
+    it("a node that is closed before its own is written lets go of it", async () => {
+      const world = await World.of(3, 1, DUE);
+      const released: string[] = [];
+      world.machine(3).snapshot = function* () {
+        try {
+          yield new Uint8Array(1);
+        } finally {
+          released.push("yes");
+        }
+      };
+      while (world.node(3).status().snapshot.taking === null) await work(world, 1);
+      await world.settle(world.node(3).close({ transferTimeoutMs: 0 }));
+      expect(released).toEqual(["yes"]);
+      expect(world.disk(3).snapshots).toBe(0);
+      await world.close();
+    });
+
+    it("a member that needs the one of a peer does not wait for its own", async () => {
+      const world = await World.of(3, 1, { ...DUE, snapshotTailBytesMax: 1 });
+      while (world.node(3).status().snapshot.taking === null) await work(world, 1);
+      world.net.isolate(3);
+      await work(world, 120, [3]);
+      const dueMs = world.clock.now();
+      await world.clock.run(200);
+      world.net.heal();
+      await caughtUp(world, 3, world.machine(1).total);
+      expect(world.clock.now() - dueMs).toBeLessThan(2_000);
+      await world.close();
+    });
+  });
+
   it("bring back a node that was away until the log was gone, in small parts, while the others go on", async () => {
     const world = await World.of(3, 2, SMALL);
     const lost = (await world.leader()) % 3 === 0 ? 1 : 3;

@@ -141,6 +141,7 @@ test.each<[profile: Profile, seed: number, what: string]>([
   ["calm", 1, "a node whose clock stood above 200 s opened sessions for ever and proposed nothing"],
   ["calm", 1, "a new leader's first batch logged the time of its own clock, and every session expired"],
   ["disk", 5, "a store whose formatting was interrupted could not be formatted again"],
+  ["disk", 303, "a witness wrote to its store in the turn in which it was removed and had closed it"],
   ["disk", 50317, "a node that a port had stopped in the middle of a turn sent the rest of its messages"],
   [
     "disk",
