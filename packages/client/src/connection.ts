@@ -161,9 +161,9 @@ export class Connection {
     // What is sent is bounded by what may be open.
     const output = new FrameOutput(this.#socket, {
       queueBytesMax: Number.MAX_SAFE_INTEGER,
-      // In the middle of something long the server has nothing to answer; but it takes it. The system alone takes what is short.
-      onWritten: () => {
-        if (output.heldBytes > 0) this.#heard = true;
+      // In the middle of something long the server has nothing to answer; but it takes it. The system alone takes what is short, or is taken at once.
+      onWritten: (waited) => {
+        if (waited && output.heldBytes > 0) this.#heard = true;
       },
     });
     this.#output = output;

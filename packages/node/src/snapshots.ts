@@ -130,17 +130,14 @@ export class Snapshots {
 
   /** At the end of a turn: begins a snapshot where enough was executed since the last one, or to write the one that has begun. */
   consider(): void {
-    const { applier, limits } = this.#o;
-    this.#turn.look(applier.bytesExecuted, this.#o.now());
-    if (this.#o.witness || this.#busy) return;
+    const { applier, limits, now } = this.#o;
     const bytes = applier.bytesExecuted - this.#bytesThen;
-    if (!this.#replacesDamaged) {
-      const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
-      if (bytes < due) return;
-      // A peer that is being served would have to begin anew, each time again where its link is slow.
-      const servedMs = this.#o.now() - this.#serving.lastMs;
-      if (bytes < KEPT_PART * due && servedMs < this.#keptMs) return;
-    }
+    const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
+    // A peer that is being served would have to begin anew, each time again where its link is slow.
+    const isKept = bytes < KEPT_PART * due && now() - this.#serving.lastMs < this.#keptMs;
+    if (!isKept) this.#turn.look(applier.bytesExecuted, now());
+    if (this.#o.witness || this.#busy) return;
+    if (!this.#replacesDamaged && (bytes < due || isKept)) return;
     try {
       this.#take(!this.#replacesDamaged).catch(() => undefined);
     } catch (cause) {
@@ -163,6 +160,7 @@ export class Snapshots {
     if (this.#damagedIndex === index) return;
     this.#damagedIndex = index;
     this.#lastFailed = false;
+    this.#turn.come();
     this.#o.metrics.count("synod_snapshots_damaged_total");
   }
 

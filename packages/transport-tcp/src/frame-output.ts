@@ -21,8 +21,8 @@ export interface FrameOutputOptions {
   readonly queueBytesMax: number;
   /** Bytes are handed to the socket. */
   readonly onWrite?: (bytes: number) => void;
-  /** The system took a write: there is room again. */
-  readonly onWritten?: () => void;
+  /** The system took a write: there is room again. @param waited - it did not take all of it at once, which with TLS it never does */
+  readonly onWritten?: (waited: boolean) => void;
 }
 
 /**
@@ -42,11 +42,14 @@ export class FrameOutput {
   /** Committed since something was last written. */
   #frames = 0;
   #heldBytes = 0;
+  /** Written since the end of the last turn. */
+  #turnBytes = 0;
   #scheduled = false;
   #ending = false;
   readonly #onTick = (): void => {
     this.#scheduled = false;
     this.#flush();
+    this.#forgetLarge();
   };
 
   constructor(socket: Socket, options: FrameOutputOptions) {
@@ -146,23 +149,23 @@ export class FrameOutput {
     const [chunks, bytes] = this.#take();
     const last = chunks.pop();
     if (last === undefined) {
-      if (this.#ending) socket.destroySoon();
+      if (this.#ending && this.#heldBytes === 0) socket.destroySoon();
       return;
     }
-    // A connection that has little to say does not keep a large piece.
-    if (this.bytes.length > roomBytesMin && this.bytes.length > 16 * bytes) this.#forget();
+    this.#turnBytes += bytes;
     this.#options.onWrite?.(bytes);
+    let waited = false;
     const written = (): void => {
       if (socket.destroyed) return;
       this.#heldBytes -= bytes;
-      this.#options.onWritten?.();
+      this.#options.onWritten?.(waited);
       this.#flush();
     };
-    if (chunks.length === 0) return void socket.write(last, written);
-    socket.cork();
+    if (chunks.length > 0) socket.cork();
     for (const chunk of chunks) socket.write(chunk);
     socket.write(last, written);
-    socket.uncork();
+    if (chunks.length > 0) socket.uncork();
+    waited = socket.writableLength > 0;
   }
 
   /** What one write takes. */
@@ -182,7 +185,12 @@ export class FrameOutput {
     return [chunks, bytes];
   }
 
-  #forget(): void {
+  /** A connection that has little to say does not keep a large piece. */
+  #forgetLarge(): void {
+    const isLarge = this.bytes.length > roomBytesMin && this.bytes.length > 16 * this.#turnBytes;
+    this.#turnBytes = 0;
+    // What is not written yet is still in it.
+    if (!isLarge || this.#at > this.#from) return;
     this.bytes = nothing;
     this.#from = this.#at = 0;
   }

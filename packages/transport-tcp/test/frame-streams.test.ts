@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, connect, type AddressInfo, type Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { checksumOf } from "../src/checksum.js";
 import { FrameInput, u32At } from "../src/frame-input.js";
 import { FrameOutput } from "../src/frame-output.js";
@@ -230,21 +230,28 @@ describe("output", () => {
   ])("much of one turn leaves in pieces, the first before the turn ends: %s", async (_, count, size) => {
     const [near, far] = await pair();
     const writes = countWrites(near);
-    const output = new FrameOutput(near, { queueBytesMax: 1 << 20 });
+    const waits: boolean[] = [];
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 20, onWritten: (waited) => waits.push(waited) });
     const frames = Array.from({ length: count }, (__, i) => ({ kind: 1, payload: new Uint8Array(size).fill(i) }));
     for (const frame of frames) put(output, frame);
     expect(writes()).toBeGreaterThan(1);
     expect(writes()).toBeLessThan(6);
+    // With all callbacks still to come: it ends after the last of them.
+    const ends = vi.spyOn(near, "destroySoon");
     output.end();
     const chunks: Buffer[] = [];
     for await (const chunk of far) chunks.push(chunk as Buffer);
     expect(Buffer.compare(Buffer.concat(chunks), wire(frames))).toBe(0);
     expect(output.heldBytes).toBe(0);
+    expect(ends).toHaveBeenCalledTimes(1);
+    // The system took each at once, which says nothing of the other side.
+    expect(new Set(waits)).toEqual(new Set([false]));
   });
 
   test("while the system does not take a write none follows it, and all leaves once it does", async () => {
     const [near, far] = await pair();
-    const output = new FrameOutput(near, { queueBytesMax: 1 << 26 });
+    const waits: boolean[] = [];
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 26, onWritten: (waited) => waits.push(waited) });
     const frames: Frame[] = [];
     const send = (): void => {
       const frame = { kind: 1, payload: new Uint8Array(10_000).fill(frames.length) };
@@ -260,11 +267,13 @@ describe("output", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(writes()).toBe(0);
     expect(near.writableLength).toBe(waiting);
+    expect(waits).not.toContain(true);
     output.end();
     const chunks: Buffer[] = [];
     for await (const chunk of far) chunks.push(chunk as Buffer);
     expect(Buffer.compare(Buffer.concat(chunks), wire(frames))).toBe(0);
     expect(output.heldBytes).toBe(0);
+    expect(waits).toContain(true);
   });
 
   test("takes no more than its limit", async () => {
