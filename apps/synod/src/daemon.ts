@@ -136,7 +136,7 @@ async function open(options: DaemonOptions): Promise<Running> {
     ...(options.id === undefined ? {} : { nodeId: options.id }),
   };
   const recovered = await storage.open({ expect }).catch((cause: unknown) => {
-    throw notFormatted(cause, directory);
+    throw explained(cause, directory);
   });
   const { clusterId, nodeId } = recovered.identity;
   const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
@@ -219,12 +219,19 @@ function startNode({ priority }: DaemonOptions, common: WitnessOptions) {
   });
 }
 
-function notFormatted(cause: unknown, directory: string): unknown {
-  if (!(cause instanceof SynodError) || cause.code !== "NotFormatted") return cause;
+/** What an operator can do about it with this program. */
+function explained(cause: unknown, directory: string): unknown {
+  if (!(cause instanceof SynodError)) return cause;
+  const { code, details } = cause;
+  if (code === "StoreForeign") {
+    const text = `${cause.message} What is expected comes from --cluster and --id, SYNOD_CLUSTER and SYNOD_ID, or the configuration file.`;
+    return new SynodError(code, text, { cause, details });
+  }
+  if (code !== "NotFormatted") return cause;
   const text =
     `there is no store in ${directory}. The very first start of this node? Then format it: \`synod init\`. A node that had a store must not start ` +
     "without it: find the right directory, or replace the node: `synod member replace`";
-  return new SynodError("NotFormatted", text, { cause, details: cause.details });
+  return new SynodError(code, text, { cause, details });
 }
 
 async function serveClients(

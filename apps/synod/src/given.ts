@@ -17,6 +17,11 @@ export class Given {
     this.#file = configFileOf(typeof named === "string" && named !== "" ? named : undefined);
   }
 
+  /** Whether the output is for programs. */
+  get json(): boolean {
+    return this.#flags["json"] === true;
+  }
+
   /** The setting, or undefined if nobody gave it. @throws CliError that names flag, variable or place in the file. */
   get<Name extends SettingName>(name: Name): Settings[Name] | undefined {
     const { env, flag } = SETTINGS[name];

@@ -41,7 +41,8 @@ function asText(level: Level, time: string, message: string, fields: Fields): st
 
 /** `Error` has nothing that JSON shows. One with a code says all in its text; of another the place is wanted. */
 function plain(fields: Fields): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plainValue(value)]));
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, plainValue(value)]));
 }
 
 function plainValue(value: unknown): unknown {

@@ -9,8 +9,10 @@ import {
   coordination,
   coordinationCodecs,
 } from "@synod/coordination";
+import type { Fields } from "@synod/interface";
 import { CliError } from "./exit-codes.js";
 import type { Given } from "./given.js";
+import { makeOutput, type Output } from "./output.js";
 import type { SettingName } from "./settings.js";
 import { clientTls } from "./tls.js";
 
@@ -24,6 +26,7 @@ export const REMOTE_SETTINGS: readonly SettingName[] = [
 
 const SERVERS = ["127.0.0.1:7101"];
 const TIMEOUT_MS = 10_000;
+const NOTE_AFTER_MS = 1_500;
 
 export interface Remote {
   readonly client: CoordinationClient;
@@ -42,6 +45,7 @@ export async function withCluster<T>(
   const servers = given.get("servers") ?? SERVERS;
   const token = tokenOf(given);
   const tls = clientTls(given);
+  const waiting = new Waiting(makeOutput(given), timeoutMs);
   await using client = await connect({
     cluster,
     servers,
@@ -49,18 +53,39 @@ export async function withCluster<T>(
     ...(token === undefined ? {} : { token }),
     ...(tls === undefined ? {} : { tls }),
     name: "synod",
-    logger: { debug: nothing, info: nothing, warn: noteToken, error: nothing },
+    logger: { debug: nothing, info: nothing, warn: (text, fields) => waiting.heard(text, fields), error: nothing },
     limits: { timeoutMs },
-  });
+  }).finally(() => waiting.end());
   await using session = coordination(client);
   return await work({ client, coordination: session, servers, timeoutMs });
 }
 
 const nothing = (): void => {};
 
-/** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
-function noteToken(message: string): void {
-  if (message.includes("without encryption")) process.stderr.write(`note: ${message}\n`);
+/** Servers that cannot be reached are tried again until the time is up: whoever looks on is told so before. */
+class Waiting {
+  readonly #reasons = new Map<string, string>();
+  readonly #output: Output;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(output: Output, timeoutMs: number) {
+    this.#output = output;
+    this.#timer = setTimeout(() => {
+      const reasons = [...this.#reasons].map(([server, reason]) => `${server}: ${reason}`).join("; ");
+      const seconds = timeoutMs / 1000;
+      output.note(`note: no server yet (${reasons || "none answers"}); trying for ${seconds} s in all (--timeout)`);
+    }, NOTE_AFTER_MS);
+  }
+
+  /** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
+  heard(text: string, { server, reason }: Fields = {}): void {
+    if (text.includes("without encryption")) this.#output.note(`note: ${text}`);
+    else if (typeof reason === "string") this.#reasons.set(String(server), reason);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 function tokenOf(given: Given): string | undefined {

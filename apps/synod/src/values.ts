@@ -94,12 +94,20 @@ const member: v.GenericSchema<unknown, Member> = v.pipe(
 export const members: v.GenericSchema<unknown, Member[]> = v.pipe(
   list(member),
   v.check((all) => all.length > 0, "expected at least one member"),
-  v.check((all) => new Set(all.map(({ id }) => id)).size === all.length, "expected each id once"),
-  v.check((all) => {
-    const addresses = all.flatMap(({ address: at }) => at ?? []);
-    return new Set(addresses).size === addresses.length;
-  }, "expected each address once"),
+  v.check(
+    (all) => twice(all.map(({ id }) => id)) === undefined,
+    ({ input }) => `expected each id once, found ${twice(input.map(({ id }) => id))} twice`,
+  ),
+  v.check(
+    (all) => twice(addressesIn(all)) === undefined,
+    ({ input }) => `expected each address once, found ${twice(addressesIn(input))} twice`,
+  ),
 );
+
+const addressesIn = (all: readonly Member[]): string[] => all.flatMap(({ address: at }) => at ?? []);
+
+/** The first that stands there again. */
+const twice = <T>(all: readonly T[]): T | undefined => all.find((one, i) => all.indexOf(one) !== i);
 
 export const oneOf = <const T extends readonly string[]>(...options: T): v.GenericSchema<unknown, T[number]> =>
   v.picklist(options, `expected ${options.join(" or ")}`);
@@ -130,7 +138,8 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
     const expected = issue.message.startsWith("expected")
       ? issue.message
       : `expected ${issue.expected ?? issue.message}`;
-    return isSecret(where, issue.input) ? `${place}${expected}` : `${place}${expected}, found ${shown(issue.input)}`;
+    const complete = isSecret(where, issue.input) || expected.includes(", found ");
+    return complete ? `${place}${expected}` : `${place}${expected}, found ${shown(issue.input)}`;
   });
 }
 

@@ -103,6 +103,16 @@ describe("what would be regretted", () => {
     expect(await run(meant)).toMatchObject({ code: 4 });
   });
 
+  it("says before the time is up that no server can be reached, but not to programs", async () => {
+    const nobody = ["get", "a", "--cluster", "shop", "--servers", "127.0.0.1:1", "--timeout", "1600ms"];
+    const [people, programs] = await Promise.all([run(nobody), run([...nobody, "--json"])]);
+    expect(people.code).toBe(4);
+    const [note, error] = people.err.split("\n");
+    expect(note).toMatch(/^note: no server yet \(127\.0\.0\.1:1: .*ECONNREFUSED.*\); trying for 1\.6 s in all/);
+    expect(error).toContain("NoServer");
+    expect(JSON.parse(programs.err)).toMatchObject({ error: { code: "NoServer" } });
+  });
+
   it("founds no cluster of two nodes at one address", async () => {
     const twice = [
       "--cluster",
@@ -114,7 +124,10 @@ describe("what would be regretted", () => {
       "--members",
       "1=a:7100,2=a:7100,3=c:7100",
     ];
-    expect(await run(["init", ...twice])).toMatchObject({ code: 2, err: expect.stringContaining("each address once") });
+    expect(await run(["init", ...twice])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/each address once, found \S+ twice/),
+    });
   });
 });
 
@@ -188,7 +201,7 @@ describe("settings", () => {
       'conf.yaml: members[0].address: expected host:port, such as 10.0.0.1:7100 or [::1]:7100, found "here"',
     ],
     ["members:\n  - { id: 1 }", "conf.yaml: members[0].address: it is missing"],
-    ["members: 1=a:1,1=b:2", "conf.yaml: members: expected each id once"],
+    ["members: 1=a:1,1=b:2", "conf.yaml: members: expected each id once, found 1 twice"],
     [
       "electionTimeout: fast",
       'conf.yaml: electionTimeout: expected a duration with its unit, such as 500ms, 10s or 2m, found "fast"',
@@ -273,6 +286,7 @@ describe("start", () => {
     const { code, err } = await run(["start", "--data-dir", at("data"), "--id", "2", "--http-listen", "off"]);
     expect(code).toBe(7);
     expect(err).toContain("StoreForeign");
+    expect(err).toContain("SYNOD_CLUSTER");
   });
 });
 

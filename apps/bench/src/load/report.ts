@@ -17,7 +17,7 @@ const makeTable = (head: readonly string[]): Table.Table =>
 
 /** One line a result, milliseconds. */
 export function summary(results: readonly { readonly name: string; readonly result: LoadResult }[]): string {
-  const table = makeTable(["", "a second", ...percentiles, "errors"]);
+  const table = makeTable(["", "a second", ...percentiles.map((name) => `${name} ms`), "errors"]);
   for (const { name, result } of results) {
     const errors = Object.entries(result.errors).map(([code, count]) => `${code} ${count}`);
     const latencies = percentiles.map((key) => digits(result.latencyMs[key]));

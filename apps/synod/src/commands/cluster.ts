@@ -189,16 +189,16 @@ function addMember(program: Command): void {
     const { members, epoch } = status.configuration;
     const rows = members.map(({ id, name, address: at, role, replaces }) => {
       const peer = status.peers.find((one) => one.id === id);
-      const lag = Number((peer as { lagSlots?: number } | undefined)?.lagSlots ?? 0);
-      const heard = id === status.id || peer?.heard === true;
+      const self = id === status.id;
       return {
         id,
         name: name ?? null,
         address: at ?? null,
         role: role ?? "voter",
         leader: id === status.leader,
-        heard,
-        lagSlots: lag,
+        heard: self || peer?.heard === true,
+        // Nobody knows it of one that the leader has never heard of.
+        lagSlots: self ? 0 : ((peer as { lagSlots?: number } | undefined)?.lagSlots ?? null),
         replaces: replaces ?? null,
       };
     });
@@ -211,7 +211,7 @@ function addMember(program: Command): void {
           row.address ?? "",
           `${row.role}${row.leader ? ", leads" : ""}${row.replaces === null ? "" : `, replaces ${row.replaces}`}`,
           row.heard ? "yes" : pc.red("no"),
-          String(row.lagSlots),
+          row.lagSlots === null ? "?" : String(row.lagSlots),
         ]),
       ),
     );

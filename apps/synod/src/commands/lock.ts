@@ -40,14 +40,13 @@ export function addLock(program: Command): void {
       flags: HoldFlags & { readonly try?: boolean; readonly show?: boolean },
     ) => {
       if (flags.show === true) return showLock(name, command, flags);
-      const what = { variable: "SYNOD_LOCK", name, text: `the lock ${JSON.stringify(name)}`, resource: `lock/${name}` };
+      const what = { variable: "SYNOD_LOCK", name, text: `the lock ${shortly(name)}`, resource: `lock/${name}` };
       return hold(flags, command, what, async ({ coordination }, signal) => {
         const { ttl: ttlMs, wait: waitMs } = flags;
         if (flags.try !== true)
           return coordination.locks.acquire(name, { ttlMs, signal, ...(waitMs === undefined ? {} : { waitMs }) });
         const got = await coordination.locks.tryAcquire(name, { ttlMs, signal });
-        if (got === null)
-          throw new CliError("notAcquired", `the lock ${JSON.stringify(name)} is held by somebody else`);
+        if (got === null) throw new CliError("notAcquired", `the lock ${shortly(name)} is held by somebody else`);
         return got;
       });
     },
@@ -75,7 +74,7 @@ export function addElect(program: Command): void {
       if (flags.observe === true) return observe(name, flags);
       if (flags.show === true) return show(name, command, flags);
       const { ttl: ttlMs, wait: waitMs, value } = flags;
-      const text = `its turn in the election ${JSON.stringify(name)}`;
+      const text = `its turn in the election ${shortly(name)}`;
       const what = { variable: "SYNOD_ELECTION", name, text, resource: `election/${name}` };
       await hold(flags, command, what, ({ coordination }, signal) =>
         coordination.elections.campaign(name, { ttlMs, value, signal, ...(waitMs === undefined ? {} : { waitMs }) }),
@@ -183,7 +182,7 @@ function refuseCommand(command: readonly string[]): void {
 async function showLock(name: string, command: readonly string[], flags: RemoteFlags): Promise<void> {
   refuseCommand(command);
   const found = await withCluster(new Given(flags, process.env), (remote) => holdersOf(remote, `lock/${name}`));
-  if (found.holders.length === 0) throw new CliError("no", `nobody holds ${JSON.stringify(name)}`);
+  if (found.holders.length === 0) throw new CliError("no", `nobody holds ${shortly(name)}`);
   makeOutput(flags).result({ name, ...found }, () => {
     const lines = found.holders.map(
       ({ lease, fencingToken, leftMs }) =>
@@ -198,6 +197,13 @@ async function show(name: string, command: readonly string[], flags: RemoteFlags
   const leader = await withCluster(new Given(flags, process.env), ({ coordination }) =>
     coordination.elections.leader(name),
   );
-  if (leader === null) throw new CliError("no", `nobody leads ${JSON.stringify(name)}`);
+  if (leader === null) throw new CliError("no", `nobody leads ${shortly(name)}`);
   makeOutput(flags).result({ name, leader }, () => leader.value);
+}
+
+const SHOWN = 60;
+
+/** A name in a text: whoever gave one of a thousand characters need not read it all again. */
+function shortly(name: string): string {
+  return JSON.stringify(name.length > SHOWN ? `${name.slice(0, SHOWN)}...` : name);
 }
