@@ -90,11 +90,13 @@ export class StateHash {
   #sum = 0;
 
   add(hash: number): void {
-    this.#sum = (this.#sum + hash) % MODULUS;
+    const sum = this.#sum + hash;
+    this.#sum = sum < MODULUS ? sum : sum - MODULUS;
   }
 
   remove(hash: number): void {
-    this.#sum = (this.#sum + MODULUS - hash) % MODULUS;
+    const rest = this.#sum - hash;
+    this.#sum = rest < 0 ? rest + MODULUS : rest;
   }
 
   get hex(): string {

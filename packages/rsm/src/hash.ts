@@ -1,4 +1,4 @@
-/** 64 bits as two unsigned 32-bit words. */
+/** 64 bits as two signed 32-bit words: V8 keeps a box of its own for each number beyond those. */
 export interface Hash64 {
   readonly high: number;
   readonly low: number;
@@ -29,8 +29,8 @@ function finish(word: number): number {
  * words of `previous`. It finds faults of programs and disks, not forgeries.
  */
 export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64 {
-  let h1 = previous.high | 0;
-  let h2 = previous.low | 0;
+  let h1 = previous.high;
+  let h2 = previous.low;
   const length = bytes.length;
   const view = length >= VIEWED_MIN ? new DataView(bytes.buffer, bytes.byteOffset, length) : null;
   // The tag is the block before the first.
@@ -66,7 +66,7 @@ export function hash64(previous: Hash64, tag: number, bytes: Uint8Array): Hash64
   h2 = finish(h2);
   h1 = (h1 + h2) | 0;
   h2 = (h2 + h1) | 0;
-  return { high: h1 >>> 0, low: h2 >>> 0 };
+  return { high: h1, low: h2 };
 }
 
 /**
@@ -91,5 +91,6 @@ function lastWord(bytes: Uint8Array, at: number): number {
 
 /** 16 hexadecimal digits, high word first. */
 export function hex64(hash: Hash64): string {
-  return hash.high.toString(16).padStart(8, "0") + hash.low.toString(16).padStart(8, "0");
+  const digits = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
+  return digits(hash.high) + digits(hash.low);
 }

@@ -171,7 +171,7 @@ export function malformedSnapshot(why: string): SynodError {
 
 function checkBytes(check: Hash64): Uint8Array {
   const writer = new ByteWriter(CHECK_BYTES);
-  writer.uint32(check.high);
-  writer.uint32(check.low);
+  writer.uint32(check.high >>> 0);
+  writer.uint32(check.low >>> 0);
   return writer.written();
 }

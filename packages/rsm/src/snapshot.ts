@@ -126,8 +126,8 @@ function encodeHeader(header: Header): Uint8Array {
   const writer = new ByteWriter(8 + 9 * 8);
   writer.varint(header.index);
   writer.varint(header.timeMs);
-  writer.uint32(header.chain.high);
-  writer.uint32(header.chain.low);
+  writer.uint32(header.chain.high >>> 0);
+  writer.uint32(header.chain.low >>> 0);
   writer.varint(limits.sessionTtlMs);
   writer.varint(limits.sessionsMax);
   writer.varint(limits.sessionReplyBytesMax);
@@ -142,7 +142,7 @@ function decodeHeader(payload: Uint8Array): Header {
   const reader = new ByteReader(payload, "snapshot header");
   const index = reader.varint();
   const timeMs = reader.varint();
-  const chain = { high: reader.uint32(), low: reader.uint32() };
+  const chain = { high: reader.uint32() | 0, low: reader.uint32() | 0 };
   const limits = {
     sessionTtlMs: reader.varint(),
     sessionsMax: reader.varint(),
