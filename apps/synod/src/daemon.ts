@@ -293,7 +293,11 @@ async function follow(
     logger.error("the node has stopped rather than go on", { code: failure?.code, reason: failure?.message });
     return failure;
   }
-  if (state === "removed") return new SynodError("Removed", "this node is no member any more, and nobody needs it");
+  if (state === "removed")
+    return new SynodError(
+      "Removed",
+      "this node was removed from the cluster and is not needed any more: its data directory may be deleted",
+    );
   return null;
 }
 

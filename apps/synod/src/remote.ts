@@ -9,7 +9,7 @@ import {
   coordination,
   coordinationCodecs,
 } from "@synod/coordination";
-import type { Fields } from "@synod/interface";
+import { type Fields, SynodError } from "@synod/interface";
 import { CliError } from "./exit-codes.js";
 import type { Given } from "./given.js";
 import { makeOutput, type Output } from "./output.js";
@@ -55,12 +55,29 @@ export async function withCluster<T>(
     name: "synod",
     logger: { debug: nothing, info: nothing, warn: (text, fields) => waiting.heard(text, fields), error: nothing },
     limits: { timeoutMs },
-  }).finally(() => waiting.end());
+  })
+    .catch((cause: unknown) => {
+      throw explained(cause, given);
+    })
+    .finally(() => waiting.end());
   await using session = coordination(client);
   return await work({ client, coordination: session, servers, timeoutMs });
 }
 
 const nothing = (): void => {};
+
+/** What whoever types a command can do about it. */
+function explained(cause: unknown, given: Given): unknown {
+  if (!(cause instanceof SynodError)) return cause;
+  const { code, details } = cause;
+  const hints = [
+    ...(code === "WrongCluster" ? ["Give another --cluster, or other --servers."] : []),
+    ...(given.get("servers") === undefined
+      ? [`Neither --servers nor SYNOD_SERVERS was given: ${SERVERS[0]} was tried.`]
+      : []),
+  ];
+  return hints.length === 0 ? cause : new SynodError(code, `${cause.message} ${hints.join(" ")}`, { cause, details });
+}
 
 /** Servers that cannot be reached are tried again until the time is up: whoever looks on is told so before. */
 class Waiting {

@@ -98,13 +98,13 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   clientListen: {
     flag: "--client-listen <host:port>",
     env: "SYNOD_CLIENT_LISTEN",
-    help: "where to listen for clients",
+    help: "where to listen for clients; 127.0.0.1:7101 by default",
     schema: listen,
   },
   httpListen: {
     flag: "--http-listen <host:port>",
     env: "SYNOD_HTTP_LISTEN",
-    help: "where to listen for probes and metrics, or off",
+    help: "where to listen for probes and metrics, or off; 127.0.0.1:7102 by default",
     schema: listen,
   },
   tokensFile: {
@@ -119,43 +119,43 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   electionTimeout: {
     flag: "--election-timeout <duration>",
     env: "SYNOD_ELECTION_TIMEOUT",
-    help: "a peer silent for this long counts as gone",
+    help: "a peer silent for this long counts as gone; 250ms by default",
     schema: duration,
   },
   priority: {
     flag: "--priority <number>",
     env: "SYNOD_PRIORITY",
-    help: "of two nodes that could lead, the one with the higher priority goes first",
+    help: "of two nodes that could lead, the one with the higher priority goes first; 0 by default",
     schema: natural,
   },
   snapshotLogBytes: {
     flag: "--snapshot-log-bytes <number>",
     env: "SYNOD_SNAPSHOT_LOG_BYTES",
-    help: "bytes of log after which a snapshot is taken",
+    help: "bytes of log after which a snapshot is taken; 67108864 (64 MiB) by default",
     schema: positive,
   },
   shutdownTimeout: {
     flag: "--shutdown-timeout <duration>",
     env: "SYNOD_SHUTDOWN_TIMEOUT",
-    help: "how long calls under way may take after SIGTERM",
+    help: "how long calls under way may take after SIGTERM; 10s by default",
     schema: duration,
   },
   logFormat: {
     flag: "--log-format <format>",
     env: "SYNOD_LOG_FORMAT",
-    help: "text or json",
+    help: "text or json; text by default, json with --json",
     schema: oneOf("text", "json"),
   },
   logLevel: {
     flag: "--log-level <level>",
     env: "SYNOD_LOG_LEVEL",
-    help: "debug, info, warn or error",
+    help: "debug, info, warn or error; info by default",
     schema: oneOf("debug", "info", "warn", "error"),
   },
   servers: {
     flag: "--servers <list>",
     env: "SYNOD_SERVERS",
-    help: "where nodes listen for clients: host:port,host:port,...",
+    help: "where nodes listen for clients: host:port,host:port,...; 127.0.0.1:7101 by default",
     schema: addresses,
   },
   token: { flag: "--token <token>", env: "SYNOD_TOKEN", help: "to be let in with", schema: text },
@@ -163,7 +163,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   timeout: {
     flag: "--timeout <duration>",
     env: "SYNOD_TIMEOUT",
-    help: "how long to try",
+    help: "how long to try; 10s by default",
     schema: duration,
   },
 };

@@ -312,6 +312,13 @@ describe("operation", slow, () => {
     });
     await cluster.end(2, "SIGKILL");
     expect(await cluster.synod(["health", "--timeout", "1s"])).toMatchObject({ code: 4 });
+    await expect
+      .poll(async () => (await cluster.synod(["member", "list"])).err, { timeout: 20_000 })
+      .toMatch(/no working leader answered; as node 1 sees it: .*1 of 3 members heard, 2 are needed/);
+    const { members } = await cluster.json<{ members: { leader: boolean; lagSlots: unknown }[] }>(["member", "list"]);
+    expect(members).toMatchObject(Array.from({ length: 3 }, () => ({ leader: false, lagSlots: null })));
+    const put = await cluster.synod(["put", "a", "1", "--timeout", "1s"]);
+    expect(put).toMatchObject({ code: 4, err: expect.stringMatching(/members heard|not connected: .*ECONNREFUSED/) });
     const alone = await fetch(`http://${cluster.node(1).http}/livez`);
     expect(alone.status).toBe(200);
     await cluster.end(1, "SIGTERM");

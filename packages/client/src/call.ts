@@ -196,7 +196,9 @@ export class Call<T> implements Sendable, Timed, Waiter {
   giveUp(why: string, cause?: unknown): void {
     const { pool } = this.#shared;
     const nobody = pool.readyCount === 0;
-    const text = nobody ? `${why}: no server is connected (${pool.describe()})` : why;
+    const said = this.#last === null ? "" : `last a server said: ${this.#last.message}`;
+    const seen = nobody ? `no server is connected: ${pool.describe()}` : pool.describeDown() || said;
+    const text = seen === "" ? why : `${why} (${seen})`;
     const closed = cause instanceof SynodError && cause.code === "Closed";
     this.#fail(this.#plan.conclude({ text, cause: cause ?? this.#last, maybe: this.#open > 0, nobody, closed }));
   }

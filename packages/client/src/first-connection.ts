@@ -39,11 +39,15 @@ export function firstConnection({ context, pool, signal, onLook }: FirstConnecti
       if (pool.readyCount > 0) return end(null);
       tried.add(link);
       if (tried.size < pool.links.length) return;
-      const failures = pool.links.map(({ failure }) => failure).filter((failure) => failure !== null);
-      const refusals = failures.filter(({ code }) => !unreached.has(code));
-      const refusal = refusals.find(({ code }) => code !== "Busy") ?? refusals[0];
-      if (refusal !== undefined) end(refusal);
+      const refused = pool.links.filter(({ failure }) => failure !== null && !unreached.has(failure.code));
+      const by = refused.find(({ failure }) => failure?.code !== "Busy") ?? refused[0];
+      if (by?.failure) end(saidBy(by.address, by.failure));
     });
     pool.dial();
   });
+}
+
+/** Whoever named several servers wants to know which. */
+function saidBy(server: string, cause: SynodError): SynodError {
+  return new SynodError(cause.code, `${server}: ${cause.message}`, { cause, details: { ...cause.details, server } });
 }

@@ -75,6 +75,13 @@ export class Pool {
       .join("; ");
   }
 
+  /** Which servers are not connected, and why; empty if all are. */
+  describeDown(): string {
+    const down = this.links.filter(({ connection }) => connection?.ready !== true);
+    const texts = down.map(({ address, failure }) => `${address}: ${failure?.message ?? "not yet"}`);
+    return texts.length === 0 ? "" : `not connected: ${texts.join("; ")}`;
+  }
+
   dial(): void {
     for (const link of this.links) link.dial();
   }

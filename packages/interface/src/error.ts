@@ -82,6 +82,11 @@ function sayable(value: unknown): unknown {
   }
 }
 
+/** Outside of the class, which is renamed by bundlers where it names itself; and its name is in what Node.js prints of an error. */
+function isSynodError(value: unknown): boolean {
+  return typeof value === "object" && value !== null && brand in value;
+}
+
 /**
  * The one error class of Synod. Test `error.code`, not the text. `instanceof` also holds for an instance that comes
  * from a second copy of this package in the same process.
@@ -105,11 +110,11 @@ export class SynodError extends Error {
   toJSON(): Readonly<Record<string, unknown>> {
     const { name, code, message, cause } = this;
     const details = Object.fromEntries(Object.entries(this.details).map(([key, value]) => [key, sayable(value)]));
-    const why = cause instanceof SynodError ? cause : asText(cause);
+    const why = isSynodError(cause) ? cause : asText(cause);
     return { name, code, message, details, ...(cause === undefined ? {} : { cause: why }) };
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === "object" && value !== null && brand in value;
+    return isSynodError(value);
   }
 }

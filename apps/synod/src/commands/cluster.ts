@@ -85,7 +85,7 @@ function statusTable(rows: readonly Row[]): string {
         server,
         String(id),
         shown,
-        leader === null ? "none" : String(leader),
+        leader === null || !content ? "none" : String(leader),
         String(chosenUpTo),
         String(applied),
         String(configuration.epoch),
@@ -187,22 +187,26 @@ function addMember(program: Command): void {
   withSettings(list, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
     const status = await withCluster(new Given(flags, process.env), leaderStatus);
     const { members, epoch } = status.configuration;
+    const leads = status.role === "leader" && status.content;
     const rows = members.map(({ id, name, address: at, role, replaces }) => {
       const peer = status.peers.find((one) => one.id === id);
       const self = id === status.id;
+      const heard = self || peer?.heard === true;
       return {
         id,
         name: name ?? null,
         address: at ?? null,
         role: role ?? "voter",
-        leader: id === status.leader,
-        heard: self || peer?.heard === true,
-        // Nobody knows it of one that the leader has never heard of.
-        lagSlots: self ? 0 : ((peer as { lagSlots?: number } | undefined)?.lagSlots ?? null),
+        // Who follows believes in the last leader for a while.
+        leader: id === status.leader && heard && status.content,
+        heard,
+        // Only a leader knows it, and not of a member that it has never heard of.
+        lagSlots: leads ? (self ? 0 : ((peer as { lagSlots?: number } | undefined)?.lagSlots ?? null)) : null,
         replaces: replaces ?? null,
       };
     });
-    makeOutput(flags).result({ epoch, members: rows }, () =>
+    const output = makeOutput(flags);
+    output.result({ epoch, members: rows }, () =>
       table(
         ["id", "name", "address", "role", "heard", "lag"],
         rows.map((row) => [
@@ -215,6 +219,7 @@ function addMember(program: Command): void {
         ]),
       ),
     );
+    if (!leads) output.note(`no working leader answered; as node ${status.id} sees it: ${status.reason}`);
   });
   addChange(
     member,

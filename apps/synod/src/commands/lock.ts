@@ -85,9 +85,17 @@ export function addElect(program: Command): void {
 
 function holdFlags(command: Command): Command {
   return command
-    .option("--ttl <duration>", "how long it is held without a sign of life", durationFlag, TTL_MS)
+    .addOption(
+      new Option("--ttl <duration>", "how long it is held without a sign of life")
+        .argParser(durationFlag)
+        .default(TTL_MS, "10s"),
+    )
     .option("--wait <duration>", "how long to wait for it; without it, until it comes", durationFlag)
-    .option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost", durationFlag, KILL_AFTER_MS)
+    .addOption(
+      new Option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost")
+        .argParser(durationFlag)
+        .default(KILL_AFTER_MS, "5s"),
+    )
     .addOption(
       new Option("--on-loss <what>", "end the command once it is lost, or only warn and let it go on")
         .choices(["kill", "warn"])
@@ -152,6 +160,7 @@ function askedToEnd(): { readonly signal: AbortSignal; stop(): void } {
 
 async function untilEnd(lock: Lock, name: string, end: AbortSignal, output: Output): Promise<number> {
   output.result({ name, fencingToken: lock.fencingToken }, () => `holds ${name}, fencing token ${lock.fencingToken}`);
+  output.note("no command was given: held until Ctrl-C or SIGTERM");
   await new Promise<void>((resolve) => {
     for (const signal of [lock.signal, end]) {
       if (signal.aborted) resolve();

@@ -84,7 +84,8 @@ async function start(flags: {
   const { id, cluster, clients, http } = daemon;
   output.result(
     { event: "started", cluster, id, clients, http, version: VERSION },
-    () => `node ${id} of cluster ${cluster} runs; clients at ${clients ?? "off"}, HTTP at ${http ?? "off"}`,
+    () =>
+      `node ${id} of cluster ${cluster} runs; ${clients === null ? "no clients" : `clients at ${clients}`}, ${http === null ? "no HTTP" : `HTTP at ${http}`}`,
   );
   const why = await Promise.race([ended.signal, daemon.stopped]);
   // Whatever hangs then: whoever ends this process waits for it.
