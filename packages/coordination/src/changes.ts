@@ -138,7 +138,7 @@ export class Changes {
     const page = this.#pageOf(number);
     const at = page.offsets[number - page.first] as number;
     const { numbers } = page;
-    const revision = numbers[at + BEFORE_REVISION] as number;
+    const revision = whole(numbers[at + BEFORE_REVISION] as number);
     if (revision === 0) return null;
     const index = number - page.first;
     const chain = page.chains[index] as Chain;
@@ -148,8 +148,8 @@ export class Changes {
       // The page will be filled again.
       value: page.longs.get(index) ?? page.bytes.slice(from, from + (numbers[at + BEFORE_LENGTH] as number)),
       revision,
-      createRevision: numbers[at + BEFORE_CREATED] as number,
-      version: numbers[at + BEFORE_VERSION] as number,
+      createRevision: whole(numbers[at + BEFORE_CREATED] as number),
+      version: whole(numbers[at + BEFORE_VERSION] as number),
       lease: page.leases[index] as string | null,
       hash: numbers[at + BEFORE_HASH] as number,
       chain,
@@ -204,6 +204,15 @@ export class Changes {
     this.#pages.push(page);
     return page;
   }
+}
+
+/**
+ * What is read from a `Float64Array` is a float for V8 even where it is a small integer. In one field of one record it would change the shape of all of them,
+ * and all that reads records would be compiled anew.
+ */
+function whole(value: number): number {
+  const low = value | 0;
+  return low === value ? low : value;
 }
 
 function emptied(page: Page): Page {

@@ -37,7 +37,7 @@ export interface FoundRange {
 /** The keys, and what they were. */
 export class KeySpace {
   readonly #hash: StateHash;
-  readonly records: CowMap<string, KeyRecord> = cowMap({ copy: (record: KeyRecord) => ({ ...record }) });
+  readonly records: CowMap<string, KeyRecord> = cowMap({ copy: recordOf });
   readonly #sorted = new SortedKeys();
   readonly history: History;
   readonly #historyBytesMax: number;
@@ -68,7 +68,7 @@ export class KeySpace {
     }
     this.history.add(revision, before.chain, before);
     this.#leave(before);
-    const record = this.records.update(before.key) as KeyRecord;
+    const record = this.records.shared ? (this.records.update(before.key) as KeyRecord) : before;
     record.value = value;
     record.revision = revision;
     record.version++;
@@ -95,7 +95,7 @@ export class KeySpace {
     const { key } = chain;
     const { value, revision, createRevision, version, lease } = stored;
     const hash = hashOf(key, stored);
-    const record: KeyRecord = { key, value, revision, createRevision, version, lease, hash, chain };
+    const record = recordOf({ key, value, revision, createRevision, version, lease, hash, chain });
     this.#sorted.add(key);
     this.records.set(key, record);
     this.#enter(record);
@@ -104,7 +104,11 @@ export class KeySpace {
   /** A change as it is in a snapshot, in order; after all keys. */
   restoreChange(revision: Revision, key: string, before: Stored | null): void {
     const chain = this.get(key)?.chain ?? this.history.chainOf(key);
-    this.history.add(revision, chain, before === null ? null : { ...before, key, hash: hashOf(key, before), chain });
+    this.history.add(
+      revision,
+      chain,
+      before === null ? null : recordOf({ ...before, key, hash: hashOf(key, before), chain }),
+    );
   }
 
   count(keys: KeySelector): number {
@@ -192,6 +196,12 @@ export class KeySpace {
     this.#hash.remove(record.hash);
     this.bytes -= sizeOf(record.key, record.value);
   }
+}
+
+/** All records have one shape. A spread makes a shape of its own in V8, and a spread of that yet another: what reads records would be compiled anew after each snapshot. */
+function recordOf(given: KeyRecord): KeyRecord {
+  const { key, value, revision, createRevision, version, lease, hash, chain } = given;
+  return { key, value, revision, createRevision, version, lease, hash, chain };
 }
 
 function hashOf(key: string, { value, revision, createRevision, version, lease }: Stored): number {

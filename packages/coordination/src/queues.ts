@@ -44,7 +44,12 @@ export class Queues {
   readonly #hash: StateHash;
   readonly #tick: () => Revision;
   readonly table: CowMap<string, Queue> = cowMap({
-    copy: (queue: Queue) => ({ ...queue, holders: new Map(queue.holders), waiting: new Map(queue.waiting) }),
+    copy: ({ holders, waiting, changed, least }: Queue) => ({
+      holders: new Map(holders),
+      waiting: new Map(waiting),
+      changed,
+      least,
+    }),
   });
   requests = 0;
   bytes = 0;

@@ -208,6 +208,11 @@ export class Reader {
   }
 
   int(): number {
+    const first = this.#bytes[this.#at];
+    if (first !== undefined && first < 0x80) {
+      this.#at++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let count = 1; ; count++) {

@@ -64,7 +64,8 @@ export class OwnSession {
   /** The ticket with the present floor; the same object where nothing has changed. */
   renewed(ticket: SessionTicket): SessionTicket {
     const book = this.#bookOf(ticket);
-    return book === null || ticket.floor === book.floor ? ticket : { ...ticket, floor: book.floor };
+    if (book === null || ticket.floor === book.floor) return ticket;
+    return { session: ticket.session, sequence: ticket.sequence, floor: book.floor };
   }
 
   /** The log knows it no more. An answer to a ticket of an earlier session says nothing of the present one. */

@@ -25,6 +25,8 @@ export interface CowMap<K, V> extends Iterable<[K, V]> {
    * goes over to a copy. Needs the option `copy`.
    */
   update(key: K): V | undefined;
+  /** Whether a snapshot is open. While none is, `update` gives what `get` does. */
+  readonly shared: boolean;
   /**
    * The entries as of this call, in insertion order, while the map goes on changing. Takes constant time; afterwards
    * each first change of an entry that the snapshot has not yet given out costs one reference (with `update`: one copy).
@@ -99,6 +101,10 @@ class LinkedCowMap<K, V> implements CowMap<K, V> {
     else this.#first = added;
     this.#last = added;
     return this;
+  }
+
+  get shared(): boolean {
+    return this.#open.size > 0;
   }
 
   update(key: K): V | undefined {

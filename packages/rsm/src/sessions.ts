@@ -54,7 +54,15 @@ const BEYOND: Admission = { kind: "beyondLimit" };
 export class Sessions {
   readonly #limits: SessionLimits;
   readonly #table: CowMap<string, Session> = cowMap({
-    copy: (session: Session): Session => ({ ...session, replies: session.replies.copy() }),
+    // As it was made, not spread, which would be of another shape for V8 each time.
+    copy: ({ id, limit, floor, lastUsedMs, replies, replyBytes }: Session): Session => ({
+      id,
+      limit,
+      floor,
+      lastUsedMs,
+      replies: replies.copy(),
+      replyBytes,
+    }),
   });
   readonly #uses = new Map<string, Use>();
   /** Commands of a batch are of few sessions: the key is made once for several. */

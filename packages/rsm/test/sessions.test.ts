@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInThisContext } from "node:vm";
 import { NumberMap, type SessionId } from "@synod/interface";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -29,6 +31,23 @@ function opened(options: Parameters<typeof numbersMachine>[0] = {}, limit?: numb
     brief(applyNext(machine, timeMs, command(session, sequence, body, floor))[0]);
   return { machine, run };
 }
+
+test("a session keeps its shape over snapshots: V8 would compile anew all that reads it", () => {
+  setFlagsFromString("--allow-natives-syntax");
+  const sameShape = runInThisContext("(a, b) => %HaveSameMap(a, b)") as (a: object, b: object) => boolean;
+  const sessions = new Sessions({ sessionsMax: 10, sessionTtlMs: 1000, sessionReplyBytesMax: 1000 });
+  sessions.open(A, 4, 0);
+  const sessionNow = () => [...sessions.values()][0] as object;
+  const first = sessionNow();
+  for (let i = 1; i < 8; i++) {
+    const snapshot = sessions.snapshot();
+    sessions.admit({ session: A, sequence: i, floor: i - 1 }, i);
+    const copy = sessionNow();
+    expect(copy).not.toBe(first);
+    expect(sameShape(copy, first)).toBe(true);
+    snapshot.return();
+  }
+});
 
 describe("one session", () => {
   test("a repeat gets the stored reply and executes nothing", () => {

@@ -16,6 +16,11 @@ export interface LogState {
   leaseMs: number;
 }
 
+/** Always of the same shape: spread from the state before, each would have one of its own in V8. */
+export function copyState({ promised, chosenUpTo, bootCount, slotMax, leaseMs }: Readonly<LogState>): LogState {
+  return { promised, chosenUpTo, bootCount, slotMax, leaseMs };
+}
+
 export function raiseState(state: LogState, raise: Partial<LogState>): void {
   const { promised, chosenUpTo, bootCount, slotMax, leaseMs } = raise;
   if (promised !== undefined && promised !== null && (state.promised === null || isHigher(promised, state.promised))) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { FileHandle, FileSystem, Slot } from "@synod/interface";
-import { encodeHeader, HEADER_BYTES, type LogState, raiseState } from "./frame.js";
+import { copyState, encodeHeader, HEADER_BYTES, type LogState, raiseState } from "./frame.js";
 import type { LogTail, SegmentInfo } from "./log-reader.js";
 import { segmentName, TEMPORARY } from "./names.js";
 import { Pace } from "./pace.js";
@@ -58,7 +58,7 @@ export class Log {
     const handle = await prepareSegment(place);
     try {
       await installSegment(place, number);
-      const log = new Log(place, { ...state }, [...segments, { segment: number, slotMax: 0 }], handle, tail);
+      const log = new Log(place, copyState(state), [...segments, { segment: number, slotMax: 0 }], handle, tail);
       await log.#write(state, encodeBody(tail.records));
       return log;
     } catch (error) {
@@ -120,7 +120,7 @@ export class Log {
 
   async #write(marks: Partial<LogState>, body: EncodedBody): Promise<void> {
     const current = this.#segments.at(-1) as SegmentInfo;
-    const state = { ...this.#state };
+    const state = copyState(this.#state);
     raiseState(state, marks);
     state.slotMax = Math.max(state.slotMax, body.slotMax);
     let bodyChecksum = 0;

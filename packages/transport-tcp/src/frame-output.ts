@@ -166,6 +166,8 @@ export class FrameOutput {
     socket.write(last, written);
     if (chunks.length > 0) socket.uncork();
     waited = socket.writableLength > 0;
+    // The system has a copy of all of it, so the same memory serves again: new memory for each write is what collections of garbage begin for.
+    if (!waited && this.#full.length === 0) this.#from = this.#at = 0;
   }
 
   /** What one write takes. */

@@ -116,10 +116,7 @@ export class IncomingLink {
     const peer = this.#peer;
     if (peer && kind === frameKinds.data) {
       this.#frames++;
-      // A copy: what is kept of it must not keep the whole chunk.
-      const payload = new Uint8Array(to - from);
-      payload.set(bytes.subarray(from, to));
-      return this.#options.onFrame(peer, payload);
+      return this.#options.onFrame(peer, lasting(bytes, from, to));
     }
     const payload = bytes.subarray(from, to);
     if (peer && kind === frameKinds.ping) return this.#ack();
@@ -192,3 +189,12 @@ export class IncomingLink {
 /** Who looks for another node at this address may be well all the same, and goes on looking: that is told once. */
 const subjectOf = ({ from, to }: Hello, self: number): string =>
   to === self ? String(from.nodeId) : `${from.nodeId} looks for ${to}`;
+
+/** Bytes of which parts may be kept for long: a copy, unless they are most of what would be kept in memory with them. */
+function lasting(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const length = to - from;
+  if (bytes.buffer.byteLength <= 2 * length) return new Uint8Array(bytes.buffer, bytes.byteOffset + from, length);
+  const copy = new Uint8Array(length);
+  copy.set(bytes.subarray(from, to));
+  return copy;
+}

@@ -276,6 +276,74 @@ describe("output", () => {
     expect(waits).toContain(true);
   });
 
+  /** Reads what it is given when it takes it: at once, or only when it is let go on. */
+  class LateSocket {
+    destroyed = false;
+    writableLength = 0;
+    readonly taken: Buffer[] = [];
+    #waiting: (() => void)[] | null = [];
+
+    cork(): void {}
+    uncork(): void {}
+
+    write(chunk: Uint8Array, written: () => void = () => {}): boolean {
+      if (this.#waiting === null) {
+        this.taken.push(Buffer.from(chunk));
+        process.nextTick(written);
+        return true;
+      }
+      this.writableLength += chunk.length;
+      this.#waiting.push(() => {
+        this.taken.push(Buffer.from(chunk));
+        this.writableLength -= chunk.length;
+        written();
+      });
+      return false;
+    }
+
+    goOn(): void {
+      const waiting = this.#waiting ?? [];
+      this.#waiting = null;
+      for (const take of waiting) take();
+    }
+  }
+
+  test("what waited leaves as it was made, whatever is made while it leaves", async () => {
+    const socket = new LateSocket();
+    const output = new FrameOutput(socket as unknown as Socket, { queueBytesMax: 1 << 26 });
+    const frames: Frame[] = [];
+    const send = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        const frame = { kind: frames.length % 256, payload: new Uint8Array(300).fill(frames.length % 251) };
+        frames.push(frame);
+        put(output, frame);
+      }
+    };
+    // More than leaves in one write, which is taken at once while the rest is still to come.
+    send(2_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    socket.goOn();
+    send(2_000);
+    await vi.waitFor(() => expect(output.heldBytes).toBe(0));
+    expect(Buffer.compare(Buffer.concat(socket.taken), wire(frames))).toBe(0);
+  });
+
+  test("what the system has taken leaves its memory to what comes next", async () => {
+    const [near, far] = await pair();
+    far.resume();
+    const output = new FrameOutput(near, { queueBytesMax: 1 << 26 });
+    const memory = new Set<ArrayBufferLike>();
+    for (let turn = 0; turn < 200; turn++) {
+      for (let i = 0; i < 20; i++) {
+        put(output, { kind: 1, payload: new Uint8Array(100) });
+        memory.add(output.bytes.buffer);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // 2 to 4 KiB a turn: a few pieces until there is room for a turn, and that one from then on.
+    expect(memory.size).toBeLessThan(10);
+  });
+
   test("takes no more than its limit", async () => {
     const [near] = await pair();
     const output = new FrameOutput(near, { queueBytesMax: 2 * (frameHeaderBytes + 10) });

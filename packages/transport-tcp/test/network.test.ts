@@ -398,3 +398,18 @@ describe("a peer that restarted unnoticed, its old connections still open", () =
     await bulk?.gone();
   });
 });
+
+test("a frame that came holds no more than twice its size in memory, however it came", async () => {
+  const [one, two] = (await connectedTo([1, 2])) as [TcpNode, TcpNode];
+  // Many in one piece, one that is most of its piece, one that comes in many.
+  const sizes = [10, 200, 3, 60_000, 12, 900_000, 7];
+  for (const size of sizes) expect(one.transport.send(2, new Uint8Array(size).fill(size), "bulk")).toBe(true);
+  await two.until(() => two.frames.length === sizes.length);
+  const payloads = two.frames.map(({ frame }) => frame);
+  expect(payloads.map(({ length }) => length)).toEqual(sizes);
+  for (const payload of payloads) {
+    expect(payload.every((byte) => byte === (payload.length & 255))).toBe(true);
+    expect(payload.buffer.byteLength).toBeLessThanOrEqual(2 * payload.length);
+    expect(payload.constructor).toBe(Uint8Array);
+  }
+});
