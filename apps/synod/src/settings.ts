@@ -163,7 +163,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   timeout: {
     flag: "--timeout <duration>",
     env: "SYNOD_TIMEOUT",
-    help: "how long to try; 10s by default",
+    help: "how long to try to reach the cluster and to be answered; 10s by default, 5m for changes of members",
     schema: duration,
   },
 };

@@ -80,6 +80,8 @@ export class Call<T> implements Sendable, Timed, Waiter {
   #open = 0;
   #attempts = 0;
   #last: SynodError | null = null;
+  /** How the last attempt ended, for people. */
+  #said = "";
   #avoid: Connection | null = null;
   /** The attempt under way: where, and its number there. */
   #connection: Connection | null = null;
@@ -88,6 +90,8 @@ export class Call<T> implements Sendable, Timed, Waiter {
   #queued = false;
   /** Gives up whatever else it waits for now. */
   #release: (() => void) | null = null;
+  /** What stands in the way of what it waits for, for people. */
+  #obstacle: (() => string) | null = null;
 
   constructor(shared: CallShared, plan: CallPlan<T>, { signal, timeoutMs }: CallOptions) {
     this.#shared = shared;
@@ -148,9 +152,15 @@ export class Call<T> implements Sendable, Timed, Waiter {
     return this;
   }
 
-  /** Waits for something of the client's own before `go`; `release` gives it up. */
-  waitFor(release: () => void): void {
+  /** Waits for something of the client's own before `go`; `release` gives it up, `obstacle` tells why it is not there yet. */
+  waitFor(release: () => void, obstacle: () => string): void {
     this.#release = release;
+    this.#obstacle = obstacle;
+  }
+
+  /** How its last attempt ended, for people; empty before one has. */
+  get said(): string {
+    return this.#said;
   }
 
   sendOn(connection: Connection): void {
@@ -173,7 +183,11 @@ export class Call<T> implements Sendable, Timed, Waiter {
 
   answered(answer: Answer): void {
     this.#connection = null;
-    if (answer.kind === "failure") return this.#failed(failureOf(answer));
+    if (answer.kind === "failure") {
+      const failure = failureOf(answer);
+      this.#said = `last a server said: ${failure.error.message}`;
+      return this.#failed(failure);
+    }
     let value: T;
     try {
       value = this.#plan.read(answer);
@@ -185,7 +199,9 @@ export class Call<T> implements Sendable, Timed, Waiter {
 
   lost(error: SynodError): void {
     this.#connection = null;
-    this.#failed(lossOf(error));
+    const failure = lossOf(error);
+    this.#said = `the last connection ended: ${failure.error.message}`;
+    this.#failed(failure);
   }
 
   expire(): void {
@@ -196,9 +212,10 @@ export class Call<T> implements Sendable, Timed, Waiter {
   giveUp(why: string, cause?: unknown): void {
     const { pool } = this.#shared;
     const nobody = pool.readyCount === 0;
-    const said = this.#last === null ? "" : `last a server said: ${this.#last.message}`;
-    const seen = nobody ? `no server is connected: ${pool.describe()}` : pool.describeDown() || said;
-    const text = seen === "" ? why : `${why} (${seen})`;
+    const said = this.#said || (this.#obstacle?.() ?? "");
+    const seen = nobody ? [`no server is connected: ${pool.describe()}`] : [said, pool.describeDown()];
+    const details = seen.filter((each) => each !== "").join("; ");
+    const text = details === "" ? why : `${why} (${details})`;
     const closed = cause instanceof SynodError && cause.code === "Closed";
     this.#fail(this.#plan.conclude({ text, cause: cause ?? this.#last, maybe: this.#open > 0, nobody, closed }));
   }

@@ -129,8 +129,12 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
         call.go();
       },
       refused: (error: SynodError): void => call.stop(error),
+      untilMs: call.untilMs,
     };
-    call.waitFor(() => this.#sessions.withdraw(holder));
+    call.waitFor(
+      () => this.#sessions.withdraw(holder),
+      () => this.#sessions.obstacle,
+    );
     this.#sessions.acquire(holder);
   }
 

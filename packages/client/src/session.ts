@@ -58,6 +58,8 @@ export interface TicketHolder {
   granted(ticket: Ticket): void;
   /** No session can be had. */
   refused(error: SynodError): void;
+  /** For so long it waits. */
+  readonly untilMs: number;
 }
 
 /** A place in the session of the client. */
@@ -135,6 +137,8 @@ export class Sessions {
   #cancelTimer: () => void = () => {};
   #cancelAgain: () => void = () => {};
   #closed = false;
+  /** Why the last attempt to open a session ended; empty once one is open. */
+  #notOpenedFor = "";
 
   constructor(shared: CallShared, onLost: (session: SessionId) => void) {
     this.#shared = shared;
@@ -143,6 +147,11 @@ export class Sessions {
 
   get id(): SessionId | null {
     return this.#session?.id ?? null;
+  }
+
+  /** Why there is no session yet, for people; empty where nothing is known. */
+  get obstacle(): string {
+    return this.#opening?.said || this.#notOpenedFor;
   }
 
   /** A ticket, if there is one now and nobody waits for it. */
@@ -224,7 +233,7 @@ export class Sessions {
         },
         conclude: ({ text, cause }) => new SynodError("NotProposed", `no session was opened: ${text}`, { cause }),
       },
-      { timeoutMs: openTimeoutMs },
+      { timeoutMs: this.#openTimeoutMs },
     );
     this.#opening = opening;
     opening.begin().go();
@@ -234,8 +243,16 @@ export class Sessions {
     );
   }
 
+  /** As long as somebody waits, so that the server says what is wrong before that is over. */
+  get #openTimeoutMs(): number {
+    let untilMs = 0;
+    for (const holder of this.#waiting) untilMs = Math.max(untilMs, holder.untilMs);
+    return Math.min(openTimeoutMs, untilMs - this.#shared.context.clock.now());
+  }
+
   #opened(id: SessionId, limit: number): void {
     this.#opening = null;
+    this.#notOpenedFor = "";
     if (this.#closed) return;
     this.#session = new OwnSession(id, limit, this.#shared.context.clock.now());
     this.#beatLater();
@@ -245,7 +262,8 @@ export class Sessions {
   #notOpened(error: unknown): void {
     this.#opening = null;
     if (this.#closed) return;
-    const { code } = error as SynodError;
+    const { code, message } = error as SynodError;
+    this.#notOpenedFor = message;
     if (code === "NotProposed" || code === "Busy" || code === "OutcomeUnknown") {
       // Those who wait have deadlines of their own.
       this.#cancelAgain = this.#shared.context.clock.timer(openAgainMs, () => this.#serve());

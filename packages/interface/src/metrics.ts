@@ -47,7 +47,10 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_failures_tolerated: gauge("1", "Members that may fail now before no quorum is in sight; -1: none is"),
   // Snapshots.
   synod_snapshot_slot: gauge("slot", "Everything up to this slot is in the snapshot of this node; 0 without one"),
-  synod_snapshot_taking_bytes: gauge("bytes", "What is done of the snapshot being taken; 0 while none is"),
+  synod_snapshot_taking_bytes: gauge(
+    "bytes",
+    "What is written of the snapshot being taken; 0 while none is, or while it waits for its turn",
+  ),
   synod_snapshot_to_come_bytes: gauge("bytes", "What is still to come of a snapshot from a peer; 0 while none comes"),
   synod_snapshots_taken_total: counter("1", "Snapshots taken"),
   synod_snapshots_failed_total: counter("1", "Snapshots during which the state machine threw"),

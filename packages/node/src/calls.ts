@@ -9,7 +9,7 @@ import {
 import { CALL_BYTES } from "./admission.js";
 import { checkTicket, checkTimeoutMs } from "./checks.js";
 import type { Driver } from "./driver.js";
-import { type Settle, withSignal } from "./signals.js";
+import { type Settle, whyGivenUp, withSignal } from "./signals.js";
 import type { ChangeOptions, MembershipChange, NodeLimits } from "./types.js";
 
 /** A change may have to wait until a new member has fetched everything. */
@@ -63,7 +63,7 @@ export function beginCommand(
   const deadlineMs = driver.nowMs + proposeTimeoutMs;
   const proposal = proposals.add({ body, ticket: session, deadlineMs, caller, waitsForRoom });
   driver.wake();
-  return (cause) => proposal.giveUp("the signal was aborted", { cause });
+  return (cause) => proposal.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
 }
 
 /** Takes a change of the members in. @throws SynodError what stands against it already here */
@@ -83,7 +83,7 @@ export function beginChange(
   withSignal(signal, caller, (settle) => {
     const deadlineMs = driver.nowMs + timeoutMs;
     const asked = driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
-    return (cause) => asked.giveUp("the signal was aborted", cause);
+    return (cause) => asked.giveUp(whyGivenUp(cause, "", driver.sight), cause);
   });
   driver.wake();
 }

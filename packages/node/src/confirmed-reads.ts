@@ -2,10 +2,10 @@ import { type Caller, type GiveUp, type ReadOptions, SynodError } from "@synod/i
 import type { ReadVia } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
-import { type Settle, withSignal } from "./signals.js";
+import { type Settle, whyGivenUp, withSignal } from "./signals.js";
 
 export interface ConfirmedReadsParts<Query, Answer> {
-  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead">;
+  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead" | "sight">;
   readonly machine: Pick<ReplicatedMachine<Query, Answer>, "query">;
   readonly readTimeoutMs: number;
   /** Everything acknowledged before this moment is executed here. */
@@ -22,7 +22,10 @@ export class ConfirmedReads<Query, Answer> {
 
   /** @throws SynodError what stands against the call already here */
   read(query: Query, { signal, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
-    if (signal?.aborted === true) throw aborted(signal.reason);
+    if (signal?.aborted === true) {
+      const text = "the signal was aborted before the read was confirmed";
+      throw new SynodError("NoLeader", text, { cause: signal.reason });
+    }
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
     }
@@ -51,13 +54,11 @@ export class ConfirmedReads<Query, Answer> {
     driver.askIndex(token, via);
     return (cause) => {
       driver.cancelRead(token);
-      reads.fail(token, aborted(cause));
+      const why = whyGivenUp(cause, " before the read was confirmed", driver.sight);
+      reads.fail(token, new SynodError("NoLeader", why, { cause }));
     };
   }
 }
-
-const aborted = (cause: unknown): SynodError =>
-  new SynodError("NoLeader", "the signal was aborted before the read was confirmed", { cause });
 
 function outcomeOf<Query, Answer>(
   machine: Pick<ReplicatedMachine<Query, Answer>, "query">,

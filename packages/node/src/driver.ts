@@ -61,6 +61,7 @@ export class Driver {
   #rounds = 0;
   /** More calls and reads are overdue than one turn could end. */
   #isOverdue = false;
+  #seen: { readonly atMs: number; readonly sight: Sight } | null = null;
   /** Votes and what is proposed leave, and are written, before values are executed, which takes longer: until the next turn. */
   #isPutOff = false;
 
@@ -149,7 +150,7 @@ export class Driver {
       transfers: this.transfers,
       leading: this.#leading,
       now,
-      sight: () => this.#sightOnce()(),
+      sight: () => this.sight,
       leaderKnown: () => {
         // What another leader has not proposed goes to this one at once.
         this.#nextRoundMs = Number.NEGATIVE_INFINITY;
@@ -255,7 +256,7 @@ export class Driver {
 
     if (nowMs >= this.#nextRoundMs) this.#round(nowMs);
     else if (this.#isOverdue) this.#endOverdue(nowMs);
-    this.changes.dispatch(nowMs, this.#sightOnce());
+    this.changes.dispatch(nowMs, () => this.sight);
     this.proposals.dispatch(this.#route(), nowMs, this.#o.machine.timeMs);
     this.#leading.propose(nowMs, this.#applier.bytes);
     const isWriteFirst = this.#startWrite(nowMs) && !this.#isPutOff;
@@ -312,7 +313,7 @@ export class Driver {
   }
 
   #endOverdue(nowMs: number): void {
-    const sight = this.#sightOnce();
+    const sight = (): Sight => this.sight;
     const areCalls = this.proposals.expire(nowMs, sight);
     const { expired, more } = this.reads.expire(nowMs, sight);
     for (const token of expired) this.cancelRead(token);
@@ -320,11 +321,13 @@ export class Driver {
     if (this.#isOverdue) this.wake();
   }
 
-  /** For as many calls as end in one round. */
-  #sightOnce(): () => Sight {
+  /** Whom this node hears, as of this millisecond: thousands of calls may end in one. */
+  get sight(): Sight {
     const { self, replica } = this.#o;
-    let sight: Sight | null = null;
-    return () => (sight ??= sightOf(self.nodeId, replica.status(), this.configuration));
+    const atMs = Math.floor(this.nowMs);
+    if (this.#seen?.atMs !== atMs)
+      this.#seen = { atMs, sight: sightOf(self.nodeId, replica.status(), this.configuration) };
+    return this.#seen.sight;
   }
 
   #route(): Route {

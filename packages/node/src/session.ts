@@ -2,7 +2,7 @@ import { SynodError, type SessionId, type SessionTicket } from "@synod/interface
 import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { SequenceBook } from "./sequences.js";
-import { withSignal } from "./signals.js";
+import { whyGivenUp, withSignal } from "./signals.js";
 import type { NodeLimits, NodeSession } from "./types.js";
 
 /** Opens a session through the log. */
@@ -14,7 +14,10 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
       });
     }
     checkRoom(driver);
-    const onAbort = (): void => proposal.giveUp("the signal was aborted", { cause: signal?.reason });
+    const onAbort = (): void => {
+      const cause: unknown = signal?.reason;
+      proposal.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
+    };
     const done = (): void => signal?.removeEventListener("abort", onAbort);
     const proposal = driver.proposals.open({
       deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
@@ -99,7 +102,7 @@ export function closeSession(
         resolve: () => settle.resolve(),
         reject: settle.reject,
       });
-      return (cause) => closing.giveUp("the signal was aborted", { cause });
+      return (cause) => closing.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
     });
     driver.wake();
   });

@@ -1,3 +1,6 @@
+import { SynodError } from "@synod/interface";
+import type { Sight } from "./sight.js";
+
 export interface Settle<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
@@ -30,4 +33,10 @@ export function withSignal<T>(
     },
   });
   signal.addEventListener("abort", onAbort, { once: true });
+}
+
+/** Why a call was given up: a server names the deadline of its client; a signal of the caller may have any reason. */
+export function whyGivenUp(cause: unknown, before: string, sight: Sight): string {
+  const why = cause instanceof SynodError ? cause.message : "the signal was aborted";
+  return `${why}${before} (${sight.text})`;
 }

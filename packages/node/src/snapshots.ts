@@ -58,6 +58,9 @@ interface Taking {
 
 const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
 
+/** Ends one that waits for its turn. Nobody hears of it: who asks for a snapshot does not wait. */
+const SERVES = new SynodError("Busy", "a peer is being served the snapshot before this one");
+
 /** Takes snapshots, gives them to peers, and installs those of peers: one of these at a time, in small steps. */
 export class Snapshots {
   readonly #o: SnapshotsOptions;
@@ -133,9 +136,10 @@ export class Snapshots {
     const { applier, limits, now } = this.#o;
     const bytes = applier.bytesExecuted - this.#bytesThen;
     const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
-    // A peer that is being served would have to begin anew, each time again where its link is slow.
+    // A peer that is being served would have to begin anew, each time again where its link is slow. One that waits would be old when it is written.
     const isKept = bytes < KEPT_PART * due && now() - this.#serving.lastMs < this.#keptMs;
-    if (!isKept) this.#turn.look(applier.bytesExecuted, now());
+    if (isKept) this.#turn.giveUp();
+    else this.#turn.look(applier.bytesExecuted, now());
     if (this.#o.witness || this.#busy) return;
     if (!this.#replacesDamaged && (bytes < due || isKept)) return;
     try {
@@ -203,10 +207,10 @@ export class Snapshots {
     const bytesThen = applier.bytesExecuted;
     const turn = waits ? this.#turn.wait(bytesThen, now()) : null;
     const done = (async () => {
-      if (turn !== null) await turn;
-      if (this.#stopped) {
+      const mayWrite = turn === null || (await turn);
+      if (this.#stopped || !mayWrite) {
         chunks.return();
-        throw closedMeanwhile();
+        throw this.#stopped ? closedMeanwhile() : SERVES;
       }
       const startedMs = now();
       const info = await storage.saveSnapshot(index, this.#inSlices(front, chunks, hash));
@@ -227,7 +231,7 @@ export class Snapshots {
     done.catch((cause: unknown) => {
       this.#taking = null;
       if (isSnapshotFailed(cause)) this.#notTaken(cause, bytesThen);
-      else this.#o.fail(cause);
+      else if (cause !== SERVES) this.#o.fail(cause);
     });
     return done;
   }

@@ -100,6 +100,28 @@ describe("snapshots of a node", () => {
       await world.close();
     });
 
+    it("one that waits is given up for a peer that is being served, and a newer one is taken after that", async () => {
+      const world = await World.of(3, 1, { ...DUE, snapshotTailBytesMax: 1 });
+      const leader = await world.leader();
+      const [lost, other] = world.ids.filter((id) => id !== leader) as [number, number];
+      for (const id of world.ids) world.machine(id).ballast = 40;
+      world.net.isolate(lost);
+      while (world.disk(leader).snapshot === null || world.node(leader).status().snapshot.taking === null) {
+        await work(world, 1, [lost]);
+      }
+      const waiting = world.node(leader).status().snapshot.taking?.index ?? 0;
+      world.net.heal();
+      world.net.cut(lost, other);
+      await world.clock.until(() => world.node(leader).status().snapshot.sending.length > 0, 60_000);
+      await world.clock.until(() => world.node(leader).status().snapshot.taking === null, 1_000);
+      expect(world.disk(leader).snapshot?.index).toBeLessThan(waiting);
+      await caughtUp(world, lost, world.machine(leader).total);
+      await work(world, 1);
+      await world.clock.until(() => (world.disk(leader).snapshot?.index ?? 0) > waiting, 60_000);
+      expect(world.node(leader).status().state).toBe("running");
+      await world.close();
+    });
+
     it("a member that needs the one of a peer does not wait for its own", async () => {
       const world = await World.of(3, 1, { ...DUE, snapshotTailBytesMax: 1 });
       while (world.node(3).status().snapshot.taking === null) await work(world, 1);

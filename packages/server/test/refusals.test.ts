@@ -88,6 +88,24 @@ describe("at connect", () => {
     await expect(gone).rejects.toMatchObject({ code: "NoServer", cause: "no more" });
   });
 
+  test("a call whose time is over says what a server said, and which servers are missing", async () => {
+    world = await World.of(3);
+    const client = await world.connect({ servers: [world.addresses[0] ?? "", "127.0.0.1:1"] });
+    await client.propose({ op: "add", key: "a", by: 1 });
+    const fresh = await world.connect({ servers: [world.addresses[0] ?? "", "127.0.0.1:1"] });
+    for (const id of [2, 3]) await world.member(id).node.close({ transferTimeoutMs: 0 });
+    const said =
+      "last a server said: .*1 of 3 members heard, 2 are needed.*; not connected: 127.0.0.1:1: .*ECONNREFUSED";
+    const withSaid = { message: expect.stringMatching(said) as string };
+    const bound = { timeoutMs: 1_000 };
+    await expect(client.read({ op: "get", key: "a" }, bound)).rejects.toMatchObject({ code: "NoLeader", ...withSaid });
+    const put = client.propose({ op: "add", key: "a", by: 1 }, bound);
+    await expect(put).rejects.toMatchObject({ code: expect.stringMatching("NotProposed|OutcomeUnknown"), ...withSaid });
+    // The first command waits for a session, which is not opened either.
+    const first = fresh.propose({ op: "add", key: "a", by: 1 }, bound);
+    await expect(first).rejects.toMatchObject({ code: "NotProposed", ...withSaid });
+  });
+
   test("one server is enough, whatever the others are", async () => {
     world = await World.of(1);
     const client = await world.connect({ servers: ["127.0.0.1:1", ...world.addresses] });

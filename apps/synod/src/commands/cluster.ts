@@ -200,7 +200,7 @@ function addMember(program: Command): void {
         // Who follows believes in the last leader for a while.
         leader: id === status.leader && heard && status.content,
         heard,
-        // Only a leader knows it, and not of a member that it has never heard of.
+        // Only a leader knows it; all of the log where it has never heard of the member.
         lagSlots: leads ? (self ? 0 : ((peer as { lagSlots?: number } | undefined)?.lagSlots ?? null)) : null,
         replaces: replaces ?? null,
       };
@@ -219,7 +219,12 @@ function addMember(program: Command): void {
         ]),
       ),
     );
-    if (!leads) output.note(`no working leader answered; as node ${status.id} sees it: ${status.reason}`);
+    if (!leads) {
+      const missing = status.content
+        ? `the leader, node ${status.leader}, did not answer`
+        : "no working leader answered";
+      output.note(`${missing}; as node ${status.id} sees it: ${status.reason}`);
+    }
   });
   addChange(
     member,
@@ -348,7 +353,12 @@ function addressOf(value: string | undefined): string {
 async function leaderStatus(remote: Remote): Promise<RemoteNodeStatus> {
   const rows = await askAll(remote);
   const nodes = rows.flatMap(({ node }) => (node === null ? [] : [node]));
-  const status = nodes.find(({ role }) => role === "leader") ?? nodes[0];
+  // Who knows most: one that leads, one that hears a working leader, one that leads in vain.
+  const status =
+    nodes.find(({ role, content }) => role === "leader" && content) ??
+    nodes.find(({ content }) => content) ??
+    nodes.find(({ role }) => role === "leader") ??
+    nodes[0];
   if (status !== undefined) return status;
   return remote.client.admin.status();
 }

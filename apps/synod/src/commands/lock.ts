@@ -41,11 +41,11 @@ export function addLock(program: Command): void {
     ) => {
       if (flags.show === true) return showLock(name, command, flags);
       const what = { variable: "SYNOD_LOCK", name, text: `the lock ${shortly(name)}`, resource: `lock/${name}` };
-      return hold(flags, command, what, async ({ coordination }, signal) => {
+      return hold(flags, command, what, async ({ coordination, timeoutMs }, signal) => {
         const { ttl: ttlMs, wait: waitMs } = flags;
         if (flags.try !== true)
           return coordination.locks.acquire(name, { ttlMs, signal, ...(waitMs === undefined ? {} : { waitMs }) });
-        const got = await coordination.locks.tryAcquire(name, { ttlMs, signal });
+        const got = await coordination.locks.tryAcquire(name, { ttlMs, signal, waitMs: timeoutMs });
         if (got === null) throw new CliError("notAcquired", `the lock ${shortly(name)} is held by somebody else`);
         return got;
       });

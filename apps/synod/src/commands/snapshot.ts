@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -260,11 +261,15 @@ async function copy(
   return { cluster, nodeId, index, bytes };
 }
 
-/** When the oldest snapshot on the disk was written. */
+/** A copied directory has the times of the copy, but for the last change. 0: the file system does not know when a file was made. */
+const beginOf = ({ birthtimeMs, mtimeMs }: Stats): number =>
+  birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
+
+/** When the oldest snapshot on the disk began to be written: what is given out while it is, is not in it. */
 async function snapshotTime(directory: string): Promise<Date> {
   try {
     const names = (await readdir(directory)).filter((name) => isStoreFile(name) && name.startsWith("snapshot-"));
-    const times = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).mtimeMs));
+    const times = await Promise.all(names.map(async (name) => beginOf(await stat(join(directory, name)))));
     return new Date(Math.min(Date.now(), ...times));
   } catch (cause) {
     throw new SynodError("StoreFailed", `${directory}: ${(cause as Error).message}`, { cause });
