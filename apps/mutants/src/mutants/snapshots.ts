@@ -142,6 +142,19 @@ export const snapshotMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: NODE_TEST, test: "come damaged" },
   },
   {
+    id: "snapshot-that-waits-while-a-peer-is-served",
+    faults: [59],
+    title: "A snapshot that waits for its turn stays open as long as a peer is served, and is old when it is written",
+    patches: [
+      {
+        file: "packages/node/src/snapshots.ts",
+        find: `if (isKept) this.#turn.giveUp();`,
+        replace: `if (isKept) void 0;`,
+      },
+    ],
+    finder: { kind: "unit", file: NODE_TEST, test: "one that waits is given up for a peer that is being served" },
+  },
+  {
     id: "reads-while-a-snapshot-is-installed",
     faults: [56],
     title: "A read is answered from a state machine that a snapshot is being written into",

@@ -24,6 +24,42 @@ export const wireMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: FRAMES, test: "takes no more than its limit" },
   },
   {
+    id: "memory-of-frames-that-wait",
+    faults: [46],
+    title: "Frames are made where others still wait to be sent",
+    patches: [
+      inFile("transport-tcp/src/frame-output")(
+        `if (!waited && this.#full.length === 0) this.#from = this.#at = 0;`,
+        `if (!waited) this.#from = this.#at = 0;`,
+      ),
+    ],
+    finder: { kind: "unit", file: FRAMES, test: "what waited leaves as it was made, whatever is made while it leaves" },
+  },
+  {
+    id: "memory-of-frames-that-are-taken",
+    faults: [46],
+    title: "Frames are made where others still wait for the system",
+    patches: [
+      inFile("transport-tcp/src/frame-output")(
+        `if (!waited && this.#full.length === 0) this.#from = this.#at = 0;`,
+        `if (this.#full.length === 0) this.#from = this.#at = 0;`,
+      ),
+    ],
+    finder: { kind: "unit", file: FRAMES, test: "while the system does not take a write none follows it" },
+  },
+  {
+    id: "small-frame-keeps-all-that-came-with-it",
+    faults: [45],
+    title: "A small frame holds all that was read with it in memory",
+    patches: [
+      inFile("transport-tcp/src/incoming")(
+        `if (bytes.buffer.byteLength <= 2 * length) return`,
+        `if (bytes.buffer.byteLength > 0) return`,
+      ),
+    ],
+    finder: { kind: "unit", file: NETWORK, test: "a frame that came holds no more than twice its size in memory" },
+  },
+  {
     id: "half-open-connection-kept",
     faults: [45],
     title: "A connection to a peer that says nothing any more is kept for ever",
