@@ -1,96 +1,39 @@
-import {
-  type Clock,
-  type Incarnation,
-  type Logger,
-  type Metrics,
-  type NodeId,
-  type SnapshotInfo,
-  type Storage,
-  SynodError,
-} from "@synod/interface";
-import type { Message, Replica, SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
-import { ContentHash, type MachineSnapshot, type ReplicatedMachine } from "@synod/rsm";
-import type { Applier } from "./applier.js";
+import type { NodeId, SnapshotInfo } from "@synod/interface";
+import type { SnapshotFacts, SnapshotStep } from "@synod/multipaxos";
+import { ContentHash } from "@synod/rsm";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import { SnapshotReceiving } from "./snapshot-receiving.js";
 import { SnapshotServing } from "./snapshot-serving.js";
-import { inSlices, isSnapshotFailed, snapshotFailed } from "./snapshot-taking.js";
-import { SnapshotTurn } from "./snapshot-turn.js";
+import { SnapshotTaker } from "./snapshot-taker.js";
+import type { SnapshotsOptions } from "./snapshots-options.js";
+import type { NodeSnapshotStatus } from "./types.js";
 import { witnessBody } from "./witness-machine.js";
-import type { NodeEvent, NodeLimits, NodeSnapshotStatus } from "./types.js";
 
-export interface SnapshotsOptions {
-  readonly self: Pick<Incarnation, "nodeId">;
-  readonly replica: Replica;
-  /** It takes snapshots only where the core wants to forget. */
-  readonly witness: boolean;
-  readonly machine: Omit<ReplicatedMachine<never, unknown>, "query" | "watch">;
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly limits: NodeLimits;
-  readonly applier: Applier;
-  readonly now: () => number;
-  /** Runs something in a turn: nothing here touches the replica outside of one. */
-  readonly inTurn: (run: () => void) => void;
-  readonly send: (to: NodeId, message: Message) => void;
-  /** The state has skipped slots whose outcomes nobody here was told. */
-  readonly outcomesMissed: () => void;
-  readonly emit: (event: NodeEvent) => void;
-  readonly fail: (cause: unknown) => void;
-}
-
-/** A snapshot is written again only after so large a part of its size was logged: a big state is not rewritten all the time. */
-const STATE_PART = 0.5;
-
-/** A snapshot that is being served stays until no part was asked for in so many election timeouts, … */
+/** A snapshot that is being served stays until no part was asked for in so many election timeouts. */
 const KEPT_TIMEOUTS = 8;
-
-/** … or the log has grown so many times over. */
-const KEPT_PART = 4;
-
-interface Taking {
-  readonly index: number;
-  bytes: number;
-  readonly done: Promise<SnapshotInfo>;
-}
-
-const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
-
-/** Ends one that waits for its turn. Nobody hears of it: who asks for a snapshot does not wait. */
-const SERVES = new SynodError("Busy", "a peer is being served the snapshot before this one");
 
 /** Takes snapshots, gives them to peers, and installs those of peers: one of these at a time, in small steps. */
 export class Snapshots {
   readonly #o: SnapshotsOptions;
   readonly #serving: SnapshotServing;
-  readonly #turn: SnapshotTurn;
-  #taking: Taking | null = null;
+  readonly #taker: SnapshotTaker;
   #receiving: SnapshotReceiving | null = null;
   #installing: SnapshotFacts | null = null;
-  /** Bytes executed when the last snapshot was made. */
-  #bytesThen = 0;
-  #heldSinceMs: number | null = null;
-  #heldBytes: number;
-  /** A snapshot that was found to be rotten. As long as it is the one that is held, the next one is due at once. */
-  #damagedIndex = 0;
-  /** Then no next one is due at once: every turn would try it. */
-  #lastFailed = false;
-  /** Ends the wait for a turn that will never come. */
-  #abandon: ((reason: SynodError) => void) | null = null;
   #dropping = false;
   #dropUpTo = 0;
   #stopped = false;
 
   constructor(options: SnapshotsOptions) {
     this.#o = options;
-    this.#turn = new SnapshotTurn(options.self.nodeId, options.limits);
     this.#serving = new SnapshotServing({
       ...options,
-      damaged: (index) => options.inTurn(() => this.#damaged(index)),
+      damaged: (index) => options.inTurn(() => this.#taker.damaged(index)),
     });
-    this.#heldBytes = options.replica.status().snapshot?.bytes ?? 0;
+    this.#taker = new SnapshotTaker(options, {
+      receiving: () => this.#receiving !== null || this.#installing !== null,
+      serving: () => options.now() - this.#serving.lastMs < this.#keptMs,
+      superseded: () => this.#serving.superseded(),
+    });
   }
 
   /** The state machine takes in a snapshot: it executes and answers nothing. */
@@ -102,18 +45,17 @@ export class Snapshots {
     this.#stopped = true;
     this.#serving.stop();
     this.#receiving?.giveUp();
-    this.#abandon?.(closedMeanwhile());
-    this.#turn.come();
+    this.#taker.stop();
   }
 
   status(nowMs: number): NodeSnapshotStatus {
     const { snapshot, receiving } = this.#o.replica.status();
-    const taking = this.#taking;
+    const { heldSinceMs } = this.#taker;
     return {
       index: snapshot?.index ?? 0,
       bytes: snapshot?.bytes ?? 0,
-      ageMs: this.#heldSinceMs === null || this.#stopped ? null : nowMs - this.#heldSinceMs,
-      taking: taking && { index: taking.index, bytes: taking.bytes },
+      ageMs: heldSinceMs === null || this.#stopped ? null : nowMs - heldSinceMs,
+      taking: this.#taker.progress,
       receiving: receiving && {
         index: receiving.snapshot.index,
         bytes: receiving.snapshot.bytes,
@@ -129,163 +71,22 @@ export class Snapshots {
     this.#serving.lost(peer);
   }
 
-  // ---- taking
-
-  /** At the end of a turn: begins a snapshot where enough was executed since the last one, or to write the one that has begun. */
+  /** At the end of a turn: takes a snapshot where one is due. */
   consider(): void {
-    const { applier, limits, now } = this.#o;
-    const bytes = applier.bytesExecuted - this.#bytesThen;
-    const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
-    // A peer that is being served would have to begin anew, each time again where its link is slow. One that waits would be old when it is written.
-    const isKept = bytes < KEPT_PART * due && now() - this.#serving.lastMs < this.#keptMs;
-    if (isKept) this.#turn.giveUp();
-    else this.#turn.look(applier.bytesExecuted, now());
-    if (this.#o.witness || this.#busy) return;
-    if (!this.#replacesDamaged && (bytes < due || isKept)) return;
-    try {
-      this.#take(!this.#replacesDamaged).catch(() => undefined);
-    } catch (cause) {
-      if (!isSnapshotFailed(cause)) throw cause;
-    }
+    this.#taker.consider();
+  }
+
+  /** At the caller's wish. */
+  take(): Promise<SnapshotInfo> {
+    return this.#taker.take();
   }
 
   get #keptMs(): number {
     return KEPT_TIMEOUTS * this.#o.limits.electionTimeoutMs;
   }
 
-  /** A store takes only a newer one: something has to be executed first. */
-  get #replacesDamaged(): boolean {
-    if (this.#damagedIndex === 0 || this.#lastFailed || this.#o.machine.applied <= this.#damagedIndex) return false;
-    return this.#o.replica.status().snapshot?.index === this.#damagedIndex;
-  }
-
-  /** Rot on the disk. The state in memory has everything that was in it. */
-  #damaged(index: number): void {
-    if (this.#damagedIndex === index) return;
-    this.#damagedIndex = index;
-    this.#lastFailed = false;
-    this.#turn.come();
-    this.#o.metrics.count("synod_snapshots_damaged_total");
-  }
-
   tick(): void {
     this.#serving.expire(this.#keptMs);
-  }
-
-  /** At the caller's wish. */
-  async take(): Promise<SnapshotInfo> {
-    const { replica, machine } = this.#o;
-    const busy = this.#receiving !== null || this.#installing !== null;
-    if (busy) throw new SynodError("Busy", "this node is receiving a snapshot from a peer: try again later");
-    this.#turn.come();
-    if (this.#taking !== null) return this.#taking.done;
-    const held = replica.status().snapshot;
-    if (machine.applied === 0) throw new SynodError("InvalidArgument", "nothing has been executed yet");
-    if (held !== null && held.index === machine.applied) return { index: held.index, bytes: held.bytes };
-    return this.#take();
-  }
-
-  get #busy(): boolean {
-    return this.#stopped || this.#taking !== null || this.#receiving !== null || this.#installing !== null;
-  }
-
-  /** Of the state as of now. @param waits - until it is this member's turn to write */
-  #take(waits = false): Promise<SnapshotInfo> {
-    const { replica, storage, applier, now } = this.#o;
-    const { index, chunks } = this.#begin();
-    let front: Uint8Array;
-    try {
-      // What the turn has executed and not yet said; a slot is never said twice.
-      replica.appliedUpTo(index, applier.bytes);
-      front = snapshotFront(replica.snapshotHead(index));
-    } catch (cause) {
-      // Nobody will read it: the state machine may let go of what it keeps for it.
-      chunks.return();
-      throw cause;
-    }
-    const hash = new ContentHash();
-    const bytesThen = applier.bytesExecuted;
-    const turn = waits ? this.#turn.wait(bytesThen, now()) : null;
-    const done = (async () => {
-      const mayWrite = turn === null || (await turn);
-      if (this.#stopped || !mayWrite) {
-        chunks.return();
-        throw this.#stopped ? closedMeanwhile() : SERVES;
-      }
-      const startedMs = now();
-      const info = await storage.saveSnapshot(index, this.#inSlices(front, chunks, hash));
-      return new Promise<SnapshotInfo>((resolve, reject) => {
-        // Saved while the node was closed: no turn comes any more.
-        if (this.#stopped) return reject(closedMeanwhile());
-        this.#abandon = reject;
-        this.#o.inTurn(() => {
-          this.#taking = null;
-          this.#bytesThen = bytesThen;
-          this.#taken({ index, hash: hash.hex(), bytes: info.bytes }, startedMs);
-          this.#abandon = null;
-          resolve(info);
-        });
-      });
-    })();
-    this.#taking = { index, bytes: 0, done };
-    done.catch((cause: unknown) => {
-      this.#taking = null;
-      if (isSnapshotFailed(cause)) this.#notTaken(cause, bytesThen);
-      else if (cause !== SERVES) this.#o.fail(cause);
-    });
-    return done;
-  }
-
-  /** @throws SynodError `SnapshotFailed` */
-  #begin(): MachineSnapshot {
-    try {
-      return this.#o.machine.snapshot();
-    } catch (cause) {
-      const error = snapshotFailed(cause);
-      this.#notTaken(error, this.#o.applier.bytesExecuted);
-      throw error;
-    }
-  }
-
-  /** All replicas may meet the same fault at the same slot: to stop would stop them all. */
-  #notTaken(error: SynodError, bytesThen: number): void {
-    const { logger, metrics, emit } = this.#o;
-    // Tried again when as much was executed once more.
-    this.#bytesThen = bytesThen;
-    this.#lastFailed = true;
-    logger.error("no snapshot could be taken", { error });
-    metrics.count("synod_snapshots_failed_total");
-    emit({ kind: "snapshotFailed", error });
-  }
-
-  #taken(facts: SnapshotFacts, startedMs: number): void {
-    const { replica, logger, metrics, emit, now } = this.#o;
-    this.#lastFailed = false;
-    replica.snapshotTaken(facts);
-    this.#serving.superseded();
-    this.#heldSinceMs = now();
-    this.#heldBytes = facts.bytes;
-    const tookMs = now() - startedMs;
-    const { index, bytes } = facts;
-    logger.info("a snapshot was taken", { index, bytes, tookMs });
-    metrics.count("synod_snapshots_taken_total");
-    metrics.observe("synod_snapshot_take_ms", tookMs);
-    emit({ kind: "snapshotTaken", index, bytes });
-  }
-
-  #inSlices(
-    front: Uint8Array,
-    chunks: Generator<Uint8Array, void>,
-    hash: ContentHash,
-  ): AsyncGenerator<Uint8Array, void> {
-    const onBytes = (bytes: number): void => {
-      if (this.#taking !== null) this.#taking.bytes = bytes;
-    };
-    return inSlices({ front, chunks, hash, now: this.#o.now, soon: () => this.#soon(), onBytes });
-  }
-
-  #soon(): Promise<void> {
-    return new Promise((resolve) => this.#o.clock.soon(resolve));
   }
 
   // ---- what the core wants
@@ -351,8 +152,7 @@ export class Snapshots {
   async #store(receiving: SnapshotReceiving): Promise<void> {
     const { storage, inTurn } = this.#o;
     // The older one first, without waiting for its turn: a store takes only newer ones.
-    this.#turn.come();
-    await this.#taking?.done.catch(() => undefined);
+    await this.#taker.ended();
     if (receiving.state !== "open" || this.#stopped) return;
     try {
       await storage.saveSnapshot(receiving.facts.index, receiving.feed());
@@ -395,21 +195,18 @@ export class Snapshots {
     for await (const chunk of storage.readSnapshot()) {
       install.write(chunk);
       if (!whole && install.head !== null) return install.head;
-      await this.#soon();
+      await new Promise<void>((resolve) => this.#o.clock.soon(resolve));
     }
     return install.end().head;
   }
 
   #installed(facts: SnapshotFacts, head: Uint8Array, skipped: boolean): void {
-    const { replica, applier, logger, metrics, emit, now } = this.#o;
+    const { replica, applier, logger, metrics, emit } = this.#o;
     this.#installing = null;
     if (skipped) this.#o.outcomesMissed();
     applier.installed(facts.index);
-    this.#bytesThen = applier.bytesExecuted;
     replica.installSnapshot(facts, head);
-    this.#serving.superseded();
-    this.#heldSinceMs = now();
-    this.#heldBytes = facts.bytes;
+    this.#taker.holds(facts, applier.bytesExecuted);
     const { index, bytes } = facts;
     if (this.#o.witness) return logger.debug("a witness has forgotten what others have", { index });
     logger.info("the snapshot of a peer is installed", { index, bytes });

@@ -147,7 +147,7 @@ export const snapshotMutants: readonly Mutant[] = [
     title: "A snapshot that waits for its turn stays open as long as a peer is served, and is old when it is written",
     patches: [
       {
-        file: "packages/node/src/snapshots.ts",
+        file: "packages/node/src/snapshot-taker.ts",
         find: `if (isKept) this.#turn.giveUp();`,
         replace: `if (isKept) void 0;`,
       },
