@@ -80,7 +80,7 @@ export interface RestoreOptions {
   readonly skipRevisions: number;
 }
 
-/** More than any cluster makes in a second, or in the time for which a snapshot waits until it is its member's turn to write. */
+/** More than any cluster makes in a second, or, at defaults, in the time for which a snapshot waits until it is its member's turn to write. */
 const REVISIONS_PER_SECOND = 1_000_000;
 
 /**

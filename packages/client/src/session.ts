@@ -1,8 +1,8 @@
 import { type SessionId, type SessionTicket, SynodError } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
 
-/** How long one attempt to open a session may take; who waits for it has a deadline of its own. */
-const openTimeoutMs = 10_000;
+/** How long one attempt to open a session may take at most; who waits for it has a deadline of its own. */
+const openMsMax = 10_000;
 /** Before a session is asked for again after that failed. */
 const openAgainMs = 250;
 
@@ -139,6 +139,8 @@ export class Sessions {
   #closed = false;
   /** Why the last attempt to open a session ended; empty once one is open. */
   #notOpenedFor = "";
+  /** The next attempt takes at least so long. */
+  #openMsMin = 0;
 
   constructor(shared: CallShared, onLost: (session: SessionId) => void) {
     this.#shared = shared;
@@ -151,7 +153,8 @@ export class Sessions {
 
   /** Why there is no session yet, for people; empty where nothing is known. */
   get obstacle(): string {
-    return this.#opening?.said || this.#notOpenedFor;
+    const why = this.#opening?.said || this.#notOpenedFor;
+    return why === "" ? "" : `no session could be opened: ${why}`;
   }
 
   /** A ticket, if there is one now and nobody waits for it. */
@@ -218,6 +221,9 @@ export class Sessions {
 
   #open(): void {
     if (this.#opening !== null) return;
+    const timeoutMs = this.#openMs();
+    if (timeoutMs <= 0) return;
+    this.#openMsMin = 2 * timeoutMs;
     const opening = new Call<{ session: SessionId; limit: number }>(
       this.#shared,
       {
@@ -231,9 +237,9 @@ export class Sessions {
           if (answer.kind === "opened") return answer;
           throw new SynodError("Malformed", "the server answered something else than was asked");
         },
-        conclude: ({ text, cause }) => new SynodError("NotProposed", `no session was opened: ${text}`, { cause }),
+        conclude: ({ text, cause }) => new SynodError("NotProposed", text, { cause }),
       },
-      { timeoutMs: this.#openTimeoutMs },
+      { timeoutMs },
     );
     this.#opening = opening;
     opening.begin().go();
@@ -243,16 +249,20 @@ export class Sessions {
     );
   }
 
-  /** As long as somebody waits, so that the server says what is wrong before that is over. */
-  get #openTimeoutMs(): number {
+  /**
+   * As long as somebody waits, so that the server says what is wrong before that is over; and twice as long as the attempt before, which ended without a
+   * session: each one that comes too late leaves a session behind that nobody uses.
+   */
+  #openMs(): number {
     let untilMs = 0;
     for (const holder of this.#waiting) untilMs = Math.max(untilMs, holder.untilMs);
-    return Math.min(openTimeoutMs, untilMs - this.#shared.context.clock.now());
+    return Math.min(openMsMax, Math.max(untilMs - this.#shared.context.clock.now(), this.#openMsMin));
   }
 
   #opened(id: SessionId, limit: number): void {
     this.#opening = null;
     this.#notOpenedFor = "";
+    this.#openMsMin = 0;
     if (this.#closed) return;
     this.#session = new OwnSession(id, limit, this.#shared.context.clock.now());
     this.#beatLater();

@@ -85,9 +85,17 @@ function ownershipCases(add: AddCase): void {
       ["lla rof", "lla rof"],
       "the frame of each receiver after each changed its own",
     );
-    for (const node of [two, three]) {
-      const memory = node.frames[0]?.frame.buffer.byteLength;
-      equal(memory, frame.length, "the memory behind a received frame: no view into a buffer with other things in it");
+  });
+
+  add("a frame that is kept keeps no more than as much memory again", async (bench) => {
+    const [one, two] = await bench.pair();
+    const lengths = [1, 7, 29, 700, 4_096, 60_000];
+    for (const length of lengths) {
+      const before = two.frames.length;
+      equal(one.send(2, "x".repeat(length), "bulk"), true, "send()");
+      await bench.until("the frame", two, () => two.frames.length > before);
+      const memory = two.frames.at(-1)?.frame.buffer.byteLength ?? 0;
+      check(memory <= 2 * length, `a frame of ${length} bytes keeps ${memory} bytes: at most twice its own`);
     }
   });
 

@@ -13,7 +13,7 @@ describe("a transport that keeps the contract", () => {
 const broken: [TransportBug, string][] = [
   ["delivers inside of send", "no handler runs inside of send"],
   ["gives all receivers one frame", "a frame for several peers reaches each of them, and each owns what it got"],
-  ["gives views into a pool", "a frame for several peers reaches each of them, and each owns what it got"],
+  ["gives views into a pool", "a frame that is kept keeps no more than as much memory again"],
   ["reuses its receive buffer", "received frames stay as they were while others come"],
   ["spoils the sender's frame", "send leaves the frame as it is"],
   ["drops empty frames", "frames of all lengths arrive unchanged in the control lane"],

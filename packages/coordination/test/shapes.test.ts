@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import type { KeyRecord } from "../src/changes.js";
 import { KeySpace } from "../src/key-space.js";
 import { limitsOf } from "../src/limits.js";
-import { Queues } from "../src/queues.js";
 import { StateHash } from "../src/state-hash.js";
 
 setFlagsFromString("--allow-natives-syntax");
@@ -34,19 +33,4 @@ test("records keep it over snapshots, and have it in the history", () => {
   }
   // A small number that was read from an array of floats must not make a float of the field.
   for (const record of found) expect(sameShape(record, first)).toBe(true);
-});
-
-test("queues keep it over snapshots", () => {
-  const queues = new Queues(new StateHash(), () => 1);
-  const request = { limit: 1, parties: 0, value: value() };
-  queues.add("lock", { id: "l0", ...request });
-  const first = queues.table.get("lock") as object;
-  for (let i = 1; i < 8; i++) {
-    const snapshot = queues.table.snapshot();
-    queues.add("lock", { id: `l${i}`, ...request });
-    const copy = queues.table.get("lock") as object;
-    expect(copy).not.toBe(first);
-    expect(sameShape(copy, first)).toBe(true);
-    snapshot.return();
-  }
 });

@@ -19,7 +19,10 @@ export interface Incarnation {
 
 /** What a transport calls. None of it may throw back into the transport. */
 export interface TransportHandlers {
-  /** A whole frame as the peer sent it. `frame` belongs to the receiver: the transport will not change or reuse it. */
+  /**
+   * A whole frame as the peer sent it. `frame` belongs to the receiver: the transport will not change or reuse it. It may be a view into memory of up to
+   * twice its length, which is the receiver's as well: mind `byteOffset`.
+   */
   frame(from: NodeId, frame: Uint8Array): void;
   /** A connection to the peer was made, or a new incarnation of it was seen. */
   peerUp(peer: Incarnation): void;

@@ -321,10 +321,10 @@ export class Driver {
     if (this.#isOverdue) this.wake();
   }
 
-  /** Whom this node hears, as of this millisecond: thousands of calls may end in one. */
+  /** Whom this node hears, as of this millisecond: thousands of calls may end in one. Never throws: a caller's signal may ask for it at any time. */
   get sight(): Sight {
     const { self, replica } = this.#o;
-    const atMs = Math.floor(this.nowMs);
+    const atMs = Math.floor(this.seenMs);
     if (this.#seen?.atMs !== atMs)
       this.#seen = { atMs, sight: sightOf(self.nodeId, replica.status(), this.configuration) };
     return this.#seen.sight;

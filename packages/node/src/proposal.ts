@@ -14,6 +14,19 @@ export type ProposalSource =
       readonly opened: (id: SessionId, nowMs: number, loggedMs: number) => void;
     };
 
+const COMMAND = [
+  "the command was not proposed: it is safe to try again",
+  "the command may or may not take effect",
+] as const;
+
+/** What is said of one that is given up: it was not proposed, or may have been. */
+const OUTCOMES: { readonly [Kind in ProposalSource["kind"]]: readonly [no: string, maybe: string] } = {
+  own: COMMAND,
+  given: COMMAND,
+  open: ["no session was opened", "a session may be opened that nobody uses"],
+  close: ["the session was not closed", "the session may or may not be closed"],
+};
+
 /** One command of a caller, or the opening of a session, on its way through the cluster. */
 export class Proposal {
   readonly source: ProposalSource;
@@ -68,12 +81,13 @@ export class Proposal {
     if (this.#end()) this.#settle.reject(error);
   }
 
-  /** The caller waits no longer. Tells it whether the command may still take effect. */
+  /** The caller waits no longer. Tells it whether what it asked for may still take effect. */
   giveUp(why: string, options: SynodErrorOptions): void {
+    const [no, maybe] = OUTCOMES[this.source.kind];
     this.reject(
       this.copies === (this.place === null ? 0 : 1)
-        ? new SynodError("NotProposed", `${why}; the command was not proposed: it is safe to try again`, options)
-        : new SynodError("OutcomeUnknown", `${why}; the command may or may not take effect${this.obstacle}`, options),
+        ? new SynodError("NotProposed", `${why}; ${no}`, options)
+        : new SynodError("OutcomeUnknown", `${why}; ${maybe}${this.obstacle}`, options),
     );
   }
 

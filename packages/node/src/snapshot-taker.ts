@@ -2,7 +2,7 @@ import { type SnapshotInfo, SynodError } from "@synod/interface";
 import type { SnapshotFacts } from "@synod/multipaxos";
 import { ContentHash, type MachineSnapshot } from "@synod/rsm";
 import { snapshotFront } from "./snapshot-layout.js";
-import { inSlices, isSnapshotFailed, snapshotFailed } from "./snapshot-taking.js";
+import { inSlices, isSnapshotFailed, release, snapshotFailed } from "./snapshot-taking.js";
 import { SnapshotTurn } from "./snapshot-turn.js";
 import type { SnapshotsOptions } from "./snapshots-options.js";
 
@@ -29,7 +29,7 @@ interface Around {
 
 const closedMeanwhile = (): SynodError => new SynodError("Closed", "the node was closed while it took a snapshot");
 
-/** Ends one that waits for its turn. No caller waits for that: who asks has it written at once. */
+/** Ends one that waits for its turn. Nobody waits for that: who asks for a snapshot has it written at once. */
 const SERVES = new SynodError("Busy", "a peer is being served the snapshot before this one");
 
 /** Takes snapshots of the own state, where one is due or a caller asks: one at a time, in small steps. */
@@ -79,7 +79,7 @@ export class SnapshotTaker {
     const due = Math.max(limits.snapshotLogBytes, this.#heldBytes * STATE_PART);
     // A peer that is being served would have to begin anew, each time again where its link is slow. One that waits would be old when it is written.
     const isKept = bytes < KEPT_PART * due && this.#around.serving();
-    if (isKept) this.#turn.giveUp();
+    if (isKept) this.#giveWay();
     else this.#turn.look(applier.bytesExecuted, now());
     if (this.#o.witness || this.#stopped || this.#taking !== null || this.#around.receiving()) return;
     if (!this.#replacesDamaged && (bytes < due || isKept)) return;
@@ -88,6 +88,11 @@ export class SnapshotTaker {
     } catch (cause) {
       if (!isSnapshotFailed(cause)) throw cause;
     }
+  }
+
+  /** One that waits is forgotten at once: who asks for a snapshot from now on gets another. */
+  #giveWay(): void {
+    if (this.#turn.giveUp()) this.#taking = null;
   }
 
   /** A store takes only a newer one: something has to be executed first. */
@@ -143,8 +148,7 @@ export class SnapshotTaker {
       replica.appliedUpTo(index, applier.bytes);
       front = snapshotFront(replica.snapshotHead(index));
     } catch (cause) {
-      // Nobody will read it: the state machine may let go of what it keeps for it.
-      chunks.return();
+      release(chunks);
       throw cause;
     }
     const hash = new ContentHash();
@@ -153,7 +157,7 @@ export class SnapshotTaker {
     const done = (async () => {
       const mayWrite = turn === null || (await turn);
       if (this.#stopped || !mayWrite) {
-        chunks.return();
+        release(chunks);
         throw this.#stopped ? closedMeanwhile() : SERVES;
       }
       const startedMs = now();
@@ -170,9 +174,10 @@ export class SnapshotTaker {
         });
       });
     })();
-    this.#taking = { index, bytes: 0, done };
+    const taking = { index, bytes: 0, done };
+    this.#taking = taking;
     done.catch((cause: unknown) => {
-      this.#taking = null;
+      if (this.#taking === taking) this.#taking = null;
       if (isSnapshotFailed(cause)) this.#notTaken(cause, bytesThen);
       else if (cause !== SERVES) this.#o.fail(cause);
     });

@@ -21,6 +21,15 @@ function nextOf(chunks: Generator<Uint8Array, void>): IteratorResult<Uint8Array,
   }
 }
 
+/** Nobody will read the rest of it: the state machine may let go of what it keeps for it. @throws SynodError `SnapshotFailed` */
+export function release(chunks: Generator<Uint8Array, void>): void {
+  try {
+    chunks.return();
+  } catch (cause) {
+    throw snapshotFailed(cause);
+  }
+}
+
 /** A snapshot that is made while it is read, in small steps. */
 export async function* inSlices(options: {
   readonly front: Uint8Array;
@@ -49,6 +58,6 @@ export async function* inSlices(options: {
       yield next.value;
     }
   } finally {
-    chunks.return();
+    release(chunks);
   }
 }

@@ -42,13 +42,15 @@ export class SnapshotTurn {
     this.#end(true);
   }
 
-  /** What waits would be old by the time at which it may be written. */
-  giveUp(): void {
-    this.#end(false);
+  /** What waits would be old by the time at which it may be written. @returns whether something waited */
+  giveUp(): boolean {
+    return this.#end(false);
   }
 
-  #end(write: boolean): void {
-    this.#open?.settle(write);
+  #end(write: boolean): boolean {
+    const open = this.#open;
     this.#open = null;
+    open?.settle(write);
+    return open !== null;
   }
 }

@@ -7,6 +7,7 @@ import {
   quietLogger,
   type QuorumSpec,
   type Storage,
+  SynodError,
 } from "@synod/interface";
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
@@ -80,6 +81,33 @@ describe("ports that do what they must not", () => {
     broken = true;
     expect(node.status().id).toBe(1);
     expect(node.status().state).toBe("failed");
+    await node.close();
+  });
+
+  it("a signal that aborts when the clock has failed ends the call, not the process", async () => {
+    let broken = false;
+    const clock: Clock = {
+      ...systemClock(),
+      now: () => {
+        if (broken) throw new Error("no clock");
+        return systemClock().now();
+      },
+    };
+    const node = await createNode(options(clock));
+    const aborting = new AbortController();
+    const thrown: unknown[] = [];
+    const note = (error: unknown): void => void thrown.push(error);
+    process.on("uncaughtException", note);
+    const calls = [
+      node.propose({ add: 1 }, { signal: aborting.signal }),
+      node.read("total", { signal: aborting.signal }),
+      node.openSession({ signal: aborting.signal }),
+    ];
+    broken = true;
+    aborting.abort();
+    for (const call of calls) await expect(call).rejects.toBeInstanceOf(SynodError);
+    process.off("uncaughtException", note);
+    expect(thrown).toEqual([]);
     await node.close();
   });
 

@@ -3,6 +3,7 @@ import type { Logger, Metrics } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import { describe, expect, it, vi } from "vitest";
 import type { NodeEvent, NodeLimits } from "../src/index.js";
+import { release } from "../src/snapshot-taking.js";
 import { type Counter, type Release, World } from "./world.js";
 
 const SMALL: Partial<NodeLimits> = { snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
@@ -185,4 +186,20 @@ it("what waits to be executed counts against a peer's credit also when a snapsho
   expect(waiting.length).toBeGreaterThan(0);
   expect(waiting).not.toContain(undefined);
   await world.close();
+});
+
+it("what a state machine throws when nobody reads the rest of its snapshot is a snapshot that failed", () => {
+  const fail = (): never => {
+    throw new Error("cannot let go");
+  };
+  function* chunks(): Generator<Uint8Array, void> {
+    try {
+      yield new Uint8Array(1);
+    } finally {
+      fail();
+    }
+  }
+  const open = chunks();
+  open.next();
+  expect(() => release(open)).toThrow(expect.objectContaining({ code: "SnapshotFailed" }) as Error);
 });

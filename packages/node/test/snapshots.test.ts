@@ -1,7 +1,8 @@
-import { SynodError } from "@synod/interface";
+import { type SnapshotInfo, SynodError } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import { describe, expect, it, vi } from "vitest";
 import type { NodeEvent, NodeLimits } from "../src/index.js";
+import { SnapshotTurn } from "../src/snapshot-turn.js";
 import { World } from "./world.js";
 
 const SMALL: Partial<NodeLimits> = { snapshotLogBytes: 2_000, snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
@@ -119,6 +120,36 @@ describe("snapshots of a node", () => {
       await work(world, 1);
       await world.clock.until(() => (world.disk(leader).snapshot?.index ?? 0) > waiting, 60_000);
       expect(world.node(leader).status().state).toBe("running");
+      await world.close();
+    });
+
+    it("one that was just given up is not what a caller gets who asks for a snapshot", async () => {
+      const world = await World.of(3, 1, { ...DUE, snapshotTailBytesMax: 1 });
+      const leader = await world.leader();
+      const [lost, other] = world.ids.filter((id) => id !== leader) as [number, number];
+      world.net.isolate(lost);
+      while (world.disk(leader).snapshot === null || world.node(leader).status().snapshot.taking === null) {
+        await work(world, 1, [lost]);
+      }
+      const waiting = world.node(leader).status().snapshot.taking?.index ?? 0;
+      const giveUp = Reflect.get<SnapshotTurn, "giveUp">(SnapshotTurn.prototype, "giveUp");
+      let asked: Promise<SnapshotInfo> | null = null;
+      // As the next step of a caller whose command was settled in the same turn.
+      const spy = vi.spyOn(SnapshotTurn.prototype, "giveUp").mockImplementation(function (this: SnapshotTurn) {
+        const { taking } = world.node(leader).status().snapshot;
+        if (asked === null && taking !== null) {
+          queueMicrotask(() => {
+            asked = world.node(leader).snapshot();
+            asked.catch(() => undefined);
+          });
+        }
+        return giveUp.call(this);
+      });
+      world.net.heal();
+      world.net.cut(lost, other);
+      await world.clock.until(() => asked !== null, 60_000);
+      spy.mockRestore();
+      expect((await world.settle(asked as never as Promise<SnapshotInfo>)).index).toBeGreaterThanOrEqual(waiting);
       await world.close();
     });
 

@@ -148,7 +148,7 @@ export const snapshotMutants: readonly Mutant[] = [
     patches: [
       {
         file: "packages/node/src/snapshot-taker.ts",
-        find: `if (isKept) this.#turn.giveUp();`,
+        find: `if (isKept) this.#giveWay();`,
         replace: `if (isKept) void 0;`,
       },
     ],
