@@ -105,7 +105,7 @@ function checkLease(lease: LeaseTerms | undefined): void {
   if (!Number.isSafeInteger(durationMs) || durationMs < 1 || durationMs > LEASE_MS_MAX) {
     throw invalid(`lease.durationMs must be whole milliseconds from 1 to ${LEASE_MS_MAX}, not ${durationMs}`);
   }
-  if (!(driftPercent >= 0 && driftPercent <= DRIFT_PERCENT_MAX)) {
+  if (typeof driftPercent !== "number" || !(driftPercent >= 0 && driftPercent <= DRIFT_PERCENT_MAX)) {
     throw invalid(`lease.driftPercent must be a number from 0 to ${DRIFT_PERCENT_MAX}, not ${driftPercent}`);
   }
 }

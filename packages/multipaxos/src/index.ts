@@ -11,6 +11,7 @@ export {
   type ConfigurationValue,
   decodeConfigurationValue,
   encodeConfigurationValue,
+  isWitness,
   MEMBERS_MAX,
   votersOf,
 } from "./configuration-value.js";
@@ -24,6 +25,7 @@ export {
   type PeerFacts,
   type Verdict,
 } from "./election.js";
+export { ballotsEqual, compareBallots } from "@synod/paxos";
 export { boundMs, heldMs } from "./leases.js";
 export { ChosenLog, type VoteView } from "./log.js";
 export type * from "./messages.js";
@@ -34,6 +36,6 @@ export { Proposer, type ProposerOptions, type ProposerPhase } from "./proposer.j
 export { Replica, type ReplicaOptions } from "./replica.js";
 export type { MembershipStatus, ReplicaPeerStatus, ReplicaStatus } from "./status.js";
 export { DEFAULT_SETTINGS, type ReplicaSettings } from "./settings.js";
-export { NOOP, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "./values.js";
+export { NOOP, sameValue, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP, VALUE_NOOP_RANGE } from "./values.js";
 export { WIRE_VERSION } from "./wire-version.js";
 export { WriteBuffer, type WriteId } from "./writes.js";

@@ -1,69 +1,11 @@
-import {
-  type Configuration,
-  type LeaseTerms,
-  type NodeId,
-  type QuorumSpec,
-  type SessionId,
-  type SessionTicket,
-  SynodError,
-  type Versions,
-} from "@synod/interface";
+import { type NodeId, type SessionId, type SessionTicket, SynodError, type Versions } from "@synod/interface";
 import { entrySize } from "@synod/rsm";
 import type { NodeLimits, NodeOptions } from "./types.js";
 import { wireVersions } from "./versions.js";
 
-/** Slots that may be open, unless the founders agree on another number. */
-const ALPHA = 1024;
-const LEASE_MS_MAX = 60_000;
-const DRIFT_PERCENT_MAX = 50;
-
 function invalid(text: string): SynodError {
   return new SynodError("InvalidArgument", text);
 }
-
-/** The same text for the same quorums, in whatever order they are written down. */
-function quorumText(quorum: QuorumSpec): string {
-  switch (quorum.kind) {
-    case "majority":
-      return JSON.stringify({ kind: quorum.kind });
-    case "sizes":
-      return JSON.stringify({ kind: quorum.kind, phase1: quorum.phase1, phase2: quorum.phase2 });
-    case "weights": {
-      const weights = [...quorum.weights].sort(([a], [b]) => a - b);
-      return JSON.stringify({ kind: quorum.kind, weights, phase1: quorum.phase1, phase2: quorum.phase2 });
-    }
-    case "grid":
-      return JSON.stringify({ kind: quorum.kind, rows: quorum.rows });
-  }
-}
-
-export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">): Configuration {
-  const { members, quorum, alpha, lease, learning, origin } = options.cluster;
-  return {
-    epoch: 1,
-    members,
-    alpha: alpha ?? ALPHA,
-    quorum: quorum ?? { kind: "majority" },
-    ...(lease === undefined ? {} : { lease: { durationMs: lease.durationMs, driftPercent: lease.driftPercent } }),
-    ...(learning === undefined ? {} : { learning }),
-    ...(origin === undefined ? {} : { origin }),
-  };
-}
-
-/** A lease without a bound on the clocks, or longer than anybody can wait for, is none. */
-function checkLease(lease: LeaseTerms | undefined): void {
-  if (lease === undefined) return;
-  const { durationMs, driftPercent } = lease;
-  if (!Number.isSafeInteger(durationMs) || durationMs < 1 || durationMs > LEASE_MS_MAX) {
-    throw invalid(`cluster.lease.durationMs must be whole milliseconds from 1 to ${LEASE_MS_MAX}`);
-  }
-  if (typeof driftPercent !== "number" || !(driftPercent >= 0 && driftPercent <= DRIFT_PERCENT_MAX)) {
-    throw invalid(`cluster.lease.driftPercent must be a number from 0 to ${DRIFT_PERCENT_MAX}`);
-  }
-}
-
-const leaseText = (lease: LeaseTerms | undefined): string =>
-  lease === undefined ? "none" : `${lease.durationMs} ms, ${lease.driftPercent} %`;
 
 /** Users of plain JavaScript forget to call a factory, or an option altogether. */
 function checkPort(name: string, port: unknown, methods: readonly string[]): void {
@@ -76,7 +18,7 @@ function checkPort(name: string, port: unknown, methods: readonly string[]): voi
   }
 }
 
-/** Refuses settings that could only fail later and less clearly. */
+/** Refuses settings that could only fail later and less clearly. What the founders agree on is left to `checkConfiguration`. */
 export function checkOptions(
   options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster" | "join" | "upgrade"> & {
     readonly [port in "codec" | "commandCodec" | "transport" | "storage" | "stateMachine"]: unknown;
@@ -95,23 +37,15 @@ export function checkOptions(
     throw invalid("cluster needs an id and a list of members");
   const idBytes = new TextEncoder().encode(cluster.id).length;
   if (idBytes < 1 || idBytes > 200) throw invalid("cluster.id must have 1 to 200 bytes");
-  if (cluster.alpha !== undefined && (!Number.isSafeInteger(cluster.alpha) || cluster.alpha < 1)) {
-    throw invalid(`cluster.alpha must be a positive integer, not ${cluster.alpha}`);
-  }
-  checkLease(cluster.lease);
-  const { learning } = cluster;
-  if (learning !== undefined && learning !== "allToAll" && learning !== "onAccept") {
-    throw invalid(`cluster.learning must be "allToAll" or "onAccept", not ${String(learning)}`);
-  }
   const { origin } = cluster;
   if (origin !== undefined && (typeof origin !== "string" || origin === "")) {
     throw invalid("cluster.origin must be the text that the restore printed");
   }
-  const ids = cluster.members.map((member) => member.id);
-  for (const member of ids) {
-    if (!Number.isSafeInteger(member) || member < 1) throw invalid(`member id ${member} is not a positive integer`);
+  for (const member of cluster.members as readonly unknown[]) {
+    if (typeof member !== "object" || member === null)
+      throw invalid(`a member is an object with an id, not ${String(member)}`);
   }
-  if (new Set(ids).size !== ids.length) throw invalid("two members have the same id");
+  const ids = cluster.members.map((member) => member.id);
   checkJoin(options, ids);
 }
 
@@ -124,63 +58,6 @@ function checkJoin({ id, join }: { readonly id: NodeId; readonly join?: unknown 
     throw invalid(`node ${id} is not among cluster.members, the founders: give join: { address } if it joins later`);
   }
   if (join !== undefined && isFounder) throw invalid(`node ${id} is a founder in cluster.members: leave join out`);
-}
-
-/** Who the founders are, and what each is: who counts as a voter decides which sets are quorums. */
-const foundersOf = (configuration: Configuration): (NodeId | string)[] =>
-  [...configuration.members]
-    .sort((a, b) => a.id - b.id)
-    .map(({ id, role = "voter" }) => (role === "voter" ? id : `${id} (${role})`));
-
-/** The stored configuration decides who votes and how; the options only say where the members are now. */
-export function checkMembers(
-  stored: Configuration,
-  options: Pick<NodeOptions<unknown, unknown, unknown>, "cluster">,
-): void {
-  const { quorum, alpha, lease, learning, origin } = options.cluster;
-  const [kept, given] = [foundersOf(stored).join(", "), foundersOf(founders(options)).join(", ")];
-  const refuse = (what: string): never => {
-    throw new SynodError("InvalidConfiguration", `${what}: a formatted store is not changed by options`);
-  };
-  if (kept !== given) refuse(`the store was formatted for members ${kept}, but cluster.members lists ${given}`);
-  if (alpha !== undefined && alpha !== stored.alpha)
-    refuse(`the store was formatted with alpha ${stored.alpha}, not ${alpha}`);
-  if (quorum !== undefined && quorumText(quorum) !== quorumText(stored.quorum)) {
-    refuse(`the store was formatted with quorum ${quorumText(stored.quorum)}, not ${quorumText(quorum)}`);
-  }
-  if (lease !== undefined && leaseText(lease) !== leaseText(stored.lease)) {
-    refuse(`the store was formatted with leases of ${leaseText(stored.lease)}, not of ${leaseText(lease)}`);
-  }
-  if (learning !== undefined && learning !== stored.learning) {
-    refuse(`the store was formatted with learning ${stored.learning ?? "from the leader"}, not ${learning}`);
-  }
-  if (origin !== undefined && origin !== stored.origin) {
-    refuse(
-      `the store was formatted ${stored.origin === undefined ? "blank" : `from ${stored.origin}`}, not from ${origin}`,
-    );
-  }
-}
-
-/**
- * The name under which nodes of this cluster know each other on the wire: with it travels what the founders must agree on. Two nodes that
- * were formatted with different members, quorums, windows, leases, ways of learning or first states could choose two values for one slot, so they must never talk.
- */
-export function wireName(clusterId: string, stored: Configuration): string {
-  // Nothing is added where there are none: such clusters know each other as they always did.
-  const leases = stored.lease === undefined ? [] : [leaseText(stored.lease)];
-  const learning = stored.learning === undefined ? [] : [stored.learning];
-  const origin = stored.origin === undefined ? [] : [`from ${stored.origin}`];
-  const parts = [foundersOf(stored), quorumText(stored.quorum), stored.alpha, ...leases, ...learning, ...origin];
-  const agreed = JSON.stringify(parts);
-  let hash = 0x811c9dc5; // FNV-1a
-  for (const byte of new TextEncoder().encode(agreed)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;
-}
-
-/** The cluster's own id in a name on the wire. */
-export function plainName(wireName: string): string {
-  const end = wireName.lastIndexOf("#");
-  return end < 0 ? wireName : wireName.slice(0, end);
 }
 
 /** Refuses a codec that could not carry what this node may propose. */

@@ -1,7 +1,8 @@
 import type { Codec, Recovered } from "@synod/interface";
 import { checkConfiguration } from "@synod/multipaxos";
 import { replicatedMachine, type ReplicatedMachine } from "@synod/rsm";
-import { checkCodec, checkMembers, checkOptions, founders } from "./checks.js";
+import { checkCodec, checkOptions } from "./checks.js";
+import { checkMembers, founders } from "./founders.js";
 import { nodeLimits } from "./limits.js";
 import { Node } from "./node.js";
 import { checkOptionNames } from "./option-names.js";

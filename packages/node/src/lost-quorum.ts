@@ -10,14 +10,16 @@ import {
   type Vote,
 } from "@synod/interface";
 import {
+  compareBallots,
   ConfigurationHistory,
   decodeConfigurationValue,
   type Governing,
+  isWitness,
   NOOP,
+  sameValue,
   VALUE_CONFIGURATION,
   votersOf,
 } from "@synod/multipaxos";
-import { isWitness } from "./membership.js";
 import { SnapshotInstall, snapshotFront } from "./snapshot-layout.js";
 import type { ClusterOptions } from "./types.js";
 
@@ -215,13 +217,13 @@ function knownOf(survivors: readonly Survivor[], best: Recovered): Known {
     }
     for (const { slot, value } of recovered.chosen) own.set(slot, value);
     for (const [slot, value] of own) {
-      if (!isSame(chosen.get(slot) ?? value, value)) contradicted.add(slot);
+      if (!sameValue(chosen.get(slot) ?? value, value)) contradicted.add(slot);
       chosen.set(slot, value);
     }
   }
   for (const [slot, voted] of ballots) {
     const highest = votes.get(slot) ?? voted;
-    if (isHigher(highest, voted) && !isSame(highest.value, chosen.get(slot) ?? voted.value)) contradicted.add(slot);
+    if (isHigher(highest, voted) && !sameValue(highest.value, chosen.get(slot) ?? voted.value)) contradicted.add(slot);
   }
   return { chosen, votes, contradicted };
 }
@@ -251,13 +253,8 @@ function takeOver(survivors: readonly Survivor[], best: Recovered, history: Conf
   return { values, chosenUpTo, markedUpTo, unproven, empty, forgotten, contradicted: list };
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
-
-function isHigher({ ballot: a }: Vote, other: Vote | undefined): boolean {
-  if (other === undefined) return true;
-  const { ballot: b } = other;
-  return a.round > b.round || (a.round === b.round && a.node > b.node);
-}
+const isHigher = ({ ballot }: Vote, other: Vote | undefined): boolean =>
+  other === undefined || compareBallots(ballot, other.ballot) > 0;
 
 /** Who the members of the old cluster were is of no meaning in the new one. */
 function afterwards(slot: Slot, value: Uint8Array | undefined, history: ConfigurationHistory): Uint8Array {

@@ -1,5 +1,5 @@
 import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodError } from "@synod/interface";
-import { type MembershipStatus, votersOf } from "@synod/multipaxos";
+import { isWitness, type MembershipStatus, votersOf } from "@synod/multipaxos";
 import type { MembershipChange, NewMember } from "./types.js";
 
 function invalid(text: string): SynodError {
@@ -35,8 +35,6 @@ function given<T extends object>(value: T, what: string): T {
 }
 
 const isVoter = ({ role = "voter" }: Member): boolean => role === "voter" || role === "witness";
-
-export const isWitness = ({ role }: Member): boolean => role === "witness" || role === "joiningWitness";
 
 function asVoter({ role, replaces: _replaces, ...rest }: Member): Member {
   return role === "joiningWitness" ? { ...rest, role: "witness" } : rest;

@@ -23,7 +23,8 @@ import {
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { beginChange, beginCommand, beginProposal, decodeResult } from "./calls.js";
-import { checkTimeoutMs, wireName } from "./checks.js";
+import { checkTimeoutMs } from "./checks.js";
+import { wireName } from "./founders.js";
 import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";

@@ -1,8 +1,5 @@
-import type { Ballot, SessionId } from "@synod/interface";
+import type { SessionId } from "@synod/interface";
 import type { Proposal } from "./proposal.js";
-
-export const sameBallot = (a: Ballot | null, b: Ballot | null): boolean =>
-  a === b || (a !== null && b !== null && a.round === b.round && a.node === b.node);
 
 /** The same few sessions come again and again: making the text of one costs more than looking here. */
 const recent: { slot: number; index: number; key: string }[] = [];

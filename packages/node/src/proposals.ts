@@ -1,4 +1,5 @@
 import { SynodError, type Ballot, type SessionId, type SessionTicket } from "@synod/interface";
+import { ballotsEqual } from "@synod/multipaxos";
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
 import { Admission } from "./admission.js";
 import { CallLine } from "./call-line.js";
@@ -7,7 +8,7 @@ import { OpenCalls } from "./open-calls.js";
 import { OwnSession } from "./own-session.js";
 import { Proposal } from "./proposal.js";
 import { ownSessionExpired, sessionFull, staleError, unknownSession } from "./proposal-errors.js";
-import { clientOf, sameBallot, sessionOf } from "./proposal-keys.js";
+import { clientOf, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
 import type { Sight } from "./sight.js";
 
@@ -310,7 +311,7 @@ export class Proposals {
     this.#sweep();
     for (const proposal of this.#all.all()) {
       if (!proposal.sent) continue;
-      const moved = route.leaderBallot !== null && !sameBallot(proposal.sentTo, route.leaderBallot);
+      const moved = route.leaderBallot !== null && !ballotsEqual(proposal.sentTo, route.leaderBallot);
       const lost = !proposal.acknowledged && nowMs - proposal.sentAtMs >= this.#options.resendMs;
       if ((!moved && !lost && !this.#options.buggify("sent again at once")) || nowMs < proposal.notBeforeMs) continue;
       this.#freshen(proposal);

@@ -8,7 +8,7 @@ import {
   type Versions,
 } from "@synod/interface";
 import type { Envelope, Message } from "@synod/multipaxos";
-import { plainName } from "./checks.js";
+import { plainName } from "./founders.js";
 
 export interface WireOptions {
   /** The name of its cluster is that of `wireName`. */

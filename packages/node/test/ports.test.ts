@@ -12,7 +12,7 @@ import {
 import { memoryStorage } from "@synod/storage-memory";
 import { memoryNetwork } from "@synod/transport-memory";
 import { describe, expect, it } from "vitest";
-import { wireName } from "../src/checks.js";
+import { wireName } from "../src/founders.js";
 import { createNode, systemClock } from "../src/index.js";
 import { Counter, type CounterCommand, json, tableCodec } from "./world.js";
 
