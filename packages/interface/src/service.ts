@@ -50,12 +50,15 @@ export interface DirectService<Query, Answer> {
 export interface Service<Command, Query, Result, Answer = Result> {
   /**
    * Replicates a command and settles with its result, executed exactly once.
-   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy`, `Closed`, `SessionUnknown`, `SessionStale`, `InvalidCommand`, `TooLarge`.
+   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy`, `Closed`, `Removed`, `InvalidCommand`, `InvalidResult`, `TooLarge`,
+   * `InvalidArgument`; with a ticket `SessionUnknown` and `SessionStale`, and `SessionFull` from a client in another process. Such a client
+   * adds `Forbidden`. Where the codec of commands refuses this one, what that throws.
    */
   propose(command: Command, options?: ProposeOptions): Promise<Result>;
   /**
    * Linearizable: sees every command that was acknowledged, anywhere, before the call.
-   * @throws SynodError `NoLeader`, `Busy`, `Closed`.
+   * @throws SynodError `NoLeader`, `Busy`, `Closed`, `Removed`, `InvalidArgument`; from a client in another process also `NoServer`,
+   * `Forbidden`, `TooLarge`, `Malformed`. At a replica what `query` of the state machine throws passes through.
    */
   read(query: Query, options?: ReadOptions): Promise<Answer>;
   /**

@@ -2,7 +2,10 @@ import { SynodError } from "@synod/interface";
 
 /** Local settings of one replica. None of them may decide what is chosen; those live in the configuration. */
 export interface ReplicaSettings {
-  /** A peer not heard for this long counts as gone. A new leader is there within two of these. */
+  /**
+   * A peer not heard for this long counts as gone. After the leader was killed or hangs another leads within two of these; where links are
+   * cut, within four if some node reaches a quorum.
+   */
   readonly electionTimeoutMs: number;
   /**
    * An Accept that a member has not answered is sent again after this or twice what its votes take, whatever is longer; then

@@ -1,6 +1,6 @@
 /** First byte of every value. The core reads nothing else of a batch. */
 export const VALUE_NOOP = 0;
-/** Reserved: one value that stands for a range of no-ops (membership changes). */
+/** A range of no-ops as one value, in Accepts alone: no disk and no log has it. */
 export const VALUE_NOOP_RANGE = 1;
 /** A configuration change. */
 export const VALUE_CONFIGURATION = 2;
