@@ -10,6 +10,8 @@ import { Seeded } from "./random.js";
 const CLIENTS = 5;
 /** Keys of a generation are checked by themselves when it is over, and forgotten. */
 const GENERATION_MS = 8_000;
+/** How long the last reads of a generation are tried. */
+const LAST_READ_MS = 180_000;
 const REGISTERS = 3;
 const LISTS = 2;
 const COUNTERS = 2;
@@ -134,8 +136,10 @@ export class Workload {
   }
 
   async #until(read: () => Promise<boolean>): Promise<void> {
-    for (const end = performance.now() + 180_000; !(await read()); await delay(50)) {
-      if (performance.now() > end) return void this.#faults.push("a last read found nobody for a minute");
+    for (const end = performance.now() + LAST_READ_MS; !(await read()); await delay(50)) {
+      if (performance.now() <= end) continue;
+      this.#faults.push(`a last read found nobody for ${LAST_READ_MS / 1000} s`);
+      return;
     }
   }
 
