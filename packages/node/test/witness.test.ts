@@ -171,7 +171,7 @@ describe("learning", () => {
       /formatted blank, not from a backup/,
     );
     await expect(create({ learning: "onAccept", origin: "" })).rejects.toThrow(/the text that the restore printed/);
-    await expect(create({ learning: "never" })).rejects.toThrow(/must be "allToAll" or "onAccept"/);
+    await expect(create({ learning: "never" })).rejects.toThrow(/learning must be one of allToAll, onAccept/);
     await expect(createWitness({ ...options, cluster: { ...options.cluster, learning: "onAccept" } })).rejects.toThrow(
       /node 1 is a full member of the cluster, but it runs as a witness/,
     );
