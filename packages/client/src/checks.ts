@@ -1,7 +1,8 @@
-import { SynodError } from "@synod/interface";
-import type { ConnectOptions } from "./options.js";
+import { checkNames, optionNames, SynodError } from "@synod/interface";
+import { checkTls, tlsNames } from "@synod/transport-tcp/framing";
+import { type ConnectOptions, limitNames } from "./options.js";
 
-const names: Readonly<Record<keyof ConnectOptions<unknown, unknown, unknown>, true>> = {
+const NAMES: Readonly<Record<keyof ConnectOptions<unknown, unknown, unknown>, true>> = {
   cluster: true,
   servers: true,
   commandCodec: true,
@@ -36,11 +37,9 @@ export function checkConnect<Command, Query, Result, Answer>(
     checkCodec(codec, options[codec]);
   if (token !== undefined && typeof token !== "string") throw invalid(`token must be a string, not ${kind(token)}`);
   if (name !== undefined && typeof name !== "string") throw invalid(`name must be a string, not ${kind(name)}`);
-  const unknown = Object.keys(options).find((given) => !Object.hasOwn(names, given));
-  if (unknown === undefined) return;
   // A wrong name of `tls` would send everything in clear.
-  const hint = unknown.endsWith("Ms") || unknown.endsWith("Max") ? ": is it one of limits?" : "";
-  throw invalid(`${unknown} is not a known option${hint}`);
+  checkNames((given) => `connect has no option ${given}`, options, optionNames(NAMES), [...limitNames, ...tlsNames]);
+  if (typeof options.tls === "object") checkTls(options.tls);
 }
 
 function checkCodec(name: string, codec: unknown): void {

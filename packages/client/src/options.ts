@@ -1,8 +1,10 @@
 import {
+  checkNames,
   type Clock,
   type Codec,
   type Logger,
   type Metrics,
+  optionNames,
   quietLogger,
   quietMetrics,
   type Random,
@@ -57,15 +59,17 @@ const defaults: ClientLimits = {
   keepAliveMs: 120_000,
 };
 
+export const limitNames: readonly string[] = optionNames(defaults, "limits.");
+
 /** Longest delay that timers of the host can hold. */
 const timerMaxMs = 2 ** 31 - 1;
 
 /** @throws SynodError `InvalidArgument`. */
 function limitsOf(given: Partial<ClientLimits> = {}): ClientLimits {
+  checkNames((name) => `limits.${name} is not a known limit`, given, limitNames);
   const limits = { ...defaults, ...given };
   for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
     const most = name.endsWith("Ms") ? timerMaxMs : Number.MAX_SAFE_INTEGER;
-    if (!(name in defaults)) throw invalid(`limits.${name} is not a known limit`);
     if (typeof value !== "number" || !(value > 0 && value <= most)) {
       throw invalid(`limits.${name} must be a positive number up to ${most}, not ${String(value)}`);
     }

@@ -23,8 +23,19 @@ test.each<readonly [string, string, unknown]>([
   ["half a codec", "queryCodec has no", { ...right, queryCodec: { encode: codec.encode } }],
   ["a token of numbers", "token must be", { ...right, token: 1 }],
   ["a name of numbers", "name must be", { ...right, name: 1 }],
-  ["a time limit at the wrong place", "one of limits?", { ...right, timeoutMs: 1 }],
-  ["another name for tls", "TLS is not a known option", { ...right, TLS: {} }],
+  [
+    "a time limit at the wrong place",
+    "connect has no option timeoutMs: did you mean limits.timeoutMs?",
+    { ...right, timeoutMs: 1 },
+  ],
+  ["another name for tls", "connect has no option TLS: did you mean tls?", { ...right, TLS: {} }],
+  ["another name for its ca", "tls has no option caa: did you mean tls.ca?", { ...right, tls: { caa: "x" } }],
+  [
+    "a limit misspelt",
+    "limits.callMax is not a known limit: did you mean limits.callsMax?",
+    { ...right, limits: { callMax: 1 } },
+  ],
+  ["no known name", "connect has no option zzz: it takes cluster, servers, commandCodec", { ...right, zzz: 1 }],
 ])("connect with %s: refused, with what is right", async (_, says, options) => {
   const error: unknown = await connect(options as Parameters<typeof connect>[0]).catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(SynodError);

@@ -1,4 +1,4 @@
-import { type Codec, SynodError } from "@synod/interface";
+import { checkNames, type Codec, optionNames, SynodError } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
 import { LAYOUT, type Layout, oldest } from "./layout.js";
@@ -12,15 +12,19 @@ export interface MessageCodecOptions {
   readonly frameBytesMax?: number;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof MessageCodecOptions, true>> = { frameBytesMax: true };
+
 /**
  * What replicas say to each other: one envelope is one MessagePack array, its positions fixed by the version in front.
  * Frames are written in the envelope's version: this release's or the one before.
  *
  * `encode` trusts the types and gives an array of exactly the frame's size that belongs to the caller. It throws `TooLarge`
  * rather than make a frame that the peers would refuse. `decode` checks every field; its result owns its bytes.
- * @throws SynodError `InvalidArgument` for a limit that is none.
+ * @throws SynodError `InvalidArgument` for an option that is unknown, or a limit that is none.
  */
 export function messageCodec(options: MessageCodecOptions = {}): Codec<Envelope> {
+  checkNames((name) => `messageCodec has no option ${name}`, options, optionNames(OPTIONS));
   return codecOf(LAYOUT, options);
 }
 

@@ -1,4 +1,4 @@
-import { type Codec, SynodError } from "@synod/interface";
+import { checkNames, type Codec, optionNames, SynodError } from "@synod/interface";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
 import { packView, unpack } from "./packr.js";
 import { checkPlain, DEPTH_MAX } from "./plain.js";
@@ -14,6 +14,9 @@ export interface MsgpackCodecOptions<T> {
   readonly validate?: (value: unknown) => T;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof MsgpackCodecOptions<unknown>, true>> = { bytesMax: true, validate: true };
+
 const DECODE_CODES: ReadonlySet<string> = new Set(["Malformed", "VersionUnsupported", "TooLarge"]);
 
 /**
@@ -21,9 +24,10 @@ const DECODE_CODES: ReadonlySet<string> = new Set(["Malformed", "VersionUnsuppor
  *
  * `encode` throws `InvalidArgument` for what would not come back equal and `TooLarge`; `decode` throws `Malformed` and `TooLarge`.
  * Equal data with the same order of keys gives equal bytes.
- * @throws SynodError `InvalidArgument` for a limit that is none.
+ * @throws SynodError `InvalidArgument` for an option that is unknown, or a limit that is none.
  */
 export function msgpackCodec<T>(options: MsgpackCodecOptions<T> = {}): Codec<T> {
+  checkNames((name) => `msgpackCodec has no option ${name}`, options, optionNames(OPTIONS));
   const bytesMax = checkLimit("bytesMax", options.bytesMax ?? BYTES_MAX_DEFAULT);
   const { validate = (value: unknown): T => value as T } = options;
   return {

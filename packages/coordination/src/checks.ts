@@ -1,4 +1,4 @@
-import { type Codec, SynodError } from "@synod/interface";
+import { type Codec, nearestName, SynodError } from "@synod/interface";
 import { ID_BYTES_MAX, LIST_MAX, RANGE_MAX } from "./limits.js";
 import type { Condition, KeySelector } from "./types.js";
 import { utf8Length } from "./wire.js";
@@ -53,7 +53,10 @@ export function checkFields(what: string, given: object, names: readonly string[
   }
   // Inherited ones, too: a signal is not the object that has it.
   for (const name in given) {
-    if (!names.includes(name)) throw invalid(`${what} are ${names.join(", ")}, and not ${name}.${hint}`);
+    if (names.includes(name)) continue;
+    const meant = nearestName(name, names);
+    const wrong = `${what} are ${names.join(", ")}, and not ${name}`;
+    throw invalid(`${wrong}${meant === undefined ? "." : `: did you mean ${meant}?`}${hint}`);
   }
 }
 

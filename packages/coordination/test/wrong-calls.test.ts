@@ -213,8 +213,12 @@ test.each<readonly [string, string, () => unknown]>([
   ["nothing", "await createNode", () => made()],
   ["options of connect", "not { servers }", () => made({ servers: [] })],
   ["a promise", "await it", () => made(Promise.resolve())],
-  ["a clock by another name", "and not clok", () => made(new World().process().service, { clok: 1 })],
-  ["a limit by another name", "valueBytes", () => (coordinationMachine as Untyped)({ valueBytes: 1 })],
+  [
+    "a clock by another name",
+    "are clock, random, and not clok: did you mean clock?",
+    () => made(new World().process().service, { clok: 1 }),
+  ],
+  ["a limit by another name", "and not valueBytes.", () => (coordinationMachine as Untyped)({ valueBytes: 1 })],
   ["no store of tokens", "read and compareAndSet", () => (fencedResource as Untyped)(null)],
 ])("made of %s: refused", async (_, says, run) => {
   const error = (await errorOf(run)) as SynodError;

@@ -3,6 +3,7 @@ export * from "./error.js";
 export type * from "./filesystem.js";
 export type * from "./ids.js";
 export * from "./metrics.js";
+export * from "./names.js";
 export * from "./number-map.js";
 export type * from "./ports.js";
 export * from "./quiet.js";

@@ -1,4 +1,4 @@
-import { METRICS, type MetricDescription, type Metrics, SynodError } from "@synod/interface";
+import { checkNames, METRICS, type MetricDescription, type Metrics, optionNames, SynodError } from "@synod/interface";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { BUCKETS } from "./buckets.js";
 import { LabelSets } from "./label-sets.js";
@@ -19,12 +19,16 @@ export interface PrometheusMetrics extends Metrics {
   text(): Promise<string>;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof PrometheusMetricsOptions, true>> = { registry: true, labels: true };
+
 /**
  * Keeps the numbers of one node for Prometheus. Give it to `createNode({ metrics })` and serve `text()`.
- * @throws SynodError `InvalidArgument` for a name of a label that Prometheus does not take, or other labels than those with which another
+ * @throws SynodError `InvalidArgument` for an option that is unknown, a name of a label that Prometheus does not take, or other labels than those with which another
  * node shares the registry.
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
+  checkNames((name) => `prometheusMetrics has no option ${name}`, options, optionNames(OPTIONS));
   return new Adapter(options);
 }
 

@@ -1,7 +1,6 @@
-import { SynodError } from "@synod/interface";
+import { checkNames, optionNames, SynodError } from "@synod/interface";
 import { SESSION_LIMIT_MAX } from "@synod/rsm";
 import { CALL_BYTES } from "./admission.js";
-import { checkNames } from "./names.js";
 import type { NodeLimits } from "./types.js";
 
 const DEFAULTS: NodeLimits = {
@@ -21,7 +20,7 @@ const DEFAULTS: NodeLimits = {
   snapshotChunkBytes: 128 * 1024,
 };
 
-export const LIMIT_NAMES: readonly string[] = Object.keys(DEFAULTS).map((name) => `limits.${name}`);
+export const LIMIT_NAMES: readonly string[] = optionNames(DEFAULTS, "limits.");
 
 /** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
 const VALUE_BYTES_MAX = 4 * 1024 * 1024;

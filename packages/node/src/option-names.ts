@@ -1,5 +1,5 @@
+import { checkNames, optionNames } from "@synod/interface";
 import { LIMIT_NAMES } from "./limits.js";
-import { checkNames } from "./names.js";
 import type { ClusterOptions, JoinOptions, NodeOptions } from "./types.js";
 
 // As records, so that the compiler asks for a new option here, too.
@@ -40,9 +40,8 @@ const CLUSTER: Readonly<Record<keyof ClusterOptions, true>> = {
 
 const JOIN: Readonly<Record<keyof JoinOptions, true>> = { address: true, name: true };
 
-const namesOf = (record: object, path = ""): string[] => Object.keys(record).map((name) => `${path}${name}`);
-const CLUSTER_NAMES = namesOf(CLUSTER, "cluster.");
-const JOIN_NAMES = namesOf(JOIN, "join.");
+const CLUSTER_NAMES = optionNames(CLUSTER, "cluster.");
+const JOIN_NAMES = optionNames(JOIN, "join.");
 
 /** @throws SynodError `InvalidArgument` for an option that is none, here or in `cluster` or `join`. `nodeLimits` looks at the limits. */
 export function checkOptionNames(options: {
@@ -54,7 +53,7 @@ export function checkOptionNames(options: {
   const elsewhere = [...LIMIT_NAMES, ...CLUSTER_NAMES, ...JOIN_NAMES];
   // The codecs of a state machine come as one object; two of them are for its clients.
   const { queryCodec: _query, answerCodec: _answer, ...own } = options;
-  checkNames((name) => `createNode has no option ${name}`, own, namesOf(NODE), elsewhere);
+  checkNames((name) => `createNode has no option ${name}`, own, optionNames(NODE), elsewhere);
   checkNames((name) => `cluster has no option ${name}`, options.cluster, CLUSTER_NAMES);
   checkNames((name) => `join has no option ${name}`, options.join, JOIN_NAMES);
 }

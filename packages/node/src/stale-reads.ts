@@ -1,8 +1,7 @@
-import { type Slot, SynodError } from "@synod/interface";
+import { checkNames, type Slot, SynodError } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
-import { checkNames } from "./names.js";
 import type { StaleAnswer, StaleReadOptions } from "./types.js";
 
 export interface StaleReadsParts<Query, Answer> {

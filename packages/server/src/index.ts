@@ -1,3 +1,4 @@
+import { checkServeNames } from "./options.js";
 import { NodeServer } from "./server.js";
 import type { ServedNode, ServeOptions, Server } from "./types.js";
 
@@ -21,6 +22,7 @@ export async function serve<Query, Answer>(
   node: ServedNode<Query, Answer>,
   options: ServeOptions<Query, Answer>,
 ): Promise<Server> {
+  checkServeNames(options);
   const server = new NodeServer(node, options);
   await server.start();
   return server;

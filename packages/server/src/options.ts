@@ -1,5 +1,6 @@
-import { SynodError } from "@synod/interface";
-import type { ServerLimits } from "./types.js";
+import { checkTls, tlsNames } from "@synod/client/protocol";
+import { checkNames, optionNames, SynodError } from "@synod/interface";
+import type { CertificateRole, ClientToken, ServeOptions, ServerLimits } from "./types.js";
 
 const defaults: ServerLimits = {
   connectionsMax: 10_000,
@@ -18,16 +19,60 @@ const defaults: ServerLimits = {
   leaderlessMs: 2_000,
 };
 
+const limitNames = optionNames(defaults, "limits.");
+
+// As records, so that the compiler asks for a new option here, too.
+const SERVE: Readonly<Record<keyof ServeOptions<unknown, unknown>, true>> = {
+  cluster: true,
+  listen: true,
+  queryCodec: true,
+  answerCodec: true,
+  tokens: true,
+  certificateRoles: true,
+  anonymousRole: true,
+  tls: true,
+  storage: true,
+  limits: true,
+  logger: true,
+  metrics: true,
+  clock: true,
+};
+
+const TOKEN: Readonly<Record<keyof ClientToken, true>> = { token: true, role: true };
+const CERTIFICATE_ROLE: Readonly<Record<keyof CertificateRole, true>> = { name: true, role: true };
+const tokenNames = optionNames(TOKEN, "tokens.");
+const certificateRoleNames = optionNames(CERTIFICATE_ROLE, "certificateRoles.");
+
+/**
+ * Refuses what would be no option: without `tokens` whoever comes may do everything, without `tls` everything is sent in clear.
+ * @throws SynodError `InvalidArgument`
+ */
+export function checkServeNames(
+  options: Pick<ServeOptions<never, never>, "tokens" | "certificateRoles" | "tls"> & {
+    readonly commandCodec?: unknown;
+    readonly resultCodec?: unknown;
+  },
+): void {
+  // The codecs of a state machine come as one object; two of them are for nodes and clients.
+  const { commandCodec: _command, resultCodec: _result, ...own } = options;
+  checkNames((name) => `serve has no option ${name}`, own, optionNames(SERVE), [...limitNames, ...tlsNames]);
+  // A function is asked when it is needed.
+  if (typeof options.tls === "object") checkTls(options.tls);
+  for (const token of options.tokens ?? []) checkNames((name) => `tokens has no option ${name}`, token, tokenNames);
+  for (const role of options.certificateRoles ?? [])
+    checkNames((name) => `certificateRoles has no option ${name}`, role, certificateRoleNames);
+}
+
 /** Longest delay that timers of the host can hold. */
 const timerMaxMs = 2 ** 31 - 1;
 
 /** @throws SynodError `InvalidArgument`. */
 export function limitsOf(given: Partial<ServerLimits> = {}): ServerLimits {
+  checkNames((name) => `limits.${name} is not a known limit`, given, limitNames);
   const limits = { ...defaults, ...given };
   for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
     const least = name === "frameBytesMax" || name === "outputBytesMax" ? 1_024 : 1;
     const most = name.endsWith("Ms") ? timerMaxMs : 2 ** 32 - 1;
-    if (!(name in defaults)) throw new SynodError("InvalidArgument", `limits.${name} is not a known limit`);
     if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
       const text = `limits.${name} must be a whole number from ${least} to ${most}, not ${String(value)}`;
       throw new SynodError("InvalidArgument", text);

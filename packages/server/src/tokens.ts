@@ -3,6 +3,8 @@ import { SynodError } from "@synod/interface";
 import type { Role } from "@synod/client/protocol";
 import type { CertificateRole, ClientToken } from "./types.js";
 
+const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
+
 const digest = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 export interface AdmissionOptions {
@@ -21,9 +23,15 @@ export class Admission {
 
   /** @throws SynodError `InvalidArgument` */
   constructor({ tokens = [], certificateRoles = [], anonymousRole, wantsCertificates }: AdmissionOptions) {
-    const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
-    if (tokens.some(({ token }) => token === "")) throw invalid("a token is empty");
-    if (certificateRoles.some(({ name }) => name === "")) throw invalid("a name of certificateRoles is empty");
+    for (const [i, { token, role }] of tokens.entries()) {
+      checkText(`tokens[${i}].token`, token);
+      checkRole(`tokens[${i}].role`, role);
+    }
+    for (const [i, { name, role }] of certificateRoles.entries()) {
+      checkText(`certificateRoles[${i}].name`, name);
+      checkRole(`certificateRoles[${i}].role`, role);
+    }
+    if (anonymousRole !== undefined) checkRole("anonymousRole", anonymousRole);
     if (certificateRoles.length > 0 && !wantsCertificates) {
       throw invalid("certificateRoles needs tls with ca: otherwise nobody shows a certificate");
     }
@@ -66,5 +74,16 @@ export class Admission {
 }
 
 const ranks: Readonly<Record<Role, number>> = { read: 0, write: 1, admin: 2 };
+
+// Types do not help who writes plain JavaScript, or reads tokens from a file. What was given is not told: it may be a secret.
+
+function checkRole(what: string, role: unknown): void {
+  if (typeof role === "string" && Object.hasOwn(ranks, role)) return;
+  throw invalid(`${what} is "read", "write" or "admin"`);
+}
+
+function checkText(what: string, text: unknown): void {
+  if (typeof text !== "string" || text === "") throw invalid(`${what} is a text that is not empty`);
+}
 
 export const allows = (role: Role, wanted: Role): boolean => ranks[role] >= ranks[wanted];

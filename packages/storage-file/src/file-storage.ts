@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import {
+  checkNames,
   type FileSystem,
+  optionNames,
   type Random,
   type Recovered,
   type Slot,
@@ -34,11 +36,21 @@ export interface FileStorageOptions {
   readonly now?: () => number;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof FileStorageOptions, true>> = {
+  directory: true,
+  fileSystem: true,
+  random: true,
+  segmentBytes: true,
+  now: true,
+};
+
 /**
  * Storage on files: a write-ahead log of batch frames, one data-sync per write, and one snapshot.
  * @throws SynodError `InvalidArgument`
  */
 export function fileStorage(options: FileStorageOptions): Storage & AsyncDisposable {
+  checkNames((name) => `fileStorage has no option ${name}`, options, optionNames(OPTIONS));
   const { directory, fileSystem = nodeFileSystem(), random = cryptoRandom, segmentBytes = 2 ** 24 } = options;
   const { now = (): number => performance.now() } = options;
   if (typeof directory !== "string" || directory === "") {

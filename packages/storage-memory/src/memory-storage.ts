@@ -1,7 +1,9 @@
 import {
   type Ballot,
+  checkNames,
   type ChosenValue,
   type Configuration,
+  optionNames,
   type Random,
   type Recovered,
   type Slot,
@@ -21,11 +23,16 @@ export interface MemoryStorageOptions {
   readonly random?: Random;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof MemoryStorageOptions, true>> = { random: true };
+
 /**
  * Storage that lasts as long as the object. After `close` the same object may be opened again, which stands for a restart of
  * the node on its disk; a restart of the process is a lost disk, and the node's id must not be used again.
+ * @throws SynodError `InvalidArgument` for an option that is unknown.
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): Storage & AsyncDisposable {
+  checkNames((name) => `memoryStorage has no option ${name}`, options, optionNames(OPTIONS));
   return new MemoryStorage(options.random ?? cryptoRandom);
 }
 

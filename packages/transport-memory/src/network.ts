@@ -1,4 +1,12 @@
-import { type Clock, type Incarnation, type NodeId, SynodError, type Transport } from "@synod/interface";
+import {
+  checkNames,
+  type Clock,
+  type Incarnation,
+  type NodeId,
+  optionNames,
+  SynodError,
+  type Transport,
+} from "@synod/interface";
 import { Endpoint } from "./endpoint.js";
 import { hostSoon } from "./soon.js";
 
@@ -30,11 +38,15 @@ export interface MemoryNetwork {
   heal(): void;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof MemoryNetworkOptions, true>> = { clock: true, queueBytesMax: true };
+
 /**
  * A network in memory. Delivery is asynchronous and never re-enters the sender; control frames overtake bulk frames.
- * @throws SynodError `InvalidArgument` for a limit that is no positive safe integer.
+ * @throws SynodError `InvalidArgument` for an option that is unknown, or a limit that is no positive safe integer.
  */
 export function memoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
+  checkNames((name) => `memoryNetwork has no option ${name}`, options, optionNames(OPTIONS));
   return new Network(options);
 }
 

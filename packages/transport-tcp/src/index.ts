@@ -7,7 +7,7 @@ export type { TransportClock } from "./ports.js";
 
 /**
  * Carries frames between replicas over TCP. One per node: it is started once and closed once.
- * @throws SynodError `InvalidArgument` for an option out of range.
+ * @throws SynodError `InvalidArgument` for an option that is unknown or out of range.
  */
 export function tcpTransport(options: TcpTransportOptions = {}): TcpTransport {
   return new SocketTransport(options, settingsOf(options));

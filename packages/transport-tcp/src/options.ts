@@ -1,8 +1,8 @@
-import { type Random, SynodError, type Transport } from "@synod/interface";
+import { checkNames, optionNames, type Random, SynodError, type Transport } from "@synod/interface";
 import type { Settings } from "./context.js";
 import { frameHeaderBytes } from "./frames.js";
 import type { TransportClock } from "./ports.js";
-import type { MutualTlsMaterial, Tls } from "./tls.js";
+import { checkTls, type MutualTlsMaterial, type Tls, tlsNames } from "./tls.js";
 
 export interface TcpTransportOptions {
   /** Where to listen, `host:port`, if that differs from the address of the own member (`0.0.0.0:7000` in a container). */
@@ -38,8 +38,26 @@ export interface TcpTransport extends Transport, AsyncDisposable {
   readonly address: string | null;
 }
 
+// As a record, so that the compiler asks for a new option here, too.
+const OPTIONS: Readonly<Record<keyof TcpTransportOptions, true>> = {
+  listen: true,
+  tls: true,
+  frameBytesMax: true,
+  queueBytesMax: true,
+  controlQueueBytesMax: true,
+  handshakeTimeoutMs: true,
+  idleTimeoutMs: true,
+  reconnectMinMs: true,
+  reconnectMaxMs: true,
+  clock: true,
+  random: true,
+};
+
 /** Fills in the defaults. @throws SynodError `InvalidArgument`. */
 export function settingsOf(options: TcpTransportOptions): Settings {
+  checkNames((name) => `tcpTransport has no option ${name}`, options, optionNames(OPTIONS), tlsNames);
+  // A function is asked when it is needed.
+  if (typeof options.tls === "object") checkTls(options.tls);
   const { frameBytesMax = 2 ** 24, queueBytesMax = 2 ** 26, controlQueueBytesMax = 2 ** 22 } = options;
   const { handshakeTimeoutMs = 5000, idleTimeoutMs = 5000, reconnectMinMs = 50, reconnectMaxMs = 2000 } = options;
   inRange("frameBytesMax", frameBytesMax, 1, 2 ** 32 - 1);

@@ -7,7 +7,7 @@ import {
   type Server as SecureServer,
   TLSSocket,
 } from "node:tls";
-import { type Logger, type NodeId, SynodError } from "@synod/interface";
+import { checkNames, type Logger, type NodeId, optionNames, SynodError } from "@synod/interface";
 import type { Address } from "./address.js";
 import type { EncodedFrame } from "./frames.js";
 import { Strangers } from "./strangers.js";
@@ -110,8 +110,20 @@ export function namesOf(subjectAltName: string): { readonly kind: "URI" | "DNS";
   return names;
 }
 
-/** As it is now. */
-export const materialOf = (tls: Tls): TlsMaterial => (typeof tls === "function" ? tls() : tls);
+const MATERIAL: Readonly<Record<keyof TlsMaterial, true>> = { key: true, cert: true, ca: true };
+
+/** `tls.key` and so on. */
+export const tlsNames: readonly string[] = optionNames(MATERIAL, "tls.");
+
+/** @throws SynodError `InvalidArgument` for a name that is none: without `ca` nobody is asked for a certificate. */
+export const checkTls = (tls: unknown): void => checkNames((name) => `tls has no option ${name}`, tls, tlsNames);
+
+/** As it is now. @throws SynodError as `checkTls` */
+export function materialOf(tls: Tls): TlsMaterial {
+  const material = typeof tls === "function" ? tls() : tls;
+  checkTls(material);
+  return material;
+}
 
 function contextOf({ key, cert, ca }: TlsMaterial): SecureContextOptions {
   const part = (name: string, value: string | Uint8Array | undefined): object =>

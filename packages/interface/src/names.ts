@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { SynodError } from "./error.js";
 
 /** Letters that have to be changed, added or left out to make one word of the other (Levenshtein). */
 function distance(a: string, b: string): number {
@@ -14,8 +14,8 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The known name that was meant, as it seems; of `limits.x` the part that is written. */
-function nearest(given: string, names: readonly string[]): string | undefined {
+/** The known name that was meant, as it seems; of `limits.x` the part that is written. None is near: undefined. */
+export function nearestName(given: string, names: readonly string[]): string | undefined {
   const far = Math.max(2, Math.floor(given.length / 4));
   const last = (name: string): string => name.slice(name.lastIndexOf(".") + 1).toLowerCase();
   const ranked = names.map((name) => ({ name, far: distance(given.toLowerCase(), last(name)) }));
@@ -25,8 +25,17 @@ function nearest(given: string, names: readonly string[]): string | undefined {
 }
 
 /**
- * A misspelt option would be none, and its default in force.
+ * The names of an object of options, each behind `path`.
+ * @param record every name of the type, as `Record<keyof Options, true>`: the compiler asks for a new option there, too
+ */
+export const optionNames = (record: object, path = ""): readonly string[] =>
+  Object.keys(record).map((name) => `${path}${name}`);
+
+/**
+ * Refuses a misspelt option: it would be none, and its default in force.
  * @param text says of a name that it is none
+ * @param given the options; what is no object is not looked at
+ * @param names that it may have, as `x` or as `limits.x`
  * @param elsewhere names that belong into another object, as `limits.x`
  * @throws SynodError `InvalidArgument` for the first name that is not known, with the one that is nearest to it
  */
@@ -41,7 +50,7 @@ export function checkNames(
   const bare = names.map((name) => name.slice(name.lastIndexOf(".") + 1));
   const unknown = Object.keys(given).find((name) => !bare.includes(name));
   if (unknown === undefined) return;
-  const meant = nearest(unknown, [...names, ...elsewhere]);
+  const meant = nearestName(unknown, [...names, ...elsewhere]);
   const hint = meant === undefined ? `it takes ${bare.join(", ")}` : `did you mean ${meant}?`;
   throw new SynodError("InvalidArgument", `${text(unknown)}: ${hint}`);
 }
