@@ -5,7 +5,7 @@ import { checkCodec, checkOptions } from "./checks.js";
 import { checkMembers, founders } from "./founders.js";
 import { nodeLimits } from "./limits.js";
 import { Node } from "./node.js";
-import { checkOptionNames } from "./option-names.js";
+import { checkNodeNames } from "./option-names.js";
 import { SnapshotInstall } from "./snapshot-layout.js";
 import type { NodeOptions, SynodNode } from "./types.js";
 import { supportedVersions } from "./versions.js";
@@ -30,15 +30,15 @@ async function restoreSnapshot(
 export async function createNode<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
+  checkNodeNames(options);
   return start(options, null);
 }
 
-/** @param witness makes what takes the place of the state machine, where there is none */
+/** Once the names of the options are known to be good. @param witness makes what takes the place of the state machine, where there is none */
 export async function start<Command, Query, Result, Answer = Result>(
   options: NodeOptions<Command, Query, Result, Answer>,
   witness: (() => ReplicatedMachine<Query, Answer>) | null,
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
-  checkOptionNames(options);
   checkOptions(options);
   const limits = nodeLimits(options.limits);
   const supports = supportedVersions(options);

@@ -1,5 +1,6 @@
 import { SynodError, type StateMachine } from "@synod/interface";
 import { start } from "./create-node.js";
+import { checkWitnessNames } from "./option-names.js";
 import type { NodeOptions, WitnessNode, WitnessOptions } from "./types.js";
 import { WitnessMachine } from "./witness-machine.js";
 import { supportedVersions } from "./versions.js";
@@ -21,6 +22,7 @@ const STATE_MACHINE: StateMachine<never, never, never> = {
  * @throws SynodError as `createNode`; `InvalidConfiguration` for an id that is a full member
  */
 export async function createWitness(options: WitnessOptions): Promise<WitnessNode> {
+  checkWitnessNames(options);
   const full: NodeOptions<never, never, never> = {
     ...options,
     stateMachine: STATE_MACHINE,

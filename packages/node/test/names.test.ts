@@ -47,11 +47,32 @@ describe("an option of an unknown name", () => {
     });
   });
 
-  it("is refused by a witness, too; all that are known are taken, and the codecs of clients", async () => {
+  const ofNodes = (name: string): RegExp =>
+    new RegExp(`^createWitness has no option ${name}, which only createNode takes: it takes id, cluster, transport, `);
+  it.each([
+    [{ bootStrap: true }, "createWitness has no option bootStrap: did you mean bootstrap?"],
+    [{ queueBytesMax: 1e6 }, "createWitness has no option queueBytesMax: did you mean limits.queueBytesMax?"],
+    [{ limits: { queueByteMax: 1e6 } }, "limits.queueByteMax is not a known limit: did you mean limits.queueBytesMax?"],
+    [{ cluster: { id: "t", member: [] } }, "cluster has no option member: did you mean cluster.members?"],
+    [{ join: { nam: "a" } }, "join has no option nam: did you mean join.name?"],
+    // A witness would do as if they were not there.
+    [{ priority: 1 }, ofNodes("priority")],
+    [{ thrifty: true }, ofNodes("thrifty")],
+    [{ upgrade: "manual" }, ofNodes("upgrade")],
+    [{ stateMachine: new Counter() }, ofNodes("stateMachine")],
+    [{ commandCodec: json<CounterCommand>() }, ofNodes("commandCodec")],
+    [{ resultCodec: json<number>() }, ofNodes("resultCodec")],
+    [{ answerCodec: json<number>() }, /^createWitness has no option answerCodec: it takes id, cluster, transport, /],
+  ])("is refused by a witness, too: %j", async (more, message) => {
+    const text: unknown = typeof message === "string" ? message : expect.stringMatching(message);
     const witness = { ...ports(), id: 1, cluster: { id: "t", members: [{ id: 1 }] } };
-    await expect(createWitness({ ...witness, bootStrap: true } as never)).rejects.toMatchObject({
-      message: "createNode has no option bootStrap: did you mean bootstrap?",
+    await expect(createWitness({ ...witness, ...(more as object) })).rejects.toMatchObject({
+      code: "InvalidArgument",
+      message: text,
     });
+  });
+
+  it("is one: all that are known are taken, and the codecs of clients", async () => {
     const unused = { queryCodec: json<string>(), answerCodec: json<number>() };
     const node = await createNode({
       ...given(),
