@@ -47,7 +47,8 @@ export class IncomingLink {
   });
   /** Frames of the protocol above in the chunk that is being read. */
   #frames = 0;
-  readonly #remote: string;
+  /** The host that dialed. */
+  readonly remote: string;
   #cancelTimer: () => void;
   #peer: Incarnation | null = null;
   #lane: Lane | null = null;
@@ -60,7 +61,7 @@ export class IncomingLink {
     const { context, socket } = options;
     this.#context = context;
     this.#socket = socket;
-    this.#remote = socket.remoteAddress ?? "unknown";
+    this.remote = socket.remoteAddress ?? "unknown";
     context.track(socket);
     socket.setNoDelay(true);
     // A dialer that vanished without a word is found by the kernel; a new connection of it replaces this one anyway.
@@ -152,10 +153,10 @@ export class IncomingLink {
     const context = this.#context;
     const [subject, who] =
       "version" in hello
-        ? [this.#remote, this.#remote]
+        ? [this.remote, this.remote]
         : [subjectOf(hello, context.self.nodeId), `node ${hello.from.nodeId}`];
     context.metrics.count("synod_transport_refusals_total", 1, { reason: refusal.reason, by: "us" });
-    context.notices.warn(subject, `${who} is refused: ${refusal.reason}`, { remote: this.#remote, ...refusal });
+    context.notices.warn(subject, `${who} is refused: ${refusal.reason}`, { remote: this.remote, ...refusal });
     if (!("version" in hello) && OF_MEMBERS.has(refusal.reason)) context.refused(hello.from.nodeId, refusal.text);
     writeFrame(this.#socket, encodeFrame(frameKinds.refusal, encodeRefusal(refusal)));
     this.#end();
@@ -175,11 +176,11 @@ export class IncomingLink {
   /** Nothing after damaged bytes can be trusted to be a frame, so the connection goes; the dialer makes a new one. */
   #broken(error: SynodError): void {
     const { metrics, notices } = this.#context;
-    const subject = this.#peer?.nodeId ?? this.#remote;
+    const subject = this.#peer?.nodeId ?? this.remote;
     const who = this.#peer ? `node ${subject}` : subject;
     metrics.count("synod_transport_broken_connections_total", 1, { code: error.code });
     notices.warn(subject, `connection from ${who} is dropped: ${error.message}`, {
-      remote: this.#remote,
+      remote: this.remote,
       code: error.code,
     });
     this.close();

@@ -19,16 +19,16 @@ import { Notices } from "./notices.js";
 import type { TcpTransport, TcpTransportOptions } from "./options.js";
 import { Peer } from "./peer.js";
 import { hostClock, hostRandom } from "./ports.js";
+import { Strangers } from "./strangers.js";
 import { acceptor } from "./tls.js";
-
-/** Connections that have not said who they are; more are dropped, so that a flood of them costs little. */
-const strangersMax = 128;
 
 export class SocketTransport implements TcpTransport {
   readonly #options: TcpTransportOptions;
   readonly #settings: Settings;
   readonly #sockets = new Set<Socket>();
   readonly #incoming = new Set<IncomingLink>();
+  /** Of these, those that have not said who they are: a flood of them costs little, and keeps no peer out. */
+  readonly #strangers = new Strangers<IncomingLink>();
   readonly #peers = new Map<NodeId, Peer>();
   /** Latest incarnation of each peer that was ever connected; kept when a member leaves, since ids are not used again. */
   readonly #known = new Map<NodeId, Incarnation>();
@@ -157,20 +157,7 @@ export class SocketTransport implements TcpTransport {
   }
 
   #accept(context: Context | null, socket: Socket): void {
-    if (context === null) {
-      socket.destroy();
-      return;
-    }
-    const strangers = [...this.#incoming].filter(({ peer }) => peer === null).length;
-    if (this.#closing || strangers >= strangersMax) {
-      context.metrics.count("synod_transport_refusals_total", 1, { reason: "flood", by: "us" });
-      const remote = socket.remoteAddress ?? "unknown";
-      context.notices.warn(
-        "flood",
-        `a connection from ${remote} is refused: ${strangers} others have not said who they are`,
-        { remote },
-      );
-      socket.on("error", () => {});
+    if (context === null || this.#closing) {
       socket.destroy();
       return;
     }
@@ -179,14 +166,28 @@ export class SocketTransport implements TcpTransport {
       socket,
       onAccepted: (accepted) => this.#accepted(accepted),
       onFrame: (from, payload) => this.#emit("frame", (handlers) => handlers.frame(from.nodeId, payload)),
-      onEnd: (ended) => this.#incoming.delete(ended),
+      onEnd: (ended) => {
+        this.#incoming.delete(ended);
+        this.#strangers.delete(ended, ended.remote);
+      },
     });
     this.#incoming.add(link);
+    const gone = this.#strangers.add(link, link.remote);
+    if (gone !== null) this.#dropStranger(context, gone);
+  }
+
+  #dropStranger({ metrics, notices }: Context, link: IncomingLink): void {
+    const { remote } = link;
+    metrics.count("synod_transport_refusals_total", 1, { reason: "flood", by: "us" });
+    const text = `a connection from ${remote} is dropped: too many have not said who they are`;
+    notices.warn("flood", text, { remote });
+    link.close();
   }
 
   #accepted(link: IncomingLink): void {
     const { peer, lane } = link;
     if (!peer) return;
+    this.#strangers.delete(link, link.remote);
     // One connection per peer and lane: the dialer keeps no second one, so an earlier one is dead, perhaps without a word.
     for (const other of this.#incoming) {
       if (other !== link && other.peer?.nodeId === peer.nodeId && other.lane === lane) other.close();

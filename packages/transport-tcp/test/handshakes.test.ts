@@ -146,12 +146,34 @@ describe("who dials in", () => {
     expect(other.closed).toBe(false);
   });
 
-  test("finds no more than so many strangers at a time", async () => {
-    const node = await nodeWith({ 2: undefined });
-    const wires = Array.from({ length: 140 }, () => wireTo(node));
-    await Promise.race(wires.map((wire) => wire.gone()));
-    expect(node.counts.of("refusals flood")).toBeGreaterThan(0);
-    for (const wire of wires) wire.socket.destroy();
+  test("finds no more than so many strangers at a time, of which the oldest has to go", async () => {
+    // Nobody goes because of time.
+    const node = await nodeWith({ 2: undefined, 3: undefined }, { clock: new FakeClock() });
+    const early = wireTo(node);
+    early.hello(incarnationOf(3), 1);
+    await early.heard(frameKinds.hello);
+    const flood = Array.from({ length: 300 }, () => wireTo(node));
+    const peer = wireTo(node);
+    peer.hello(incarnationOf(2), 1);
+    await Promise.race([peer.heard(frameKinds.hello), peer.gone()]);
+    expect(peer.closed).toBe(false);
+    let gone = 0;
+    await new Promise<void>((resolve) => {
+      for (const wire of flood) void wire.gone().then(() => ++gone === 45 && resolve());
+    });
+    // Who has said who it is takes no place of a stranger any more.
+    const next = wireTo(node);
+    next.hello(incarnationOf(3), 1, "bulk");
+    await next.heard(frameKinds.hello);
+    expect([gone, node.counts.of("refusals flood"), flood[0]?.closed, flood[299]?.closed]).toEqual([
+      45,
+      45,
+      true,
+      false,
+    ]);
+    expect([early.closed, peer.closed]).toEqual([false, false]);
+    expect(node.warnings.filter((text) => text.includes("who they are"))).toHaveLength(1);
+    for (const wire of flood) wire.socket.destroy();
   });
 
   test("again replaces its earlier connection of that lane only", async () => {
