@@ -109,6 +109,8 @@ function importComplaints(name: string, path: string, text: string): string[] {
     if (specifier.startsWith("@synod/")) {
       const wanted = specifier.slice("@synod/".length);
       const [target = ""] = wanted.split("/");
+      if (wanted === "interface/host" && pure.test(name))
+        return [`${at} may not import ${specifier}: the core is pure`];
       return allowed.includes(target) || allowed.includes(wanted) ? [] : [`${at} may not import ${specifier}`];
     }
     if (pure.test(name)) return [`${at} may not import ${specifier}: the core is pure`];

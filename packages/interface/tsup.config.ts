@@ -1,3 +1,3 @@
 import { browserSafe } from "../../scripts/tsup.base.ts";
 
-export default browserSafe();
+export default browserSafe(["src/index.ts", "src/host.ts"]);

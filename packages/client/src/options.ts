@@ -10,6 +10,7 @@ import {
   type Random,
   SynodError,
 } from "@synod/interface";
+import { systemClock, systemRandom } from "@synod/interface/host";
 import { type Address, Notices, parseAddress, type Tls, type TlsMaterial } from "@synod/transport-tcp/framing";
 import type { ClientLimits, Context } from "./context.js";
 
@@ -102,8 +103,9 @@ export function contextOf(
     name,
     tls: options.tls,
     limits: limitsOf(options.limits),
-    clock: options.clock ?? hostClock,
-    random: options.random ?? hostRandom,
+    // Its timers keep the process alive, as its sockets do: otherwise a program could end in the middle of a call while no server is there.
+    clock: options.clock ?? systemClock(),
+    random: options.random ?? systemRandom(),
     logger,
     metrics: quietMetrics(options.metrics),
     notices: new Notices(logger),
@@ -119,14 +121,3 @@ function warnOfPlainToken(server: string, logger: Logger | undefined): void {
 }
 
 const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);
-
-/** Its timers keep the process alive, as its sockets do: otherwise a program could end in the middle of a call while no server is there. */
-const hostClock: Pick<Clock, "now" | "timer"> = {
-  now: () => performance.now(),
-  timer(delayMs, callback) {
-    const handle = setTimeout(callback, Math.min(Math.ceil(delayMs), timerMaxMs));
-    return () => clearTimeout(handle);
-  },
-};
-
-const hostRandom: Random = { uint32: () => Math.floor(Math.random() * 2 ** 32) };

@@ -1,5 +1,5 @@
 import { type Clock, type Random, type Service, SynodError, type SynodErrorCode, type Watched } from "@synod/interface";
-import { hostClock, hostRandom } from "./host.js";
+import { randomHex, systemClock, systemRandom } from "@synod/interface/host";
 import type {
   CoordinationAnswer,
   CoordinationCommand,
@@ -95,15 +95,13 @@ export class Core {
 
   constructor(service: CoordinationService, options: CoordinationOptions) {
     this.service = service;
-    this.clock = options.clock ?? hostClock;
-    this.#random = options.random ?? hostRandom;
+    this.clock = options.clock ?? systemClock();
+    this.#random = options.random ?? systemRandom();
   }
 
   /** 128 random bits in hexadecimal digits. */
   newId(): string {
-    let text = "";
-    for (let i = 0; i < 4; i++) text += this.#random.uint32().toString(16).padStart(8, "0");
-    return text;
+    return randomHex(this.#random);
   }
 
   /** One attempt. @throws SynodError what `Service.propose` throws, and what the machine refused. */

@@ -20,12 +20,12 @@ import {
   type Watched,
   type WatchOptions,
 } from "@synod/interface";
+import { systemClock, systemRandom } from "@synod/interface/host";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { beginChange, beginCommand, beginProposal, decodeResult } from "./calls.js";
 import { checkTimeoutMs } from "./checks.js";
 import { wireName } from "./founders.js";
-import { systemClock, systemRandom } from "./clock.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
 import { Driver } from "./driver.js";

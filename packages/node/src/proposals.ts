@@ -3,7 +3,7 @@ import { ballotsEqual } from "@synod/multipaxos";
 import { type BatchEntry, encodeBatch, entrySize, type Outcome } from "@synod/rsm";
 import { Admission } from "./admission.js";
 import { CallLine } from "./call-line.js";
-import { randomHex } from "./clock.js";
+import { randomHex } from "@synod/interface/host";
 import { OpenCalls } from "./open-calls.js";
 import { OwnSession } from "./own-session.js";
 import { Proposal } from "./proposal.js";

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import {
   checkNames,
@@ -14,6 +13,7 @@ import {
   type StorageWrite,
   SynodError,
 } from "@synod/interface";
+import { systemRandom } from "@synod/interface/host";
 import { ChunkSource } from "./chunk-source.js";
 import { errorCode, storageError } from "./errors.js";
 import { writeIdentity } from "./identity.js";
@@ -28,7 +28,7 @@ export interface FileStorageOptions {
   readonly directory: string;
   /** Default: `nodeFileSystem()`. */
   readonly fileSystem?: FileSystem;
-  /** For store and boot ids. Default: `node:crypto`. */
+  /** For store and boot ids. Default: that of the host. */
   readonly random?: Random;
   /** Size to which a segment of the log is filled (a larger write makes a larger one). From 1 KiB; default 16 MiB. */
   readonly segmentBytes?: number;
@@ -51,7 +51,7 @@ const OPTIONS: Readonly<Record<keyof FileStorageOptions, true>> = {
  */
 export function fileStorage(options: FileStorageOptions): Storage & AsyncDisposable {
   checkNames((name) => `fileStorage has no option ${name}`, options, optionNames(OPTIONS));
-  const { directory, fileSystem = nodeFileSystem(), random = cryptoRandom, segmentBytes = 2 ** 24 } = options;
+  const { directory, fileSystem = nodeFileSystem(), random = systemRandom(), segmentBytes = 2 ** 24 } = options;
   const { now = (): number => performance.now() } = options;
   if (typeof directory !== "string" || directory === "") {
     throw new SynodError("InvalidArgument", "fileStorage needs a directory.");
@@ -61,8 +61,6 @@ export function fileStorage(options: FileStorageOptions): Storage & AsyncDisposa
   }
   return new FileStorage({ directory: resolve(directory), fileSystem, random, segmentBytes, now });
 }
-
-const cryptoRandom: Random = { uint32: () => randomBytes(4).readUInt32LE() };
 
 class FileStorage implements Storage, AsyncDisposable {
   readonly #settings: StoreSettings;

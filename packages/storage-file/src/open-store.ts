@@ -9,6 +9,7 @@ import {
   type StoreFormat,
   SynodError,
 } from "@synod/interface";
+import { randomHex } from "@synod/interface/host";
 import { damaged, errorCode } from "./errors.js";
 import { checkOwner, readIdentity, type StoredIdentity, writeIdentity } from "./identity.js";
 import { Log } from "./log.js";
@@ -243,8 +244,4 @@ function summarize(identity: StoredIdentity, read: ReadLog, snapshot: SnapshotIn
     snapshot,
     ...(read.damage === undefined ? {} : { damage: read.damage }),
   };
-}
-
-function randomHex(random: Random): string {
-  return Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, "0")).join("");
 }

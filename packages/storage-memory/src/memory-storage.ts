@@ -17,9 +17,10 @@ import {
   SynodError,
   type Vote,
 } from "@synod/interface";
+import { randomHex, systemRandom } from "@synod/interface/host";
 
 export interface MemoryStorageOptions {
-  /** For store and boot ids. Default: `globalThis.crypto`. */
+  /** For store and boot ids. Default: that of the host. */
   readonly random?: Random;
 }
 
@@ -33,12 +34,8 @@ const OPTIONS: Readonly<Record<keyof MemoryStorageOptions, true>> = { random: tr
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): Storage & AsyncDisposable {
   checkNames((name) => `memoryStorage has no option ${name}`, options, optionNames(OPTIONS));
-  return new MemoryStorage(options.random ?? cryptoRandom);
+  return new MemoryStorage(options.random ?? systemRandom());
 }
-
-declare const crypto: { getRandomValues(array: Uint32Array): Uint32Array };
-
-const cryptoRandom: Random = { uint32: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0 };
 
 interface Snapshot {
   readonly info: SnapshotInfo;
@@ -286,8 +283,4 @@ function isHigher(a: Ballot, b: Ballot): boolean {
 
 function copyJson<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
-}
-
-function randomHex(random: Random): string {
-  return Array.from({ length: 4 }, () => random.uint32().toString(16).padStart(8, "0")).join("");
 }

@@ -28,7 +28,7 @@ export interface TcpTransportOptions {
   readonly reconnectMaxMs?: number;
   /** Time. Default: the clock of the host. */
   readonly clock?: TransportClock;
-  /** Jitter of the waiting times. Default: `Math.random`. */
+  /** Jitter of the waiting times. Default: that of the host. */
   readonly random?: Random;
 }
 

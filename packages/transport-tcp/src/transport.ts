@@ -8,6 +8,7 @@ import {
   type TransportHandlers,
   type TransportStart,
 } from "@synod/interface";
+import { systemRandom } from "@synod/interface/host";
 import { type Address, formatAddress, parseAddress } from "./address.js";
 import type { Context, Settings } from "./context.js";
 import { type EncodedFrame, encodeFrame } from "./frames.js";
@@ -18,7 +19,7 @@ import { closeServer, listen } from "./listen.js";
 import { Notices } from "./notices.js";
 import type { TcpTransport, TcpTransportOptions } from "./options.js";
 import { Peer } from "./peer.js";
-import { hostClock, hostRandom } from "./ports.js";
+import { hostClock } from "./ports.js";
 import { Strangers } from "./strangers.js";
 import { acceptor } from "./tls.js";
 
@@ -135,7 +136,7 @@ export class SocketTransport implements TcpTransport {
       self,
       tls: this.#options.tls,
       clock: this.#options.clock ?? hostClock,
-      random: this.#options.random ?? hostRandom,
+      random: this.#options.random ?? systemRandom(),
       logger,
       metrics,
       notices: new Notices(logger),
