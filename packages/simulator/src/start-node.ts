@@ -43,7 +43,6 @@ export function startNode(parts: StartParts): Promise<Running["node"]> {
     onCrash: (how) => parts.onCrash(how),
   });
   const place = {
-    nodeId: id,
     directory: DIRECTORY,
     fileSystem,
     random: random.fork(),

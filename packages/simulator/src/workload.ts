@@ -1,4 +1,4 @@
-import type { Codec, FileSystem, NodeId, StateMachine, Storage } from "@synod/interface";
+import type { Codec, FileSystem, StateMachine, Storage } from "@synod/interface";
 import type { Model } from "@synod/linearizability";
 import type { SeededRandom } from "./random.js";
 
@@ -30,9 +30,8 @@ export interface Workload<Command, Query, Result, Answer = Result> {
   readonly model?: Model<unknown, Command | Query, Result | Answer>;
 }
 
-/** Where a store is to be opened. */
+/** Where a store is to be opened: options of `fileStorage` as they are. */
 export interface StoragePlace {
-  readonly nodeId: NodeId;
   /** Absolute path of the store on the simulated disk. */
   readonly directory: string;
   readonly fileSystem: FileSystem;
