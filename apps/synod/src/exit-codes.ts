@@ -83,3 +83,8 @@ export function exitOf(error: unknown): ExitName {
   if (error instanceof CliError) return error.exit;
   return error instanceof SynodError ? BY_ERROR[error.code] : "failed";
 }
+
+/** With what the program ends once nothing is open any more. */
+export function endWith(exit: ExitName): void {
+  process.exitCode = EXIT_CODES[exit].code;
+}

@@ -4,15 +4,18 @@ import { addCert } from "./commands/cert.js";
 import { addCompletion } from "./commands/completion.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addDump } from "./commands/dump.js";
+import { addHealth } from "./commands/health.js";
 import { addInit } from "./commands/init.js";
 import { addKeyValue } from "./commands/kv.js";
-import { addCluster } from "./commands/cluster.js";
+import { addLeader } from "./commands/leader.js";
 import { addElect, addLock } from "./commands/lock.js";
 import { addLease } from "./commands/lease.js";
+import { addMember } from "./commands/member.js";
 import { addTransaction } from "./commands/txn.js";
 import { addSnapshot } from "./commands/snapshot.js";
 import { addStart } from "./commands/start.js";
-import { EXIT_CODES, exitOf } from "./exit-codes.js";
+import { addStatus } from "./commands/status.js";
+import { EXIT_CODES, endWith, exitOf } from "./exit-codes.js";
 import { printFailure } from "./output.js";
 import { VERSION } from "./version.js";
 
@@ -27,7 +30,7 @@ export function buildProgram(): Command {
   const groups = [
     [addInit, addStart],
     [addKeyValue, addTransaction, addLock, addElect, addLease],
-    [addCluster, addSnapshot],
+    [addStatus, addHealth, addMember, addLeader, addSnapshot],
     [addDump, addDoctor, addBench, addCert, addCompletion],
   ];
   for (const add of groups.flat()) add(program);
@@ -72,10 +75,10 @@ export async function run(args: readonly string[]): Promise<void> {
     await buildProgram().parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : EXIT_CODES.usage.code;
+      endWith(error.exitCode === 0 ? "done" : "usage");
       return;
     }
     printFailure(error, ownOf(args).includes("--json"));
-    process.exitCode = EXIT_CODES[exitOf(error)].code;
+    endWith(exitOf(error));
   }
 }

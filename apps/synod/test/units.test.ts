@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { SynodError } from "@synod/interface";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bestInformed } from "../src/all-servers.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
@@ -100,6 +101,29 @@ describe("what a lock waits for", () => {
     begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }));
     await vi.advanceTimersByTimeAsync(10_000);
     expect(lines).toEqual(['waits for the lock "a": it is held, 2 in the queue']);
+  });
+});
+
+describe("who knows most of the cluster", () => {
+  const node = (role: string, content: boolean, id = 0) => ({ id, role, content });
+  const leads = node("leader", true);
+  const follows = node("follower", true);
+  const inVain = node("leader", false);
+  const lost = node("candidate", false);
+
+  it.each([
+    ["a leader with a majority", [lost, inVain, follows, leads], leads],
+    ["a follower that hears a working leader, before one that leads in vain", [lost, inVain, follows], follows],
+    ["one that leads in vain, before others that see no leader", [lost, inVain], inVain],
+    ["any", [lost], lost],
+  ])("%s", (_what, nodes, best) => {
+    expect(bestInformed(nodes)).toBe(best);
+    expect(bestInformed([...nodes].reverse())).toBe(best);
+  });
+
+  it("the first of several; nobody, if nobody answered", () => {
+    expect(bestInformed([node("follower", true, 2), node("follower", true, 1)])).toMatchObject({ id: 2 });
+    expect(bestInformed([])).toBeUndefined();
   });
 });
 

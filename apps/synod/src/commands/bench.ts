@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { LoadResult } from "@synod/bench/load";
 import { type Command, InvalidArgumentError } from "commander";
+import { type RemoteFlags, whole } from "../flags.js";
 import { Given } from "../given.js";
 import { makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { keysOf, type RemoteFlags, whole } from "./kv.js";
+import { keysOf } from "./kv.js";
 
 interface BenchFlags extends RemoteFlags {
   readonly seconds: number;

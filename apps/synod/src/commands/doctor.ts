@@ -6,7 +6,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import pc from "picocolors";
-import { CliError } from "../exit-codes.js";
+import { CliError, endWith } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { withSettings } from "../settings.js";
@@ -41,7 +41,7 @@ export function addDoctor(program: Command): void {
       const output = makeOutput(flags);
       const findings = await examine(given);
       output.result({ ok: findings.every(({ verdict }) => verdict !== "fail"), findings }, () => text(findings));
-      if (findings.some(({ verdict }) => verdict === "fail")) process.exitCode = 3;
+      if (findings.some(({ verdict }) => verdict === "fail")) endWith("no");
     },
   );
 }

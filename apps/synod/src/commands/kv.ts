@@ -1,26 +1,14 @@
 import type { KeySelector, KeyValue } from "@synod/coordination";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { CliError } from "../exit-codes.js";
+import { type RemoteFlags, whole } from "../flags.js";
 import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
 import { lineOf, shownEntry, shownEvent } from "../values-shown.js";
 
-export interface RemoteFlags {
-  readonly json?: boolean;
-}
-
 export const keysOf = ({ coordination }: Remote): KeyValue<Uint8Array> => coordination.kv;
-
-/** A number of a flag. */
-export const whole =
-  (least: number) =>
-  (value: string): number => {
-    const number = Number(value);
-    if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`expected a whole number from ${least}`);
-  };
 
 export function addKeyValue(program: Command): void {
   addGet(program);

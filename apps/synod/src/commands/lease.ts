@@ -3,12 +3,12 @@ import type { CoordinationCommand } from "@synod/coordination";
 import { SynodError } from "@synod/interface";
 import type { Command } from "commander";
 import { CliError } from "../exit-codes.js";
+import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
 import { durationFlag } from "../values.js";
-import type { RemoteFlags } from "./kv.js";
 
 /** Leases that live on between commands: scripts keep them alive themselves. */
 export function addLease(program: Command): void {

@@ -3,13 +3,13 @@ import { SynodError } from "@synod/interface";
 import { type Command, Option } from "commander";
 import { runChild } from "../child.js";
 import { CliError } from "../exit-codes.js";
+import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
 import { holdersOf, noteWaiting } from "../holders.js";
 import { makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
 import { durationFlag } from "../values.js";
-import type { RemoteFlags } from "./kv.js";
 
 const TTL_MS = 10_000;
 const KILL_AFTER_MS = 5_000;

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@synod/interface";
 import type { Command } from "commander";
 import { startDaemon } from "../daemon.js";
-import { EXIT_CODES, exitOf } from "../exit-codes.js";
+import { EXIT_CODES, endWith, exitOf } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { type HttpServer, httpServer } from "../http-server.js";
 import { makeLogger } from "../logger.js";
@@ -97,7 +97,7 @@ async function start(flags: {
   await daemon.close();
   clearTimeout(limit);
   if (why instanceof Error) {
-    process.exitCode = EXIT_CODES[exitOf(why)].code;
+    endWith(exitOf(why));
     throw why;
   }
   logger.info("the node was closed in order", { cluster, node: id });

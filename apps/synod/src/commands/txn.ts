@@ -3,14 +3,15 @@ import type { OperationResult, Transaction } from "@synod/coordination";
 import type { Command } from "commander";
 import * as v from "valibot";
 import { parseYaml } from "../config-file.js";
-import { CliError } from "../exit-codes.js";
+import { CliError, endWith } from "../exit-codes.js";
+import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
 import { makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
 import { complaints, text } from "../values.js";
 import { shownEntry } from "../values-shown.js";
-import { keysOf, type RemoteFlags } from "./kv.js";
+import { keysOf } from "./kv.js";
 
 const comparison = v.picklist(["=", "!=", "<", ">"], "expected =, !=, < or >");
 const count = v.pipe(
@@ -74,7 +75,7 @@ export function addTransaction(program: Command): void {
     output.result({ succeeded, revision, results: results.map(shownResult) }, () =>
       [succeeded ? "do" : "else", ...results.map((result) => JSON.stringify(shownResult(result)))].join("\n"),
     );
-    if (!succeeded) process.exitCode = 3;
+    if (!succeeded) endWith("no");
   });
 }
 

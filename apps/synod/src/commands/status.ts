@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import pc from "picocolors";
+import { askAll, type Row } from "../all-servers.js";
+import { endWith } from "../exit-codes.js";
+import type { RemoteFlags } from "../flags.js";
+import { Given } from "../given.js";
+import { makeOutput, table } from "../output.js";
+import { REMOTE_SETTINGS, withCluster } from "../remote.js";
+import { withSettings } from "../settings.js";
+
+export function addStatus(program: Command): void {
+  const command = program
+    .command("status")
+    .description("Shows what each of the servers says of its node. Needs the role admin. Ends with 4 if none answers.");
+  withSettings(command, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
+    const rows = await withCluster(new Given(flags, process.env), askAll);
+    const leader = rows.find(({ node }) => node?.role === "leader")?.node?.id ?? null;
+    makeOutput(flags).result({ leader, servers: rows }, () => statusTable(rows));
+    const forbidden = rows.find(({ error }) => error?.code === "Forbidden" || error?.code === "Unauthorized");
+    if (forbidden !== undefined) endWith("refused");
+    else if (rows.every(({ node }) => node === null)) endWith("unavailable");
+  });
+}
+
+function statusTable(rows: readonly Row[]): string {
+  return table(
+    ["server", "node", "role", "leader", "chosen", "applied", "epoch", "state"],
+    rows.map(({ server, node, error }) => {
+      if (node === null) return [server, "", "", "", "", "", "", pc.red(`${error?.code}: ${error?.message}`)];
+      const { id, role, leader, chosenUpTo, applied, configuration, state, content, voting } = node;
+      const shown = role === "leader" ? pc.green(role) : role;
+      const notes = [state, ...(content ? [] : ["sees no leader"]), ...(voting ? [] : ["does not vote"])];
+      return [
+        server,
+        String(id),
+        shown,
+        leader === null || !content ? "none" : String(leader),
+        String(chosenUpTo),
+        String(applied),
+        String(configuration.epoch),
+        notes.join(", "),
+      ];
+    }),
+  );
+}

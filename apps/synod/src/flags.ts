@@ -1,0 +1,33 @@
+// What several commands read from their flags and arguments.
+import { InvalidArgumentError } from "commander";
+import * as v from "valibot";
+import { CliError } from "./exit-codes.js";
+import { address, nodeId } from "./values.js";
+
+/** That every command has which talks to a cluster. */
+export interface RemoteFlags {
+  readonly json?: boolean;
+}
+
+/** A number of a flag. */
+export const whole =
+  (least: number) =>
+  (value: string): number => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= least) return number;
+    throw new InvalidArgumentError(`expected a whole number from ${least}`);
+  };
+
+/** A node id among the arguments. @throws CliError */
+export function idOf(value: string | undefined): number {
+  const parsed = v.safeParse(nodeId, value);
+  if (parsed.success) return parsed.output;
+  throw new CliError("usage", `expected a node id, a whole number from 1, found ${JSON.stringify(value)}`);
+}
+
+/** An address among the arguments. @throws CliError */
+export function addressOf(value: string | undefined): string {
+  const parsed = v.safeParse(address, value);
+  if (parsed.success) return parsed.output;
+  throw new CliError("usage", `expected host:port, found ${JSON.stringify(value)}`);
+}
