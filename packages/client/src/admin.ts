@@ -8,7 +8,14 @@ import {
 } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
 import type { Target } from "./pool.js";
-import { type AdminCall, decodeAdminResult, encodeAdminCall, type RemoteNodeStatus } from "./protocol/admin.js";
+import { type AdminCall, encodeAdminCall } from "./protocol/admin.js";
+import {
+  decodeConfiguration,
+  decodeLeader,
+  decodeSnapshotInfo,
+  decodeStatus,
+  type RemoteNodeStatus,
+} from "./protocol/admin-results.js";
 import { type RemoteSnapshot, readSnapshot } from "./remote-snapshot.js";
 
 export interface AdminOptions {
@@ -43,6 +50,7 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
   const ask = async <T>(
     call: AdminCall,
     to: Target,
+    decode: (bytes: Uint8Array) => T,
     { signal, timeoutMs = shared.context.limits.timeoutMs }: AdminOptions,
   ): Promise<T> => {
     admit();
@@ -56,7 +64,7 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
         repeatable: call.op === "status",
         request: (id, deadlineMs) => ({ kind: "admin", id, deadlineMs, call: bytes }),
         read: (answer) => {
-          if (answer.kind === "result") return decodeAdminResult<T>(answer.body);
+          if (answer.kind === "result") return decode(answer.body);
           throw new SynodError("Malformed", "the server answered something else than was asked");
         },
         // What the node answered is how it ended, such as that an id is used up; only what may go better elsewhere or later is not.
@@ -74,14 +82,13 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     return asked.begin().go().promise;
   };
   return {
-    status: async (server, options = {}) => ask({ op: "status" }, targetOf(shared, server), options),
+    status: async (server, options = {}) => ask({ op: "status" }, targetOf(shared, server), decodeStatus, options),
     changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
-      ask({ op: "changeMembership", change, expectedEpoch }, "leader", { ...rest, timeoutMs }),
-    transferLeadership: async ({ to = null, ...rest } = {}) => {
-      const { leader } = await ask<{ leader: NodeId }>({ op: "transferLeadership", to }, "leader", rest);
-      return leader;
-    },
-    snapshot: async (server, options = {}) => ask({ op: "snapshot" }, targetOf(shared, server), options),
+      ask({ op: "changeMembership", change, expectedEpoch }, "leader", decodeConfiguration, { ...rest, timeoutMs }),
+    transferLeadership: async ({ to = null, ...rest } = {}) =>
+      ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest),
+    snapshot: async (server, options = {}) =>
+      ask({ op: "snapshot" }, targetOf(shared, server), decodeSnapshotInfo, options),
     readSnapshot: async (server, options = {}) => {
       admit();
       return readSnapshot(shared, targetOf(shared, server), options);

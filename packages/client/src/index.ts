@@ -7,7 +7,7 @@ export type { Client, Timeout } from "./client.js";
 export type { ClientLimits } from "./context.js";
 export type { ClientEvent } from "./events.js";
 export type { ClientTlsMaterial, ConnectOptions } from "./options.js";
-export type { RemoteNodeStatus } from "./protocol/admin.js";
+export type { RemoteNodeStatus, RemotePeerStatus } from "./protocol/admin-results.js";
 export type { RemoteSnapshot } from "./remote-snapshot.js";
 export type { Role } from "./protocol/handshake.js";
 export type { ClientStatus, ServerStatus } from "./status.js";

@@ -3,13 +3,8 @@ import type { AdminOptions } from "./admin.js";
 import { Call, type CallShared } from "./call.js";
 import type { Connection } from "./connection.js";
 import type { Target } from "./pool.js";
-import {
-  decodeSnapshotBytes,
-  encodeAdminCall,
-  type SnapshotBytes,
-  type SnapshotPlace,
-  snapshotPartBytesMax,
-} from "./protocol/admin.js";
+import { encodeAdminCall, snapshotPartBytesMax } from "./protocol/admin.js";
+import { decodeSnapshotBytes, type SnapshotBytes, type SnapshotPlace } from "./protocol/admin-results.js";
 
 /** A snapshot at a server. Nothing of it is fetched before it is asked for, and one part at a time. */
 export interface RemoteSnapshot {

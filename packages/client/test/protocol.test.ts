@@ -8,12 +8,15 @@ import { describe, expect, test } from "vitest";
 import {
   type AdminCall,
   decodeAdminCall,
-  decodeAdminResult,
+  decodeConfiguration,
   decodeGoodbye,
   decodeHello,
+  decodeLeader,
   decodeReply,
   decodeRequest,
   decodeSnapshotBytes,
+  decodeSnapshotInfo,
+  decodeStatus,
   decodeWelcome,
   encodeAdminCall,
   encodeAdminResult,
@@ -48,6 +51,25 @@ const welcome: Welcome = {
     idleTimeoutMs: 30_000,
   },
 };
+const status = {
+  id: 1,
+  clusterId: "orders",
+  state: "running",
+  failure: null,
+  role: "leader",
+  leader: 1,
+  ballot: { round: 3, node: 1 },
+  configuration: { epoch: 2, members: [{ id: 1 }, { id: 2, address: "b:1" }], alpha: 64, quorum: { kind: "majority" } },
+  reason: "it leads",
+  content: true,
+  voting: true,
+  chosenUpTo: 9,
+  durableUpTo: 9,
+  applied: 8,
+  sessions: 2,
+  peers: [{ id: 2, connected: true, heard: true }],
+};
+const required = Object.keys(status).filter((name) => !["failure", "leader", "ballot"].includes(name));
 const goodbye: Goodbye = { code: "Busy", message: "too many", retryAfterMs: 1_000 };
 const requests: readonly Request[] = [
   {
@@ -169,12 +191,54 @@ describe("what is encoded comes back", () => {
   });
 
   test("an admin result as far as it is plain data", () => {
-    const result = { at: Infinity, none: undefined, failure: new SynodError("StoreFull", "full"), peers: [{ id: 1 }] };
-    expect(decodeAdminResult(encodeAdminResult(result))).toEqual({
-      at: null,
-      failure: { code: "StoreFull", message: "full" },
-      peers: [{ id: 1 }],
-    });
+    const result = { ...status, at: Infinity, none: undefined, failure: new SynodError("StoreFull", "full") };
+    const sent = decodeStatus(encodeAdminResult(result));
+    expect(sent).toEqual({ ...status, at: null, failure: { code: "StoreFull", message: "full" } });
+  });
+
+  test("a status: what a later server says besides is kept, what an earlier one does not know is missing", () => {
+    expect(decodeStatus(encodeAdminResult(status))).toEqual(status);
+    const without = { ...status, failure: undefined, leader: undefined, ballot: undefined };
+    expect(decodeStatus(encodeAdminResult(without))).toEqual({ ...status, failure: null, leader: null, ballot: null });
+    const [peer] = status.peers;
+    const later = {
+      ...status,
+      role: "observer",
+      mood: "good",
+      peers: [{ ...peer, lagSlots: 7, mood: "bad" }],
+      configuration: { ...status.configuration, members: [{ id: 1, address: "a:1", role: "referee", replaces: 9 }] },
+    };
+    expect(decodeStatus(encodeAdminResult(later))).toEqual(later);
+  });
+
+  test.each<[string, object]>([
+    ...required.map((name): [string, object] => [`without ${name}`, { ...status, [name]: undefined }]),
+    ["a number as a text", { ...status, applied: "9" }],
+    ["a leader that is no id", { ...status, leader: "one" }],
+    ["a failure without a code", { ...status, failure: { message: "full" } }],
+    ["a ballot without a node", { ...status, ballot: { round: 3 } }],
+    ["a peer that may be heard", { ...status, peers: [{ id: 2, connected: true }] }],
+    ["a lag that is no number", { ...status, peers: [{ id: 2, connected: true, heard: true, lagSlots: "7" }] }],
+    ["a member without an id", { ...status, configuration: { ...status.configuration, members: [{}] } }],
+    [
+      "an address that is no text",
+      { ...status, configuration: { ...status.configuration, members: [{ id: 1, address: 7 }] } },
+    ],
+    ["no list of members", { ...status, configuration: { ...status.configuration, members: { id: 1 } } }],
+  ])("a status that is none: %s", (_what, given) => {
+    expect(() => decodeStatus(encodeAdminResult(given))).toThrow(expect.objectContaining({ code: "Malformed" }));
+  });
+
+  test("a configuration, a leader and a place of a snapshot", () => {
+    const { configuration } = status;
+    expect(decodeConfiguration(encodeAdminResult(configuration))).toEqual(configuration);
+    expect(decodeLeader(encodeAdminResult({ leader: 3 }))).toBe(3);
+    expect(decodeSnapshotInfo(encodeAdminResult({ index: 8, bytes: 100 }))).toEqual({ index: 8, bytes: 100 });
+    for (const decode of [decodeConfiguration, decodeLeader, decodeSnapshotInfo]) {
+      expect(() => decode(encodeAdminResult({ epoch: 1, index: 1 }))).toThrow(
+        expect.objectContaining({ code: "Malformed" }),
+      );
+    }
   });
 });
 
@@ -186,7 +250,8 @@ describe("anything else", () => {
     welcome: (_, payload) => decodeWelcome(payload),
     goodbye: (_, payload) => decodeGoodbye(payload),
     admin: (_, payload) => decodeAdminCall(payload),
-    result: (_, payload) => decodeAdminResult(payload),
+    status: (_, payload) => decodeStatus(payload),
+    configuration: (_, payload) => decodeConfiguration(payload),
     snapshot: (_, payload) => decodeSnapshotBytes(payload),
   };
   const codes = new Set(["Malformed", "VersionUnsupported", "TooLarge"]);

@@ -4,6 +4,7 @@ export type * from "./filesystem.js";
 export type * from "./ids.js";
 export * from "./metrics.js";
 export * from "./names.js";
+export type * from "./node-status.js";
 export * from "./number-map.js";
 export type * from "./ports.js";
 export * from "./quiet.js";

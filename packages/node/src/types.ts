@@ -11,6 +11,7 @@ import type {
   MembershipChange,
   Metrics,
   NodeId,
+  NodeStatus,
   QuorumSpec,
   Random,
   Service,
@@ -24,9 +25,8 @@ import type {
   Versions,
 } from "@synod/interface";
 import type { Envelope } from "@synod/multipaxos";
-import type { NodeEvent, NodeStatus } from "./status-types.js";
+import type { NodeEvent } from "./status-types.js";
 
-export type * from "./membership-types.js";
 export type * from "./status-types.js";
 export type { ChangeOptions, MembershipChange, NewMember } from "@synod/interface";
 

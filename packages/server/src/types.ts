@@ -1,5 +1,4 @@
 import type {
-  Ballot,
   ChangeOptions,
   Clock,
   Codec,
@@ -9,6 +8,7 @@ import type {
   MembershipChange,
   Metrics,
   NodeId,
+  NodeStatus,
   Service,
   SessionId,
   SnapshotInfo,
@@ -23,14 +23,8 @@ export interface ServedNode<Query, Answer> {
   readonly direct: DirectService<Query, Answer>;
   openSession(options?: { readonly signal?: AbortSignal }): Promise<{ readonly id: SessionId; readonly limit: number }>;
   closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
-  status(): {
-    readonly clusterId: string;
-    readonly state: string;
-    readonly leader: NodeId | null;
-    /** Whether it sees a working leader. */
-    readonly content: boolean;
-    readonly ballot: Ballot | null;
-  };
+  /** Administrators are told all of it. */
+  status(): NodeStatus;
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly kind: string }>;
   changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
   transferLeadership(options?: { readonly to?: NodeId; readonly timeoutMs?: number }): Promise<NodeId>;

@@ -50,6 +50,11 @@ describe("a client of three nodes", () => {
     await client.propose({ op: "add", key: "a", by: 2 });
     const status = await client.admin.status(world.addresses[0]);
     expect(status).toMatchObject({ id: 1, state: "running", clusterId: "orders" });
+    expect(status.storeId).toBe(world.member(1).node.status().storeId);
+    expect(status.peers.map(({ id, lagSlots }) => [id, typeof lagSlots])).toEqual([
+      [2, "number"],
+      [3, "number"],
+    ]);
     const to = (leader.node.id % 3) + 1;
     expect(await client.admin.transferLeadership({ to })).toBe(to);
     // A follower says whom to ask, and a client that knows all servers asks there.

@@ -2,12 +2,13 @@
 import { crc32 } from "node:zlib";
 import {
   decodeAdminCall,
-  decodeAdminResult,
+  decodeConfiguration,
   decodeGoodbye,
   decodeHello,
   decodeReply,
   decodeRequest,
   decodeSnapshotBytes,
+  decodeStatus,
   decodeWelcome,
   encodeAdminCall,
   encodeAdminResult,
@@ -43,6 +44,25 @@ const peerHello = encodeHello({
     clusterId: "shop",
   },
 });
+
+const nodeStatus = {
+  id: 1,
+  clusterId: "shop",
+  state: "failed",
+  failure: { code: "StoreFull", message: "full" },
+  role: "leader",
+  leader: 1,
+  ballot: { round: 3, node: 1 },
+  configuration: { epoch: 2, members: [{ id: 1, address: "a:1" }, { id: 2 }], alpha: 64, quorum: { kind: "majority" } },
+  reason: "it leads",
+  content: true,
+  voting: true,
+  chosenUpTo: 9,
+  durableUpTo: 9,
+  applied: 8,
+  sessions: 2,
+  peers: [{ id: 2, connected: true, heard: true, lagSlots: 7 }],
+};
 
 /** The stream in pieces, as sockets give them. */
 function frames(stream: Uint8Array): unknown {
@@ -120,7 +140,8 @@ export const wireTargets: readonly Target[] = [
     decodeAdminCall,
   ),
   simple("part of a snapshot", [encodeAdminResult({ ...snapshotPlace, part: new Uint8Array(9) })], decodeSnapshotBytes),
-  simple("result for an administrator", payloads, decodeAdminResult),
+  simple("status of a node", [encodeAdminResult(nodeStatus)], decodeStatus),
+  simple("configuration for an administrator", [encodeAdminResult(nodeStatus.configuration)], decodeConfiguration),
   simple("address", addresses, (input) => parseAddress(textOf(input))),
   simple("names in a certificate", names, (input) => namesOf(textOf(input))),
 ];

@@ -48,7 +48,7 @@ function rowsOf(status: RemoteNodeStatus): MemberRow[] {
       // Who follows believes in the last leader for a while.
       leader: id === status.leader && heard && status.content,
       heard,
-      lagSlots: leads(status) ? (self ? 0 : ((peer as { lagSlots?: number } | undefined)?.lagSlots ?? null)) : null,
+      lagSlots: leads(status) ? (self ? 0 : (peer?.lagSlots ?? null)) : null,
       replaces: replaces ?? null,
     };
   });

@@ -1,16 +1,7 @@
-import { msgpackCodec } from "@synod/codec-msgpack";
-import {
-  type Ballot,
-  type Configuration,
-  type Member,
-  type MembershipChange,
-  type NewMember,
-  type NodeId,
-  type QuorumSpec,
-  type Slot,
-  SynodError,
-} from "@synod/interface";
+import type { Member, MembershipChange, NewMember, NodeId, QuorumSpec } from "@synod/interface";
 import { malformed } from "./bytes.js";
+import { type Fields, list, object, optional, orNull, packed, text, unpacked, whole } from "./plain-data.js";
+import { placeOf, type SnapshotPlace } from "./snapshot-place.js";
 
 /** What an operator asks of a server. */
 export type AdminCall =
@@ -21,52 +12,14 @@ export type AdminCall =
   /** A part of a snapshot, the first one of a fresh snapshot where `at` is null. Up to `bytesMax` bytes, and to `snapshotPartBytesMax`. */
   | { readonly op: "readSnapshot"; readonly at: SnapshotPlace | null; readonly bytesMax: number };
 
-/** Where to go on reading: at the node that has the snapshot, and nowhere else. */
-export interface SnapshotPlace {
-  readonly node: NodeId;
-  readonly index: Slot;
-  /** Of the whole snapshot. */
-  readonly bytes: number;
-  readonly offset: number;
-}
-
-/** Answers `readSnapshot`: what is there from its place on. */
-export interface SnapshotBytes extends SnapshotPlace {
-  readonly part: Uint8Array;
-}
-
 /** A server gives no more of a snapshot at once. */
 export const snapshotPartBytesMax: number = 256 * 1024;
 
-/** What a node says of itself, as plain data: all that `status()` of @synod/node gives, with an error as its code and message. */
-export interface RemoteNodeStatus {
-  readonly id: NodeId;
-  readonly clusterId: string;
-  readonly state: string;
-  readonly failure: { readonly code: string; readonly message: string } | null;
-  readonly role: string;
-  readonly leader: NodeId | null;
-  readonly ballot: Ballot | null;
-  readonly configuration: Configuration;
-  readonly reason: string;
-  readonly content: boolean;
-  readonly voting: boolean;
-  readonly chosenUpTo: Slot;
-  readonly durableUpTo: Slot;
-  readonly applied: Slot;
-  readonly sessions: number;
-  readonly peers: readonly { readonly id: NodeId; readonly connected: boolean; readonly heard: boolean }[];
-  readonly [field: string]: unknown;
-}
-
-const bytesMax = 1024 * 1024;
-const codec = msgpackCodec<unknown>({ bytesMax });
-
-export const encodeAdminCall = (call: AdminCall): Uint8Array => codec.encode(plain(call));
+export const encodeAdminCall = (call: AdminCall): Uint8Array => packed(call);
 
 /** @throws SynodError `Malformed`, `TooLarge`. */
 export function decodeAdminCall(bytes: Uint8Array): AdminCall {
-  const call = object(codec.decode(bytes));
+  const call = unpacked(bytes);
   switch (call["op"]) {
     case "status":
     case "snapshot":
@@ -87,75 +40,19 @@ export function decodeAdminCall(bytes: Uint8Array): AdminCall {
   }
 }
 
-export const encodeAdminResult = (result: unknown): Uint8Array => codec.encode(plain(result));
+const textCharsMax = 4_096;
+const listItemsMax = 1_024;
 
-/** @throws SynodError `Malformed`. The data is the server's: who asks it trusts it to be of the right shape. */
-export function decodeAdminResult<T>(bytes: Uint8Array): T {
-  return object(codec.decode(bytes)) as T;
+/** As {@link text}, of whoever may connect. */
+function shortText(value: unknown): string {
+  const given = text(value);
+  if (given.length <= textCharsMax) return given;
+  throw malformed(`A text of more than ${textCharsMax} characters in an admin call.`);
 }
 
-/** @throws SynodError `Malformed`. */
-export function decodeSnapshotBytes(bytes: Uint8Array): SnapshotBytes {
-  const fields = object(codec.decode(bytes));
-  const { part } = fields;
-  if (!(part instanceof Uint8Array)) throw malformed("A part of a snapshot with something else in place of bytes.");
-  return { ...placeOf(fields), part };
-}
-
-/** As MessagePack can carry it: without what is undefined, errors as code and message, and what is no number as null. */
-function plain(value: unknown): unknown {
-  if (value instanceof SynodError) return { code: value.code, message: value.message };
-  if (value instanceof Uint8Array || typeof value !== "object" || value === null) {
-    return typeof value === "number" && !Number.isFinite(value) ? null : value;
-  }
-  if (Array.isArray(value)) return value.map(plain);
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .map(([name, field]) => [name, plain(field)]),
-  );
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function object(value: unknown): Fields {
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)) {
-    return value as Fields;
-  }
-  throw malformed("An admin call with something else in place of an object.");
-}
-
-function whole(value: unknown): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw malformed("An admin call with something else in place of a whole number.");
-}
-
-function text(value: unknown): string {
-  if (typeof value === "string" && value.length <= 4_096) return value;
-  throw malformed("An admin call with something else in place of a text.");
-}
-
-function list<T>(value: unknown, item: (value: unknown) => T): T[] {
-  if (Array.isArray(value) && value.length <= 1_024) return value.map((each: unknown) => item(each));
-  throw malformed("An admin call with something else in place of a list.");
-}
-
-const orNull = <T>(value: unknown, read: (value: unknown) => T): T | null =>
-  value === null || value === undefined ? null : read(value);
-
-function placeOf(value: unknown): SnapshotPlace {
-  const { node, index, bytes, offset } = object(value);
-  return { node: whole(node), index: whole(index), bytes: whole(bytes), offset: whole(offset) };
-}
-
-/** A property that is there or not. */
-function optional<T, Name extends string>(
-  fields: Fields,
-  name: Name,
-  read: (value: unknown) => T,
-): { [key in Name]?: T } {
-  const value = fields[name];
-  return value === undefined ? {} : ({ [name]: read(value) } as { [key in Name]?: T });
+function shortList<T>(value: unknown, item: (value: unknown) => T): T[] {
+  if (!Array.isArray(value) || value.length <= listItemsMax) return list(value, item);
+  throw malformed(`A list of more than ${listItemsMax} in an admin call.`);
 }
 
 function changeOf(fields: Fields): MembershipChange {
@@ -169,7 +66,7 @@ function changeOf(fields: Fields): MembershipChange {
     case "replace":
       return { kind: "replace", id: whole(fields["id"]), with: memberOf(fields["with"]) };
     case "setAddress":
-      return { kind: "setAddress", id: whole(fields["id"]), address: text(fields["address"]) };
+      return { kind: "setAddress", id: whole(fields["id"]), address: shortText(fields["address"]) };
     case "setQuorum":
       return { kind: "setQuorum", quorum: quorumOf(fields["quorum"]), ...optional(fields, "alpha", whole) };
     default:
@@ -181,9 +78,9 @@ function memberOf(value: unknown): NewMember {
   const fields = object(value);
   return {
     id: whole(fields["id"]),
-    ...optional(fields, "address", text),
-    ...optional(fields, "name", text),
-    ...optional(fields, "storeId", text),
+    ...optional(fields, "address", shortText),
+    ...optional(fields, "name", shortText),
+    ...optional(fields, "storeId", shortText),
   } satisfies Pick<Member, "id">;
 }
 
@@ -208,15 +105,15 @@ function quorumOf(value: unknown): QuorumSpec {
     case "sizes":
       return { kind: "sizes", ...sizes() };
     case "grid":
-      return { kind: "grid", rows: list(fields["rows"], (row) => list(row, whole)) };
+      return { kind: "grid", rows: shortList(fields["rows"], (row) => shortList(row, whole)) };
     case "weights":
-      return { kind: "weights", weights: list(fields["weights"], weightOf), ...sizes() };
+      return { kind: "weights", weights: shortList(fields["weights"], weightOf), ...sizes() };
     default:
       throw malformed("An unknown kind of quorum.");
   }
 }
 
 function weightOf(value: unknown): readonly [NodeId, number] {
-  const [id, weight] = list(value, whole);
+  const [id, weight] = shortList(value, whole);
   return [whole(id), whole(weight)];
 }
