@@ -95,8 +95,8 @@ class Waiting {
   }
 
   /** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
-  heard(text: string, { server, reason }: Fields = {}): void {
-    if (text.includes("without encryption")) this.#output.note(`note: ${text}`);
+  heard(text: string, { code, server, reason }: Fields = {}): void {
+    if (code === "SYNOD_PLAIN_TOKEN") this.#output.note(`note: ${text}`);
     else if (typeof reason === "string") this.#reasons.set(String(server), reason);
   }
 

@@ -113,6 +113,16 @@ describe("what would be regretted", () => {
     expect(JSON.parse(programs.err)).toMatchObject({ error: { code: "NoServer" } });
   });
 
+  it("says that a token goes over a network as it is, but not to programs", async () => {
+    const get = (...more: string[]): ReturnType<typeof run> =>
+      run(["get", "a", "--cluster", "c", "--token", "secret", "--timeout", "100ms", ...more]);
+    const warning = /^note: the token goes to 0\.0\.0\.0:1 without encryption/;
+    const network = ["--servers", "0.0.0.0:1"];
+    expect(await get(...network)).toMatchObject({ code: 4, err: expect.stringMatching(warning) });
+    expect((await get(...network, "--json")).err).not.toContain("note:");
+    expect((await get("--servers", "127.0.0.1:1")).err).not.toContain("note:");
+  });
+
   it("founds no cluster of two nodes at one address", async () => {
     const twice = [
       "--cluster",

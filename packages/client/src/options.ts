@@ -29,7 +29,7 @@ export interface ConnectOptions<Command, Query, Result, Answer = Result> {
   /** As the servers have them. */
   readonly queryCodec: Codec<Query>;
   readonly answerCodec: Codec<Answer>;
-  /** Without `tls` it goes over the network as it is: `process.emitWarning` or the logger says so where that is not this machine. */
+  /** Without `tls` it goes over the network as it is: `process.emitWarning` or the logger says so, with the code `SYNOD_PLAIN_TOKEN`, where that is not this machine. */
   readonly token?: string;
   /**
    * TLS: only servers whose certificate names a node of the cluster, signed by `ca`, are trusted. `key` and `cert` are shown to servers that
@@ -114,10 +114,13 @@ export function contextOf(
 
 const isLoopback = ({ host }: Address): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
+/** Stays as it is, whatever the text: programs go by it. */
+const plainTokenCode = "SYNOD_PLAIN_TOKEN";
+
 function warnOfPlainToken(server: string, logger: Logger | undefined): void {
   const text = `the token goes to ${server} without encryption: give tls, or be sure of the network`;
-  if (logger === undefined) process.emitWarning(text, { code: "SYNOD_PLAIN_TOKEN" });
-  else logger.warn(text, { server });
+  if (logger === undefined) process.emitWarning(text, { code: plainTokenCode });
+  else logger.warn(text, { code: plainTokenCode, server });
 }
 
 const invalid = (text: string): SynodError => new SynodError("InvalidArgument", text);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
 import { connect } from "../src/index.js";
@@ -47,4 +48,27 @@ test("what was left out may be undefined", async () => {
   const given = { ...right, token: undefined, tls: undefined, limits: { timeoutMs: 20 }, signal: undefined };
   const connecting = connect(given as unknown as Parameters<typeof connect>[0]);
   await expect(connecting).rejects.toMatchObject({ code: "NoServer" });
+});
+
+test("a token that goes over the network as it is: warned of by a code that programs can go by", async () => {
+  const lines: unknown[] = [];
+  const nothing = (): void => {};
+  const logger = {
+    debug: nothing,
+    info: nothing,
+    error: nothing,
+    warn: (_: string, fields: unknown) => lines.push(fields),
+  };
+  const attempt = async (more: object): Promise<void> => {
+    const given = { ...right, token: "secret", signal: AbortSignal.abort(), logger, ...more };
+    await expect(connect(given)).rejects.toBeInstanceOf(SynodError);
+  };
+  await attempt({ servers: ["localhost:1", "127.0.0.1:1", "[::1]:1"] });
+  await attempt({ servers: ["10.0.0.1:1"], tls: { ca: "" } });
+  expect(lines).toEqual([]);
+  await attempt({ servers: ["localhost:1", "10.0.0.1:1"] });
+  expect(lines).toEqual([{ code: "SYNOD_PLAIN_TOKEN", server: "10.0.0.1:1" }]);
+  const warned = once(process, "warning");
+  await attempt({ servers: ["10.0.0.1:1"], logger: undefined });
+  expect(await warned).toMatchObject([{ code: "SYNOD_PLAIN_TOKEN" }]);
 });
