@@ -266,6 +266,22 @@ describe("lock and elect", slow, () => {
   });
 });
 
+describe("a lock without a majority", slow, () => {
+  it("--try ends by the timeout: never held, and the command was not run", async () => {
+    const alone = await makeCluster(place.path, "alone");
+    await alone.spawn(1).saw("runs; clients at");
+    const begun = performance.now();
+    const tried = await alone.synod(["lock", "a", "--try", "--timeout", "1s", "--json", "--", process.execPath, "-v"]);
+    // Half of what a try takes by itself, which the timeout stands in for.
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(tried).toMatchObject({ code: 120, out: "" });
+    expect(JSON.parse(tried.err)).toMatchObject({
+      error: { exitCode: 120, message: expect.stringContaining("1000 ms") },
+    });
+    await alone.end(1, "SIGKILL");
+  });
+});
+
 describe("operation", slow, () => {
   it("hands the leadership over where it is asked to", async () => {
     const leader = await cluster.leader();

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bestInformed } from "../src/all-servers.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
+import { beginOf } from "../src/commands/snapshot.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
 import { httpServer } from "../src/http-server.js";
@@ -102,6 +103,14 @@ describe("what a lock waits for", () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(lines).toEqual(['waits for the lock "a": it is held, 2 in the queue']);
   });
+});
+
+it("a snapshot on the disk is as old as the moment when it began to be written, where that is known", () => {
+  const [begun, ended] = [1_000, 3_000];
+  expect(beginOf({ birthtimeMs: begun, mtimeMs: ended })).toBe(begun);
+  // Copied: made anew later, and last changed when it was.
+  expect(beginOf({ birthtimeMs: 9_000, mtimeMs: ended })).toBe(ended);
+  expect(beginOf({ birthtimeMs: 0, mtimeMs: ended })).toBe(ended);
 });
 
 describe("who knows most of the cluster", () => {

@@ -262,7 +262,7 @@ async function copy(
 }
 
 /** A copied directory has the times of the copy, but for the last change. 0: the file system does not know when a file was made. */
-const beginOf = ({ birthtimeMs, mtimeMs }: Stats): number =>
+export const beginOf = ({ birthtimeMs, mtimeMs }: Pick<Stats, "birthtimeMs" | "mtimeMs">): number =>
   birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
 
 /** When the oldest snapshot on the disk began to be written: what is given out while it is, is not in it. */
