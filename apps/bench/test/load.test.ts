@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { comparison, type Load, runLoad, summary } from "../src/load/index.js";
 
 const load: Load = {
@@ -23,6 +23,8 @@ function target(answer: () => Promise<unknown> = () => new Promise((resolve) => 
   return { calls, put: () => one("put"), get: () => one("get") };
 }
 
+afterEach(() => void vi.useRealTimers());
+
 test("a closed loop keeps as many operations under way as it is told, in the share that it is told", async () => {
   const to = target();
   const result = await runLoad(to, load);
@@ -38,17 +40,23 @@ test("a closed loop keeps as many operations under way as it is told, in the sha
 });
 
 test("an open loop counts a stall for everything that was due meanwhile", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "performance"] });
   let release: () => void = () => {};
   const stalled = new Promise<void>((resolve) => (release = resolve));
   let calls = 0;
   const to = target(() => (calls++ < 10 ? Promise.resolve() : stalled));
   const running = runLoad(to, { ...load, outstanding: 5, perSecond: 1_000, seconds: 0.3, readShare: 0 });
-  setTimeout(release, 200);
+  await vi.advanceTimersByTimeAsync(200);
+  // Five are under way, the others of 200 ms wait to begin.
+  expect(to.calls).toMatchObject({ open: 5, put: 15, most: 10 });
+  release();
+  await vi.advanceTimersByTimeAsync(101);
   const result = await running;
-  // Five were under way, the others of 200 ms waited to begin.
-  expect(to.calls.most).toBe(10);
+  expect(to.calls).toMatchObject({ open: 0, most: 10 });
+  expect(result.operations).toBeGreaterThanOrEqual(299);
   expect(result.latencyMs.p50).toBeGreaterThan(20);
-  expect(result.latencyMs.max).toBeGreaterThan(100);
+  // The first one was due after 1 ms.
+  expect(result.latencyMs.max).toBeCloseTo(199, -1);
 });
 
 test("errors are counted by code and told; a comparison is by name", async () => {

@@ -4,6 +4,43 @@ import { afterEach, expect, test } from "vitest";
 import { Counts, Lines, queryCodec, until, World } from "./support.js";
 import { Wire } from "./wire.js";
 
+/** Goes on when it is told to. */
+class HandClock {
+  #nowMs = 0;
+  readonly #timers = new Set<{ readonly atMs: number; readonly run: () => void }>();
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  timer(delayMs: number, run: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  advance(byMs: number): void {
+    const untilMs = this.#nowMs + byMs;
+    for (;;) {
+      const [next] = [...this.#timers].sort((a, b) => a.atMs - b.atMs);
+      if (next === undefined || next.atMs > untilMs) break;
+      this.#timers.delete(next);
+      this.#nowMs = next.atMs;
+      next.run();
+    }
+    this.#nowMs = untilMs;
+  }
+}
+
+/** What has arrived at a socket of this process is read by then. */
+const turn = async (): Promise<void> => {
+  for (let left = 2; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+};
+
 let world: World;
 afterEach(() => world.close());
 
@@ -16,7 +53,8 @@ test("slow handshakes, half-open peers, oversized frames, floods, foreign cluste
   const address = world.addresses[0] ?? "";
   const { node, server } = world.member(1);
   const soon = { handshakeTimeoutMs: 300, idleTimeoutMs: 300 };
-  const impatient = await world.serve(node, { limits: soon, metrics, logger });
+  const clock = new HandClock();
+  const impatient = await world.serve(node, { limits: soon, metrics, logger, clock });
   const client = await world.connect();
   const refusals = (): Readonly<Record<string, number>> => metrics.of("synod_server_refusals_total");
   let [beforeLines, served] = [0, 0];
@@ -43,17 +81,24 @@ test("slow handshakes, half-open peers, oversized frames, floods, foreign cluste
   });
   await ends("Malformed", "refused: Malformed", async () => {
     // A byte now and then, and never a whole hello.
+    const before = clock.timers;
     const wire = new Wire(impatient.address);
-    for (let at = 0; at < hello.length - 1 && !wire.closed; at++) {
-      wire.socket.write(hello.subarray(at, at + 1));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => clock.timers > before);
+    for (let at = 0; at * 20 < soon.handshakeTimeoutMs; at++) {
+      expect([at < hello.length - 1, wire.closed]).toEqual([true, false]);
+      await new Promise((resolve) => wire.socket.write(hello.subarray(at, at + 1), resolve));
+      await turn();
+      clock.advance(20);
     }
     expect(await wire.goodbye()).toMatchObject({ code: "Malformed" });
   });
   await ends("Closed", "refused: Closed", async () => {
     // It has shaken hands, and is never heard of again.
-    const wire = new Wire(impatient.address);
-    wire.hello();
+    const wire = await Wire.accepted(impatient.address);
+    clock.advance(soon.idleTimeoutMs);
+    await turn();
+    expect(wire.closed).toBe(false);
+    clock.advance(soon.idleTimeoutMs / 4);
     expect(await wire.goodbye()).toMatchObject({ code: "Closed" });
   });
   await ends("TooLarge", "refused: TooLarge", async () => {
