@@ -1,5 +1,4 @@
-import { setMaxListeners } from "node:events";
-import { SynodError } from "@synod/interface";
+import { offAbort, onAbort, SynodError } from "@synod/interface";
 import { backoffMs } from "@synod/transport-tcp/framing";
 import type { Answer, Connection, Waiter } from "./connection.js";
 import type { Context } from "./context.js";
@@ -71,8 +70,8 @@ export class Call<T> implements Sendable, Timed, Waiter {
   readonly #shared: CallShared;
   readonly #plan: CallPlan<T>;
   readonly #signal: AbortSignal | undefined;
-  /** Listens to the signal; null where there is none. */
-  readonly #onAbort: (() => void) | null;
+  /** Waits for the signal; null where there is none. */
+  readonly #onAbort: ((reason: unknown) => void) | null;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #ended = false;
@@ -97,7 +96,7 @@ export class Call<T> implements Sendable, Timed, Waiter {
     this.#shared = shared;
     this.#plan = plan;
     this.#signal = signal;
-    this.#onAbort = signal === undefined ? null : () => this.giveUp("the signal was aborted", signal.reason);
+    this.#onAbort = signal === undefined ? null : (reason) => this.giveUp("the signal was aborted", reason);
     this.untilMs = shared.context.clock.now() + timeoutMs;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
@@ -131,15 +130,13 @@ export class Call<T> implements Sendable, Timed, Waiter {
 
   /** Watches the signal and the deadline. Not sent before `go`. */
   begin(): this {
-    const [signal, onAbort] = [this.#signal, this.#onAbort];
-    if (signal !== undefined && onAbort !== null) {
+    const [signal, aborted] = [this.#signal, this.#onAbort];
+    if (signal !== undefined && aborted !== null) {
       if (signal.aborted) {
-        onAbort();
+        aborted(signal.reason);
         return this;
       }
-      // Many calls with one signal are no leak.
-      setMaxListeners(0, signal);
-      signal.addEventListener("abort", onAbort, { once: true });
+      onAbort(signal, aborted);
     }
     this.#shared.deadlines.add(this);
     this.#shared.calls.add(this);
@@ -281,7 +278,7 @@ export class Call<T> implements Sendable, Timed, Waiter {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    if (this.#onAbort !== null) this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#signal !== undefined && this.#onAbort !== null) offAbort(this.#signal, this.#onAbort);
     this.#shared.deadlines.delete(this);
     this.#shared.calls.delete(this);
     if (this.#queued) this.#shared.pool.withdraw(this);

@@ -1,4 +1,4 @@
-import type { NodeId, SessionId, SynodError } from "@synod/interface";
+import { type NodeId, offAbort, onAbort, type SessionId, type SynodError } from "@synod/interface";
 
 /** Changes worth a log line or a row on a screen. */
 export type ClientEvent =
@@ -47,7 +47,7 @@ class Subscription<T> implements AsyncIterableIterator<T> {
   constructor(signal: AbortSignal | undefined, onEnd: () => void) {
     this.#signal = signal;
     this.#onEnd = onEnd;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal?.aborted === false) onAbort(signal, this.#onAbort);
   }
 
   push(event: T): void {
@@ -61,7 +61,7 @@ class Subscription<T> implements AsyncIterableIterator<T> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#signal !== undefined) offAbort(this.#signal, this.#onAbort);
     this.#onEnd();
     for (const waiting of this.#waiting.splice(0)) waiting({ value: undefined, done: true });
   }

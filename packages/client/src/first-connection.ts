@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { offAbort, onAbort, SynodError } from "@synod/interface";
 import type { Context } from "./context.js";
 import type { Link } from "./link.js";
 import type { Pool } from "./pool.js";
@@ -23,18 +23,18 @@ export function firstConnection({ context, pool, signal, onLook }: FirstConnecti
     const tried = new Set<Link>();
     const end = (error: SynodError | null): void => {
       cancel();
-      signal?.removeEventListener("abort", onAbort);
+      if (signal !== undefined) offAbort(signal, aborted);
       if (error === null) resolve();
       else reject(error);
     };
     const noServer = (why: string, cause: unknown): SynodError =>
       new SynodError("NoServer", `${why} (${pool.describe()})`, { cause });
-    const onAbort = (): void => end(noServer("the signal was aborted before a server was reached", signal?.reason));
+    const aborted = (): void => end(noServer("the signal was aborted before a server was reached", signal?.reason));
     const cancel = context.clock.timer(context.limits.timeoutMs, () =>
       end(noServer("no server was reached in time", pool.links.find(({ failure }) => failure !== null)?.failure)),
     );
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted === true) return aborted();
+    if (signal !== undefined) onAbort(signal, aborted);
     onLook((link) => {
       if (pool.readyCount > 0) return end(null);
       tried.add(link);

@@ -1,3 +1,4 @@
+export * from "./aborts.js";
 export type * from "./configuration.js";
 export * from "./error.js";
 export type * from "./filesystem.js";

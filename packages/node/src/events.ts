@@ -1,3 +1,4 @@
+import { offAbort, onAbort } from "@synod/interface";
 import type { NodeEvent } from "./types.js";
 
 const BACKLOG_MAX = 1024;
@@ -15,7 +16,7 @@ class Subscriber implements AsyncIterableIterator<NodeEvent> {
   constructor(onEnd: (subscriber: Subscriber) => void, signal: AbortSignal | undefined) {
     this.#onEnd = onEnd;
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    if (signal?.aborted === false) onAbort(signal, this.#abort);
   }
 
   push(event: NodeEvent): void {
@@ -29,7 +30,7 @@ class Subscriber implements AsyncIterableIterator<NodeEvent> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#signal?.removeEventListener("abort", this.#abort);
+    if (this.#signal !== undefined) offAbort(this.#signal, this.#abort);
     this.#onEnd(this);
     for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined });
   }

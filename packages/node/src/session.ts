@@ -14,23 +14,14 @@ export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSi
       });
     }
     checkRoom(driver);
-    const onAbort = (): void => {
-      const cause: unknown = signal?.reason;
-      proposal.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
-    };
-    const done = (): void => signal?.removeEventListener("abort", onAbort);
-    const proposal = driver.proposals.open({
-      deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
-      resolve: (id) => {
-        done();
-        resolve(new OpenedSession(driver, limits, id));
-      },
-      reject: (error) => {
-        done();
-        reject(error);
-      },
+    withSignal<NodeSession>(signal, { resolve, reject }, (settle) => {
+      const opening = driver.proposals.open({
+        deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
+        resolve: (id) => settle.resolve(new OpenedSession(driver, limits, id)),
+        reject: settle.reject,
+      });
+      return (cause) => opening.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
     driver.wake();
   });
 }

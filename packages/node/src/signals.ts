@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { offAbort, onAbort, SynodError } from "@synod/interface";
 import type { Sight } from "./sight.js";
 
 export interface Settle<T> {
@@ -20,8 +20,8 @@ export function withSignal<T>(
     return;
   }
   const { resolve, reject } = caller;
-  const onAbort = (): void => giveUp(signal.reason);
-  const done = (): void => signal.removeEventListener("abort", onAbort);
+  const aborted = (reason: unknown): void => giveUp(reason);
+  const done = (): void => offAbort(signal, aborted);
   const giveUp = begin({
     resolve: (value) => {
       done();
@@ -32,7 +32,7 @@ export function withSignal<T>(
       reject(error);
     },
   });
-  signal.addEventListener("abort", onAbort, { once: true });
+  onAbort(signal, aborted);
 }
 
 /** Why a call was given up: a server names the deadline of its client; a signal of the caller may have any reason. */

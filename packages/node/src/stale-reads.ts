@@ -1,4 +1,4 @@
-import { checkNames, type Slot, SynodError } from "@synod/interface";
+import { checkNames, offAbort, onAbort, type Slot, SynodError } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
@@ -65,9 +65,12 @@ export class StaleReads<Query, Answer> {
     if (!installing() && this.#met(options, calledMs)) return resolve(this.#answer(query));
 
     let askedMs: number | null = null;
-    const onAbort = (): void => {
+    const giveUp = (): void => {
       driver.cancelRead(token);
       driver.reads.fail(token, aborted());
+    };
+    const done = (): void => {
+      if (signal !== undefined) offAbort(signal, giveUp);
     };
     const token = driver.reads.add({
       stale: true,
@@ -80,7 +83,7 @@ export class StaleReads<Query, Answer> {
           askedMs = driver.nowMs;
           return "quorum";
         }
-        signal?.removeEventListener("abort", onAbort);
+        done();
         try {
           resolve(this.#answer(query));
         } catch (cause) {
@@ -89,11 +92,11 @@ export class StaleReads<Query, Answer> {
         return null;
       },
       reject: (error) => {
-        signal?.removeEventListener("abort", onAbort);
+        done();
         reject(error);
       },
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal !== undefined) onAbort(signal, giveUp);
     if (installing() || machine.applied < atLeast) {
       driver.reads.ready([token], atLeast);
       driver.wake();
