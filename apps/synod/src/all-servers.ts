@@ -26,7 +26,7 @@ export function askEach({ client, servers, timeoutMs }: Remote): Promise<Row[]> 
       if (known?.connected === false && known.failure !== null)
         return { server, node: null, error: errorOf(known.failure) };
       try {
-        return { server, node: await client.admin.status(server, { timeoutMs }), error: null };
+        return { server, node: await client.admin.status({ server, timeoutMs }), error: null };
       } catch (cause) {
         return { server, node: null, error: errorOf(cause) };
       }

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type ChangeOptions,
   type Configuration,
   type MembershipChange,
@@ -7,6 +8,7 @@ import {
   SynodError,
 } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
+import { checkTimeoutMs } from "./checks.js";
 import type { Target } from "./pool.js";
 import { type AdminCall, encodeAdminCall } from "./protocol/admin.js";
 import {
@@ -18,9 +20,9 @@ import {
 } from "./protocol/admin-results.js";
 import { type RemoteSnapshot, readSnapshot } from "./remote-snapshot.js";
 
-export interface AdminOptions {
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
+export interface AdminOptions extends CallOptions {
+  /** By its address, as it was given to `connect`; any server if left out. */
+  readonly server?: string;
 }
 
 /**
@@ -28,19 +30,19 @@ export interface AdminOptions {
  * connection that ends meanwhile is `OutcomeUnknown`.
  */
 export interface ClientAdmin {
-  /** Of one server, by its address as it was given to `connect`; of any if left out. */
-  status(server?: string, options?: AdminOptions): Promise<RemoteNodeStatus>;
+  /** Of one server, or of any. */
+  status(options?: AdminOptions): Promise<RemoteNodeStatus>;
   /** @see SynodNode.changeMembership */
   changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
   /** Asks the leader to hand over. @returns the new leader */
-  transferLeadership(options?: AdminOptions & { readonly to?: NodeId }): Promise<NodeId>;
+  transferLeadership(options?: CallOptions & { readonly to?: NodeId }): Promise<NodeId>;
   /** Takes a snapshot at one server, or at any, and leaves it there. */
-  snapshot(server?: string, options?: AdminOptions): Promise<SnapshotInfo>;
+  snapshot(options?: AdminOptions): Promise<SnapshotInfo>;
   /**
    * Takes a snapshot at one server, or at any, with everything in it that was acknowledged before the call, and fetches it: the state of the
    * cluster as that node stores it. `timeoutMs` is for taking it, 300,000 by default.
    */
-  readSnapshot(server?: string, options?: AdminOptions): Promise<RemoteSnapshot>;
+  readSnapshot(options?: AdminOptions): Promise<RemoteSnapshot>;
 }
 
 /** A new member has to fetch everything first. */
@@ -51,9 +53,10 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     call: AdminCall,
     to: Target,
     decode: (bytes: Uint8Array) => T,
-    { signal, timeoutMs = shared.context.limits.timeoutMs }: AdminOptions,
+    { signal, timeoutMs = shared.context.limits.timeoutMs }: CallOptions,
   ): Promise<T> => {
     admit();
+    checkTimeoutMs(timeoutMs);
     const bytes = encodeAdminCall(call);
     const asked = new Call<T>(
       shared,
@@ -82,21 +85,26 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     return asked.begin().go().promise;
   };
   return {
-    status: async (server, options = {}) => ask({ op: "status" }, targetOf(shared, server), decodeStatus, options),
+    status: async (options = {}) => ask({ op: "status" }, targetOf(shared, options), decodeStatus, options),
     changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
       ask({ op: "changeMembership", change, expectedEpoch }, "leader", decodeConfiguration, { ...rest, timeoutMs }),
     transferLeadership: async ({ to = null, ...rest } = {}) =>
       ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest),
-    snapshot: async (server, options = {}) =>
-      ask({ op: "snapshot" }, targetOf(shared, server), decodeSnapshotInfo, options),
-    readSnapshot: async (server, options = {}) => {
+    snapshot: async (options = {}) => ask({ op: "snapshot" }, targetOf(shared, options), decodeSnapshotInfo, options),
+    readSnapshot: async (options = {}) => {
       admit();
-      return readSnapshot(shared, targetOf(shared, server), options);
+      return readSnapshot(shared, targetOf(shared, options), options);
     },
   };
 }
 
-function targetOf({ pool }: CallShared, server: string | undefined): Target {
+function targetOf({ pool }: CallShared, options: AdminOptions): Target {
+  // An address in their place would be asked of any server.
+  if (typeof options !== "object" || options === null) {
+    const text = `options are an object, as in { server: "10.0.0.1:7101" }, not ${String(options)}`;
+    throw new SynodError("InvalidArgument", text);
+  }
+  const { server } = options;
   if (server === undefined) return "any";
   if (pool.links.some(({ address }) => address === server)) return { server };
   const known = pool.links.map(({ address }) => address).join(", ");

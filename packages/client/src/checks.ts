@@ -42,6 +42,12 @@ export function checkConnect<Command, Query, Result, Answer>(
   if (typeof options.tls === "object") checkTls(options.tls);
 }
 
+/** NaN would never come, and be waited for. @throws SynodError `InvalidArgument` */
+export function checkTimeoutMs(timeoutMs: unknown): void {
+  if (typeof timeoutMs === "number" && timeoutMs > 0) return;
+  throw invalid(`timeoutMs must be a positive number, not ${String(timeoutMs)}`);
+}
+
 function checkCodec(name: string, codec: unknown): void {
   if (typeof codec === "function")
     throw invalid(`${name} is a function: call it, as in ${name}: ${codec.name || "codec"}()`);

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type NodeId,
   type ProposeOptions,
   type ReadOptions,
@@ -10,6 +11,7 @@ import {
 } from "@synod/interface";
 import { adminOf, type ClientAdmin } from "./admin.js";
 import { Call, type CallShared } from "./call.js";
+import { checkTimeoutMs } from "./checks.js";
 import type { Context } from "./context.js";
 import { type ClientEvent, Events } from "./events.js";
 import { firstConnection } from "./first-connection.js";
@@ -22,17 +24,10 @@ import { Sessions, type Ticket } from "./session.js";
 import type { ClientStatus } from "./status.js";
 import { WatchIterator } from "./watch.js";
 
-export interface Timeout {
-  /** The call has ended by then, whatever happens; 10,000 by default. */
-  readonly timeoutMs?: number;
-}
-
 /** A cluster, from another process. */
 export interface Client<Command, Query, Result, Answer = Result>
   extends Service<Command, Query, Result, Answer>,
     AsyncDisposable {
-  propose(command: Command, options?: ProposeOptions & Timeout): Promise<Result>;
-  read(query: Query, options?: ReadOptions & Timeout): Promise<Answer>;
   watch(query: Query, options?: WatchOptions): AsyncIterableIterator<Watched<Query, Answer>>;
   readonly admin: ClientAdmin;
   status(): ClientStatus;
@@ -100,7 +95,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     }
   }
 
-  propose(command: Command, options: ProposeOptions & Timeout = {}): Promise<Result> {
+  propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     try {
       return this.#propose(command, options);
     } catch (error) {
@@ -108,7 +103,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     }
   }
 
-  #propose(command: Command, options: ProposeOptions & Timeout): Promise<Result> {
+  #propose(command: Command, options: ProposeOptions): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const given = options.session;
     const callOptions = this.#callOptions(options);
@@ -138,7 +133,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     this.#sessions.acquire(holder);
   }
 
-  read(query: Query, options: ReadOptions & Timeout = {}): Promise<Answer> {
+  read(query: Query, options: ReadOptions = {}): Promise<Answer> {
     try {
       return this.#read(query, options);
     } catch (error) {
@@ -146,7 +141,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     }
   }
 
-  #read(query: Query, options: ReadOptions & Timeout): Promise<Answer> {
+  #read(query: Query, options: ReadOptions): Promise<Answer> {
     const { via = "leader" } = options;
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
@@ -231,12 +226,11 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
       .promise.catch((error: unknown) => this.#context.logger.debug("the session was not given back", { error }));
   }
 
-  #callOptions({ signal, timeoutMs = this.#context.limits.timeoutMs }: { signal?: AbortSignal } & Timeout): {
+  #callOptions({ signal, timeoutMs = this.#context.limits.timeoutMs }: CallOptions): {
     signal: AbortSignal | undefined;
     timeoutMs: number;
   } {
-    if (!(timeoutMs > 0))
-      throw new SynodError("InvalidArgument", `timeoutMs must be positive, not ${String(timeoutMs)}`);
+    checkTimeoutMs(timeoutMs);
     return { signal, timeoutMs };
   }
 

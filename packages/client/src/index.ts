@@ -3,7 +3,7 @@ import { type Client, RemoteClient } from "./client.js";
 import type { ConnectOptions } from "./options.js";
 
 export type { AdminOptions, ClientAdmin } from "./admin.js";
-export type { Client, Timeout } from "./client.js";
+export type { Client } from "./client.js";
 export type { ClientLimits } from "./context.js";
 export type { ClientEvent } from "./events.js";
 export type { ClientTlsMaterial, ConnectOptions } from "./options.js";

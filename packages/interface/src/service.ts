@@ -1,14 +1,23 @@
 import type { SessionTicket } from "./ids.js";
 
-export interface ProposeOptions {
-  /** Gives up waiting. The call then rejects with `NotProposed` or `OutcomeUnknown`, never with the signal's own reason (which is the `cause`). */
+/** What ends a call before it is answered. It then rejects with an error that says what is known, never with the signal's own reason (which is the `cause`). */
+export interface CallOptions {
   readonly signal?: AbortSignal;
+  /**
+   * The call has ended by then, whatever happens: a number above 0, `Infinity` for no time limit. By default what the limits of the node or client
+   * say, most often 10,000.
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Given up, the call rejects with `NotProposed` or `OutcomeUnknown`. */
+export interface ProposeOptions extends CallOptions {
   /** Executes at most once for this ticket, however often it is proposed. Without one the node's own session is used. */
   readonly session?: SessionTicket;
 }
 
-export interface ReadOptions {
-  readonly signal?: AbortSignal;
+/** Given up, the call rejects with `NoLeader`, at a client also with `NoServer`. */
+export interface ReadOptions extends CallOptions {
   /**
    * Who says what the read must not miss. `leader` by default: a round of the leader, or its lease alone if the cluster has leases.
    * `quorum`: a quorum of the members that this node asks itself; goes on where the leader is slow or gone. Both are linearizable.

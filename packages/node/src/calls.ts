@@ -1,39 +1,46 @@
 import {
+  type CallOptions,
   type Codec,
   type Configuration,
   type GiveUp,
+  type NodeId,
   type ProposeOptions,
   type SessionTicket,
+  type SnapshotInfo,
   SynodError,
 } from "@synod/interface";
 import { CALL_BYTES } from "./admission.js";
 import { checkTicket, checkTimeoutMs } from "./checks.js";
 import type { Driver } from "./driver.js";
-import { type Settle, whyGivenUp, withSignal } from "./signals.js";
-import type { ChangeOptions, MembershipChange, NodeLimits } from "./types.js";
+import { goesOn, refuseAborted, type Settle, whyGivenUp, withEnds, withSignal } from "./signals.js";
+import type { ChangeOptions, MembershipChange, NodeLimits, TransferOptions } from "./types.js";
 
 /** A change may have to wait until a new member has fetched everything. */
 const CHANGE_TIMEOUT_MS = 60_000;
 /** One at a time takes effect: whoever asks for more at once has lost sight. */
 const CHANGES_MAX = 64;
 const CHANGE_RETRY_MS = 1_000;
-
-function refuseAborted(signal: AbortSignal | undefined, before: string): void {
-  if (signal?.aborted !== true) return;
-  throw new SynodError("NotProposed", `the signal was aborted before ${before}`, { cause: signal.reason });
-}
+const TRANSFER_TIMEOUT_MS = 5_000;
 
 /** Takes a command in. @throws SynodError what stands against it already here */
 export function beginProposal(
   driver: Driver,
   limits: NodeLimits,
-  { body, signal, session }: { readonly body: Uint8Array } & ProposeOptions,
+  { body, signal, timeoutMs, session }: { readonly body: Uint8Array } & ProposeOptions,
   caller: Settle<Uint8Array>,
 ): void {
   refuseAborted(signal, "the command was proposed");
-  if (signal === undefined) beginCommand(driver, limits, { body, session }, caller);
-  else withSignal(signal, caller, (settle) => beginCommand(driver, limits, { body, session }, settle));
+  if (signal === undefined && timeoutMs === undefined) {
+    beginCommand(driver, limits, { body, session }, caller);
+    return;
+  }
+  const own = withoutLimit(limits, timeoutMs);
+  withEnds(driver, { signal, timeoutMs }, caller, (settle) => beginCommand(driver, own, { body, session }, settle));
 }
+
+/** The time limit that the caller gave is in place of the one of the node. */
+export const withoutLimit = (limits: NodeLimits, timeoutMs: number | undefined): NodeLimits =>
+  timeoutMs === undefined ? limits : { ...limits, proposeTimeoutMs: Infinity };
 
 /** @returns what gives it up. @throws SynodError what stands against it already here */
 export function beginCommand(
@@ -63,7 +70,7 @@ export function beginCommand(
   const deadlineMs = driver.nowMs + proposeTimeoutMs;
   const proposal = proposals.add({ body, ticket: session, deadlineMs, caller, waitsForRoom });
   driver.wake();
-  return (cause) => proposal.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
+  return (cause) => proposal.giveUp(...whyGivenUp(cause, driver.sight));
 }
 
 /** Takes a change of the members in. @throws SynodError what stands against it already here */
@@ -83,9 +90,33 @@ export function beginChange(
   withSignal(signal, caller, (settle) => {
     const deadlineMs = driver.nowMs + timeoutMs;
     const asked = driver.changes.add({ change, expectedEpoch, deadlineMs, ...settle });
-    return (cause) => asked.giveUp(whyGivenUp(cause, "", driver.sight), cause);
+    return (cause) => asked.giveUp(...whyGivenUp(cause, driver.sight));
   });
   driver.wake();
+}
+
+/** @throws SynodError what stands against it already here */
+export function beginTransfer(
+  driver: Driver,
+  { to, signal, timeoutMs = TRANSFER_TIMEOUT_MS }: TransferOptions,
+  caller: Settle<NodeId>,
+): void {
+  refuseAborted(signal, "the leadership was handed over");
+  checkTimeoutMs(timeoutMs);
+  withSignal(signal, caller, (settle) => {
+    driver.transfers.begin({ to, timeoutMs, settle });
+    return (cause) => settle.reject(goesOn(cause));
+  });
+  driver.wake();
+}
+
+/** @throws SynodError what stands against it already here */
+export function beginSnapshot(driver: Driver, options: CallOptions, caller: Settle<SnapshotInfo>): void {
+  refuseAborted(options.signal, "a snapshot was taken");
+  withEnds(driver, options, caller, (settle) => {
+    driver.snapshots.take().then(settle.resolve, settle.reject);
+    return (cause) => settle.reject(goesOn(cause));
+  });
 }
 
 export function decodeResult<Result>(codec: Codec<Result>, reply: Uint8Array): Result {

@@ -1,4 +1,4 @@
-import { type Configuration, type NodeId, SynodError } from "@synod/interface";
+import { type Configuration, type NodeId, SynodError, type SynodErrorOptions } from "@synod/interface";
 import { type ChangeRefusal, encodeConfigurationValue, type Governing, type Replica } from "@synod/multipaxos";
 import { changed, isReached } from "./membership.js";
 import type { Sight } from "./sight.js";
@@ -71,7 +71,7 @@ export class Changes {
     deadlineMs: number;
     resolve: (configuration: Configuration) => void;
     reject: (error: SynodError) => void;
-  }): { giveUp: (why: string, cause: unknown) => void } {
+  }): { giveUp: (why: string, options: SynodErrorOptions) => void } {
     const { change, expectedEpoch, deadlineMs, resolve, reject } = options;
     const { last } = this.#replica.membership();
     if (expectedEpoch !== undefined && expectedEpoch !== last.epoch) throw mismatch(expectedEpoch, last.epoch);
@@ -81,7 +81,7 @@ export class Changes {
     const state = { sequence: null, askedAtMs: 0, sent: false, unanswered: false, proposed: false };
     const asked: Asked = { change, changeId, stamp: last.epoch, value, deadlineMs, resolve, reject, ...state };
     this.#open.add(asked);
-    return { giveUp: (why, cause) => this.#giveUp(asked, why, { cause }) };
+    return { giveUp: (why, given) => this.#giveUp(asked, why, given) };
   }
 
   /** Once a turn: asks the leader where that is due, and settles what has come to its end. */
@@ -191,7 +191,7 @@ export class Changes {
     if (this.#open.delete(asked)) asked.reject(error);
   }
 
-  #giveUp(asked: Asked, why: string, options: { cause?: unknown; details?: Readonly<Record<string, unknown>> }): void {
+  #giveUp(asked: Asked, why: string, options: SynodErrorOptions): void {
     const [code, rest] = asked.sent
       ? (["OutcomeUnknown", "it may still take effect: look at the configuration before you ask again"] as const)
       : (["NotProposed", "no leader was asked: it is safe to try again"] as const);

@@ -90,8 +90,16 @@ export function checkCodec(
 /** NaN would never come, and be waited for. */
 export function checkTimeoutMs(timeoutMs: number): void {
   if (Number.isFinite(timeoutMs) && timeoutMs > 0) return;
-  throw new SynodError("InvalidArgument", `timeoutMs must be a positive number, not ${String(timeoutMs)}`);
+  throw wrongTimeout(timeoutMs);
 }
+
+/** The same of a call that may do without one: it is Infinity then. */
+export function checkTimeLimit(timeoutMs: unknown): void {
+  if (typeof timeoutMs !== "number" || !(timeoutMs > 0)) throw wrongTimeout(timeoutMs);
+}
+
+const wrongTimeout = (given: unknown): SynodError =>
+  invalid(`timeoutMs must be a positive number, not ${String(given)}`);
 
 /** A ticket comes from outside: a bad one is its caller's error, never the node's. */
 export function checkTicket(ticket: SessionTicket, body: Uint8Array): void {

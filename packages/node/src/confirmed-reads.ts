@@ -2,10 +2,12 @@ import { type Caller, type GiveUp, type ReadOptions, SynodError } from "@synod/i
 import type { ReadVia } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
-import { type Settle, whyGivenUp, withSignal } from "./signals.js";
+import { notConfirmed } from "./reads.js";
+import { OVERDUE, type Settle, withEnds } from "./signals.js";
+import type { Sight } from "./sight.js";
 
 export interface ConfirmedReadsParts<Query, Answer> {
-  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead" | "sight">;
+  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead" | "sight" | "timer">;
   readonly machine: Pick<ReplicatedMachine<Query, Answer>, "query">;
   readonly readTimeoutMs: number;
   /** Everything acknowledged before this moment is executed here. */
@@ -21,7 +23,7 @@ export class ConfirmedReads<Query, Answer> {
   }
 
   /** @throws SynodError what stands against the call already here */
-  read(query: Query, { signal, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
+  read(query: Query, { signal, timeoutMs, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
     if (signal?.aborted === true) {
       const text = "the signal was aborted before the read was confirmed";
       throw new SynodError("NoLeader", text, { cause: signal.reason });
@@ -29,17 +31,23 @@ export class ConfirmedReads<Query, Answer> {
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
     }
-    if (signal === undefined) this.begin(query, via, caller);
-    else withSignal<Answer>(signal, caller, (settle) => this.begin(query, via, settle));
+    if (signal === undefined && timeoutMs === undefined) {
+      this.begin(query, via, caller);
+      return;
+    }
+    const { driver, readTimeoutMs } = this.#p;
+    // In place of the limit of the node.
+    const limitMs = timeoutMs === undefined ? readTimeoutMs : Infinity;
+    withEnds(driver, { signal, timeoutMs }, caller, (settle) => this.begin(query, via, settle, limitMs));
   }
 
   /** @returns what gives it up */
-  begin(query: Query, via: ReadVia, caller: Caller<Answer>): GiveUp {
-    const { driver, machine, readTimeoutMs, confirmed } = this.#p;
+  begin(query: Query, via: ReadVia, caller: Caller<Answer>, limitMs: number = this.#p.readTimeoutMs): GiveUp {
+    const { driver, machine, confirmed } = this.#p;
     const { reads } = driver;
     const startedMs = driver.nowMs;
     const token = reads.add({
-      deadlineMs: startedMs + readTimeoutMs,
+      deadlineMs: startedMs + limitMs,
       answer: (untilMs) => {
         const outcome = outcomeOf(machine, query);
         // Only now: the process may have stood still since the lease was looked at.
@@ -54,10 +62,14 @@ export class ConfirmedReads<Query, Answer> {
     driver.askIndex(token, via);
     return (cause) => {
       driver.cancelRead(token);
-      const why = whyGivenUp(cause, " before the read was confirmed", driver.sight);
-      reads.fail(token, new SynodError("NoLeader", why, { cause }));
+      reads.fail(token, cause === OVERDUE ? notConfirmed(driver.sight) : givenUp(cause, driver.sight));
     };
   }
+}
+
+function givenUp(cause: unknown, { text }: Sight): SynodError {
+  const why = cause instanceof SynodError ? cause.message : "the signal was aborted";
+  return new SynodError("NoLeader", `${why} before the read was confirmed (${text})`, { cause });
 }
 
 function outcomeOf<Query, Answer>(

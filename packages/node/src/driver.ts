@@ -206,6 +206,11 @@ export class Driver {
     return this.#wire.refused;
   }
 
+  /** For one call. Returns the cancelling function. */
+  timer(delayMs: number, callback: () => void): () => void {
+    return this.#loop.orFail(() => this.#o.clock.timer(delayMs, callback));
+  }
+
   start(): void {
     this.#setMembers();
     this.#loop.start();

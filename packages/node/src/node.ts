@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Codec,
   type Configuration,
   type DirectService,
@@ -23,8 +24,7 @@ import {
 import { systemClock, systemRandom } from "@synod/interface/host";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
-import { beginChange, beginCommand, beginProposal, decodeResult } from "./calls.js";
-import { checkTimeoutMs } from "./checks.js";
+import { beginChange, beginCommand, beginProposal, beginSnapshot, beginTransfer, decodeResult } from "./calls.js";
 import { wireName } from "./founders.js";
 import { ConfirmedReads } from "./confirmed-reads.js";
 import { announceDamage } from "./damage.js";
@@ -57,7 +57,6 @@ import type {
 const READS_MAX = 100_000;
 /** Watches that may be open at one node. */
 const WATCHES_MAX = 100_000;
-const TRANSFER_MS = 5_000;
 /** What the replicated machine takes by default. */
 const SESSION_TTL_MS = 600_000;
 
@@ -265,18 +264,18 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   readStale(query: Query, options: StaleReadOptions = {}): Promise<StaleAnswer<Answer>> {
     return new Promise((resolve, reject) => {
       this.#checkReads();
-      this.#stale.read(query, options, resolve, reject);
+      this.#stale.read(query, options, { resolve, reject });
     });
   }
 
-  async openSession(options: { readonly signal?: AbortSignal } = {}): Promise<NodeSession> {
+  async openSession(options: CallOptions = {}): Promise<NodeSession> {
     this.#checkRunning();
-    return openSession(this.#driver, this.#limits, options.signal);
+    return openSession(this.#driver, this.#limits, options);
   }
 
-  async closeSession(session: SessionId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async closeSession(session: SessionId, options: CallOptions = {}): Promise<void> {
     this.#checkRunning();
-    return closeSession(this.#driver, this.#limits, session, options.signal);
+    return closeSession(this.#driver, this.#limits, session, options);
   }
 
   raiseVersions(): void {
@@ -303,9 +302,11 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     });
   }
 
-  async snapshot(): Promise<SnapshotInfo> {
-    this.#checkRunning();
-    return this.#driver.snapshots.take();
+  snapshot(options: CallOptions = {}): Promise<SnapshotInfo> {
+    return new Promise((resolve, reject) => {
+      this.#checkRunning();
+      beginSnapshot(this.#driver, options, { resolve, reject });
+    });
   }
 
   digest(): { readonly applied: Slot; readonly digest: string } {
@@ -366,12 +367,10 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     }
   }
 
-  transferLeadership({ to, timeoutMs = TRANSFER_MS }: TransferOptions = {}): Promise<NodeId> {
+  transferLeadership(options: TransferOptions = {}): Promise<NodeId> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      checkTimeoutMs(timeoutMs);
-      this.#driver.transfers.begin({ to, timeoutMs, settle: { resolve, reject } });
-      this.#driver.wake();
+      beginTransfer(this.#driver, options, { resolve, reject });
     });
   }
 

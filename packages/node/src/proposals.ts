@@ -11,6 +11,7 @@ import { ownSessionExpired, sessionFull, staleError, unknownSession } from "./pr
 import { clientOf, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
 import type { Sight } from "./sight.js";
+import { overdue } from "./signals.js";
 
 /** How long one turn may go on ending calls that are overdue; then the sockets get their turn. */
 const SLICE_MS = 5;
@@ -288,12 +289,11 @@ export class Proposals {
     const untilMs = this.#options.now() + SLICE_MS;
     let ended = 0;
     for (const proposal of this.#all.all()) {
-      // Calls stand in the order of their deadlines; only the own session's OPEN has none.
+      // Calls stand in the order of their deadlines. The own session's OPEN has none, nor have calls that their callers end.
       if (proposal.deadlineMs > nowMs && proposal.deadlineMs !== Number.POSITIVE_INFINITY) break;
       if (proposal.deadlineMs > nowMs || proposal.settled) continue;
       if (ended++ > 0 && this.#options.now() >= untilMs) return true;
-      const { text, details } = sight();
-      proposal.giveUp(`no answer within the time limit (${text})`, { details });
+      proposal.giveUp(...overdue(sight()));
     }
     if (ended > 0) this.#sweep();
     return false;

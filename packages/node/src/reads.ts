@@ -30,10 +30,22 @@ interface Group {
   readonly tokens: Set<number>;
 }
 
+/** The time limit of a read that may be stale is over. */
+export const tooStale = ({ text, details }: Sight): SynodError =>
+  new SynodError(
+    "TooStale",
+    `the bound of the read was not met within the time limit (${text}): try again, or allow more`,
+    { details },
+  );
+
+/** The time limit of a read is over. */
+export const notConfirmed = ({ text, details }: Sight): SynodError =>
+  new SynodError("NoLeader", `no leader confirmed the read within the time limit (${text}): try again`, { details });
+
 /** Reads of this node that wait: first for an index, then until everything up to it is applied. Then they are answered. */
 export class Reads {
   readonly #now: () => number;
-  /** In the order of their tokens, which is that of their deadlines. */
+  /** In the order of their tokens, which is that of their deadlines, but for those that have none. */
   readonly #readers = new Map<number, Reader>();
   /** In the order of their indexes. */
   #groups: Group[] = [];
@@ -129,21 +141,11 @@ export class Reads {
     const expired: number[] = [];
     const untilMs = this.#now() + SLICE_MS;
     for (const [token, reader] of this.#readers) {
+      if (reader.deadlineMs === Infinity) continue;
       if (reader.deadlineMs > nowMs) break;
       if (expired.length > 0 && this.#now() >= untilMs) return { expired, more: true };
-      const { text, details } = sight();
       expired.push(token);
-      const error =
-        reader.stale === true
-          ? new SynodError(
-              "TooStale",
-              `the bound of the read was not met within the time limit (${text}): try again, or allow more`,
-              { details },
-            )
-          : new SynodError("NoLeader", `no leader confirmed the read within the time limit (${text}): try again`, {
-              details,
-            });
-      this.fail(token, error);
+      this.fail(token, reader.stale === true ? tooStale(sight()) : notConfirmed(sight()));
     }
     return { expired, more: false };
   }

@@ -1,26 +1,24 @@
-import { SynodError, type SessionId, type SessionTicket } from "@synod/interface";
+import { type CallOptions, SynodError, type SessionId, type SessionTicket } from "@synod/interface";
+import { withoutLimit } from "./calls.js";
 import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { SequenceBook } from "./sequences.js";
-import { whyGivenUp, withSignal } from "./signals.js";
+import { refuseAborted, whyGivenUp, withEnds } from "./signals.js";
 import type { NodeLimits, NodeSession } from "./types.js";
 
 /** Opens a session through the log. */
-export function openSession(driver: Driver, limits: NodeLimits, signal?: AbortSignal): Promise<NodeSession> {
+export function openSession(driver: Driver, limits: NodeLimits, options: CallOptions): Promise<NodeSession> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      throw new SynodError("NotProposed", "the signal was aborted before a session was opened", {
-        cause: signal.reason,
-      });
-    }
+    refuseAborted(options.signal, "a session was opened");
     checkRoom(driver);
-    withSignal<NodeSession>(signal, { resolve, reject }, (settle) => {
+    const { proposeTimeoutMs } = withoutLimit(limits, options.timeoutMs);
+    withEnds<NodeSession>(driver, options, { resolve, reject }, (settle) => {
       const opening = driver.proposals.open({
-        deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
+        deadlineMs: driver.nowMs + proposeTimeoutMs,
         resolve: (id) => settle.resolve(new OpenedSession(driver, limits, id)),
         reject: settle.reject,
       });
-      return (cause) => opening.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
+      return (cause) => opening.giveUp(...whyGivenUp(cause, driver.sight));
     });
     driver.wake();
   });
@@ -60,9 +58,9 @@ class OpenedSession implements NodeSession {
     this.#book.done(ticket.sequence);
   }
 
-  /** Calls share one attempt; one that failed may be followed by another. */
-  close(): Promise<void> {
-    this.#closing ??= closeSession(this.#driver, this.#limits, this.id).catch((error: unknown) => {
+  /** Calls share one attempt, and what ends it; one that failed may be followed by another. */
+  close(options: CallOptions = {}): Promise<void> {
+    this.#closing ??= closeSession(this.#driver, this.#limits, this.id, options).catch((error: unknown) => {
       this.#closing = null;
       throw error;
     });
@@ -75,25 +73,22 @@ export function closeSession(
   driver: Driver,
   limits: NodeLimits,
   session: SessionId,
-  signal?: AbortSignal,
+  options: CallOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     if (driver.stopped) throw new SynodError("Closed", "the node is closed");
-    if (signal?.aborted === true) {
-      throw new SynodError("NotProposed", "the signal was aborted before the session was closed", {
-        cause: signal.reason,
-      });
-    }
+    refuseAborted(options.signal, "the session was closed");
     checkSession(session);
     checkRoom(driver);
-    withSignal<void>(signal, { resolve, reject }, (settle) => {
+    const { proposeTimeoutMs } = withoutLimit(limits, options.timeoutMs);
+    withEnds<void>(driver, options, { resolve, reject }, (settle) => {
       const closing = driver.proposals.close({
         session,
-        deadlineMs: driver.nowMs + limits.proposeTimeoutMs,
+        deadlineMs: driver.nowMs + proposeTimeoutMs,
         resolve: () => settle.resolve(),
         reject: settle.reject,
       });
-      return (cause) => closing.giveUp(whyGivenUp(cause, "", driver.sight), { cause });
+      return (cause) => closing.giveUp(...whyGivenUp(cause, driver.sight));
     });
     driver.wake();
   });

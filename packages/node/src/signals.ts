@@ -1,4 +1,6 @@
-import { offAbort, onAbort, SynodError } from "@synod/interface";
+import { type CallOptions, type GiveUp, offAbort, onAbort, SynodError, type SynodErrorOptions } from "@synod/interface";
+import { checkTimeLimit } from "./checks.js";
+import type { Driver } from "./driver.js";
 import type { Sight } from "./sight.js";
 
 export interface Settle<T> {
@@ -6,37 +8,76 @@ export interface Settle<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * Begins a call that the caller's signal may end.
- * @param begin gets what settles the call, and returns what gives it up
- */
-export function withSignal<T>(
-  signal: AbortSignal | undefined,
-  caller: Settle<T>,
-  begin: (settle: Settle<T>) => (reason: unknown) => void,
-): void {
+/** Gets what settles the call, and returns what gives it up. */
+type Begin<T> = (settle: Settle<T>) => GiveUp;
+
+/** Why a call was given up whose own time is over. */
+export const OVERDUE: unique symbol = Symbol("the time limit of the call");
+
+/** Begins a call that the caller's signal may end. */
+export function withSignal<T>(signal: AbortSignal | undefined, caller: Settle<T>, begin: Begin<T>): void {
   if (signal === undefined) {
     begin(caller);
     return;
   }
-  const { resolve, reject } = caller;
   const aborted = (reason: unknown): void => giveUp(reason);
-  const done = (): void => offAbort(signal, aborted);
-  const giveUp = begin({
-    resolve: (value) => {
-      done();
-      resolve(value);
-    },
-    reject: (error) => {
-      done();
-      reject(error);
-    },
-  });
+  const giveUp = begin(after(caller, () => offAbort(signal, aborted)));
   onAbort(signal, aborted);
 }
 
-/** Why a call was given up: a server names the deadline of its client; a signal of the caller may have any reason. */
-export function whyGivenUp(cause: unknown, before: string, sight: Sight): string {
+/**
+ * Begins a call that the caller's signal, or the time limit that the caller gave, may end. It has no other time limit then.
+ * @throws SynodError `InvalidArgument`
+ */
+export function withEnds<T>(
+  driver: Pick<Driver, "timer">,
+  { signal, timeoutMs }: { readonly [name in keyof CallOptions]: CallOptions[name] | undefined },
+  caller: Settle<T>,
+  begin: Begin<T>,
+): void {
+  if (timeoutMs === undefined) return withSignal(signal, caller, begin);
+  checkTimeLimit(timeoutMs);
+  withSignal(signal, caller, (settle) => {
+    let cancel = (): void => undefined;
+    const giveUp = begin(after(settle, () => cancel()));
+    if (timeoutMs < Infinity) cancel = driver.timer(timeoutMs, () => giveUp(OVERDUE));
+    return giveUp;
+  });
+}
+
+/** The caller, told after something else was done. */
+const after = <T>({ resolve, reject }: Settle<T>, done: () => void): Settle<T> => ({
+  resolve: (value) => {
+    done();
+    resolve(value);
+  },
+  reject: (error) => {
+    done();
+    reject(error);
+  },
+});
+
+/** Why a call was given up: its own time limit, the deadline that a server names of its client, or a signal with any reason. */
+export function whyGivenUp(cause: unknown, sight: Sight): [why: string, options: SynodErrorOptions] {
+  if (cause === OVERDUE) return overdue(sight);
   const why = cause instanceof SynodError ? cause.message : "the signal was aborted";
-  return `${why}${before} (${sight.text})`;
+  return [`${why} (${sight.text})`, { cause }];
+}
+
+export const overdue = ({ text, details }: Sight): [why: string, options: SynodErrorOptions] => [
+  `no answer within the time limit (${text})`,
+  { details },
+];
+
+/** @throws SynodError `NotProposed` */
+export function refuseAborted(signal: AbortSignal | undefined, before: string): void {
+  if (signal?.aborted !== true) return;
+  throw new SynodError("NotProposed", `the signal was aborted before ${before}`, { cause: signal.reason });
+}
+
+/** Nobody waits any more for what the node does not stop once it has begun. */
+export function goesOn(cause: unknown): SynodError {
+  if (cause === OVERDUE) return new SynodError("OutcomeUnknown", "not done within the time limit, and it goes on");
+  const text = "nobody waits for it any more, and it goes on: see the status";
+  return new SynodError("OutcomeUnknown", text, { cause });
 }

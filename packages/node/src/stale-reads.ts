@@ -1,11 +1,14 @@
-import { checkNames, offAbort, onAbort, type Slot, SynodError } from "@synod/interface";
+import { checkNames, type GiveUp, type Slot, SynodError } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
+import { checkTimeLimit } from "./checks.js";
+import { tooStale } from "./reads.js";
+import { OVERDUE, type Settle, withEnds } from "./signals.js";
 import type { StaleAnswer, StaleReadOptions } from "./types.js";
 
 export interface StaleReadsParts<Query, Answer> {
-  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead" | "wake">;
+  readonly driver: Pick<Driver, "nowMs" | "reads" | "askIndex" | "cancelRead" | "wake" | "sight" | "timer">;
   readonly replica: Pick<Replica, "heardUpTo">;
   readonly machine: Pick<ReplicatedMachine<Query, Answer>, "applied" | "query">;
   readonly readTimeoutMs: number;
@@ -15,7 +18,10 @@ export interface StaleReadsParts<Query, Answer> {
 
 type Bounds = Pick<StaleReadOptions, "maxAgeMs" | "maxSlots" | "atLeast">;
 
-const OPTIONS = ["maxAgeMs", "maxSlots", "atLeast", "signal"];
+const OPTIONS = ["maxAgeMs", "maxSlots", "atLeast", "signal", "timeoutMs"];
+
+const aborted = (cause: unknown): SynodError =>
+  new SynodError("TooStale", "the signal was aborted before the bound of the read was met", { cause });
 
 function checkBounds(options: Bounds): void {
   checkNames((name) => `readStale has no option ${name}`, options, OPTIONS);
@@ -47,34 +53,31 @@ export class StaleReads<Query, Answer> {
     this.#confirmedMs = Math.max(this.#confirmedMs, startedMs);
   }
 
-  read(
+  /** @throws SynodError what stands against the call already here */
+  read(query: Query, options: StaleReadOptions, caller: Settle<StaleAnswer<Answer>>): void {
+    const { driver, installing } = this.#p;
+    checkBounds(options);
+    const { signal, timeoutMs } = options;
+    if (timeoutMs !== undefined) checkTimeLimit(timeoutMs);
+    if (signal?.aborted === true) throw aborted(signal.reason);
+    const calledMs = driver.nowMs;
+    if (!installing() && this.#met(options, calledMs)) return caller.resolve(this.#answer(query));
+    withEnds(driver, { signal, timeoutMs }, caller, (settle) => this.#begin(query, options, calledMs, settle));
+  }
+
+  /** @returns what gives it up */
+  #begin(
     query: Query,
     options: StaleReadOptions,
-    resolve: (answer: StaleAnswer<Answer>) => void,
-    reject: (cause: unknown) => void,
-  ): void {
+    calledMs: number,
+    { resolve, reject }: Settle<StaleAnswer<Answer>>,
+  ): GiveUp {
     const { driver, machine, readTimeoutMs, installing } = this.#p;
-    checkBounds(options);
-    const { signal, atLeast = 0 } = options;
-    const aborted = (): SynodError =>
-      new SynodError("TooStale", "the signal was aborted before the bound of the read was met", {
-        cause: signal?.reason,
-      });
-    if (signal?.aborted === true) throw aborted();
-    const calledMs = driver.nowMs;
-    if (!installing() && this.#met(options, calledMs)) return resolve(this.#answer(query));
-
+    const { atLeast = 0, timeoutMs } = options;
     let askedMs: number | null = null;
-    const giveUp = (): void => {
-      driver.cancelRead(token);
-      driver.reads.fail(token, aborted());
-    };
-    const done = (): void => {
-      if (signal !== undefined) offAbort(signal, giveUp);
-    };
     const token = driver.reads.add({
       stale: true,
-      deadlineMs: calledMs + readTimeoutMs,
+      deadlineMs: timeoutMs === undefined ? calledMs + readTimeoutMs : Infinity,
       answer: () => {
         if (askedMs !== null) this.confirmed(askedMs);
         // What a quorum vouched for since the call lacks nothing that was chosen at the call.
@@ -83,7 +86,6 @@ export class StaleReads<Query, Answer> {
           askedMs = driver.nowMs;
           return "quorum";
         }
-        done();
         try {
           resolve(this.#answer(query));
         } catch (cause) {
@@ -91,12 +93,8 @@ export class StaleReads<Query, Answer> {
         }
         return null;
       },
-      reject: (error) => {
-        done();
-        reject(error);
-      },
+      reject,
     });
-    if (signal !== undefined) onAbort(signal, giveUp);
     if (installing() || machine.applied < atLeast) {
       driver.reads.ready([token], atLeast);
       driver.wake();
@@ -104,6 +102,10 @@ export class StaleReads<Query, Answer> {
       askedMs = calledMs;
       driver.askIndex(token, "quorum");
     }
+    return (cause) => {
+      driver.cancelRead(token);
+      driver.reads.fail(token, cause === OVERDUE ? tooStale(driver.sight) : aborted(cause));
+    };
   }
 
   #met({ maxAgeMs = Infinity, maxSlots = Infinity, atLeast = 0 }: Bounds, calledMs: number): boolean {

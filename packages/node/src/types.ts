@@ -1,4 +1,5 @@
 import type {
+  CallOptions,
   ChangeOptions,
   Clock,
   Codec,
@@ -83,9 +84,9 @@ export interface NodeLimits {
   readonly batchBytesMax: number;
   /** Largest single command; 1 MiB by default. */
   readonly commandBytesMax: number;
-  /** `propose` gives up after this if the caller's signal does not end it before; 10,000 by default. */
+  /** `propose`, and opening and closing a session, give up after this unless the caller says otherwise; 10,000 by default. */
   readonly proposeTimeoutMs: number;
-  /** `read` gives up after this; 10,000 by default. */
+  /** `read` and `readStale` give up after this unless the caller says otherwise; 10,000 by default. */
   readonly readTimeoutMs: number;
   /** Values that are chosen but not yet executed; 64 MiB by default. Beyond it nothing new is proposed, or taken from the leader. */
   readonly applyBytesMax: number;
@@ -180,19 +181,19 @@ export interface NodeSession {
   /** The request of this ticket needs no more retries: its reply was received or given up. */
   done(ticket: SessionTicket): void;
   /** Gives the session up: its tickets are of no more use. Otherwise the cluster forgets it 10 minutes of logged time after its last use. */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
-export interface TransferOptions {
+/** What ends the wait, but not the hand-over: `signal`. What ends both: `timeoutMs`, which is finite. */
+export interface TransferOptions extends CallOptions {
   readonly to?: NodeId;
-  readonly timeoutMs?: number;
 }
 
 export interface CloseOptions {
   readonly transferTimeoutMs?: number;
 }
 /** How old the answer of a stale read may be. All that is given must hold; with nothing given whatever is there is the answer. */
-export interface StaleReadOptions {
+export interface StaleReadOptions extends CallOptions {
   /** The answer has every command that was acknowledged, anywhere, this long before the call or earlier. By the clock of this node. */
   readonly maxAgeMs?: number;
   /**
@@ -202,7 +203,6 @@ export interface StaleReadOptions {
   readonly maxSlots?: number;
   /** The answer has everything up to this slot: the `asOf` of an earlier answer, or `applied` of a node after a command settled there. */
   readonly atLeast?: Slot;
-  readonly signal?: AbortSignal;
 }
 
 export interface StaleAnswer<Answer> {
@@ -226,14 +226,14 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   readonly applied: Slot;
   /**
    * Reads what this node has, which may be old: not linearizable. Answers at once where the bounds are met already; where not, waits, and
-   * asks a quorum where that helps, up to `readTimeoutMs`.
+   * asks a quorum where that helps, up to its time limit.
    * @throws SynodError `TooStale` where the bounds cannot be met in time, `InvalidArgument`, `Busy`, `Closed`.
    */
   readStale(query: Query, options?: StaleReadOptions): Promise<StaleAnswer<Answer>>;
   /** Opens a session for requests that the caller wants to retry under its own control. */
-  openSession(options?: { readonly signal?: AbortSignal }): Promise<NodeSession>;
+  openSession(options?: CallOptions): Promise<NodeSession>;
   /** Gives up a session that was opened at any node; settles when it is gone, also where it was gone before. */
-  closeSession(session: SessionId, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  closeSession(session: SessionId, options?: CallOptions): Promise<void>;
   /**
    * With `upgrade: "manual"`: from now on this node, where it leads, puts in force what all members support. There is no way back to the
    * release before from there. Call it at the leader, or at every node; it holds until the process ends.
@@ -250,9 +250,10 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
   changeMembership(change: MembershipChange, options?: ChangeOptions): Promise<Configuration>;
   /**
    * Takes a snapshot of everything executed so far, whatever the limits say; settles when it is on disk. Where one is being taken
-   * already it is that one. Rejects with `Busy` while one of a peer is on its way.
+   * already it is that one. Rejects with `Busy` while one of a peer is on its way. By default it has no time limit; what the caller does not
+   * wait for any more goes on, and the call rejects with `OutcomeUnknown`.
    */
-  snapshot(): Promise<SnapshotInfo>;
+  snapshot(options?: CallOptions): Promise<SnapshotInfo>;
   /**
    * Digest of sessions and state machine: equal on all nodes at equal `applied`. Takes time in proportion to the state. Throws
    * `Busy` while the snapshot of a peer is being installed.
@@ -265,7 +266,8 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
    * prepared. This leader goes on until that member has almost everything; commands that come in while the new leader is elected wait.
    * @returns the new leader
    * @throws SynodError `NotTransferred` if this node does not lead, or the other does not take over within `timeoutMs` (5,000 by default);
-   * in that case this node goes on leading. `InvalidArgument` for a target that is no other member.
+   * in that case this node goes on leading. `OutcomeUnknown` once the signal aborts: the hand-over goes on. `InvalidArgument` for a target
+   * that is no other member.
    */
   transferLeadership(options?: TransferOptions): Promise<NodeId>;
   /**

@@ -360,7 +360,7 @@ export type CounterNode = SynodNode<CounterCommand, "total" | "throw", number>;
 
 /** What a node is started with. */
 export type Release = Partial<
-  Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "logger" | "metrics">
+  Pick<NodeOptions<unknown, unknown, unknown>, "supports" | "upgrade" | "codec" | "clock" | "logger" | "metrics">
 > & {
   readonly commandCodec?: Codec<CounterCommand>;
   readonly version?: number;

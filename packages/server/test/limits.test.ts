@@ -245,7 +245,7 @@ describe("every call ends by its deadline", () => {
       cause: expect.objectContaining({ code: "NoServer" }) as Error,
     });
     await expect(client.read({ op: "get", key: "a" }, { timeoutMs: 50 })).rejects.toMatchObject({ code: "NoServer" });
-    await expect(client.admin.status(undefined, { timeoutMs: 50 })).rejects.toMatchObject({ code: "NoServer" });
+    await expect(client.admin.status({ timeoutMs: 50 })).rejects.toMatchObject({ code: "NoServer" });
     const watch = client.watch({ op: "history", from: 5 }, { signal: AbortSignal.timeout(50) });
     expect(await watch.next()).toMatchObject({ done: true });
   });

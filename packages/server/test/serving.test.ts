@@ -48,7 +48,7 @@ describe("a client of three nodes", () => {
     const client = await world.connect();
     const leader = await world.leader();
     await client.propose({ op: "add", key: "a", by: 2 });
-    const status = await client.admin.status(world.addresses[0]);
+    const status = await client.admin.status({ server: world.addresses[0] ?? "" });
     expect(status).toMatchObject({ id: 1, state: "running", clusterId: "orders" });
     expect(status.storeId).toBe(world.member(1).node.status().storeId);
     expect(status.peers.map(({ id, lagSlots }) => [id, typeof lagSlots])).toEqual([

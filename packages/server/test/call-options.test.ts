@@ -1,0 +1,36 @@
+// Calls of one meaning have one shape.
+import type { AdminOptions } from "@synod/client";
+import { afterEach, expect, test } from "vitest";
+import { World } from "./support.js";
+
+let world: World;
+afterEach(() => world.close());
+
+test("calls of an operator take one object, which names the server, and end by signal and time limit", async () => {
+  world = await World.of(2);
+  const client = await world.connect();
+  for (const { node, server } of world.members) {
+    expect(await client.admin.status({ server: server.address, timeoutMs: 5_000 })).toMatchObject({ id: node.id });
+  }
+  await client.propose({ op: "add", key: "a", by: 1 });
+  const [{ address }] = [world.member(2).server];
+  expect(await client.admin.snapshot({ server: address })).toMatchObject({ index: expect.any(Number) as number });
+  expect(await client.admin.readSnapshot({ server: address })).toMatchObject({ node: 2 });
+  const { admin } = client;
+  const calls: ((options: AdminOptions) => Promise<unknown>)[] = [
+    (options) => admin.status(options),
+    (options) => admin.snapshot(options),
+    (options) => admin.readSnapshot(options),
+  ];
+  const signal = AbortSignal.abort("no");
+  for (const call of calls) {
+    await expect(call({ server: address, signal })).rejects.toMatchObject({ cause: "no" });
+    for (const timeoutMs of [0, Number.NaN, "5s" as unknown as number]) {
+      const text = `timeoutMs must be a positive number, not ${String(timeoutMs)}`;
+      await expect(call({ timeoutMs })).rejects.toMatchObject({ code: "InvalidArgument", message: text });
+    }
+    // As it was written before there was one object: any server would answer.
+    await expect(call(address as never)).rejects.toMatchObject({ code: "InvalidArgument" });
+    await expect(call({ server: "10.9.9.9:1" })).rejects.toMatchObject({ code: "InvalidArgument" });
+  }
+});
