@@ -1,6 +1,6 @@
 import { checkLinearizability, type Operation } from "@synod/linearizability";
 import type { Message } from "@synod/multipaxos";
-import type { NodeSession } from "@synod/node";
+import type { Session } from "@synod/node";
 import { expect, test } from "vitest";
 import { type Command, type Query, type Result, textModel } from "./key-value.js";
 import { ELECTION_TIMEOUT_MS, World } from "./world.js";
@@ -179,7 +179,7 @@ test("SYS-13: random majorities keep the clients for 30 s: no wrong answer, and 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => world.clock.timer(ms, resolve));
 
   /** One request, tried at one reachable node after the other under one ticket until it is answered. */
-  async function ask(input: Command | Query, session: NodeSession): Promise<Result> {
+  async function ask(input: Command | Query, session: Session): Promise<Result> {
     const ticket = session.ticket();
     for (let at = pick(5); ; at++) {
       const node = world.node(reachable[at % reachable.length] ?? 0);

@@ -4,13 +4,14 @@ import {
   type ProposeOptions,
   type ReadOptions,
   type Service,
+  type Session,
   type SessionId,
   SynodError,
   type Watched,
   type WatchOptions,
 } from "@synod/interface";
 import { adminOf, type ClientAdmin } from "./admin.js";
-import { Call, type CallShared } from "./call.js";
+import { Call, type CallPlan, type CallShared } from "./call.js";
 import { checkTimeoutMs } from "./checks.js";
 import type { Context } from "./context.js";
 import { type ClientEvent, Events } from "./events.js";
@@ -20,7 +21,9 @@ import { addressesOf, type ConnectOptions, contextOf } from "./options.js";
 import { Pool } from "./pool.js";
 import { type CallRoom, ProposalPlan, ReadPlan } from "./proposal.js";
 import { Deadlines } from "./protocol/deadlines.js";
+import { RemoteSession } from "./remote-session.js";
 import { Sessions, type Ticket } from "./session.js";
+import { closePlan, openPlan } from "./session-plans.js";
 import type { ClientStatus } from "./status.js";
 import { WatchIterator } from "./watch.js";
 
@@ -162,6 +165,18 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     return new WatchIterator({ shared: this.#shared, queryCodec, answerCodec, admit }, query, signal);
   }
 
+  async openSession(options: CallOptions = {}): Promise<Session> {
+    const opened = await this.#ask(openPlan, options);
+    return new RemoteSession(opened, (session, given) => this.#ask(closePlan(session, true), given));
+  }
+
+  /** A call among those that are counted. */
+  async #ask<T>(plan: CallPlan<T>, options: CallOptions): Promise<T> {
+    const callOptions = this.#callOptions(options);
+    this.#enter(0);
+    return new Call(this.#shared, { ...plan, ended: () => this.#room.leave(0) }, callOptions).begin().go().promise;
+  }
+
   status(): ClientStatus {
     return {
       cluster: this.#context.cluster,
@@ -207,19 +222,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
 
   /** The cluster would forget it by itself some time later. */
   async #giveBack(session: SessionId): Promise<void> {
-    const call = new Call<null>(
-      this.#shared,
-      {
-        kind: "closeSession",
-        to: "leader",
-        bytes: 24,
-        repeatable: false,
-        request: (id, deadlineMs) => ({ kind: "closeSession", id, deadlineMs, session }),
-        read: () => null,
-        conclude: ({ text }) => new SynodError("NotProposed", text),
-      },
-      { timeoutMs: goodbyeMs },
-    );
+    const call = new Call(this.#shared, closePlan(session, false), { timeoutMs: goodbyeMs });
     await call
       .begin()
       .go()

@@ -1,55 +1,28 @@
 import { type SessionId, type SessionTicket, SynodError } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
+import { Sequences } from "./sequences.js";
+import { type Opened, openPlan } from "./session-plans.js";
 
 /** How long one attempt to open a session may take at most; who waits for it has a deadline of its own. */
 const openMsMax = 10_000;
+/** Nobody is told but as `obstacle`. */
+const ownOpenPlan: typeof openPlan = {
+  ...openPlan,
+  conclude: ({ text, cause }) => new SynodError("NotProposed", text, { cause }),
+};
 /** Before a session is asked for again after that failed. */
 const openAgainMs = 250;
 
 /** A session of this client, as long as the cluster keeps it. */
-class OwnSession {
+class OwnSession extends Sequences {
   readonly id: SessionId;
-  readonly #limit: number;
-  readonly #done = new Set<number>();
-  #last = 0;
-  #floor = 0;
-  /** Up to here none may be missing before new ones are given out. */
-  #heldUpTo = 0;
   /** When something of it was last known to have reached the log. */
   usedAtMs: number;
 
-  constructor(id: SessionId, limit: number, nowMs: number) {
-    this.id = id;
-    this.#limit = limit;
+  constructor({ session, limit }: Opened, nowMs: number) {
+    super(limit);
+    this.id = session;
     this.usedAtMs = nowMs;
-  }
-
-  get floor(): number {
-    return this.#floor;
-  }
-
-  /** Requests that have not ended. */
-  get open(): number {
-    return this.#last - this.#floor - this.#done.size;
-  }
-
-  /** Null until there is room; replies to later ones would take that which those that were refused wait for. */
-  next(): number | null {
-    return this.#last - this.#floor >= this.#limit || this.#floor < this.#heldUpTo ? null : ++this.#last;
-  }
-
-  /** The session kept too many bytes of replies to let this one in. */
-  refused(sequence: number): void {
-    this.#heldUpTo = Math.max(this.#heldUpTo, sequence);
-  }
-
-  done(sequence: number): void {
-    if (sequence !== this.#floor + 1) {
-      this.#done.add(sequence);
-      return;
-    }
-    this.#floor = sequence;
-    while (this.#done.delete(this.#floor + 1)) this.#floor++;
   }
 }
 
@@ -133,7 +106,7 @@ export class Sessions {
     done: () => this.#serve(),
   };
   #session: OwnSession | null = null;
-  #opening: Call<{ session: SessionId; limit: number }> | null = null;
+  #opening: Call<Opened> | null = null;
   #cancelTimer: () => void = () => {};
   #cancelAgain: () => void = () => {};
   #closed = false;
@@ -224,27 +197,11 @@ export class Sessions {
     const timeoutMs = this.#openMs();
     if (timeoutMs <= 0) return;
     this.#openMsMin = 2 * timeoutMs;
-    const opening = new Call<{ session: SessionId; limit: number }>(
-      this.#shared,
-      {
-        kind: "openSession",
-        to: "leader",
-        bytes: 8,
-        // A second session does no harm: the cluster forgets the one that nobody uses.
-        repeatable: true,
-        request: (id, deadlineMs) => ({ kind: "openSession", id, deadlineMs }),
-        read: (answer) => {
-          if (answer.kind === "opened") return answer;
-          throw new SynodError("Malformed", "the server answered something else than was asked");
-        },
-        conclude: ({ text, cause }) => new SynodError("NotProposed", text, { cause }),
-      },
-      { timeoutMs },
-    );
+    const opening = new Call(this.#shared, ownOpenPlan, { timeoutMs });
     this.#opening = opening;
     opening.begin().go();
     opening.promise.then(
-      ({ session, limit }) => this.#opened(session, limit),
+      (opened) => this.#opened(opened),
       (error: unknown) => this.#notOpened(error),
     );
   }
@@ -259,12 +216,12 @@ export class Sessions {
     return Math.min(openMsMax, Math.max(untilMs - this.#shared.context.clock.now(), this.#openMsMin));
   }
 
-  #opened(id: SessionId, limit: number): void {
+  #opened(opened: Opened): void {
     this.#opening = null;
     this.#notOpenedFor = "";
     this.#openMsMin = 0;
     if (this.#closed) return;
-    this.#session = new OwnSession(id, limit, this.#shared.context.clock.now());
+    this.#session = new OwnSession(opened, this.#shared.context.clock.now());
     this.#beatLater();
     this.#serve();
   }

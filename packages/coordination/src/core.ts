@@ -9,11 +9,9 @@ import type {
 } from "./types.js";
 
 /** A node of `@synod/node`, a client of `@synod/client`: whatever speaks to a coordination machine. */
-export type CoordinationService = Service<
-  CoordinationCommand,
-  CoordinationQuery,
-  CoordinationResult,
-  CoordinationAnswer
+export type CoordinationService = Pick<
+  Service<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>,
+  "propose" | "read" | "watch"
 >;
 
 export interface CoordinationOptions {

@@ -1,4 +1,4 @@
-import type { SessionTicket } from "./ids.js";
+import type { SessionId, SessionTicket } from "./ids.js";
 
 /** What ends a call before it is answered. It then rejects with an error that says what is known, never with the signal's own reason (which is the `cause`). */
 export interface CallOptions {
@@ -35,6 +35,30 @@ export interface Watched<Query, Answer> {
 export interface WatchOptions {
   /** Ends the watch: its iteration is done, without an error. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * A session opened through the log, for requests that the caller wants to try again under its own control: gives out tickets, each for one request.
+ * Disposing of it closes it.
+ */
+export interface Session extends AsyncDisposable {
+  /** For who keeps tickets of its own, such as a program that goes on after a crash: sequences from 1, each given out once. */
+  readonly id: SessionId;
+  /** A command whose sequence is more than this above the floor waits until the floor rises. */
+  readonly limit: number;
+  /**
+   * The ticket of the next request. Use the same ticket to try the same request again after `OutcomeUnknown`.
+   * @throws SynodError `Busy` while as many requests are open as the session may have.
+   */
+  ticket(): SessionTicket;
+  /** The request of this ticket needs no more retries: its reply was received or given up. */
+  done(ticket: SessionTicket): void;
+  /**
+   * Gives the session up: its tickets are of no more use. Otherwise the cluster forgets it 10 minutes of logged time after its last use.
+   * Settles when it is gone, also where it was gone before; calls share one attempt, and one that failed may be followed by another.
+   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy`, `Closed`.
+   */
+  close(options?: CallOptions): Promise<void>;
 }
 
 /** Gives a call up: its caller is told now, with this as the cause of the error. Does nothing once the caller was told. */
@@ -77,4 +101,10 @@ export interface Service<Command, Query, Result, Answer = Result> {
    * @throws SynodError out of the iteration: `Busy`, `Closed`, `Removed`, `InvalidArgument` where the state machine has no watches.
    */
   watch(query: Query, options?: WatchOptions): AsyncIterable<Watched<Query, Answer>>;
+  /**
+   * Opens a session for requests that the caller wants to try again under its own control. It belongs to the cluster: its tickets are good
+   * wherever the cluster is spoken to.
+   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy` also where the cluster has as many sessions as it may have, `Closed`.
+   */
+  openSession(options?: CallOptions): Promise<Session>;
 }

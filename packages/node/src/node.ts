@@ -14,6 +14,7 @@ import {
   quietMetrics,
   type ReadOptions,
   type Service,
+  type Session,
   type SessionId,
   type Slot,
   type SnapshotInfo,
@@ -45,7 +46,6 @@ import type {
   NodeEvent,
   NodeLimits,
   NodeOptions,
-  NodeSession,
   NodeStatus,
   StaleAnswer,
   StaleReadOptions,
@@ -53,9 +53,8 @@ import type {
   TransferOptions,
 } from "./types.js";
 
-/** Reads that may wait at one node. */
+/** Reads that may wait at one node, and watches that may be open. */
 const READS_MAX = 100_000;
-/** Watches that may be open at one node. */
 const WATCHES_MAX = 100_000;
 /** What the replicated machine takes by default. */
 const SESSION_TTL_MS = 600_000;
@@ -139,6 +138,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
       propose: (body, given = {}) => this.#proposeBytes(body, given),
       read: (query, given) => this.read(query, given),
       watch: (query, given) => this.watch(query, given),
+      openSession: (given) => this.openSession(given),
     };
     this.direct = this.#newDirect();
     this.#stale = new StaleReads({
@@ -268,7 +268,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
     });
   }
 
-  async openSession(options: CallOptions = {}): Promise<NodeSession> {
+  async openSession(options: CallOptions = {}): Promise<Session> {
     this.#checkRunning();
     return openSession(this.#driver, this.#limits, options);
   }

@@ -1,18 +1,18 @@
-import { type CallOptions, SynodError, type SessionId, type SessionTicket } from "@synod/interface";
+import { type CallOptions, SynodError, type Session, type SessionId, type SessionTicket } from "@synod/interface";
 import { withoutLimit } from "./calls.js";
 import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { SequenceBook } from "./sequences.js";
 import { refuseAborted, whyGivenUp, withEnds } from "./signals.js";
-import type { NodeLimits, NodeSession } from "./types.js";
+import type { NodeLimits } from "./types.js";
 
 /** Opens a session through the log. */
-export function openSession(driver: Driver, limits: NodeLimits, options: CallOptions): Promise<NodeSession> {
+export function openSession(driver: Driver, limits: NodeLimits, options: CallOptions): Promise<Session> {
   return new Promise((resolve, reject) => {
     refuseAborted(options.signal, "a session was opened");
     checkRoom(driver);
     const { proposeTimeoutMs } = withoutLimit(limits, options.timeoutMs);
-    withEnds<NodeSession>(driver, options, { resolve, reject }, (settle) => {
+    withEnds<Session>(driver, options, { resolve, reject }, (settle) => {
       const opening = driver.proposals.open({
         deadlineMs: driver.nowMs + proposeTimeoutMs,
         resolve: (id) => settle.resolve(new OpenedSession(driver, limits, id)),
@@ -29,7 +29,7 @@ function checkRoom(driver: Driver): void {
   if (refusal !== null) throw driver.busy("calls", refusal);
 }
 
-class OpenedSession implements NodeSession {
+class OpenedSession implements Session {
   readonly limit: number;
   readonly #driver: Driver;
   readonly #limits: NodeLimits;
@@ -65,6 +65,10 @@ class OpenedSession implements NodeSession {
       throw error;
     });
     return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 

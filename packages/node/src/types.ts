@@ -17,7 +17,6 @@ import type {
   Random,
   Service,
   SessionId,
-  SessionTicket,
   SnapshotInfo,
   Slot,
   Storage,
@@ -29,7 +28,7 @@ import type { Envelope } from "@synod/multipaxos";
 import type { NodeEvent } from "./status-types.js";
 
 export type * from "./status-types.js";
-export type { ChangeOptions, MembershipChange, NewMember } from "@synod/interface";
+export type { ChangeOptions, MembershipChange, NewMember, Session } from "@synod/interface";
 
 /** The cluster as its founders agree on it. The same for every node. */
 export interface ClusterOptions {
@@ -167,23 +166,6 @@ export type BuggifyPoint =
 
 export type Buggify = (point: BuggifyPoint) => boolean;
 
-/** A session opened through the log: gives out tickets, each for one request. */
-export interface NodeSession {
-  /** For who keeps tickets of its own, such as a client in another process: sequences from 1, each given out once. */
-  readonly id: SessionId;
-  /** A command whose sequence is more than this above the floor waits until the floor rises. */
-  readonly limit: number;
-  /**
-   * The ticket of the next request. Use the same ticket to try the same request again after `OutcomeUnknown`.
-   * @throws SynodError `Busy` while as many requests are open as the session may have.
-   */
-  ticket(): SessionTicket;
-  /** The request of this ticket needs no more retries: its reply was received or given up. */
-  done(ticket: SessionTicket): void;
-  /** Gives the session up: its tickets are of no more use. Otherwise the cluster forgets it 10 minutes of logged time after its last use. */
-  close(options?: CallOptions): Promise<void>;
-}
-
 /** What ends the wait, but not the hand-over: `signal`. What ends both: `timeoutMs`, which is finite. */
 export interface TransferOptions extends CallOptions {
   readonly to?: NodeId;
@@ -230,8 +212,6 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
    * @throws SynodError `TooStale` where the bounds cannot be met in time, `InvalidArgument`, `Busy`, `Closed`.
    */
   readStale(query: Query, options?: StaleReadOptions): Promise<StaleAnswer<Answer>>;
-  /** Opens a session for requests that the caller wants to retry under its own control. */
-  openSession(options?: CallOptions): Promise<NodeSession>;
   /** Gives up a session that was opened at any node; settles when it is gone, also where it was gone before. */
   closeSession(session: SessionId, options?: CallOptions): Promise<void>;
   /**

@@ -21,6 +21,8 @@ export class Proxy {
   cuts = 0;
   /** Connections stay, and nothing comes through. */
   silent = false;
+  /** At the next frame of this kind the connection is cut, once; null: at none. */
+  cutBefore: number | null = null;
   /** Connections so far. */
   met = 0;
 
@@ -65,7 +67,9 @@ export class Proxy {
     ] as const) {
       this.#sockets.add(from);
       const input: FrameInput = new FrameInput(2 ** 26, (kind, bytes, start, end) => {
-        if (left-- > 0) {
+        const isAwaited = kind === this.cutBefore;
+        if (isAwaited) this.cutBefore = null;
+        if (!isAwaited && left-- > 0) {
           to.write(Buffer.concat(encodeFrame(kind, bytes.slice(start, end))));
           return;
         }

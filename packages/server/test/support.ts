@@ -93,7 +93,11 @@ export class World {
 
   static async of(
     count: number,
-    options: { serve?: ServeOverrides | ((id: number) => ServeOverrides); limits?: Partial<NodeLimits> } = {},
+    options: {
+      serve?: ServeOverrides | ((id: number) => ServeOverrides);
+      limits?: Partial<NodeLimits>;
+      sessionTtlMs?: number;
+    } = {},
   ): Promise<World> {
     const world = new World();
     const { network } = world;
@@ -113,6 +117,7 @@ export class World {
           resultCodec,
           bootstrap: true,
           ...(options.limits === undefined ? {} : { limits: options.limits }),
+          ...(options.sessionTtlMs === undefined ? {} : { sessionTtlMs: options.sessionTtlMs }),
         });
         const { serve: overrides } = options;
         const given = typeof overrides === "function" ? overrides(id) : overrides;

@@ -1,5 +1,5 @@
 import { type NodeId, type SessionTicket, type Slot, SynodError } from "@synod/interface";
-import type { NodeSession, StaleReadOptions } from "@synod/node";
+import type { Session, StaleReadOptions } from "@synod/node";
 import type { AnyWorkload, Cluster, Serving } from "./cluster.js";
 import type { Config } from "./config.js";
 import type { Judge } from "./judge.js";
@@ -49,7 +49,7 @@ const CLOCK_SLACK = 1.06;
 export class Client {
   readonly #p: ClientParts;
   readonly #ownSession: boolean;
-  #session: NodeSession | null = null;
+  #session: Session | null = null;
   /** The session was given up, and is used once more. */
   #closed = false;
   #call: Call | null = null;
@@ -110,7 +110,7 @@ export class Client {
 
   #openSession({ life, node }: Serving): void {
     let over = false;
-    const done = (session: NodeSession | null): void => {
+    const done = (session: Session | null): void => {
       if (over) return;
       over = true;
       life.onCrash.delete(crashed);
