@@ -7,7 +7,7 @@ import { nodeLimits } from "./limits.js";
 import { Node } from "./node.js";
 import { checkNodeNames } from "./option-names.js";
 import { SnapshotInstall } from "./snapshot-layout.js";
-import type { NodeOptions, SynodNode } from "./types.js";
+import type { CreateNodeOptions, NodeOptions, SynodNode } from "./types.js";
 import { supportedVersions } from "./versions.js";
 
 async function restoreSnapshot(
@@ -28,10 +28,10 @@ async function restoreSnapshot(
  * the store was formatted, e.g. by `AddressInUse`, the same call may be made again.
  */
 export async function createNode<Command, Query, Result, Answer = Result>(
-  options: NodeOptions<Command, Query, Result, Answer>,
+  options: CreateNodeOptions<Command, Query, Result, Answer>,
 ): Promise<SynodNode<Command, Query, Result, Answer>> {
   checkNodeNames(options);
-  return start(options, null);
+  return start<Command, Query, Result, Answer>(options, null);
 }
 
 /** Once the names of the options are known to be good. @param witness makes what takes the place of the state machine, where there is none */

@@ -111,7 +111,7 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   readonly codec: Codec<Envelope>;
   /** Commands to bytes: applied once, by the node that proposes. */
   readonly commandCodec: Codec<Command>;
-  /** Results to bytes. By default the command codec, which then must be able to carry them. */
+  /** Results to bytes. By default the command codec, which then must be able to carry them: `createNode` wants one where the type says otherwise. */
   readonly resultCodec?: Codec<Result>;
   /** Formats the blank store of a founder. An explicit act: a node whose disk was lost must not be bootstrapped again under the same id. */
   readonly bootstrap?: boolean;
@@ -141,6 +141,10 @@ export interface NodeOptions<Command, Query, Result, Answer = Result> {
   /** For simulators: milliseconds of logged time after which an unused session is forgotten, in place of 10 minutes. Equal on all nodes. Never given in production. */
   readonly sessionTtlMs?: number;
 }
+
+/** What `createNode` takes: where results are no commands, the command codec knows nothing of them, and they need one of their own. */
+export type CreateNodeOptions<Command, Query, Result, Answer = Result> = NodeOptions<Command, Query, Result, Answer> &
+  ([Result] extends [Command] ? unknown : { readonly resultCodec: Codec<Result> });
 
 /** A voter without a state machine: what `createNode` takes, but for all that has to do with commands and leading. */
 export type WitnessOptions = Omit<

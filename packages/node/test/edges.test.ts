@@ -88,6 +88,7 @@ describe("what callers may do wrong", () => {
           storage: world.disk(1).storage(),
           codec: world.codec,
           commandCodec: json<CounterCommand>(),
+          resultCodec: json<number>(),
         }),
       );
     expect(await restart({ alpha: 7 })).toBe("InvalidConfiguration");
@@ -191,6 +192,7 @@ describe("a node that does not come through", () => {
       storage: world.disk(1).storage(),
       codec: world.codec,
       commandCodec: json<CounterCommand>(),
+      resultCodec: json<number>(),
       bootstrap: true,
     });
     await expect(node).rejects.toMatchObject({ code: "AddressInUse" });

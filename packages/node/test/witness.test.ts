@@ -4,7 +4,7 @@ import { describe, expect, it, test } from "vitest";
 import { createNode, createWitness, type NodeLimits } from "../src/index.js";
 import { WitnessMachine, witnessBody } from "../src/witness-machine.js";
 import { encodeBatch, FIRST_VERSIONS } from "@synod/rsm";
-import { World } from "./world.js";
+import { json, World } from "./world.js";
 
 const SMALL: Partial<NodeLimits> = { snapshotLogBytes: 2_000, snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
 
@@ -164,8 +164,9 @@ describe("learning", () => {
     };
     const machine = world.machine(1);
     const commandCodec = { encode: () => new Uint8Array(1), decode: () => ({ add: 1 }) };
+    const codecs = { commandCodec, resultCodec: json<number>() };
     const create = (cluster: object): Promise<unknown> =>
-      createNode({ ...options, stateMachine: machine, commandCodec, cluster: { ...options.cluster, ...cluster } });
+      createNode({ ...options, stateMachine: machine, ...codecs, cluster: { ...options.cluster, ...cluster } });
     await expect(create({})).rejects.toThrow(/formatted with learning onAccept, not allToAll/);
     await expect(create({ learning: "onAccept", origin: "a backup" })).rejects.toThrow(
       /formatted blank, not from a backup/,
