@@ -68,6 +68,31 @@ describe("member", slow, () => {
   });
 });
 
+describe("a new node with other founders", slow, () => {
+  it("is named with what to do about it, on the command and in both logs, and that helps", async () => {
+    const cluster = await makeCluster(place.path, "founded", { ids: [1] });
+    const old = await cluster.start(1);
+    const [four, five] = await makeNodes(place.path, "founded", [4, 5]);
+    if (four === undefined || five === undefined) throw new Error("no nodes");
+    cluster.nodes.push(four, five);
+    await cluster.init(4, "--members", `1=${cluster.node(1).peers},2=127.0.0.1:2,3=127.0.0.1:3`);
+    const foreign = cluster.spawn(4, "--address", four.peers);
+    const added = await cluster.synod(["member", "add", "4", four.peers, "--timeout", "3s"]);
+    const reason = "it was formatted with other founders, quorums, leases or alpha than this node";
+    const advice = "under a new id (`synod member replace`)";
+    expect(added.code).toBe(5);
+    for (const text of [added.err, await old.saw(reason), await foreign.saw(reason)]) {
+      expect(text).toContain(reason);
+      expect(text).toContain(advice);
+    }
+    await cluster.end(4, "SIGKILL");
+    await cluster.init(5);
+    cluster.spawn(5, "--address", five.peers);
+    await cluster.json(["member", "replace", "4", "5", five.peers]);
+    expect((await cluster.json<Members>(["member", "list"])).members.map(({ id }) => id)).toEqual([1, 5]);
+  });
+});
+
 describe("new addresses", slow, () => {
   it("for one member after the other, while the others serve; all of them start from their disks alone", async () => {
     const cluster = await makeCluster(place.path, "moving");

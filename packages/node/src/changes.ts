@@ -50,14 +50,21 @@ export class Changes {
   readonly #replica: Replica;
   readonly #name: string;
   readonly #resendMs: number;
+  readonly #refusalOf: (id: NodeId) => string | null;
   readonly #open = new Set<Asked>();
   #count = 0;
 
-  /** @param name of this life of this node, unlike any other */
-  constructor(options: { replica: Replica; name: string; resendMs: number }) {
+  /** @param options `name`: of this life of this node, unlike any other; `refusalOf`: why nothing is taken from a peer */
+  constructor(options: {
+    replica: Replica;
+    name: string;
+    resendMs: number;
+    refusalOf: (id: NodeId) => string | null;
+  }) {
     this.#replica = options.replica;
     this.#name = options.name;
     this.#resendMs = options.resendMs;
+    this.#refusalOf = options.refusalOf;
   }
 
   get count(): number {
@@ -99,13 +106,15 @@ export class Changes {
     }
   }
 
-  /** Whom the change adds, if nothing was heard of it: it may run elsewhere, or not at all. */
+  /** Whom the change adds, if nothing was heard of it: it may be refused, run elsewhere, or not at all. */
   #missed(change: MembershipChange): string {
     const { last, reported } = this.#replica.membership();
     const id = change.kind === "add" ? change.member.id : change.kind === "replace" ? change.with.id : null;
     const member = last.configuration.members.find((each) => each.id === id);
     if (id === null || member === undefined || reported(id) !== null) return "";
     const where = member.address === undefined ? "without an address" : `at ${member.address}`;
+    const refusal = this.#refusalOf(id);
+    if (refusal !== null) return `; nothing is taken from node ${id}, which is dialed ${where}: ${refusal}`;
     return `; nothing was heard of node ${id}, which is dialed ${where}: start it there to join, or correct the address (setAddress, \`synod member move\`); if it runs, its log may say why it is refused`;
   }
 

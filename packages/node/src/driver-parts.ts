@@ -1,4 +1,4 @@
-import type { Random } from "@synod/interface";
+import type { NodeId, Random } from "@synod/interface";
 import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
@@ -43,8 +43,11 @@ export const wireOf = (options: DriverOptions, upgrade: Upgrade): Wire =>
     version: () => upgrade.wire,
   });
 
-export const changesOf = ({ self, replica, limits }: DriverOptions): Changes =>
-  new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2 });
+export const changesOf = (
+  { self, replica, limits }: DriverOptions,
+  refusalOf: (id: NodeId) => string | null,
+): Changes =>
+  new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2, refusalOf });
 
 /** @param random that of the options, which may fail */
 export const proposalsOf = (

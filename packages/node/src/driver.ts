@@ -80,7 +80,7 @@ export class Driver {
     this.#loop = this.#newLoop();
     this.upgrade = upgradeOf(options);
     this.#wire = wireOf(options, this.upgrade);
-    this.changes = changesOf(options);
+    this.changes = changesOf(options, (id) => this.refusalOf(id));
     this.#sending = new Sending({
       ...options,
       wire: this.#wire,
@@ -201,9 +201,9 @@ export class Driver {
     return new SynodError("Busy", text, { details });
   }
 
-  /** Peers whose frames are refused, and why. */
-  get refused(): ReadonlyMap<NodeId, string> {
-    return this.#wire.refused;
+  /** Why nothing is taken from a peer; null if nothing is refused. */
+  refusalOf(id: NodeId): string | null {
+    return this.peers.refusalOf(id) ?? this.#wire.refused.get(id) ?? null;
   }
 
   /** For one call. Returns the cancelling function. */

@@ -114,7 +114,7 @@ function peerOf({ id, address }: Member, parts: StatusParts, replica: ReplicaVie
     creditBytes: peer?.creditBytes ?? 0,
     withheldBytes: peer?.withheldBytes ?? 0,
     supports: driver.upgrade.supportsOf(id),
-    refused: driver.peers.refusalOf(id) ?? driver.refused.get(id) ?? null,
+    refused: driver.refusalOf(id),
   };
 }
 

@@ -84,5 +84,8 @@ export class Wire {
 function misfit(self: Incarnation, { clusterId, from }: Envelope): string {
   if (clusterId === self.clusterId) return `they come under the name of node ${from}`;
   if (plainName(clusterId) !== plainName(self.clusterId)) return `it belongs to cluster ${plainName(clusterId)}`;
-  return "it was formatted with other founders, quorums, leases or alpha than this node: format both alike";
+  return (
+    "it was formatted with other founders, quorums, leases or alpha than this node (`synod dump --json` shows those of each). " +
+    "In a new cluster format all nodes alike; who joins is formatted as the members were, under a new id (`synod member replace`)"
+  );
 }

@@ -22,6 +22,8 @@ class Bench {
   asked = 0;
   outcome: Configuration | SynodError | null = null;
   readonly changes: Changes;
+  /** Why nothing is taken from a peer. */
+  readonly refusals = new Map<number, string>();
   nowMs = 0;
 
   constructor() {
@@ -37,7 +39,8 @@ class Bench {
       ofEpoch: (epoch) => this.entries.find((entry) => entry.epoch === epoch) ?? null,
       change: () => ++this.asked,
     };
-    this.changes = new Changes({ replica: replica as Replica, name: "me", resendMs: RESEND_MS });
+    const refusalOf = (id: number): string | null => this.refusals.get(id) ?? null;
+    this.changes = new Changes({ replica: replica as Replica, name: "me", resendMs: RESEND_MS, refusalOf });
   }
 
   made(epoch: number, changeId: string, ids: readonly number[]): void {
@@ -97,6 +100,28 @@ describe("a change that was asked for", () => {
       expect(bench.outcome).toMatchObject({ epoch: 2, members: [{ id: 1 }, { id: 2 }] });
     },
   );
+
+  it.each([
+    [
+      "nothing was heard of it",
+      null,
+      "nothing was heard of node 4, which is dialed without an address: start it there",
+    ],
+    [
+      "it is refused",
+      "it has other founders",
+      "nothing is taken from node 4, which is dialed without an address: it has",
+    ],
+  ])("ends with what is known of the new member: %s", (_what, refusal, text) => {
+    bench = new Bench();
+    if (refusal !== null) bench.refusals.set(4, refusal);
+    bench.add(4);
+    bench.turn();
+    bench.made(2, "me.1", [1, 2, 3, 4]);
+    bench.complete = false;
+    bench.turn(DEADLINE_MS);
+    expect(bench.outcome).toMatchObject({ code: "OutcomeUnknown", message: expect.stringContaining(text) as string });
+  });
 
   it("ends as unknown where no leader finds that copy in time", () => {
     bench.turn(RESEND_MS);
