@@ -16,6 +16,8 @@ import {
   text,
 } from "./values.js";
 
+const ELECTION_TIMEOUT_MS_MIN = 20;
+
 /** What the settings give once they are read. */
 export interface Settings {
   readonly cluster: string;
@@ -119,8 +121,11 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   electionTimeout: {
     flag: "--election-timeout <duration>",
     env: "SYNOD_ELECTION_TIMEOUT",
-    help: "a peer silent for this long counts as gone; 250ms by default",
-    schema: duration,
+    help: "a peer silent for this long counts as gone, at least 20ms; 250ms by default",
+    schema: v.pipe(
+      duration,
+      v.check((ms) => ms >= ELECTION_TIMEOUT_MS_MIN, `expected at least ${ELECTION_TIMEOUT_MS_MIN}ms`),
+    ),
   },
   priority: {
     flag: "--priority <number>",

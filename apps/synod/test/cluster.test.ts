@@ -266,6 +266,15 @@ describe("lock and elect", slow, () => {
   });
 });
 
+it("a watch that has not begun ends with the first signal", slow, async () => {
+  const waiting = cluster.begin(["watch", "x", "--servers", "127.0.0.1:9", "--timeout", "100s"]);
+  await waiting.saw("no server yet");
+  const begun = performance.now();
+  waiting.child.kill("SIGINT");
+  await waiting.ended;
+  expect(performance.now() - begun).toBeLessThan(50_000);
+});
+
 describe("a lock without a majority", slow, () => {
   it("--try ends by the timeout: never held, and the command was not run", async () => {
     const alone = await makeCluster(place.path, "alone");

@@ -32,7 +32,7 @@ export function checkOptions(
   checkPort("stateMachine", options.stateMachine, ["apply", "query", "snapshot", "restore"]);
   if (upgrade !== undefined && upgrade !== "automatic" && upgrade !== "manual")
     throw invalid(`upgrade must be "automatic" or "manual", not ${String(upgrade)}`);
-  if (typeof id !== "number") throw invalid(`id must be a number, not a ${typeof id}`);
+  if (!Number.isSafeInteger(id) || id < 1) throw invalid(`id must be a positive integer, not ${String(id)}`);
   if (typeof cluster !== "object" || !Array.isArray(cluster.members))
     throw invalid("cluster needs an id and a list of members");
   const idBytes = new TextEncoder().encode(cluster.id).length;

@@ -25,6 +25,9 @@ export const LIMIT_NAMES: readonly string[] = optionNames(DEFAULTS, "limits.");
 /** Codecs and transports take frames of 8 MiB at least; values must fit with room to spare. */
 const VALUE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** A node looks around eight times in it; timers of the host cannot go much faster. */
+const ELECTION_TIMEOUT_MS_MIN = 20;
+
 /** Fills in the defaults and refuses what makes no sense. */
 export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
   const limits = { ...DEFAULTS, ...partial };
@@ -37,6 +40,12 @@ export function nodeLimits(partial: Partial<NodeLimits> = {}): NodeLimits {
     if (/Bytes(Max)?$/.test(name) && !Number.isSafeInteger(value)) {
       throw new SynodError("InvalidArgument", `limits.${name} must be whole bytes, not ${value}`);
     }
+  }
+  if (limits.electionTimeoutMs < ELECTION_TIMEOUT_MS_MIN) {
+    throw new SynodError(
+      "InvalidArgument",
+      `limits.electionTimeoutMs must be at least ${ELECTION_TIMEOUT_MS_MIN}, not ${limits.electionTimeoutMs}`,
+    );
   }
   if (!Number.isInteger(limits.inFlightCommandsMax) || limits.inFlightCommandsMax > SESSION_LIMIT_MAX) {
     throw new SynodError("InvalidArgument", `limits.inFlightCommandsMax must be an integer up to ${SESSION_LIMIT_MAX}`);

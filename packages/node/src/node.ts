@@ -23,7 +23,7 @@ import {
   type WatchOptions,
 } from "@synod/interface";
 import { systemClock, systemRandom } from "@synod/interface/host";
-import type { Replica } from "@synod/multipaxos";
+import { type Replica, votersOf } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import { beginChange, beginCommand, beginProposal, beginSnapshot, beginTransfer, decodeResult } from "./calls.js";
 import { wireName } from "./founders.js";
@@ -376,7 +376,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
 
   /** A leader that just ended would leave the others to find out, and commands waiting meanwhile. */
   async #handOver(timeoutMs: number): Promise<void> {
-    if (timeoutMs <= 0 || !this.#replica.leads) return;
+    if (timeoutMs <= 0 || !this.#replica.leads || votersOf(this.#driver.configuration).length < 2) return;
     try {
       await this.transferLeadership({ timeoutMs });
     } catch (cause) {

@@ -7,6 +7,14 @@ export function staleError(ticket: SessionTicket): SynodError {
   return new SynodError("SessionStale", text, { details: { ticket } });
 }
 
+/** @param cause - what the codec threw, where it is known: the command was executed earlier otherwise */
+export function unencodableResult(cause: unknown): SynodError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new SynodError("InvalidResult", `the command took effect, but the result codec refused its result${why}`, {
+    cause,
+  });
+}
+
 export function ownSessionExpired(): SynodError {
   const text =
     "this node's session expired meanwhile; the command may or may not have taken effect: look at the state " +

@@ -7,7 +7,7 @@ import { randomHex } from "@synod/interface/host";
 import { OpenCalls } from "./open-calls.js";
 import { OwnSession } from "./own-session.js";
 import { Proposal } from "./proposal.js";
-import { ownSessionExpired, sessionFull, staleError, unknownSession } from "./proposal-errors.js";
+import { ownSessionExpired, sessionFull, staleError, unencodableResult, unknownSession } from "./proposal-errors.js";
 import { clientOf, sessionOf } from "./proposal-keys.js";
 import type { ProposalsOptions, Route } from "./proposals-options.js";
 import type { Sight } from "./sight.js";
@@ -245,9 +245,7 @@ export class Proposals {
         );
         return;
       case "unencodableResult":
-        proposal.reject(
-          new SynodError("InvalidResult", "the command took effect, but the result codec refused its result"),
-        );
+        proposal.reject(unencodableResult(outcome.cause));
         return;
       case "stale":
         proposal.reject(staleError(outcome.ticket));

@@ -70,7 +70,11 @@ describe("what callers may do wrong", () => {
       bootstrap: true,
       clock: world.clock,
     });
-    expect(await world.settle(code(node.propose({ add: 1 })))).toBe("InvalidResult");
+    await expect(world.settle(node.propose({ add: 1 }))).rejects.toMatchObject({
+      code: "InvalidResult",
+      message: "the command took effect, but the result codec refused its result: not this one",
+      cause: { code: "InvalidArgument" },
+    });
     expect(await world.settle(node.propose({ add: 1 }))).toBe(2);
     await node.close();
   });

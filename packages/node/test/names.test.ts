@@ -33,6 +33,8 @@ describe("an option of an unknown name", () => {
     [{ quorum: { kind: "majority" } }, "createNode has no option quorum: did you mean cluster.quorum?"],
     [{ limits: { queueByteMax: 1e6 } }, "limits.queueByteMax is not a known limit: did you mean limits.queueBytesMax?"],
     [{ limits: { ELECTIONTIMEOUTMS: 1 } }, /did you mean limits.electionTimeoutMs\?$/],
+    [{ limits: { electionTimeoutMs: 19 } }, "limits.electionTimeoutMs must be at least 20, not 19"],
+    [{ id: 0 }, "id must be a positive integer, not 0"],
     [
       { cluster: { id: "t", members: [{ id: 1 }], leases: { durationMs: 1, driftPercent: 1 } } },
       "cluster has no option leases: did you mean cluster.lease?",

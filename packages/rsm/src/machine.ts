@@ -268,9 +268,17 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     } catch (cause) {
       throw this.#applyFailed(`on command ${index}`, { slot, index }, cause);
     }
-    const reply = this.#encodeResult(applied.result);
+    let reply: Reply;
+    let refusal: unknown;
+    // Every replica gets the same result and refuses it alike, so that stopping would only stop them all, again and again.
+    try {
+      reply = owned(this.#results.encode(applied.result));
+    } catch (cause) {
+      reply = "unencodable";
+      refusal = cause;
+    }
     storeReply(session, ticket.sequence, reply);
-    return answer(reply, index, ticket, false, applied.events);
+    return answer(reply, index, ticket, false, applied.events, refusal);
   }
 
   /** Whether bytes are refused is up to `decode` alone: other replicas, which read them off a socket, know no other way. */
@@ -281,15 +289,6 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       return codec.decodeLasting(body);
     } catch {
       return codec.decode(body);
-    }
-  }
-
-  /** Every replica gets the same result and refuses it alike, so that stopping would only stop them all, again and again. */
-  #encodeResult(result: Result): Reply {
-    try {
-      return owned(this.#results.encode(result));
-    } catch {
-      return "unencodable";
     }
   }
 

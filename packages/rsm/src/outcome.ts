@@ -28,6 +28,8 @@ export interface UnencodableResultOutcome {
   readonly index: number;
   readonly ticket: SessionTicket;
   readonly cached: boolean;
+  /** What the codec threw; only when the command was executed now. */
+  readonly cause?: unknown;
   readonly events?: readonly unknown[];
 }
 

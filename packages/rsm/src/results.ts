@@ -34,9 +34,13 @@ export function answer(
   ticket: SessionTicket,
   cached: boolean,
   events?: readonly unknown[],
+  refusal?: unknown,
 ): Outcome {
   if (reply === null) return { kind: "invalidCommand", index, ticket, cached };
-  if (reply === "unencodable") return { kind: "unencodableResult", index, ticket, cached, ...(events && { events }) };
+  if (reply === "unencodable") {
+    const cause = refusal === undefined ? {} : { cause: refusal };
+    return { kind: "unencodableResult", index, ticket, cached, ...cause, ...(events && { events }) };
+  }
   // Nearly all of them, made without a copy.
   if (events === undefined) return { kind: "result", index, ticket, reply, cached };
   return { kind: "result", index, ticket, reply, cached, events };

@@ -190,7 +190,7 @@ describe("apply", () => {
     const machine = numbersMachine({ resultCodec });
     applyNext(machine, 0, open());
     expect(applyNext(machine, 0, command(A, 1, "add x 1"))).toMatchObject([
-      { kind: "unencodableResult", cached: false },
+      { kind: "unencodableResult", cached: false, cause: { code: "TooLarge" } },
     ]);
     expect(machine.query("x")).toBe(1);
     const restored = numbersMachine({ resultCodec });

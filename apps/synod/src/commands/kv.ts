@@ -186,11 +186,12 @@ function addWatch(program: Command): void {
     const { prefix, from, count } = flags;
     if ((key === undefined) === (prefix === undefined)) throw new CliError("usage", "give a key or --prefix");
     const keys: KeySelector = key === undefined ? { prefix: prefix ?? "" } : { key };
-    const ended = new AbortController();
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ended.abort());
     await withCluster(new Given(flags, process.env), async (remote) => {
       const kv = keysOf(remote);
       const start = from ?? (await remote.coordination.status()).revision + 1;
+      // Until here a signal ends the process at once.
+      const ended = new AbortController();
+      for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ended.abort());
       output.note(`watching from revision ${start}`);
       let left = count ?? Number.POSITIVE_INFINITY;
       for await (const { events } of kv.watch(keys, { from: start, signal: ended.signal })) {
