@@ -67,8 +67,8 @@ test.each(packages)("README of %s: every table of options is held against its ty
 
 /** Calls that name every option in braces, those that may be left out with a mark: `read(query, { signal?, via? })`. */
 const CALLS: [name: string, call: string, types: string][] = [
-  ["client", "propose", "interface:ProposeOptions & client:Timeout"],
-  ["client", "read", "interface:ReadOptions & client:Timeout"],
+  ["client", "propose", "interface:ProposeOptions"],
+  ["client", "read", "interface:ReadOptions"],
   ["client", "watch", "interface:WatchOptions"],
   ["client", "admin.readSnapshot", "client:AdminOptions"],
   ["client", "admin.changeMembership", "interface:ChangeOptions"],

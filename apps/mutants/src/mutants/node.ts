@@ -187,7 +187,7 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [71],
     title: "Nodes whose windows or quorums differ talk to each other",
     patches: [
-      inFile("checks")(
+      inFile("founders")(
         'return `${clusterId}#${(hash >>> 0).toString(16).padStart(8, "0")}`;',
         "return `${clusterId}#${hash === 0 ? 1 : 0}`;",
       ),
@@ -199,7 +199,7 @@ export const nodeMutants: readonly Mutant[] = [
     faults: [71],
     title: "A formatted store starts with another window than its founders agreed on",
     patches: [
-      inFile("checks")(`if (alpha !== undefined && alpha !== stored.alpha)`, `if (alpha !== undefined && alpha < 1)`),
+      inFile("founders")(`if (alpha !== undefined && alpha !== stored.alpha)`, `if (alpha !== undefined && alpha < 1)`),
     ],
     finder: { kind: "unit", file: EDGES, test: "refuses to start a formatted store with another quorum or window" },
   },
