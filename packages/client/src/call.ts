@@ -2,6 +2,7 @@ import { offAbort, onAbort, SynodError } from "@synod/interface";
 import { backoffMs } from "@synod/transport-tcp/framing";
 import type { Answer, Connection, Waiter } from "./connection.js";
 import type { Context } from "./context.js";
+import type { OpenCalls, Seated } from "./open-calls.js";
 import type { Pool, Sendable, Target } from "./pool.js";
 import { type Deadlines, NOWHERE, type Timed } from "./protocol/deadlines.js";
 import { deadlineMsMax, type Request } from "./protocol/requests.js";
@@ -18,7 +19,7 @@ export interface CallShared {
   readonly pool: Pool;
   readonly deadlines: Deadlines;
   /** All that have begun and not ended, so that closing can end them. */
-  readonly calls: Set<{ giveUp(text: string, cause?: unknown): void }>;
+  readonly calls: OpenCalls;
 }
 
 /** A call that is given up. */
@@ -63,10 +64,11 @@ export interface CallOptions {
 }
 
 /** One call of a user: any number of attempts, one after the other, and exactly one end. */
-export class Call<T> implements Sendable, Timed, Waiter {
+export class Call<T> implements Seated, Sendable, Timed, Waiter {
   readonly promise: Promise<T>;
   readonly untilMs: number;
   place: number = NOWHERE;
+  seat = -1;
   readonly #shared: CallShared;
   readonly #plan: CallPlan<T>;
   readonly #signal: AbortSignal | undefined;

@@ -20,6 +20,7 @@ import type { Link } from "./link.js";
 import { addressesOf, type ConnectOptions, contextOf } from "./options.js";
 import { Pool } from "./pool.js";
 import { type CallRoom, ProposalPlan, ReadPlan } from "./proposal.js";
+import { OpenCalls } from "./open-calls.js";
 import { Deadlines } from "./protocol/deadlines.js";
 import { RemoteSession } from "./remote-session.js";
 import { Sessions, type Ticket } from "./session.js";
@@ -76,7 +77,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
       leader: (leader) => this.#events.emit({ kind: "leader", leader }),
     });
     const deadlines = new Deadlines(this.#context.clock);
-    this.#shared = { context: this.#context, pool: this.#pool, deadlines, calls: new Set() };
+    this.#shared = { context: this.#context, pool: this.#pool, deadlines, calls: new OpenCalls() };
     this.#sessions = new Sessions(this.#shared, (session) => this.#events.emit({ kind: "sessionLost", session }));
     this.admin = adminOf(this.#shared, () => this.#checkOpen());
   }
@@ -213,7 +214,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     const closed = new SynodError("Closed", "the client was closed");
     // First, so that the place of a call that ends is not given to one that waits.
     const session = this.#sessions.close();
-    for (const call of this.#shared.calls) call.giveUp("the client was closed", closed);
+    this.#shared.calls.giveUpAll("the client was closed", closed);
     if (session !== null && this.#pool.readyCount > 0) await this.#giveBack(session);
     this.#pool.close(closed);
     this.#shared.deadlines.close();

@@ -1,5 +1,11 @@
-import { type CallOptions, type Session, type SessionId, type SessionTicket, SynodError } from "@synod/interface";
-import { Sequences } from "./sequences.js";
+import {
+  type CallOptions,
+  Sequences,
+  type Session,
+  type SessionId,
+  type SessionTicket,
+  SynodError,
+} from "@synod/interface";
 import type { Opened } from "./session-plans.js";
 
 /** A session that a user of the client asked for. */

@@ -1,6 +1,5 @@
-import { type SessionId, type SessionTicket, SynodError } from "@synod/interface";
+import { Sequences, type SessionId, type SessionTicket, SynodError } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
-import { Sequences } from "./sequences.js";
 import { type Opened, openPlan } from "./session-plans.js";
 
 /** How long one attempt to open a session may take at most; who waits for it has a deadline of its own. */

@@ -2,6 +2,7 @@
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
 import { Call, type CallPlan, type CallShared } from "../src/call.js";
+import { OpenCalls } from "../src/open-calls.js";
 import { Deadlines } from "../src/protocol/deadlines.js";
 
 const clock = { now: () => 0, timer: () => () => {} };
@@ -15,7 +16,7 @@ function callWith(ready: number, down: string): Call<null> {
     withdraw: () => {},
   };
   const context = { clock, random: { uint32: () => 0 }, metrics: { count: () => {} } };
-  const shared = { context, pool, deadlines: new Deadlines(clock), calls: new Set() } as unknown as CallShared;
+  const shared = { context, pool, deadlines: new Deadlines(clock), calls: new OpenCalls() } as unknown as CallShared;
   const plan: CallPlan<null> = {
     kind: "read",
     to: "any",

@@ -1,6 +1,7 @@
 // How the client comes to a session of its own where that takes longer than its calls wait.
 import { expect, test } from "vitest";
 import type { CallShared } from "../src/call.js";
+import { OpenCalls } from "../src/open-calls.js";
 import { Deadlines } from "../src/protocol/deadlines.js";
 import { Sessions, type Ticket } from "../src/session.js";
 
@@ -58,7 +59,7 @@ function clientOf(openMs: number): { time: Time; sessions: Sessions; opened: () 
   };
   const limits = { keepAliveMs: 60_000 };
   const context = { clock: time, random: { uint32: () => 0 }, metrics: { count: () => {} }, limits };
-  const shared = { context, pool, deadlines: new Deadlines(time), calls: new Set() } as unknown as CallShared;
+  const shared = { context, pool, deadlines: new Deadlines(time), calls: new OpenCalls() } as unknown as CallShared;
   return { time, sessions: new Sessions(shared, () => {}), opened: () => opened, asked };
 }
 

@@ -9,6 +9,7 @@ export type * from "./node-status.js";
 export * from "./number-map.js";
 export type * from "./ports.js";
 export * from "./quiet.js";
+export * from "./sequences.js";
 export type * from "./service.js";
 export type * from "./state-machine.js";
 export type * from "./storage.js";

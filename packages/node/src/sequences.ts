@@ -1,4 +1,4 @@
-import type { SessionId, SessionTicket } from "@synod/interface";
+import { Sequences, type SessionId, type SessionTicket } from "@synod/interface";
 
 /** When a session was used last, by the clock of this node and by the time in the log. */
 export class LastUse {
@@ -15,47 +15,37 @@ export class LastUse {
   }
 }
 
-/** Gives out the sequences of one session and keeps its floor: every sequence up to it is done with. */
+/** Gives out the tickets of one session. */
 export class SequenceBook {
   readonly id: SessionId;
-  readonly #limit: number;
-  readonly #done = new Set<number>();
-  #last = 0;
-  #floor = 0;
-  /** Up to here none may be missing before new ones are given out. */
-  #heldUpTo = 0;
+  readonly #sequences: Sequences;
 
   constructor(id: SessionId, limit: number) {
     this.id = id;
-    this.#limit = limit;
+    this.#sequences = new Sequences(limit);
   }
 
   /** Sequences given out and not done with. */
   get open(): number {
-    return this.#last - this.#floor - this.#done.size;
+    return this.#sequences.open;
   }
 
   get floor(): number {
-    return this.#floor;
+    return this.#sequences.floor;
   }
 
-  /**
-   * The next ticket, or null at the limit: a command above floor + limit would be refused in the log. Null also until those that were refused
-   * are done with: replies to later ones would take the room that they wait for.
-   */
+  /** The next ticket; null until there is room. */
   next(): SessionTicket | null {
-    if (this.#last - this.#floor >= this.#limit || this.#floor < this.#heldUpTo) return null;
-    return { session: this.id, sequence: ++this.#last, floor: this.#floor };
+    const sequence = this.#sequences.next();
+    return sequence === null ? null : { session: this.id, sequence, floor: this.#sequences.floor };
   }
 
   /** The session kept too many bytes of replies to let this one in. It is sent again. */
   refused(sequence: number): void {
-    this.#heldUpTo = Math.max(this.#heldUpTo, sequence);
+    this.#sequences.refused(sequence);
   }
 
   done(sequence: number): void {
-    if (sequence <= this.#floor || sequence > this.#last) return;
-    this.#done.add(sequence);
-    while (this.#done.delete(this.#floor + 1)) this.#floor++;
+    this.#sequences.done(sequence);
   }
 }
