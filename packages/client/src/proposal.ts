@@ -58,9 +58,11 @@ export class ProposalPlan<Result> implements CallPlan<Result> {
   conclude({ text, cause, maybe, nobody }: CallEnd): SynodError {
     if (maybe) return new SynodError("OutcomeUnknown", `${text}; the command may or may not take effect`, { cause });
     const why = nobody && cause === null ? new SynodError("NoServer", text) : cause;
-    return new SynodError("NotProposed", `${text}; the command was not proposed: it is safe to try again`, {
-      cause: why,
-    });
+    const again =
+      this.#given === undefined
+        ? "the command was not proposed: it is safe to try again"
+        : "this attempt was not proposed: try again with the same ticket";
+    return new SynodError("NotProposed", `${text}; ${again}`, { cause: why });
   }
 
   ended(): void {

@@ -30,7 +30,9 @@ export class RemoteSession implements Session {
     throw new SynodError("Busy", "too many requests of this session are open: call done() for finished ones");
   }
 
-  done({ sequence }: SessionTicket): void {
+  done({ session, sequence }: SessionTicket): void {
+    if (session.slot !== this.id.slot || session.index !== this.id.index)
+      throw new SynodError("InvalidArgument", "the ticket is one of another session");
     this.#sequences.done(sequence);
   }
 

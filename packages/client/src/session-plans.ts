@@ -19,7 +19,10 @@ export const openPlan: CallPlan<Opened> = {
     if (answer.kind === "opened") return answer;
     throw new SynodError("Malformed", "the server answered something else than was asked");
   },
-  conclude: ({ text, cause }) => new SynodError("NotProposed", `no session was opened: ${text}`, { cause }),
+  conclude: ({ text, cause, maybe }) =>
+    maybe
+      ? new SynodError("OutcomeUnknown", `${text}; a session may be opened that nobody uses`, { cause })
+      : new SynodError("NotProposed", `no session was opened: ${text}`, { cause }),
 };
 
 /** Gives a session back. @param repeatable - whether it is tried again at another server: one that is gone stays gone */

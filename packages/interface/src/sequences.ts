@@ -36,7 +36,7 @@ export class Sequences {
 
   /** Nothing happens where it was said before, or was never given out. */
   done(sequence: number): void {
-    if (sequence <= this.#floor || sequence > this.#last) return;
+    if (sequence <= this.#floor || sequence > this.#last || !Number.isInteger(sequence)) return;
     if (sequence !== this.#floor + 1) return this.#done.set(sequence, null);
     this.#floor = sequence;
     while (this.#done.delete(this.#floor + 1) !== undefined) this.#floor++;

@@ -51,12 +51,16 @@ export interface Session extends AsyncDisposable {
    * @throws SynodError `Busy` while as many requests are open as the session may have.
    */
   ticket(): SessionTicket;
-  /** The request of this ticket needs no more retries: its reply was received or given up. */
+  /**
+   * The request of this ticket needs no more retries: its reply was received or given up. One that is never done keeps those behind it from being
+   * forgotten, until the session has no more tickets.
+   * @throws SynodError `InvalidArgument` for a ticket of another session.
+   */
   done(ticket: SessionTicket): void;
   /**
    * Gives the session up: its tickets are of no more use. Otherwise the cluster forgets it 10 minutes of logged time after its last use.
    * Settles when it is gone, also where it was gone before; calls share one attempt, and one that failed may be followed by another.
-   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy`, `Closed`.
+   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy`, `Closed`, `Removed`, `InvalidArgument`, `Forbidden` to a client without the role write.
    */
   close(options?: CallOptions): Promise<void>;
 }
@@ -104,7 +108,8 @@ export interface Service<Command, Query, Result, Answer = Result> {
   /**
    * Opens a session for requests that the caller wants to try again under its own control. It belongs to the cluster: its tickets are good
    * wherever the cluster is spoken to.
-   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy` also where the cluster has as many sessions as it may have, `Closed`.
+   * @throws SynodError `NotProposed`, `OutcomeUnknown`, `Busy` also where the cluster has as many sessions as it may have, `Closed`, `Removed`,
+   * `InvalidArgument`, `Forbidden` to a client without the role write.
    */
   openSession(options?: CallOptions): Promise<Session>;
 }

@@ -37,6 +37,11 @@ export function checkOptions(
     throw invalid("cluster needs an id and a list of members");
   const idBytes = new TextEncoder().encode(cluster.id).length;
   if (idBytes < 1 || idBytes > 200) throw invalid("cluster.id must have 1 to 200 bytes");
+  for (const name of ["quorum", "lease"] as const) {
+    const given: unknown = cluster[name];
+    if (given !== undefined && (typeof given !== "object" || given === null))
+      throw invalid(`cluster.${name} must be an object`);
+  }
   const { origin } = cluster;
   if (origin !== undefined && (typeof origin !== "string" || origin === "")) {
     throw invalid("cluster.origin must be the text that the restore printed");

@@ -9,8 +9,9 @@ export function founders(options: Pick<NodeOptions<unknown, unknown, unknown>, "
   return {
     epoch: 1,
     members,
-    alpha: alpha ?? ALPHA,
-    quorum: quorum ?? { kind: "majority" },
+    // From JavaScript null may come, which is not nothing: it is refused before a store is formatted.
+    alpha: alpha === undefined ? ALPHA : alpha,
+    quorum: quorum === undefined ? { kind: "majority" } : quorum,
     ...(lease === undefined ? {} : { lease: { durationMs: lease.durationMs, driftPercent: lease.driftPercent } }),
     ...(learning === undefined ? {} : { learning }),
     ...(origin === undefined ? {} : { origin }),

@@ -22,7 +22,8 @@ const COMMAND = [
 /** What is said of one that is given up: it was not proposed, or may have been. */
 const OUTCOMES: { readonly [Kind in ProposalSource["kind"]]: readonly [no: string, maybe: string] } = {
   own: COMMAND,
-  given: COMMAND,
+  // Another attempt with the same ticket may have been.
+  given: ["this attempt was not proposed: try again with the same ticket", COMMAND[1]],
   open: ["no session was opened", "a session may be opened that nobody uses"],
   close: ["the session was not closed", "the session may or may not be closed"],
 };

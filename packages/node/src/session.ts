@@ -54,8 +54,10 @@ class OpenedSession implements Session {
     return ticket;
   }
 
-  done(ticket: SessionTicket): void {
-    this.#book.done(ticket.sequence);
+  done({ session, sequence }: SessionTicket): void {
+    if (session.slot !== this.id.slot || session.index !== this.id.index)
+      throw new SynodError("InvalidArgument", "the ticket is one of another session");
+    this.#book.done(sequence);
   }
 
   /** Calls share one attempt, and what ends it; one that failed may be followed by another. */

@@ -20,9 +20,15 @@ export function withSignal<T>(signal: AbortSignal | undefined, caller: Settle<T>
     begin(caller);
     return;
   }
+  // A node that fails settles what has just begun.
+  let settled = false;
   const aborted = (reason: unknown): void => giveUp(reason);
-  const giveUp = begin(after(caller, () => offAbort(signal, aborted)));
-  onAbort(signal, aborted);
+  const done = (): void => {
+    settled = true;
+    offAbort(signal, aborted);
+  };
+  const giveUp = begin(after(caller, done));
+  if (!settled) onAbort(signal, aborted);
 }
 
 /**
@@ -38,9 +44,13 @@ export function withEnds<T>(
   if (timeoutMs === undefined) return withSignal(signal, caller, begin);
   checkTimeLimit(timeoutMs);
   withSignal(signal, caller, (settle) => {
-    let cancel = (): void => undefined;
-    const giveUp = begin(after(settle, () => cancel()));
-    if (timeoutMs < Infinity) cancel = driver.timer(timeoutMs, () => giveUp(OVERDUE));
+    let cancel: (() => void) | null = () => undefined;
+    const done = (): void => {
+      cancel?.();
+      cancel = null;
+    };
+    const giveUp = begin(after(settle, done));
+    if (timeoutMs < Infinity && cancel !== null) cancel = driver.timer(timeoutMs, () => giveUp(OVERDUE));
     return giveUp;
   });
 }

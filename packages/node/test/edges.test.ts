@@ -276,6 +276,7 @@ describe("sessions over time", () => {
     const node = world.node(1);
     const session = await world.settle(node.openSession());
     const other = await world.settle(node.openSession());
+    expect(() => session.done(other.ticket())).toThrow(expect.objectContaining({ code: "InvalidArgument" }) as Error);
     const startMs = world.clock.now();
     expect(await world.settle(Promise.all([session.close(), session.close()]))).toEqual([undefined, undefined]);
     expect(world.clock.now() - startMs).toBeLessThan(1_000);

@@ -25,6 +25,16 @@ it("limits.queueBytesMax has to have room for one call: below it every call woul
   await node.close();
 });
 
+it("what cannot be is refused before a store is formatted for it", async () => {
+  const options = given();
+  const cluster = { ...options.cluster, alpha: null as unknown as number };
+  await expect(createNode({ ...options, cluster })).rejects.toMatchObject({
+    code: "InvalidConfiguration",
+    message: expect.stringContaining("not null") as string,
+  });
+  await (await createNode({ ...options, cluster: { ...cluster, alpha: 7 } })).close();
+});
+
 describe("an option of an unknown name", () => {
   it.each([
     [{ bootStrap: true }, "createNode has no option bootStrap: did you mean bootstrap?"],
@@ -35,6 +45,7 @@ describe("an option of an unknown name", () => {
     [{ limits: { ELECTIONTIMEOUTMS: 1 } }, /did you mean limits.electionTimeoutMs\?$/],
     [{ limits: { electionTimeoutMs: 19 } }, "limits.electionTimeoutMs must be at least 20, not 19"],
     [{ id: 0 }, "id must be a positive integer, not 0"],
+    [{ cluster: { id: "t", members: [{ id: 1 }], lease: null } }, "cluster.lease must be an object"],
     [
       { cluster: { id: "t", members: [{ id: 1 }], leases: { durationMs: 1, driftPercent: 1 } } },
       "cluster has no option leases: did you mean cluster.lease?",

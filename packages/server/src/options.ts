@@ -40,7 +40,6 @@ const SERVE: Readonly<Record<keyof ServeOptions<unknown, unknown>, true>> = {
 
 const TOKEN: Readonly<Record<keyof ClientToken, true>> = { token: true, role: true };
 const CERTIFICATE_ROLE: Readonly<Record<keyof CertificateRole, true>> = { name: true, role: true };
-const tokenNames = optionNames(TOKEN, "tokens.");
 const certificateRoleNames = optionNames(CERTIFICATE_ROLE, "certificateRoles.");
 
 /**
@@ -58,9 +57,19 @@ export function checkServeNames(
   checkNames((name) => `serve has no option ${name}`, own, optionNames(SERVE), [...limitNames, ...tlsNames]);
   // A function is asked when it is needed.
   if (typeof options.tls === "object") checkTls(options.tls);
-  for (const token of options.tokens ?? []) checkNames((name) => `tokens has no option ${name}`, token, tokenNames);
+  for (const token of options.tokens ?? []) checkTokenNames(token);
   for (const role of options.certificateRoles ?? [])
     checkNames((name) => `certificateRoles has no option ${name}`, role, certificateRoleNames);
+}
+
+/** The name is not told: `{ [token]: role }` has the token for one. */
+function checkTokenNames(token: unknown): void {
+  if (typeof token !== "object" || token === null) return;
+  if (Object.keys(token).every((name) => Object.hasOwn(TOKEN, name))) return;
+  throw new SynodError(
+    "InvalidArgument",
+    `an entry of tokens has an option that is none: it takes ${Object.keys(TOKEN).join(", ")}`,
+  );
 }
 
 /** Longest delay that timers of the host can hold. */

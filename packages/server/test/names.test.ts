@@ -17,7 +17,7 @@ describe("serve with an option of an unknown name", () => {
     [{ limits: { idleTimeout: 1 } }, "limits.idleTimeout is not a known limit: did you mean limits.idleTimeoutMs?"],
     [{ tls: { key: "", cert: "", caa: "" } }, "tls has no option caa: did you mean tls.ca?"],
     [{ tls: () => ({ key: "", cert: "", CA: "" }) }, "tls has no option CA: did you mean tls.ca?"],
-    [{ tokens: [{ ...token, name: "shop" }] }, "tokens has no option name: it takes token, role"],
+    [{ tokens: [{ ...token, name: "shop" }] }, "an entry of tokens has an option that is none: it takes token, role"],
     [
       { certificateRoles: [{ nane: "a", role: "read" }] },
       "certificateRoles has no option nane: did you mean certificateRoles.name?",

@@ -130,11 +130,25 @@ describe("a session", () => {
     session.done(second);
     expect(() => session.ticket()).toThrow(expect.objectContaining({ code: "Busy" }) as Error);
     session.done({ ...first, sequence: 99 });
+    session.done({ ...first, sequence: 1.5 });
+    const other = await client.openSession();
+    expect(() => session.done(other.ticket())).toThrow(expect.objectContaining({ code: "InvalidArgument" }) as Error);
     session.done(first);
     session.done(first);
     expect(session.ticket()).toEqual({ session: session.id, sequence: 3, floor: 2 });
     expect(session.ticket()).toEqual({ session: session.id, sequence: 4, floor: 2 });
     expect(() => session.ticket()).toThrow(expect.objectContaining({ code: "Busy" }) as Error);
+  });
+
+  test("an attempt with its ticket speaks of itself alone", async () => {
+    world = await World.of(1);
+    const client = await world.connect();
+    const ticket = (await client.openSession()).ticket();
+    const attempt = client.propose(add, { session: ticket, signal: AbortSignal.abort() });
+    await expect(attempt).rejects.toMatchObject({
+      code: "NotProposed",
+      message: expect.stringContaining("this attempt was not proposed: try again with the same ticket") as string,
+    });
   });
 
   test("counts among the calls of its client, and ends with signal, time limit and client", async () => {
@@ -160,7 +174,8 @@ describe("a session", () => {
     const session = await client.openSession();
     const [proxy] = proxies as [Proxy];
     proxy.silent = true;
-    await expect(client.openSession({ timeoutMs: 50 })).rejects.toMatchObject({ code: "NotProposed" });
+    // It was sent: a session may be there that nobody has.
+    await expect(client.openSession({ timeoutMs: 50 })).rejects.toMatchObject({ code: "OutcomeUnknown" });
     await expect(session.close({ timeoutMs: 50 })).rejects.toMatchObject({ code: "OutcomeUnknown" });
     proxy.silent = false;
     // What failed may be tried again.

@@ -1,9 +1,11 @@
 /** Connections at a time that have not said who they are. */
 const strangersMax = 256;
+/** A host with so many has no more than one with a single one: a peer opens two at once, and several may be behind one address. */
+const fewOfHost = 4;
 
 /**
- * Those who have not said yet who they are. Where there are too many, one has to go: the one that has waited longest, of the host that has most. So who
- * holds many connections open keeps nobody else out.
+ * Those who have not said yet who they are. Where there are too many, one has to go: the one that has waited longest, of the host that has most, or of
+ * the one that came first where all have few. So who holds many connections open, or comes from many hosts, keeps nobody else out.
  */
 export class Strangers<T> {
   readonly #hosts = new Map<string, Set<T>>();
@@ -32,7 +34,8 @@ export class Strangers<T> {
 
   #oldest(): T | null {
     let most: [host: string, of: Set<T>] | null = null;
-    for (const entry of this.#hosts) if (most === null || entry[1].size > most[1].size) most = entry;
+    for (const entry of this.#hosts)
+      if (most === null || entry[1].size > Math.max(fewOfHost, most[1].size)) most = entry;
     if (most === null) return null;
     const [host, of] = most;
     const [oldest] = of;

@@ -18,6 +18,14 @@ describe("strangers", () => {
   });
 });
 
+it("from many hosts do not put out a peer that opens two connections at once", () => {
+  const strangers = new Strangers<string>();
+  for (let i = 0; i < 256; i++) expect(strangers.add(`stranger ${i}`, `host ${i}`)).toBeNull();
+  expect(strangers.add("control", "peer")).toBe("stranger 0");
+  expect(strangers.add("bulk", "peer")).toBe("stranger 1");
+  for (let i = 2; i < 250; i++) expect(strangers.add(`late ${i}`, `late host ${i}`)).toBe(`stranger ${i}`);
+});
+
 describe("notices", () => {
   it("are given once, and room for others is made after an hour", () => {
     const told: string[] = [];
