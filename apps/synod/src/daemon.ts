@@ -10,6 +10,7 @@ import type { HttpPages, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
 import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
 import type { Clients } from "./tokens.js";
+import { checkNodeCertificate } from "./tls.js";
 import { VERSION } from "./version.js";
 
 export interface DaemonOptions {
@@ -140,8 +141,9 @@ async function open(options: DaemonOptions): Promise<Running> {
   });
   const { clusterId, nodeId } = recovered.identity;
   const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
-  const common = commonOf(options, recovered, storage, metrics);
   try {
+    if (options.tls !== undefined) checkNodeCertificate(options.tls(), clusterId, nodeId);
+    const common = commonOf(options, recovered, storage, metrics);
     if (options.witness) return { node: await createWitness(common), metrics, server: null };
     const node = await startNode(options, common);
     return { node, metrics, server: await serveOrClose(node, common, metrics, options) };

@@ -1,5 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type MutualTlsMaterial, tlsFiles } from "@synod/transport-tcp";
+import { type MutualTlsMaterial, nodeUri, tlsFiles } from "@synod/transport-tcp";
+import { certificateNames } from "@synod/transport-tcp/framing";
 import { CliError } from "./exit-codes.js";
 import type { Given } from "./given.js";
 
@@ -37,4 +39,21 @@ function readable<T>(read: () => T): T {
   } catch (cause) {
     throw new CliError("usage", `TLS: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** The names in a certificate, for people. */
+export const namesText = ({ subjectAltName }: X509Certificate): string =>
+  certificateNames(subjectAltName).names.join(", ") || "nobody by name";
+
+/** Why peers and clients would take nobody with this certificate for this node; null if they take it. */
+export function foreignNames(certificate: X509Certificate, cluster: string, id: number): string | null {
+  if (certificateNames(certificate.subjectAltName).isNode(cluster, id)) return null;
+  const wanted = `node ${id} of cluster ${cluster} needs one with the URI ${nodeUri(cluster, id)}, or the others refuse it`;
+  return `is for ${namesText(certificate)}: ${wanted}`;
+}
+
+/** @throws CliError for a certificate of somebody else, with which the node would run and be refused by all others */
+export function checkNodeCertificate({ cert }: MutualTlsMaterial, cluster: string, id: number): void {
+  const foreign = readable(() => foreignNames(new X509Certificate(cert), cluster, id));
+  if (foreign !== null) throw new CliError("usage", `--tls-cert ${foreign}`);
 }

@@ -403,6 +403,29 @@ describe("doctor", () => {
     expect(await check("b", "a")).toMatch(/^fail .*not signed by/);
     expect(await check("a", "b")).toMatch(/^fail .*not the key of/);
   });
+
+  it.each([
+    ["another node", ["node", "--cluster", "shop", "--id", "2"], "synod://shop/node/2"],
+    ["another cluster", ["node", "--cluster", "other", "--id", "1"], "synod://other/node/1"],
+    ["a client", ["client", "web"], "web"],
+  ])("and start refuse the certificate of %s", async (_of, kind, name) => {
+    await run(["init", ...founder(), "--data-dir", at("data")]);
+    await run(["cert", "ca", "--out", at("a")]);
+    const { certificate, key } = await json<{ certificate: string; key: string }>(["cert", ...kind, "--out", at("a")]);
+    const tls = ["--tls-ca", join(at("a"), "ca.pem"), "--tls-cert", certificate, "--tls-key", key];
+    for (const whose of [
+      ["--data-dir", at("data")],
+      ["--cluster", "shop", "--id", "1"],
+    ]) {
+      const { code, out } = await run(["doctor", ...whose, ...tls, "--json"]);
+      const found = (JSON.parse(out) as Examined).findings.find(({ check }) => check === "certificate");
+      expect(found).toMatchObject({ verdict: "fail", found: expect.stringMatching(`is for .*${name}: node 1 of`) });
+      expect(found?.found).toContain("synod://shop/node/1");
+      expect(code).toBe(3);
+    }
+    const started = await run(["start", "--data-dir", at("data"), "--http-listen", "off", ...tls]);
+    expect(started).toMatchObject({ code: 2, err: expect.stringMatching(`--tls-cert is for .*${name}`) });
+  });
 });
 
 describe("cert", () => {

@@ -59,16 +59,20 @@ export function tlsFiles(files: {
   };
 }
 
-/** What the other side has proved. */
-export interface PeerProof {
-  /** Why its certificate proves nothing; null: its chain is good. */
-  readonly refused: string | null;
-  /** Whether the certificate is that of this node of this cluster. */
+/** Whose a certificate says that it is; whether that is true says only its chain. */
+export interface CertificateNames {
+  /** Whether it is that of this node of this cluster. */
   isNode(cluster: string, id: NodeId): boolean;
   /** Whether it is that of any node of this cluster. */
   isAnyNode(cluster: string): boolean;
-  /** Its subject alternative names, DNS names and URIs; what they prove says `refused`. */
+  /** Its subject alternative names, DNS names and URIs. */
   readonly names: readonly string[];
+}
+
+/** What the other side has proved: its names count where nothing is refused. */
+export interface PeerProof extends CertificateNames {
+  /** Why its certificate proves nothing; null: its chain is good. */
+  readonly refused: string | null;
 }
 
 const proofs = new WeakMap<Socket, PeerProof>();
@@ -84,13 +88,17 @@ export function proofOf(socket: Socket): PeerProof | null {
 
 function proofFrom(socket: TLSSocket): PeerProof {
   const certificate = socket.getPeerX509Certificate();
-  const names = certificate === undefined ? [] : namesOf(certificate.subjectAltName ?? "");
-  const uris = names.filter(({ kind }) => kind === "URI").map(({ value }) => value);
   // Typed as an Error; the code in the documentation.
   const reason: unknown = socket.authorizationError;
   const why = certificate === undefined ? "there is none" : reason instanceof Error ? reason.message : String(reason);
+  return { refused: socket.authorized ? null : why, ...certificateNames(certificate?.subjectAltName) };
+}
+
+/** By `subjectAltName` of an `X509Certificate`; undefined: it has no names. */
+export function certificateNames(subjectAltName: string | undefined): CertificateNames {
+  const names = namesOf(subjectAltName ?? "");
+  const uris = names.filter(({ kind }) => kind === "URI").map(({ value }) => value);
   return {
-    refused: socket.authorized ? null : why,
     isNode: (cluster, id) => uris.includes(nodeUri(cluster, id)),
     isAnyNode: (cluster) => uris.some((uri) => uri.startsWith(nodeUriPrefix(cluster))),
     names: names.map(({ value }) => value),

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { access, constants, mkdtemp, open, readFile, rm, stat, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
@@ -11,6 +11,7 @@ import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { withSettings } from "../settings.js";
 import { holderOf, isFormatted, readStore } from "../store.js";
+import { foreignNames, namesText } from "../tls.js";
 import { splitAddress } from "../values.js";
 
 /** What a check found. */
@@ -20,6 +21,12 @@ interface Finding {
   readonly found: string;
   /** What to do about it; empty if it is well. */
   readonly advice: string;
+}
+
+/** Whose the certificate has to be. */
+interface Owner {
+  readonly clusterId: string | undefined;
+  readonly nodeId: number | undefined;
 }
 
 const SYNCS = 40;
@@ -35,15 +42,16 @@ export function addDoctor(program: Command): void {
     .description(
       "Looks at what a node on this machine stands on. Each finding says what to do. Ends with 3 if a check fails.",
     );
-  withSettings(command, ["dataDir", "listen", "clientListen", "httpListen", "tlsCa", "tlsCert", "tlsKey"]).action(
-    async (flags: { json?: boolean }) => {
-      const given = new Given(flags, process.env);
-      const output = makeOutput(flags);
-      const findings = await examine(given);
-      output.result({ ok: findings.every(({ verdict }) => verdict !== "fail"), findings }, () => text(findings));
-      if (findings.some(({ verdict }) => verdict === "fail")) endWith("no");
-    },
-  );
+  withSettings(command, [
+    ...(["dataDir", "cluster", "id", "listen", "clientListen", "httpListen"] as const),
+    ...(["tlsCa", "tlsCert", "tlsKey"] as const),
+  ]).action(async (flags: { json?: boolean }) => {
+    const given = new Given(flags, process.env);
+    const output = makeOutput(flags);
+    const findings = await examine(given);
+    output.result({ ok: findings.every(({ verdict }) => verdict !== "fail"), findings }, () => text(findings));
+    if (findings.some(({ verdict }) => verdict === "fail")) endWith("no");
+  });
 }
 
 function text(findings: readonly Finding[]): string {
@@ -58,10 +66,14 @@ function text(findings: readonly Finding[]): string {
 async function examine(given: Given): Promise<Finding[]> {
   const directory = given.get("dataDir");
   const findings = [runtime()];
+  // The store knows it; before `init` it may be given.
+  let owner: Partial<Owner> = { clusterId: given.get("cluster"), nodeId: given.get("id") };
   if (directory === undefined) {
     findings.push(warn("data directory", "not given", "give --data-dir to have the disk and the store checked"));
   } else {
-    findings.push(await writable(directory), await free(directory), await syncSpeed(directory), await store(directory));
+    const { finding, identity } = await store(directory);
+    owner = identity ?? owner;
+    findings.push(await writable(directory), await free(directory), await syncSpeed(directory), finding);
   }
   findings.push(await clock());
   const open = directory !== undefined && (await holderOf(directory)) !== null;
@@ -70,7 +82,7 @@ async function examine(given: Given): Promise<Finding[]> {
     if (address !== undefined && address !== "off") findings.push(await port(name, address, open));
   }
   const [ca, cert, key] = [given.get("tlsCa"), given.get("tlsCert"), given.get("tlsKey")];
-  if (cert !== undefined) findings.push(await certificate(cert, key, ca));
+  if (cert !== undefined) findings.push(await certificate({ cert, key, ca }, owner));
   return findings;
 }
 
@@ -168,29 +180,38 @@ export function judgeSyncs(times: readonly number[]): Finding {
   return ok("disk sync", found);
 }
 
-async function store(directory: string): Promise<Finding> {
+interface Examined {
+  readonly finding: Finding;
+  /** Null where none can be read. */
+  readonly identity: Owner | null;
+}
+
+async function store(directory: string): Promise<Examined> {
+  const unread = (finding: Finding): Examined => ({ finding, identity: null });
   try {
     if (!(await isFormatted(directory))) {
-      return warn(
-        "store",
-        `${directory} is not formatted`,
-        "the very first start of a node? `synod init` formats it. Otherwise find the right directory",
-      );
+      const advice = "the very first start of a node? `synod init` formats it. Otherwise find the right directory";
+      return unread(warn("store", `${directory} is not formatted`, advice));
     }
     const { storage, recovered } = await readStore(directory);
     await storage.close();
-    const { clusterId, nodeId } = recovered.identity;
+    const { identity } = recovered;
+    const { clusterId, nodeId } = identity;
     const found = `node ${nodeId} of cluster ${clusterId}, chosen up to slot ${recovered.chosenUpTo}`;
-    if (recovered.damage === undefined) return ok("store", found);
+    if (recovered.damage === undefined) return { finding: ok("store", found), identity };
     const advice =
       "the node starts, but votes only once it has fetched what was lost. Look after the disk; `synod dump` shows the places";
-    return warn("store", `${found}; the log is damaged up to slot ${recovered.damage.upTo}`, advice);
+    const damaged = `${found}; the log is damaged up to slot ${recovered.damage.upTo}`;
+    return { finding: warn("store", damaged, advice), identity };
   } catch (cause) {
     const holder = await holderOf(directory);
     const message = cause instanceof Error ? cause.message : String(cause);
-    if (holder !== null)
-      return warn("store", `process ${holder} writes to it: ${message}`, "check it again while the node is stopped");
-    return fail("store", message, "never delete files to make it start: replace the node (`synod member replace`)");
+    if (holder !== null) {
+      const found = `process ${holder} writes to it: ${message}`;
+      return unread(warn("store", found, "check it again while the node is stopped"));
+    }
+    const advice = "never delete files to make it start: replace the node (`synod member replace`)";
+    return unread(fail("store", message, advice));
   }
 }
 
@@ -233,25 +254,37 @@ async function port(name: string, address: string, running: boolean): Promise<Fi
   );
 }
 
-async function certificate(path: string, keyPath: string | undefined, caPath: string | undefined): Promise<Finding> {
+interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string | undefined;
+  readonly ca: string | undefined;
+}
+
+async function certificate(paths: CertificateFiles, owner: Partial<Owner>): Promise<Finding> {
   const check = "certificate";
   try {
-    const made = new X509Certificate(await readFile(path));
+    const made = new X509Certificate(await readFile(paths.cert));
     const days = Math.floor((Date.parse(made.validTo) - Date.now()) / DAY_MS);
-    const found = `${made.subject.replaceAll("\n", ", ")}, ${days} days left`;
+    const found = `${made.subject.replaceAll("\n", ", ")}, for ${namesText(made)}, ${days} days left`;
     if (days < 0)
       return fail(check, `${found}: it has expired`, "make a new one: a running node takes it without a restart");
     if (Date.parse(made.validFrom) > Date.now())
       return fail(check, `${found}: not valid yet`, "check the clock of this machine");
-    if (keyPath === undefined) return fail(check, found, "give --tls-key");
-    const { createPrivateKey } = await import("node:crypto");
-    if (!made.checkPrivateKey(createPrivateKey(await readFile(keyPath)))) {
-      return fail(check, `${keyPath} is not the key of ${path}`, "give the key that belongs to the certificate");
+    if (paths.key === undefined) return fail(check, found, "give --tls-key");
+    if (!made.checkPrivateKey(createPrivateKey(await readFile(paths.key)))) {
+      return fail(
+        check,
+        `${paths.key} is not the key of ${paths.cert}`,
+        "give the key that belongs to the certificate",
+      );
     }
-    if (caPath === undefined) return fail(check, found, "give --tls-ca");
-    const ca = new X509Certificate(await readFile(caPath));
+    if (paths.ca === undefined) return fail(check, found, "give --tls-ca");
+    const ca = new X509Certificate(await readFile(paths.ca));
     if (!made.verify(ca.publicKey))
-      return fail(check, `${path} is not signed by ${caPath}`, "give the authority that signed it");
+      return fail(check, `${paths.cert} is not signed by ${paths.ca}`, "give the authority that signed it");
+    const { clusterId, nodeId } = owner;
+    const foreign = clusterId === undefined || nodeId === undefined ? null : foreignNames(made, clusterId, nodeId);
+    if (foreign !== null) return fail(check, `${paths.cert} ${foreign}`, "give the certificate of this node");
     if (days < CERTIFICATE_DAYS_WANTED)
       return warn(check, found, "renew it soon: a running node takes a new one without a restart");
     return ok(check, found);
