@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, uti
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { readBackup, readBackupHead, writeBackup } from "../src/backup.js";
 import { endAll, json, run, temporary } from "./cli.js";
 import { makeCluster, makeNodes, ready, type TestCluster } from "./cluster.js";
 
@@ -477,7 +478,32 @@ describe("snapshot", slow, () => {
     const status = await json<{ revision: number; savedAt: string }>(["snapshot", "status", backup]);
     const at = new Date(Date.parse(status.savedAt) + 100_000).toISOString();
     const { out } = await restore("later", "--restored-at", at);
-    expect(JSON.parse(out)).toMatchObject({ revision: status.revision + 100_000_000 });
+    expect(JSON.parse(out)).toMatchObject({ revision: status.revision + 100_000_000, skipRevisions: 100_000_000 });
+  });
+
+  it("lets a founder come a day after the others by the number that they began with", async () => {
+    const restore = (id: number, file: string, ...more: string[]): ReturnType<typeof run> => {
+      const members = "51=127.0.0.1:1,52=127.0.0.1:2";
+      const node = ["--cluster", "days", "--id", String(id), "--data-dir", join(place.path, `days-${id}`)];
+      return run(["snapshot", "restore", file, ...node, "--members", members, ...more]);
+    };
+    const decided = Date.now() - 25 * 3_600_000;
+    const savedAt = new Date(decided - 100_000).toISOString();
+    const old = join(place.path, "old.synod");
+    await writeBackup(old, { ...(await readBackupHead(backup)), savedAt }, readBackup(backup));
+    const late = await restore(52, old, "--restored-at", new Date(decided).toISOString());
+    expect(late.code).toBe(2);
+    for (const part of ["at most 24 hours ago", "10 minutes", new Date(decided).toISOString()])
+      expect(late.err).toContain(part);
+    const [skip = ""] = /--skip-revisions \d+/.exec(late.err) ?? [];
+    expect(skip).toBe("--skip-revisions 100000000");
+    const originOf = async (id: number): Promise<string> => {
+      const { code, out } = await restore(id, old, ...skip.split(" "));
+      expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(skip) });
+      return /--origin (\w+)/.exec(out)?.[1] ?? "";
+    };
+    // Equal marks are one cluster.
+    expect(await originOf(52)).toBe(await originOf(51));
   });
 
   it("clears away what a crash left of a restore, and nothing else", async () => {

@@ -75,10 +75,14 @@ function addRestore(snapshot: Command): void {
     )
     .option(
       "--restored-at <time>",
-      "when this restore was decided, such as 2026-11-21T17:00:00Z; the same for each founder. Revisions and fencing tokens jump by a million for each second since the backup",
+      "when this restore was decided, such as 2026-11-21T17:00:00Z, at most 24 hours ago; the same for each founder. Revisions and fencing tokens jump by a million for each second since the backup",
       momentFlag,
     )
-    .option("--skip-revisions <count>", "how far they jump instead; the same for each founder", wholeNumber);
+    .option(
+      "--skip-revisions <count>",
+      "how far they jump instead, also for a founder that comes later: the first restore prints it; the same for each founder",
+      wholeNumber,
+    );
   withSettings(command, ["cluster", "id", "dataDir", "members", "lease", "leaseDrift"]).action(
     async (path: string, flags: { json?: boolean } & SkipFlags) => {
       const given = new Given(flags, process.env);
@@ -100,13 +104,14 @@ function addRestore(snapshot: Command): void {
         index: made.index,
         keys: made.keys,
         revision: made.revisionNow,
+        skipRevisions,
       };
       output.result(result, () =>
         [
           `Restored ${made.keys} keys of ${made.cluster} into ${directory}, node ${id} of the new cluster ${cluster}.`,
           "",
           "Next:",
-          "  the same for each other founder, from the same file, with the same --restored-at or --skip-revisions",
+          `  the same for each other founder, from the same file, with --skip-revisions ${skipRevisions}`,
           `  synod start --data-dir ${directory}`,
           `  clients connect with --cluster ${cluster}`,
           `  a node that joins later is formatted with synod init --origin ${made.origin}${leaseFlags}`,
@@ -144,7 +149,11 @@ async function skipOf(path: string, { restoredAt, skipRevisions }: SkipFlags, fo
   }
   const aheadMs = at.getTime() - now.getTime();
   if (aheadMs > CLOCKS_MS || aheadMs < -RESTORED_AT_AGE_MS) {
-    throw new CliError("usage", `--restored-at is another day than this one: give each founder the same ${example}`);
+    const rule = "expected a time at most 24 hours ago and at most 10 minutes ahead of the clock of this machine";
+    const text =
+      `--restored-at: ${rule} (${now.toISOString()}), found ${at.toISOString()}. Nothing is restored yet? Give each founder the same ${example}. A founder ` +
+      `that comes after the others gets the number that they began with, or they refuse each other: --skip-revisions ${revisionsSince(savedAt, at)}, if that time was theirs`;
+    throw new CliError("usage", text);
   }
   return revisionsSince(savedAt, at);
 }
