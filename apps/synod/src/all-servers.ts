@@ -1,7 +1,7 @@
 // All servers of a cluster, asked at once: what each says, which are missing, and who of them knows most.
 import type { RemoteNodeStatus } from "@synod/client";
 import { SynodError } from "@synod/interface";
-import type { Remote } from "./remote.js";
+import { inFlags, type Remote } from "./remote.js";
 
 /** A server that is there is connected by then. */
 export const CONNECT_MS = 2000;
@@ -36,7 +36,7 @@ export function askEach({ client, servers, timeoutMs }: Remote): Promise<Row[]> 
 
 function errorOf(cause: unknown): { readonly code: string; readonly message: string } {
   const { code, message } = cause instanceof SynodError ? cause : { code: "failed", message: String(cause) };
-  return { code, message };
+  return { code, message: inFlags(message) };
 }
 
 /** Until all are connected, or the time is up. @returns those that are not, and why */
@@ -49,7 +49,7 @@ export async function waitForAll(
     client
       .status()
       .servers.filter(({ connected }) => !connected)
-      .map(({ address: at, failure }) => ({ address: at, reason: failure?.message ?? "not connected" }));
+      .map(({ address: at, failure }) => ({ address: at, reason: inFlags(failure?.message ?? "not connected") }));
   const events = client.events({ signal });
   if (missing().length === 0) return [];
   for await (const _ of events) if (missing().length === 0) break;

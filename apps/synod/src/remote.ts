@@ -76,8 +76,18 @@ function explained(cause: unknown, given: Given): unknown {
       ? [`Neither --servers nor SYNOD_SERVERS was given: ${SERVERS[0]} was tried.`]
       : []),
   ];
-  return hints.length === 0 ? cause : new SynodError(code, `${cause.message} ${hints.join(" ")}`, { cause, details });
+  const text = [inFlags(cause.message), ...hints].join(" ");
+  return text === cause.message ? cause : new SynodError(code, text, { cause, details });
 }
+
+const OPTIONS: readonly (readonly [option: string, flags: string])[] = [
+  ["give the client the option `tls`", "give --tls-ca, and --tls-cert and --tls-key where it wants a certificate"],
+  ["give the client the option `token`", "give --token-file"],
+];
+
+/** What client and server say of options of the library, in flags of this program. */
+export const inFlags = (text: string): string =>
+  OPTIONS.reduce((said, [option, flags]) => said.replaceAll(option, flags), text);
 
 /** Servers that cannot be reached are tried again until the time is up: whoever looks on is told so before. */
 class Waiting {
@@ -97,7 +107,7 @@ class Waiting {
   /** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
   heard(text: string, { code, server, reason }: Fields = {}): void {
     if (code === "SYNOD_PLAIN_TOKEN") this.#output.note(`note: ${text}`);
-    else if (typeof reason === "string") this.#reasons.set(String(server), reason);
+    else if (typeof reason === "string") this.#reasons.set(String(server), inFlags(reason));
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type MutualTlsMaterial, nodeUri, tlsFiles } from "@synod/transport-tcp";
 import { certificateNames } from "@synod/transport-tcp/framing";
 import { CliError } from "./exit-codes.js";
@@ -12,13 +13,15 @@ export function nodeTls(given: Given): (() => MutualTlsMaterial) | undefined {
   if (ca === undefined || cert === undefined || key === undefined) {
     throw new CliError("usage", "TLS needs all of tlsCa, tlsCert and tlsKey: nodes prove who they are to each other");
   }
-  return readable(() => tlsFiles({ ca, cert, key }));
+  const files = readable(() => tlsFiles({ ca, cert, key }));
+  checkUsable(files(), given);
+  return files;
 }
 
 interface ClientTls {
-  readonly ca: Uint8Array;
-  readonly cert?: Uint8Array;
-  readonly key?: Uint8Array;
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
 }
 
 /** For a client: who is trusted, and its own certificate. @throws CliError */
@@ -27,10 +30,34 @@ export function clientTls(given: Given): ClientTls | undefined {
   if (ca === undefined && cert === undefined && key === undefined) return undefined;
   if (ca === undefined) throw new CliError("usage", "tlsCa is missing: who is trusted is never guessed");
   if ((cert === undefined) !== (key === undefined)) throw new CliError("usage", "tlsCert and tlsKey belong together");
-  return readable(() => ({
+  const material = readable(() => ({
     ca: readFileSync(ca),
     ...(cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) }),
   }));
+  checkUsable(material, given);
+  return material;
+}
+
+/** Files that cannot be used are no matter of the other side, and do not get better by trying again. @throws CliError */
+function checkUsable({ ca, cert, key }: MutualTlsMaterial | ClientTls, given: Given): void {
+  const part = (pem: string | Uint8Array | undefined): string | undefined => pem && Buffer.from(pem).toString();
+  const own = { cert: part(cert), key: part(key) };
+  usable(`--tls-ca ${given.get("tlsCa")}`, { ca: part(ca) });
+  usable(`--tls-cert ${given.get("tlsCert")}`, { cert: own.cert });
+  usable(`--tls-key ${given.get("tlsKey")}`, { key: own.key });
+  usable(`--tls-cert ${given.get("tlsCert")} with --tls-key ${given.get("tlsKey")}`, own);
+}
+
+function usable(what: string, options: SecureContextOptions): void {
+  try {
+    createSecureContext(options);
+  } catch (cause) {
+    // The text of OpenSSL itself names lines of its source.
+    const { code, reason, message } = cause as NodeJS.ErrnoException & { readonly reason?: string };
+    const why =
+      code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH" ? "this is not the key of the certificate" : (reason ?? message);
+    throw new CliError("usage", `${what} cannot be used: ${why}`, { cause });
+  }
 }
 
 function readable<T>(read: () => T): T {

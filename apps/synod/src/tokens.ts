@@ -33,7 +33,7 @@ export function readTokens(path: string): Clients {
   }
   const parsed = v.safeParse(schema, parseYaml(content, path));
   if (!parsed.success) {
-    const places = complaints(parsed.issues, path).map((one) => one.replace(/, found .*$/s, ""));
+    const places = complaints(parsed.issues, path).map(discreet);
     throw new CliError("usage", places.join("\n"));
   }
   if (parsed.output.length === 0) throw new CliError("usage", `${path}: expected at least one { token, role }`);
@@ -45,3 +45,12 @@ export function readTokens(path: string): Clients {
   }
   return { tokens, certificateRoles };
 }
+
+const ROLE_SHOWN = 8;
+
+/** What was found: of a role the word, if it is a short one. Anything else may be a token in the wrong place. */
+const discreet = (complaint: string): string =>
+  complaint.replace(/, found (.*)$/s, (found: string, value: string) => {
+    if (/^(nothing|an? )/.test(value)) return found;
+    return /\.role: expected/.test(complaint) && value.length <= ROLE_SHOWN + 2 ? found : ", found something else";
+  });

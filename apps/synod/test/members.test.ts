@@ -198,6 +198,7 @@ describe("tokens", slow, () => {
     expect(await as("w-secret", "status")).toMatchObject({ code: 6 });
     expect(await as("a-secret", "status")).toMatchObject({ code: 0 });
     expect(await as("", "get", "a")).toMatchObject({ code: 6, err: expect.stringContaining("Unauthorized") });
+    expect(await as("", "get", "a")).toMatchObject({ err: expect.stringContaining("give --token-file") });
     writeFileSync(join(place.path, "token"), "r-secret\n");
     expect(await as("", "get", "a", "--token-file", join(place.path, "token"))).toMatchObject({ code: 0 });
   });
@@ -207,7 +208,7 @@ describe("tokens", slow, () => {
     writeFileSync(tokens, "- { token: very-secret, role: root }\n- very-secret\n");
     const { code, err } = await run(["start", "--data-dir", place.path, "--tokens-file", tokens]);
     expect(code).toBe(2);
-    expect(err).toContain("wrong.yaml[0].role: expected read or write or admin");
+    expect(err).toContain('wrong.yaml[0].role: expected read or write or admin, found "root"');
     expect(err).not.toContain("very-secret");
   });
 });
@@ -229,6 +230,7 @@ describe("certificates", slow, () => {
       cluster.synod(["put", "a", "1", "--json", "--servers", cluster.node(1).clients, ...flags]);
     expect(await as(...files("web"))).toMatchObject({ code: 0 });
     expect(await as()).toMatchObject({ code: 6, err: expect.stringContaining("CertificateRefused") });
+    expect(await as()).toMatchObject({ err: expect.stringContaining("give --tls-ca") });
     expect(await as("--tls-ca", join(certs, "ca.pem"))).toMatchObject({ code: 6 });
     expect(await as("--tls-cert", join(certs, "web.pem"))).toMatchObject({ code: 2 });
     // The third with the certificate of the second would be nobody's peer.

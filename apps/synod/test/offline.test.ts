@@ -428,6 +428,32 @@ describe("doctor", () => {
   });
 });
 
+describe("the own certificate of a client", () => {
+  it("is refused at once with 2 where key, certificate or authority cannot be used", async () => {
+    for (const name of ["a", "b"]) {
+      await run(["cert", "ca", "--out", at(name)]);
+      await run(["cert", "client", "web", "--out", at(name)]);
+    }
+    writeFileSync(at("nonsense"), "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+    const [ca, cert, key] = ["a/ca.pem", "a/web.pem", "a/web-key.pem"];
+    const get = (...files: string[]): ReturnType<typeof run> => {
+      const flags = files.flatMap((file, i) => [`--tls-${["ca", "cert", "key"][i]}`, at(file)]);
+      return run(["get", "a", "--cluster", "shop", "--servers", "127.0.0.1:1", "--timeout", "200ms", ...flags]);
+    };
+    expect(await get(ca, cert, key)).toMatchObject({ code: 4 });
+    for (const [files, wanted] of [
+      [
+        [ca, cert, "b/web-key.pem"],
+        /^error: --tls-cert \S+ with --tls-key \S+ cannot be used: this is not the key.*\n$/,
+      ],
+      [[ca, "nonsense", key], /^error: --tls-cert \S+ cannot be used: .+\n$/],
+      [[ca, cert, "nonsense"], /^error: --tls-key \S+ cannot be used: .+\n$/],
+    ] as const) {
+      expect(await get(...files)).toMatchObject({ code: 2, err: expect.stringMatching(wanted) });
+    }
+  });
+});
+
 describe("cert", () => {
   it("makes an authority and certificates that it signs, and overwrites nothing", async () => {
     await json(["cert", "ca", "--out", at("certs")]);

@@ -257,7 +257,7 @@ export class Connection {
     // With several addresses behind one name Node.js gives an error without a text.
     const code = (failure as NodeJS.ErrnoException).code ?? failure.name;
     const isTls = code === "EPROTO" || code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS");
-    const text = isTls ? `TLS failed: ${failure.message}` : failure.message || code;
+    const text = isTls ? tlsText(failure, code) : failure.message || code;
     this.#end(new SynodError(isTls ? "CertificateRefused" : "NoServer", text, { cause: failure }));
   }
 
@@ -276,4 +276,10 @@ export class Connection {
 
 function errorOf({ code, message, retryAfterMs }: Goodbye): SynodError {
   return new SynodError(code, message, retryAfterMs > 0 ? { details: { retryAfterMs } } : {});
+}
+
+/** The text of OpenSSL itself names lines of its source; `reason` is what it means. */
+function tlsText(failure: Error & { readonly reason?: string }, code: string): string {
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "the other side does not speak TLS";
+  return `TLS failed: ${failure.reason ?? failure.message.trim()}`;
 }
