@@ -10,6 +10,7 @@ import type { HttpPages, Probe } from "./http-server.js";
 import { httpServer } from "./http-server.js";
 import { coordinationCodecs, coordinationMachine } from "@synod/coordination";
 import type { Clients } from "./tokens.js";
+import { explainedStore, isFormatted, missingStore } from "./store.js";
 import { checkNodeCertificate } from "./tls.js";
 import { VERSION } from "./version.js";
 
@@ -66,7 +67,10 @@ interface Running {
  * @throws SynodError of storage, transport and node; CliError
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { logger, httpListen, shutdownTimeoutMs } = options;
+  const { logger, httpListen, shutdownTimeoutMs, clientListen } = options;
+  checkAddresses({ "--listen": options.listen, "--client-listen": clientListen, "--http-listen": httpListen });
+  // Before a port that is taken: in the wrong directory that is the least.
+  if (!(await isFormatted(options.directory))) throw missingStore(options.directory);
   let running: Running | null = null;
   let draining = false;
   const pages = pagesOf(
@@ -137,15 +141,19 @@ async function open(options: DaemonOptions): Promise<Running> {
     ...(options.id === undefined ? {} : { nodeId: options.id }),
   };
   const recovered = await storage.open({ expect }).catch((cause: unknown) => {
-    throw explained(cause, directory);
+    throw explainedStore(cause, directory);
   });
   const { clusterId, nodeId } = recovered.identity;
   const metrics = prometheusMetrics({ labels: { cluster: clusterId, node: String(nodeId) } });
   try {
     if (options.tls !== undefined) checkNodeCertificate(options.tls(), clusterId, nodeId);
     const common = commonOf(options, recovered, storage, metrics);
-    if (options.witness) return { node: await createWitness(common), metrics, server: null };
-    const node = await startNode(options, common);
+    const own = options.listen ?? ownAddress(common);
+    const place = options.listen === undefined ? "the node's own address" : "--listen";
+    checkAddresses({ [place]: own, "--client-listen": options.clientListen, "--http-listen": options.httpListen });
+    const refuse = taken("--listen", own ?? "its address");
+    if (options.witness) return { node: await createWitness(common).catch(refuse), metrics, server: null };
+    const node = await startNode(options, common).catch(refuse);
     return { node, metrics, server: await serveOrClose(node, common, metrics, options) };
   } catch (cause) {
     // A second time does nothing.
@@ -212,6 +220,9 @@ function commonOf(
   };
 }
 
+const ownAddress = ({ id, cluster, join }: WitnessOptions): string | undefined =>
+  join?.address ?? cluster.members.find((member) => member.id === id)?.address;
+
 function startNode({ priority }: DaemonOptions, common: WitnessOptions) {
   return createNode({
     ...common,
@@ -221,19 +232,24 @@ function startNode({ priority }: DaemonOptions, common: WitnessOptions) {
   });
 }
 
-/** What an operator can do about it with this program. */
-function explained(cause: unknown, directory: string): unknown {
-  if (!(cause instanceof SynodError)) return cause;
-  const { code, details } = cause;
-  if (code === "StoreForeign") {
-    const text = `${cause.message} What is expected comes from --cluster and --id, SYNOD_CLUSTER and SYNOD_ID, or the configuration file.`;
-    return new SynodError(code, text, { cause, details });
+/** Whose address is taken is known here, by its flag. */
+const taken = (flag: string, address: string) => (cause: unknown) => {
+  if (!(cause instanceof SynodError) || cause.code !== "AddressInUse") throw cause;
+  const text = `another process listens at ${address} already: stop it or choose another ${flag}`;
+  throw new SynodError("AddressInUse", text, { cause, details: cause.details });
+};
+
+/** The own address stands for --listen, where that is not given. @throws CliError */
+function checkAddresses(places: Readonly<Record<string, string | undefined>>): void {
+  const all = Object.entries(places).filter(([, address]) => address !== undefined && !/^off$|:0$/.test(address));
+  const flagOf = new Map<string | undefined, string>();
+  for (const [flag, address] of all) {
+    const other = flagOf.get(address);
+    if (other !== undefined) {
+      throw new CliError("usage", `${other} and ${flag} are both ${address}: give each a port of its own`);
+    }
+    flagOf.set(address, flag);
   }
-  if (code !== "NotFormatted") return cause;
-  const text =
-    `there is no store in ${directory}. The very first start of this node? Then format it: \`synod init\`. A node that had a store must not start ` +
-    "without it: find the right directory, or replace the node: `synod member replace`";
-  return new SynodError(code, text, { cause, details });
 }
 
 async function serveClients(
@@ -254,7 +270,7 @@ async function serveClients(
     logger,
     metrics,
     ...(tls === undefined ? {} : { tls }),
-  });
+  }).catch(taken("--client-listen", clientListen));
   if (known === null && tls !== undefined) {
     logger.warn("whoever has a certificate of this authority may do everything: give --tokens-file with roles", {
       clients: server.address,

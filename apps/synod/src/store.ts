@@ -11,7 +11,32 @@ export async function readStore(
 ): Promise<{ readonly storage: Storage & AsyncDisposable; readonly recovered: Recovered }> {
   // Recovery begins a new segment, which is filled with zeros: in memory it is to be small.
   const storage = fileStorage({ directory, fileSystem: readOnlyFileSystem(), segmentBytes: 1024 });
-  return { storage, recovered: await storage.open() };
+  const recovered = await storage.open().catch((cause: unknown) => {
+    throw explainedStore(cause, directory);
+  });
+  return { storage, recovered };
+}
+
+/** What an operator can do about a store that is missing or another one's with this program: storage speaks of its API. */
+export function explainedStore(cause: unknown, directory: string): unknown {
+  if (!(cause instanceof SynodError)) return cause;
+  const { code, details } = cause;
+  if (code === "NotFormatted") return missingStore(directory, cause);
+  if (code !== "StoreForeign") return cause;
+  const text = cause.message.replace(
+    / If this one's disk is lost, .*$/s,
+    " If this one's disk is lost, replace it under a new id: `synod member replace`.",
+  );
+  const source =
+    "What is expected comes from --cluster and --id, SYNOD_CLUSTER and SYNOD_ID, or the configuration file.";
+  return new SynodError(code, `${text} ${source}`, { cause, details });
+}
+
+export function missingStore(directory: string, cause?: SynodError): SynodError {
+  const text =
+    `there is no store in ${directory}. The very first start of this node? Then format it: \`synod init\`. A node that had a store must not start ` +
+    "without it: find the right directory, or replace the node: `synod member replace`";
+  return new SynodError("NotFormatted", text, { details: { directory }, ...(cause === undefined ? {} : { cause }) });
 }
 
 /** The process that has the directory open, null if there is none that this process can see. */

@@ -2,6 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePorts, json, run, start, temporary } from "./cli.js";
@@ -297,6 +299,46 @@ describe("start", () => {
     expect(code).toBe(7);
     expect(err).toContain("StoreForeign");
     expect(err).toContain("SYNOD_CLUSTER");
+    expect(err).toContain("synod member replace");
+    expect(err).not.toContain("from the configuration and");
+  });
+
+  it("wants two addresses for two things, and looks for the store first", async () => {
+    const [port] = await freePorts(1);
+    const address = `127.0.0.1:${port}`;
+    const twice = ["--client-listen", address, "--http-listen", address];
+    const both = `--client-listen and --http-listen are both ${address}`;
+    const nowhere = await run(["start", "--data-dir", at("none"), ...twice]);
+    expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining(both) });
+    const init = (id: number): ReturnType<typeof run> =>
+      run([
+        "init",
+        "--cluster",
+        "shop",
+        "--data-dir",
+        at(`d${id}`),
+        "--id",
+        `${id}`,
+        "--members",
+        `1=${address},2=127.0.0.1:1`,
+      ]);
+    // On one machine the ports of its own are part of what comes next.
+    expect((await init(1)).out).toMatch(/synod start .* --client-listen 127\.0\.0\.1:PORT --http-listen/);
+    const own = await run(["start", "--data-dir", at("d1"), "--client-listen", address, "--http-listen", "off"]);
+    expect(own).toMatchObject({ code: 2, err: expect.stringContaining("own address and --client-listen are both") });
+    const server = createServer().listen(port, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const free = ["--http-listen", "off", "--client-listen"];
+      const missing = await run(["start", "--data-dir", at("none"), "--http-listen", address]);
+      expect(missing).toMatchObject({ code: 7, err: expect.stringContaining("NotFormatted") });
+      const peers = await run(["start", "--data-dir", at("d1"), ...free, "off"]);
+      expect(peers).toMatchObject({ code: 1, err: expect.stringContaining("choose another --listen") });
+      const clients = await run(["start", "--data-dir", at("d1"), "--listen", "127.0.0.1:0", ...free, address]);
+      expect(clients).toMatchObject({ code: 1, err: expect.stringContaining("choose another --client-listen") });
+    } finally {
+      server.close();
+    }
   });
 });
 
@@ -323,7 +365,7 @@ describe("dump", () => {
   it("ends with 7 where there is no store", async () => {
     expect(await run(["dump", "--data-dir", at("none")])).toMatchObject({
       code: 7,
-      err: expect.stringContaining("NotFormatted"),
+      err: expect.stringMatching(/NotFormatted: .*`synod init`.*`synod member replace`/),
     });
   });
 });

@@ -5,8 +5,9 @@ import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
-import { withSettings } from "../settings.js";
+import { SETTINGS, withSettings } from "../settings.js";
 import { isFormatted } from "../store.js";
+import { splitAddress } from "../values.js";
 
 /** Slots that may be open at once: a founder's decision for good. */
 const ALPHA = 1024;
@@ -55,7 +56,7 @@ export function addInit(program: Command): void {
       if (founders.members.length === 2)
         output.note("Two founders tolerate no failure: each one alone stops both. Three are the usual number.");
       const { lease } = founders;
-      const next = nextSteps(nodeId, isFounder, directory);
+      const next = nextSteps(nodeId, isFounder, directory, portsText(given, founders, nodeId));
       const made = {
         cluster: clusterId,
         id: nodeId,
@@ -97,8 +98,20 @@ export function foundersOf(given: Given): Configuration {
   return founders;
 }
 
-function nextSteps(id: number, isFounder: boolean, directory: string): string[] {
+function nextSteps(id: number, isFounder: boolean, directory: string, ports: string): string[] {
   const start = `synod start --data-dir ${directory}`;
-  if (isFounder) return [`${start}    (on each founder; a majority of them makes the cluster)`];
-  return [`${start} --address HOST:PORT`, `synod member add ${id} HOST:PORT    (at any node that is running)`];
+  if (isFounder) return [`${start}${ports}    (on each founder; a majority of them makes the cluster)`];
+  return [`${start} --address HOST:PORT${ports}`, `synod member add ${id} HOST:PORT    (at any node that is running)`];
+}
+
+/** Two nodes of one machine cannot both have the ports that `start` takes by itself. */
+function portsText(given: Given, { members }: Configuration, id: number): string {
+  const hostOf = (address = ""): string => splitAddress(address)?.host ?? "";
+  const own = hostOf(members.find((member) => member.id === id)?.address);
+  const shared = members.some((member) => member.id !== id && hostOf(member.address) === own);
+  if (!shared) return "";
+  return (["clientListen", "httpListen"] as const)
+    .filter((name) => given.get(name) === undefined)
+    .map((name) => ` ${SETTINGS[name].flag.replace(/ .*/, "")} ${own.includes(":") ? `[${own}]` : own}:PORT`)
+    .join("");
 }
