@@ -77,3 +77,24 @@ export function bestInformed<Node extends Pick<RemoteNodeStatus, "role" | "conte
     nodes[0]
   );
 }
+
+/** What a table of nodes has no room for, a line for each node: whom others refuse and why, and why one sees no leader. */
+export function troubles(
+  nodes: readonly Pick<RemoteNodeStatus, "id" | "content" | "reason" | "peers">[],
+): readonly string[] {
+  const refusals = new Map<number, { readonly by: number[]; readonly why: string }>();
+  for (const { id: by, peers } of nodes) {
+    for (const { id, refused } of peers) {
+      // A server of an older release does not say it.
+      if (refused === null || refused === undefined) continue;
+      const known = refusals.get(id);
+      if (known === undefined) refusals.set(id, { by: [by], why: refused });
+      else known.by.push(by);
+    }
+  }
+  const refused = [...refusals].map(
+    ([id, { by, why }]) => `node ${id}: nothing is taken from it by node ${by.join(", ")}: ${why}`,
+  );
+  const alone = nodes.filter(({ id, content }) => !content && !refusals.has(id));
+  return [...refused, ...alone.map(({ id, reason }) => `node ${id}: ${reason}`)];
+}

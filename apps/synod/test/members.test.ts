@@ -554,5 +554,9 @@ describe("snapshot", slow, () => {
     // Each side logs why it does not speak with the other; neither ever leads.
     await restored.saw(/other founders|other members|another cluster|refused/);
     expect((await fetch(`http://${one.http}/readyz`)).status).toBe(503);
+    const status = async (command: string[]): Promise<string> =>
+      (await cluster.synod([...command, "--servers", one.clients])).err;
+    await expect.poll(() => status(["status"])).toMatch(/^node 22: nothing is taken from it by node 21: /m);
+    expect(await status(["member", "list"])).toMatch(/^node 22: nothing is taken from it by node 21: /m);
   });
 });

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import type { RemoteNodeStatus } from "@synod/client";
 import { SynodError } from "@synod/interface";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bestInformed } from "../src/all-servers.js";
+import { bestInformed, troubles } from "../src/all-servers.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { beginOf } from "../src/commands/snapshot.js";
 import { parseTransaction } from "../src/commands/txn.js";
@@ -188,4 +189,18 @@ it("errors end the program by what they mean", () => {
   expect(exitOf(new SynodError("OutcomeUnknown", ""))).toBe("unknown");
   expect(exitOf(new CliError("no", ""))).toBe("no");
   expect(exitOf(new TypeError(""))).toBe("failed");
+});
+
+it("whom others refuse is said once, with why; who sees no leader says it for itself", () => {
+  const peer = (id: number, refused: string | null) => ({ id, refused }) as RemoteNodeStatus["peers"][number];
+  const nodes = [
+    { id: 1, content: true, reason: "it leads", peers: [peer(2, null), peer(3, "its disk was formatted anew")] },
+    { id: 2, content: true, reason: "it follows", peers: [peer(1, null), peer(3, "its disk was formatted anew")] },
+    { id: 3, content: false, reason: "nobody answers", peers: [peer(1, null)] },
+    { id: 4, content: false, reason: "no leader yet", peers: [] },
+  ];
+  expect(troubles(nodes)).toEqual([
+    "node 3: nothing is taken from it by node 1, 2: its disk was formatted anew",
+    "node 4: no leader yet",
+  ]);
 });

@@ -1,7 +1,7 @@
 import type { RemoteNodeStatus } from "@synod/client";
 import type { Command } from "commander";
 import pc from "picocolors";
-import { leaderStatus } from "../all-servers.js";
+import { leaderStatus, troubles } from "../all-servers.js";
 import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
@@ -15,6 +15,8 @@ export function addList(member: Command): void {
     const output = makeOutput(flags);
     const rows = rowsOf(status);
     output.result({ epoch: status.configuration.epoch, members: rows }, () => memberTable(rows));
+    // Of the node that was asked: why it sees no leader follows.
+    for (const line of troubles([{ ...status, content: true }])) output.note(line);
     if (leads(status)) return;
     const missing = status.content ? `the leader, node ${status.leader}, did not answer` : "no working leader answered";
     output.note(`${missing}; as node ${status.id} sees it: ${status.reason}`);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import pc from "picocolors";
-import { askAll, type Row } from "../all-servers.js";
+import { askAll, type Row, troubles } from "../all-servers.js";
 import { endWith } from "../exit-codes.js";
 import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
@@ -15,7 +15,9 @@ export function addStatus(program: Command): void {
   withSettings(command, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
     const rows = await withCluster(new Given(flags, process.env), askAll);
     const leader = rows.find(({ node }) => node?.role === "leader")?.node?.id ?? null;
-    makeOutput(flags).result({ leader, servers: rows }, () => statusTable(rows));
+    const output = makeOutput(flags);
+    output.result({ leader, servers: rows }, () => statusTable(rows));
+    for (const line of troubles(rows.flatMap(({ node }) => node ?? []))) output.note(line);
     const forbidden = rows.find(({ error }) => error?.code === "Forbidden" || error?.code === "Unauthorized");
     if (forbidden !== undefined) endWith("refused");
     else if (rows.every(({ node }) => node === null)) endWith("unavailable");
