@@ -3,6 +3,7 @@ import { fileStorage } from "@synod/storage-file";
 import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { CliError } from "./exit-codes.js";
 import { readOnlyFileSystem } from "./read-only.js";
 
 /** A store as its recovery sees it, without a change on the disk. */
@@ -77,4 +78,17 @@ export async function isFormatted(directory: string): Promise<boolean> {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw new SynodError("StoreFailed", `cannot read ${directory}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What an interrupted `init` or `doctor` leaves, and a new file system has in its root. */
+const LEFT = /^(lock-\d+-.*|(identity|segment|snapshot)\.tmp|\.synod-doctor-.*|lost\+found)$/;
+
+/** @throws CliError for a directory that holds something else: its files would be taken for those of the store, and the store for theirs */
+export async function checkBlank(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  const foreign = names.filter((name) => !LEFT.test(name)).sort();
+  if (foreign.length === 0) return;
+  const some =
+    foreign.length > 3 ? `${foreign.slice(0, 3).join(", ")} and ${foreign.length - 3} more` : foreign.join(", ");
+  throw new CliError("store", `${directory} is not empty (${some}), and no store: give a blank directory of its own`);
 }

@@ -34,6 +34,13 @@ describe("keys", slow, () => {
     expect((await cluster.synod(["range", "fruit/", "--limit", "1"])).out).toMatch(
       /^key +value +revision\nfruit\/apple +red +\d+\n$/,
     );
+    for (const [order, flag] of [
+      [[], "--from"],
+      [["--reverse"], "--to"],
+    ] as const) {
+      const { err } = await cluster.synod(["range", "fruit/", "--limit", "1", ...order]);
+      expect(err).toContain(`--limit and ${flag} choose others`);
+    }
     expect(await cluster.json(["del", "--prefix", "fruit/"])).toEqual({ deleted: 2 });
     expect(await cluster.synod(["range", "fruit/"])).toMatchObject({ code: 0, out: "" });
   });

@@ -1,7 +1,17 @@
 // What works without a cluster. Needs the build, as `npm test` makes it.
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { closeSync, constants, openSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -75,6 +85,11 @@ describe("output that nobody reads", () => {
     child.kill("SIGTERM");
     expect(await ended).toMatchObject({ code: 0, signal: null });
   });
+});
+
+it.each(["lock", "elect"])("%s wants a time to live that a lease may have", async (name) => {
+  const { code, err } = await run([name, "x", "--cluster", "c", "--ttl", "10ms", "--", "true"]);
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("--ttl is at least 50ms") });
 });
 
 describe("what only prints", () => {
@@ -266,6 +281,16 @@ describe("init", () => {
     expect(second.code).toBe(7);
     expect(errorOf(second.err).error).toMatchObject({ code: "AlreadyFormatted", exitCode: 7 });
     expect(contentOf(at("data"))).toEqual(before);
+  });
+
+  it("refuses a directory of something else, and takes what an interrupted init left", async () => {
+    const init = (): ReturnType<typeof run> => run(["init", ...founder(), "--data-dir", at("data")]);
+    mkdirSync(join(at("data"), "lost+found"), { recursive: true });
+    writeFileSync(join(at("data"), "identity.tmp"), "half");
+    writeFileSync(join(at("data"), "thesis.txt"), "mine");
+    expect(await init()).toMatchObject({ code: 7, err: expect.stringContaining("not empty (thesis.txt)") });
+    rmSync(join(at("data"), "thesis.txt"));
+    expect(await init()).toMatchObject({ code: 0 });
   });
 
   it("formats a node that joins later, and says how", async () => {

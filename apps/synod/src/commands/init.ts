@@ -6,7 +6,7 @@ import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { SETTINGS, withSettings } from "../settings.js";
-import { isFormatted } from "../store.js";
+import { checkBlank, isFormatted } from "../store.js";
 import { splitAddress } from "../values.js";
 
 /** Slots that may be open at once: a founder's decision for good. */
@@ -46,6 +46,7 @@ export function addInit(program: Command): void {
         const text = `${directory} holds a store already, and is left as it is: \`synod start\` starts its node, \`synod dump\` shows what it holds`;
         throw new SynodError("AlreadyFormatted", text, { details: { directory } });
       }
+      await checkBlank(directory);
       const isFounder = founders.members.some(({ id }) => id === nodeId);
       if (isFounder && flags.origin !== undefined) {
         const text = `node ${nodeId} is a founder: one of a restored cluster begins with the backup, see \`synod snapshot restore\``;

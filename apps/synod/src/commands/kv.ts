@@ -162,7 +162,7 @@ function addRange(program: Command): void {
         page.entries.map(({ key, value, revision: at }) => [key, lineOf(value), String(at)]),
       );
     });
-    if (page.more) output.note("There are more: --limit and --from choose others.");
+    if (page.more) output.note(`There are more: --limit and ${reverse === true ? "--to" : "--from"} choose others.`);
   });
 }
 

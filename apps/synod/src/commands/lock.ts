@@ -1,6 +1,6 @@
 import type { Lock } from "@synod/coordination";
 import { SynodError } from "@synod/interface";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { runChild } from "../child.js";
 import { CliError } from "../exit-codes.js";
 import type { RemoteFlags } from "../flags.js";
@@ -13,6 +13,15 @@ import { durationFlag } from "../values.js";
 
 const TTL_MS = 10_000;
 const KILL_AFTER_MS = 5_000;
+
+/** Of leases; the library says it in its own words. */
+const TTL_MIN_MS = 50;
+
+const ttlFlag = (value: string): number => {
+  const ttlMs = durationFlag(value);
+  if (ttlMs < TTL_MIN_MS) throw new InvalidArgumentError(`--ttl is at least ${TTL_MIN_MS}ms`);
+  return ttlMs;
+};
 
 interface HoldFlags extends RemoteFlags {
   readonly ttl: number;
@@ -60,7 +69,7 @@ export function addElect(program: Command): void {
     .summary("run a command while elected, or see who is")
     .description(
       "Campaigns, runs the command while it leads, and ends with the exit code of the command; see `lock` for what it finds in its environment (SYNOD_ELECTION in place of SYNOD_LOCK) " +
-        "and for what happens when the leadership is lost. With --observe prints who leads, and every change.",
+        "and for what happens when the leadership is lost. Without a command it leads until SIGINT or SIGTERM. With --observe prints who leads, and every change.",
     )
     .option("--value <text>", "what observers are told of this candidate", "")
     .option("--observe", "print who leads, one line for each change, until SIGINT")
@@ -87,7 +96,7 @@ function holdFlags(command: Command): Command {
   return command
     .addOption(
       new Option("--ttl <duration>", "how long it is held without a sign of life")
-        .argParser(durationFlag)
+        .argParser(ttlFlag)
         .default(TTL_MS, "10s"),
     )
     .option("--wait <duration>", "how long to wait for it; without it, until it comes", durationFlag)
