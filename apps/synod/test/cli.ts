@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import getPort from "get-port";
 
-const MAIN: string = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+export const MAIN: string = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;
@@ -29,7 +29,7 @@ export interface RunOptions {
 }
 
 /** Variables of whoever runs the tests say nothing here. */
-function cleanEnv(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function cleanEnv(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("SYNOD_") && name !== "FORCE_COLOR");
   return { ...Object.fromEntries(own), NO_COLOR: "1", ...more };
 }

@@ -1,5 +1,6 @@
 // What works without a cluster. Needs the build, as `npm test` makes it.
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
+import { promisify } from "node:util";
 import { X509Certificate } from "node:crypto";
 import {
   closeSync,
@@ -10,13 +11,14 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { freePorts, json, run, start, temporary } from "./cli.js";
+import { cleanEnv, freePorts, json, MAIN, run, start, temporary } from "./cli.js";
 
 let place = temporary();
 beforeEach(() => {
@@ -577,5 +579,21 @@ describe("completion", () => {
 
   it("refuses other shells", async () => {
     expect(await run(["completion", "cmd"])).toMatchObject({ code: 2 });
+  });
+});
+
+describe("the recipe for three nodes on one machine", () => {
+  it("runs as a script, and ends its nodes", async () => {
+    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+    const recipe = /## Three nodes on one machine.*?```sh\n(.*?)```/s.exec(readme)?.[1] ?? "";
+    // Other ports than those of whoever tries it on this machine just now, and than those of `freePorts`.
+    const lines = recipe.replaceAll("127.0.0.1:7", `127.0.0.1:${12 + (process.pid % 20)}`);
+    const script = `set -e\ntrap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT\n${lines}wait || true\necho all ended\n`;
+    symlinkSync(MAIN, at("synod"));
+    const env = { ...cleanEnv(), PATH: `${place.path}:${process.env["PATH"]}` };
+    const { stdout } = await promisify(execFile)("bash", ["-c", script], { cwd: place.path, env });
+    expect(stdout).toMatch(/^hello$/m);
+    expect(stdout).toContain("all ended");
+    for (const id of [1, 2, 3]) expect(readFileSync(at(`node-${id}.log`), "utf8")).toContain("was closed in order");
   });
 });
