@@ -18,7 +18,10 @@ export function addList(member: Command): void {
     // Of the node that was asked: why it sees no leader follows.
     for (const line of troubles([{ ...status, content: true }])) output.note(line);
     if (leads(status)) return;
-    const missing = status.content ? `the leader, node ${status.leader}, did not answer` : "no working leader answered";
+    const isElsewhere = status.content && status.leader !== null;
+    const missing = isElsewhere
+      ? `no server of the leader, node ${status.leader}, answered`
+      : "no working leader answered";
     output.note(`${missing}; as node ${status.id} sees it: ${status.reason}`);
   });
 }
