@@ -34,22 +34,32 @@ export function beginProposal(
     beginCommand(driver, limits, { body, session }, caller);
     return;
   }
-  const own = withoutLimit(limits, timeoutMs);
-  withEnds(driver, { signal, timeoutMs }, caller, (settle) => beginCommand(driver, own, { body, session }, settle));
+  withEnds(driver, { signal, timeoutMs }, caller, (settle) =>
+    beginCommand(driver, limits, { body, session, timeoutMs }, settle),
+  );
 }
 
-/** The time limit that the caller gave is in place of the one of the node. */
-export const withoutLimit = (limits: NodeLimits, timeoutMs: number | undefined): NodeLimits =>
-  timeoutMs === undefined ? limits : { ...limits, proposeTimeoutMs: Infinity };
+/** How long the node waits by itself: for ever where the caller gave a time limit, which `withEnds` watches. */
+export const limitMs = ({ proposeTimeoutMs }: NodeLimits, timeoutMs: number | undefined): number =>
+  timeoutMs === undefined ? proposeTimeoutMs : Infinity;
 
 /** @returns what gives it up. @throws SynodError what stands against it already here */
 export function beginCommand(
   driver: Driver,
-  { commandBytesMax, queueBytesMax, proposeTimeoutMs }: NodeLimits,
-  { body, session }: { readonly body: Uint8Array; readonly session: SessionTicket | undefined },
+  limits: NodeLimits,
+  {
+    body,
+    session,
+    timeoutMs,
+  }: {
+    readonly body: Uint8Array;
+    readonly session: SessionTicket | undefined;
+    readonly timeoutMs?: number | undefined;
+  },
   caller: Settle<Uint8Array>,
   waitsForRoom = true,
 ): GiveUp {
+  const { commandBytesMax, queueBytesMax } = limits;
   if (body.length > commandBytesMax) {
     throw new SynodError(
       "TooLarge",
@@ -67,7 +77,7 @@ export function beginCommand(
   if (session !== undefined) checkTicket(session, body);
   const refusal = proposals.refusal(session?.session ?? null, body.length);
   if (refusal !== null) throw driver.busy("commands", refusal);
-  const deadlineMs = driver.nowMs + proposeTimeoutMs;
+  const deadlineMs = driver.nowMs + limitMs(limits, timeoutMs);
   const proposal = proposals.add({ body, ticket: session, deadlineMs, caller, waitsForRoom });
   driver.wake();
   return (cause) => proposal.giveUp(...whyGivenUp(cause, driver.sight));

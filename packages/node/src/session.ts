@@ -1,5 +1,5 @@
 import { type CallOptions, SynodError, type Session, type SessionId, type SessionTicket } from "@synod/interface";
-import { withoutLimit } from "./calls.js";
+import { limitMs } from "./calls.js";
 import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { SequenceBook } from "./sequences.js";
@@ -11,10 +11,10 @@ export function openSession(driver: Driver, limits: NodeLimits, options: CallOpt
   return new Promise((resolve, reject) => {
     refuseAborted(options.signal, "a session was opened");
     checkRoom(driver);
-    const { proposeTimeoutMs } = withoutLimit(limits, options.timeoutMs);
+    const ownMs = limitMs(limits, options.timeoutMs);
     withEnds<Session>(driver, options, { resolve, reject }, (settle) => {
       const opening = driver.proposals.open({
-        deadlineMs: driver.nowMs + proposeTimeoutMs,
+        deadlineMs: driver.nowMs + ownMs,
         resolve: (id) => settle.resolve(new OpenedSession(driver, limits, id)),
         reject: settle.reject,
       });
@@ -86,11 +86,11 @@ export function closeSession(
     refuseAborted(options.signal, "the session was closed");
     checkSession(session);
     checkRoom(driver);
-    const { proposeTimeoutMs } = withoutLimit(limits, options.timeoutMs);
+    const ownMs = limitMs(limits, options.timeoutMs);
     withEnds<void>(driver, options, { resolve, reject }, (settle) => {
       const closing = driver.proposals.close({
         session,
-        deadlineMs: driver.nowMs + proposeTimeoutMs,
+        deadlineMs: driver.nowMs + ownMs,
         resolve: () => settle.resolve(),
         reject: settle.reject,
       });

@@ -33,6 +33,20 @@ function options(clock: Clock) {
   };
 }
 
+/** The clock of the host, until it is broken. */
+function fragileClock(): Clock & { broken: boolean } {
+  const host = systemClock();
+  const clock = {
+    ...host,
+    broken: false,
+    now: () => {
+      if (clock.broken) throw new Error("no clock");
+      return host.now();
+    },
+  };
+  return clock;
+}
+
 describe("ports that do what they must not", () => {
   it("a timer that cannot be cancelled leaves no call open", async () => {
     const clock: Clock = {
@@ -67,32 +81,18 @@ describe("ports that do what they must not", () => {
   });
 
   it("a clock that throws while somebody looks ends the node, not who looks", async () => {
-    let broken = false;
-    const clock: Clock = {
-      ...systemClock(),
-      now: () => {
-        if (broken) throw new Error("no clock");
-        return systemClock().now();
-      },
-    };
+    const clock = fragileClock();
     const node = await createNode(options(clock));
     await node.propose({ add: 1 });
     await node.snapshot();
-    broken = true;
+    clock.broken = true;
     expect(node.status().id).toBe(1);
     expect(node.status().state).toBe("failed");
     await node.close();
   });
 
   it("a signal that aborts when the clock has failed ends the call, not the process", async () => {
-    let broken = false;
-    const clock: Clock = {
-      ...systemClock(),
-      now: () => {
-        if (broken) throw new Error("no clock");
-        return systemClock().now();
-      },
-    };
+    const clock = fragileClock();
     const node = await createNode(options(clock));
     const aborting = new AbortController();
     const thrown: unknown[] = [];
@@ -103,7 +103,7 @@ describe("ports that do what they must not", () => {
       node.read("total", { signal: aborting.signal }),
       node.openSession({ signal: aborting.signal }),
     ];
-    broken = true;
+    clock.broken = true;
     aborting.abort();
     for (const call of calls) await expect(call).rejects.toBeInstanceOf(SynodError);
     process.off("uncaughtException", note);
