@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type NodeId,
+  OpenedSession,
   type ProposeOptions,
   type ReadOptions,
   type Service,
@@ -22,7 +23,6 @@ import { Pool } from "./pool.js";
 import { type CallRoom, ProposalPlan, ReadPlan } from "./proposal.js";
 import { OpenCalls } from "./open-calls.js";
 import { Deadlines } from "./protocol/deadlines.js";
-import { RemoteSession } from "./remote-session.js";
 import { Sessions, type Ticket } from "./session.js";
 import { closePlan, openPlan } from "./session-plans.js";
 import type { ClientStatus } from "./status.js";
@@ -168,7 +168,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
 
   async openSession(options: CallOptions = {}): Promise<Session> {
     const opened = await this.#ask(openPlan, options);
-    return new RemoteSession(opened, (session, given) => this.#ask(closePlan(session, true), given));
+    return new OpenedSession(opened.session, opened.limit, (id, given) => this.#ask(closePlan(id, true), given));
   }
 
   /** A call among those that are counted. */

@@ -7,6 +7,7 @@ export * from "./metrics.js";
 export * from "./names.js";
 export type * from "./node-status.js";
 export * from "./number-map.js";
+export * from "./opened-session.js";
 export type * from "./ports.js";
 export * from "./quiet.js";
 export * from "./sequences.js";

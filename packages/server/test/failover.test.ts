@@ -1,7 +1,7 @@
 import { checkLinearizability, type Operation, register } from "@synod/linearizability";
 import { SynodError } from "@synod/interface";
 import { afterEach, describe, expect, test } from "vitest";
-import { chanceOf, Proxy } from "./proxy.js";
+import { chanceOf, type Proxy, proxiesBefore } from "./proxy.js";
 import { type TestClient, until, World } from "./support.js";
 
 let world: World;
@@ -12,10 +12,8 @@ afterEach(async () => {
   proxies = [];
 });
 
-/** A proxy before each server. */
 async function behindProxies(framesUntilCut?: () => number): Promise<string[]> {
-  proxies = world.addresses.map((address) => new Proxy(address, framesUntilCut));
-  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  proxies = await proxiesBefore(world.addresses, framesUntilCut);
   return proxies.map(({ address }) => address);
 }
 

@@ -90,3 +90,10 @@ export class Proxy {
     }
   }
 }
+
+/** One before each server, listening. */
+export async function proxiesBefore(addresses: readonly string[], framesUntilCut?: () => number): Promise<Proxy[]> {
+  const proxies = addresses.map((address) => new Proxy(address, framesUntilCut));
+  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  return proxies;
+}

@@ -2,7 +2,7 @@
 import { replyKinds } from "@synod/client/protocol";
 import type { SynodError } from "@synod/interface";
 import { afterEach, describe, expect, test } from "vitest";
-import { Proxy } from "./proxy.js";
+import { type Proxy, proxiesBefore } from "./proxy.js";
 import { type TestClient, until, World } from "./support.js";
 import { Wire } from "./wire.js";
 
@@ -18,10 +18,8 @@ const add = { op: "add", key: "a", by: 1 } as const;
 const count = (client: TestClient): Promise<unknown> => client.read({ op: "get", key: "a" });
 const codeOf = ({ code }: SynodError): string => code;
 
-/** A proxy before each server. */
 async function behindProxies(): Promise<string[]> {
-  proxies = world.addresses.map((address) => new Proxy(address));
-  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  proxies = await proxiesBefore(world.addresses);
   return proxies.map(({ address }) => address);
 }
 
