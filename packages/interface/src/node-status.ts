@@ -49,8 +49,6 @@ export interface NodeStatus {
   readonly openSlots: number;
   readonly openBytes: number;
   readonly windowSlots: number;
-  readonly queuedCommands: number;
-  readonly queuedBytes: number;
   readonly queues: NodeQueues;
   readonly readsWaiting: number;
   readonly sessions: number;

@@ -63,8 +63,6 @@ export function statusOf(parts: StatusParts): NodeStatus {
     openSlots: replica.openSlots,
     openBytes: replica.openBytes,
     windowSlots: replica.windowSlots,
-    queuedCommands: driver.proposals.count,
-    queuedBytes: driver.proposals.bytes,
     queues: { ...driver.queues, disk: replica.undurable },
     readsWaiting: driver.reads.count,
     sessions: machine.sessionCount,

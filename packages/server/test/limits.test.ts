@@ -199,8 +199,8 @@ describe("the server", () => {
       client.watch({ op: "history", from: 9 }).next(),
     ].map((call) => call.catch((error: { code: string }) => error.code));
     const status = (): readonly number[] => {
-      const { queuedCommands, readsWaiting } = node.status();
-      return [queuedCommands, readsWaiting, server.status().watches];
+      const { queues, readsWaiting } = node.status();
+      return [queues.own.count, readsWaiting, server.status().watches];
     };
     await until(() => status().every((count) => count === 1));
     await proxy.kill();

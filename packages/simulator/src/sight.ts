@@ -45,11 +45,15 @@ export class Sight {
     }
   }
 
-  #checkBounds(id: NodeId, { openSlots, queuedBytes, configuration }: NodeStatus): void {
+  #checkBounds(id: NodeId, { openSlots, queues, configuration }: NodeStatus): void {
     const { epochs } = this.#oracle;
     const { queueBytesMax = Number.POSITIVE_INFINITY } = this.#config.limits;
-    const within = openSlots <= epochs.alphaMax && queuedBytes <= queueBytesMax + OWN_CALL_BYTES;
-    this.#judge.check(within, "bounds", () => `node ${id}: ${openSlots} open slots, ${queuedBytes} bytes in its queue`);
+    const within = openSlots <= epochs.alphaMax && queues.own.bytes <= queueBytesMax + OWN_CALL_BYTES;
+    this.#judge.check(
+      within,
+      "bounds",
+      () => `node ${id}: ${openSlots} open slots, ${queues.own.bytes} bytes in its queue`,
+    );
     // The same object says the same as before.
     if (this.#checked.has(configuration)) return;
     this.#checked.add(configuration);
