@@ -89,7 +89,17 @@ export class ReadRounds {
     round.confirmed.add(from);
     if (!round.quorums.phase2(round.confirmed)) return false;
     this.#round = null;
-    this.#settling.leader.push({ index: round.index, readers: round.readers });
+    const { index, readers } = round;
+    const { leader } = this.#settling;
+    const last = leader.at(-1);
+    if (last?.index !== index) {
+      leader.push({ index, readers });
+      return true;
+    }
+    // Any number of rounds may end while one slot stays open.
+    for (const [key, reader] of readers) {
+      if (!coversQuestion(last.readers.get(key), reader)) last.readers.set(key, reader);
+    }
     return true;
   }
 

@@ -227,3 +227,33 @@ test.each([
   story.pass(2 * TIMEOUT_MS);
   expect(story.actor(id).reads.map(({ token }) => token)).toEqual([2]);
 });
+
+describe("rounds whose index is slow to be chosen", () => {
+  /** One round for each reader, all of them with the same index. */
+  function waitAt(index: Slot, readers: readonly Reader[]): ReadRounds {
+    const r = new ReadRounds();
+    for (const reader of readers) {
+      r.add(reader);
+      const nonce = r.start(index, members, 0)?.nonce ?? 0;
+      r.onConfirm(1, nonce);
+      r.onConfirm(2, nonce);
+    }
+    return r;
+  }
+
+  test("all with the same index wait together, however many rounds there were", () => {
+    const r = waitAt(6, [local(1), local(2), remote(3, 1), local(3)]);
+    r.cancel(2);
+    expect(r.settle(5)).toEqual([]);
+    expect(r.settle(6)).toEqual([{ readers: [local(1), remote(3, 1), local(3)], index: 6, via: "leader" }]);
+  });
+
+  test("of a follower the newest question waits, in whatever order they came", () => {
+    for (const questions of [
+      [remote(3, 1), remote(3, 2)],
+      [remote(3, 2), remote(3, 1)],
+    ]) {
+      expect(waitAt(6, questions).settle(6)).toEqual([{ readers: [remote(3, 2)], index: 6, via: "leader" }]);
+    }
+  });
+});
