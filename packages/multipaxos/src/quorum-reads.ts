@@ -118,6 +118,8 @@ export class QuorumReads {
   cancel(token: number): void {
     this.#waiting.delete(token);
     this.#round?.tokens.delete(token);
-    for (const { tokens } of this.#settling) tokens.delete(token);
+    // Most that give up have waited longest, and stand in front. A group without readers would stay until its index is applied.
+    const at = this.#settling.findIndex(({ tokens }) => tokens.delete(token));
+    if (this.#settling[at]?.tokens.size === 0) this.#settling.splice(at, 1);
   }
 }

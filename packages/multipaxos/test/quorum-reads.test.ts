@@ -73,6 +73,17 @@ describe("rounds of a reader", () => {
     for (const id of [1, 2]) reads.onReply(id, 1, nothing, 0, 0);
     expect([reads.settle(0, same, 0), reads.start(members, 0)]).toEqual([[], null]);
   });
+
+  test("who gives up while its index is not applied leaves no group behind", () => {
+    const reads = asked(1, 2);
+    for (const id of [1, 2]) reads.onReply(id, 1, { ...nothing, highestVote: 7 }, 0, 0);
+    reads.add(3);
+    reads.start(members, 0);
+    for (const id of [1, 2]) reads.onReply(id, 2, { ...nothing, highestVote: 8 }, 0, 0);
+    reads.cancel(3);
+    reads.cancel(1);
+    expect(reads.settle(8, same, 0)).toEqual([{ tokens: [2], index: 7 }]);
+  });
 });
 
 describe("in a cluster", () => {
