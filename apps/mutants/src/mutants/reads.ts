@@ -143,6 +143,34 @@ export const readMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "rounds-of-one-index-apart",
+    faults: [45],
+    title: "Each round leaves readers of its own behind while one slot stays open",
+    patches: [reads(`if (last?.index !== index) {`, `if (last?.index !== -1) {`)],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/reads.test.ts",
+      test: "all with the same index wait together, however many rounds there were",
+    },
+  },
+  {
+    id: "given-up-quorum-reads-stay",
+    faults: [45],
+    title: "A quorum read that nobody waits for is looked at until its index is executed",
+    patches: [
+      {
+        file: "packages/multipaxos/src/quorum-reads.ts",
+        find: `if (this.#settling[at]?.tokens.size === 0) this`,
+        replace: `if (this.#settling[at]?.tokens.size === -1) this`,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/multipaxos/test/quorum-reads.test.ts",
+      test: "who gives up while its index is not applied leaves no group behind",
+    },
+  },
+  {
     id: "stale-by-some-slots-more",
     faults: [50],
     title: "A read that may be so many slots old is answered from a state that is older",
