@@ -1,7 +1,8 @@
 // All servers of a cluster, asked at once: what each says, which are missing, and who of them knows most.
 import type { RemoteNodeStatus } from "@synod/client";
 import { SynodError } from "@synod/interface";
-import { inFlags, type Remote } from "./remote.js";
+import type { Remote } from "./remote.js";
+import { inFlags } from "./waiting.js";
 
 /** A server that is there is connected by then. */
 export const CONNECT_MS = 2000;

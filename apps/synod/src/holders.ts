@@ -35,9 +35,9 @@ export function noteWaiting(remote: Remote, what: string, resource: string, outp
         if (!over) output.note(`waits for ${what}: ${why}`);
       },
       (cause: unknown) => {
+        if (over || remote.silenceTold()) return;
         const code = cause instanceof SynodError ? ` (${cause.code})` : "";
-        if (!over)
-          output.note(`waits for ${what}: the cluster does not answer${code}; it needs a leader and a majority`);
+        output.note(`waits for ${what}: the cluster does not answer${code}; it needs a leader and a majority`);
       },
     );
   }, SILENT_MS);

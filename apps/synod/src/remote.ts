@@ -9,12 +9,13 @@ import {
   coordination,
   coordinationCodecs,
 } from "@synod/coordination";
-import { type Fields, SynodError } from "@synod/interface";
+import { SynodError } from "@synod/interface";
 import { CliError } from "./exit-codes.js";
 import type { Given } from "./given.js";
-import { makeOutput, type Output } from "./output.js";
+import { makeOutput } from "./output.js";
 import type { SettingName } from "./settings.js";
 import { clientTls } from "./tls.js";
+import { inFlags, noteSilence, Waiting } from "./waiting.js";
 
 type CoordinationClient = Client<CoordinationCommand, CoordinationQuery, CoordinationResult, CoordinationAnswer>;
 
@@ -26,26 +27,33 @@ export const REMOTE_SETTINGS: readonly SettingName[] = [
 
 const SERVERS = ["127.0.0.1:7101"];
 const TIMEOUT_MS = 10_000;
-const NOTE_AFTER_MS = 1_500;
 
 export interface Remote {
   readonly client: CoordinationClient;
   readonly coordination: Coordination;
   readonly servers: readonly string[];
   readonly timeoutMs: number;
+  /** Whether whoever looks on was told that the cluster answers nobody. */
+  readonly silenceTold: () => boolean;
 }
 
-/** Connects, works, and takes leave, whatever comes of the work. @throws SynodError of `connect`, and what the work throws */
+/**
+ * Connects, works, and takes leave, whatever comes of the work. Says what it waits for where that takes long: a server, or a leader, unless
+ * the work needs none.
+ * @throws SynodError of `connect`, and what the work throws
+ */
 export async function withCluster<T>(
   given: Given,
   work: (remote: Remote) => Promise<T>,
-  cluster: string = given.need("cluster"),
+  { needsLeader = true }: { readonly needsLeader?: boolean } = {},
 ): Promise<T> {
+  const cluster = given.need("cluster");
   const timeoutMs = given.get("timeout") ?? TIMEOUT_MS;
   const servers = given.get("servers") ?? SERVERS;
   const token = tokenOf(given);
   const tls = clientTls(given);
-  const waiting = new Waiting(makeOutput(given), timeoutMs);
+  const output = makeOutput(given);
+  const waiting = new Waiting(output, timeoutMs);
   await using client = await connect({
     cluster,
     servers,
@@ -61,7 +69,18 @@ export async function withCluster<T>(
     })
     .finally(() => waiting.end());
   await using session = coordination(client);
-  return await work({ client, coordination: session, servers, timeoutMs });
+  const silence = needsLeader ? noteSilence(client, output) : null;
+  try {
+    return await work({
+      client,
+      coordination: session,
+      servers,
+      timeoutMs,
+      silenceTold: () => silence?.told === true,
+    });
+  } finally {
+    silence?.end();
+  }
 }
 
 const nothing = (): void => {};
@@ -78,41 +97,6 @@ function explained(cause: unknown, given: Given): unknown {
   ];
   const text = [inFlags(cause.message), ...hints].join(" ");
   return text === cause.message ? cause : new SynodError(code, text, { cause, details });
-}
-
-const OPTIONS: readonly (readonly [option: string, flags: string])[] = [
-  ["give the client the option `tls`", "give --tls-ca, and --tls-cert and --tls-key where it wants a certificate"],
-  ["give the client the option `token`", "give --token-file"],
-];
-
-/** What client and server say of options of the library, in flags of this program. */
-export const inFlags = (text: string): string =>
-  OPTIONS.reduce((said, [option, flags]) => said.replaceAll(option, flags), text);
-
-/** Servers that cannot be reached are tried again until the time is up: whoever looks on is told so before. */
-class Waiting {
-  readonly #reasons = new Map<string, string>();
-  readonly #output: Output;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(output: Output, timeoutMs: number) {
-    this.#output = output;
-    this.#timer = setTimeout(() => {
-      const reasons = [...this.#reasons].map(([server, reason]) => `${server}: ${reason}`).join("; ");
-      const seconds = timeoutMs / 1000;
-      output.note(`note: no server yet (${reasons || "none answers"}); trying for ${seconds} s in all (--timeout)`);
-    }, NOTE_AFTER_MS);
-  }
-
-  /** Of all that a client logs, this is for whoever types a command; the rest is in its errors. */
-  heard(text: string, { code, server, reason }: Fields = {}): void {
-    if (code === "SYNOD_PLAIN_TOKEN") this.#output.note(`note: ${text}`);
-    else if (typeof reason === "string") this.#reasons.set(String(server), inFlags(reason));
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 function tokenOf(given: Given): string | undefined {

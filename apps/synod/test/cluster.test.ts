@@ -298,6 +298,39 @@ describe("a lock without a majority", slow, () => {
   });
 });
 
+it("what waits for a majority says so once on the error stream, but not to programs", slow, async () => {
+  const alone = await makeCluster(place.path, "waits");
+  await alone.spawn(1).saw("runs; clients at");
+  const waiting = "note: waiting for a leader with a majority: 1 of 3 servers is connected; not connected: ";
+  const commands: readonly (readonly [code: number, ...args: string[]])[] = [
+    [4, "put", "a", "1"],
+    [4, "get", "a"],
+    [120, "lock", "a", "--try"],
+  ];
+  // More than until the lock would say what it waits for by itself.
+  const timeout = ["--timeout", "5s"];
+  await Promise.all(
+    commands.map(async ([code, ...args]) => {
+      const [people, programs] = await Promise.all([
+        alone.synod([...args, ...timeout]),
+        alone.synod([...args, ...timeout, "--json"]),
+      ]);
+      const [note, error, ...more] = people.err.trimEnd().split("\n");
+      expect({ ...people, err: note }).toMatchObject({ code, out: "", err: expect.stringContaining(waiting) });
+      expect(note).toContain(`${alone.node(2).clients}: connect ECONNREFUSED`);
+      expect([error, more]).toEqual([expect.stringMatching(/^error: /), []]);
+      expect(programs).toMatchObject({ code, out: "" });
+      expect(JSON.parse(programs.err)).toMatchObject({ error: { exitCode: code } });
+    }),
+  );
+  const change = alone.begin(["member", "remove", "3"]);
+  await change.saw(waiting);
+  change.child.kill("SIGKILL");
+  // This answer needs no majority, and says itself what is missing.
+  expect((await alone.synod(["member", "list"])).err).not.toContain("note:");
+  await alone.end(1, "SIGKILL");
+});
+
 describe("operation", slow, () => {
   it("hands the leadership over where it is asked to", async () => {
     const leader = await cluster.leader();

@@ -16,6 +16,7 @@ import type { Output } from "../src/output.js";
 import type { Remote } from "../src/remote.js";
 import { duration, durationFlag } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
+import { noteSilence } from "../src/waiting.js";
 
 describe("probes", () => {
   const status = { state: "running", content: true, leader: 2, failure: null, snapshot: { installing: false } };
@@ -78,8 +79,10 @@ describe("durations", () => {
 describe("what a lock waits for", () => {
   const lines: string[] = [];
   const output = { note: (text: string) => void lines.push(text) } as unknown as Output;
-  const begin = (read: () => Promise<unknown>): (() => void) =>
-    noteWaiting({ client: { read } } as unknown as Remote, 'the lock "a"', "lock/a", output);
+  const begin = (read: () => Promise<unknown>, silenceTold = false): (() => void) => {
+    const remote = { client: { read }, silenceTold: () => silenceTold } as unknown as Remote;
+    return noteWaiting(remote, 'the lock "a"', "lock/a", output);
+  };
   beforeEach(() => {
     lines.length = 0;
     vi.useFakeTimers();
@@ -96,6 +99,15 @@ describe("what a lock waits for", () => {
     end();
   });
 
+  it("is not said where it was said that the cluster does not answer", async () => {
+    begin(() => Promise.reject(new SynodError("NoLeader", "no leader in time")), true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(lines).toEqual([]);
+    begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }), true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(lines).toEqual(['waits for the lock "a": it is held, 2 in the queue']);
+  });
+
   it("is not said once it is held", async () => {
     begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }))();
     await vi.advanceTimersByTimeAsync(10_000);
@@ -103,6 +115,58 @@ describe("what a lock waits for", () => {
     begin(() => Promise.resolve({ kind: "lock", holders: [], holding: 1, waiting: 2 }));
     await vi.advanceTimersByTimeAsync(10_000);
     expect(lines).toEqual(['waits for the lock "a": it is held, 2 in the queue']);
+  });
+});
+
+describe("a cluster that does not answer", () => {
+  const lines: string[] = [];
+  const output = { note: (text: string) => void lines.push(text) } as unknown as Output;
+  const missing = new SynodError("NoServer", "connect ECONNREFUSED");
+  const begin = (read: () => Promise<unknown>, ...failures: (SynodError | null)[]): ReturnType<typeof noteSilence> => {
+    const servers = failures.map((failure, i) => {
+      return { address: `10.0.0.${i + 1}:7101`, connected: failure === null, nodeId: null, role: null, failure };
+    });
+    return noteSilence({ read, status: () => ({ servers }) }, output);
+  };
+  const late = (): Promise<unknown> => {
+    const cause = new SynodError("NoLeader", "1 of 2 members heard");
+    return new Promise((_, reject) => setTimeout(reject, 1_000, new SynodError("NoLeader", "late", { cause })));
+  };
+  beforeEach(() => {
+    lines.length = 0;
+    vi.useFakeTimers();
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  it("is told once, within two seconds, with who is missing", async () => {
+    const silence = begin(late, null, missing, missing);
+    expect(silence.told).toBe(false);
+    await vi.advanceTimersByTimeAsync(2_000);
+    const who = "10.0.0.2:7101: connect ECONNREFUSED; 10.0.0.3:7101: connect ECONNREFUSED";
+    const text = `note: waiting for a leader with a majority: 1 of 3 servers is connected; not connected: ${who}`;
+    expect(lines).toEqual([text]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([lines, silence.told]).toEqual([[text], true]);
+  });
+
+  it("is told with what a server said, where none is missing", async () => {
+    begin(late, null, null);
+    await vi.advanceTimersByTimeAsync(2_000);
+    const who = "2 of 2 servers are connected; last a server said: 1 of 2 members heard";
+    expect(lines).toEqual([`note: waiting for a leader with a majority: ${who}`]);
+  });
+
+  it("is not told of one that does, nor where the command has ended or the read was refused", async () => {
+    const read = vi.fn(late);
+    const [early, asking] = [begin(read, null), begin(late, null)];
+    begin(() => Promise.resolve({ kind: "status" }), null);
+    begin(() => Promise.reject(new SynodError("Busy", "too many calls")), null);
+    early.end();
+    await vi.advanceTimersByTimeAsync(1_000);
+    asking.end();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lines).toEqual([]);
+    expect(read).not.toHaveBeenCalled();
   });
 });
 

@@ -11,7 +11,7 @@ import { withSettings } from "../settings.js";
 export function addList(member: Command): void {
   const list = member.command("list").description("Lists the members, who leads, and how far each has come.");
   withSettings(list, REMOTE_SETTINGS).action(async (flags: RemoteFlags) => {
-    const status = await withCluster(new Given(flags, process.env), leaderStatus);
+    const status = await withCluster(new Given(flags, process.env), leaderStatus, { needsLeader: false });
     const output = makeOutput(flags);
     const rows = rowsOf(status);
     output.result({ epoch: status.configuration.epoch, members: rows }, () => memberTable(rows));
