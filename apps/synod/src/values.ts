@@ -1,5 +1,6 @@
 // How settings and arguments are written down: each schema takes the text of a flag or variable and the value of a file alike.
 import type { Member } from "@synod/interface";
+import { normalAddress, parseAddress } from "@synod/transport-tcp/framing";
 import { InvalidArgumentError } from "commander";
 import * as v from "valibot";
 
@@ -41,11 +42,13 @@ export const percent: v.GenericSchema<unknown, number> = v.pipe(
   v.check((value) => value >= 0 && value <= 50, "expected a percentage from 0 to 50"),
 );
 
-/** The port of an address, if it is one: `host:port` or `[::1]:port`. */
+/** Host and port of an address, if it is one: `host:port` or `[::1]:port`. */
 export function splitAddress(text: string): { readonly host: string; readonly port: number } | null {
-  const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.%]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  return host === "" || port > 65_535 ? null : { host: host.replace(/^\[|\]$/g, ""), port };
+  try {
+    return parseAddress(text);
+  } catch {
+    return null;
+  }
 }
 
 export const address: v.GenericSchema<unknown, string> = v.pipe(
@@ -71,9 +74,11 @@ const list = <T>(item: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T[
     v.array(item, "expected a list"),
   );
 
+/** Each once. */
 export const addresses: v.GenericSchema<unknown, string[]> = v.pipe(
   list(address),
   v.check((all) => all.length > 0, "expected at least one host:port"),
+  v.transform((all) => [...new Set(all.map(normalAddress))]),
 );
 
 const memberObject = v.strictObject({ id: nodeId, address, name: v.optional(text) });
@@ -104,7 +109,8 @@ export const members: v.GenericSchema<unknown, Member[]> = v.pipe(
   ),
 );
 
-const addressesIn = (all: readonly Member[]): string[] => all.flatMap(({ address: at }) => at ?? []);
+const addressesIn = (all: readonly Member[]): string[] =>
+  all.flatMap(({ address: at }) => (at === undefined ? [] : [normalAddress(at)]));
 
 /** The first that stands there again. */
 const twice = <T>(all: readonly T[]): T | undefined => all.find((one, i) => all.indexOf(one) !== i);

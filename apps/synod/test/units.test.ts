@@ -14,7 +14,7 @@ import { CliError, exitOf } from "../src/exit-codes.js";
 import { noteWaiting } from "../src/holders.js";
 import type { Output } from "../src/output.js";
 import type { Remote } from "../src/remote.js";
-import { duration, durationFlag } from "../src/values.js";
+import { addresses, duration, durationFlag, members } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
 import { noteSilence } from "../src/waiting.js";
 
@@ -74,6 +74,17 @@ describe("durations", () => {
     expect(() => v.parse(duration, given)).toThrow(text);
     expect(() => durationFlag(String(given))).toThrow(text);
   });
+});
+
+it("addresses are the same in whatever way they are written", () => {
+  expect(v.parse(addresses, "LOCALHOST:1,localhost:01,[0:0::1]:2,[::1]:2")).toEqual(["localhost:1", "[::1]:2"]);
+  const refused = v.safeParse(members, "1=127.0.0.1:4001,2=127.0.0.1:04001");
+  expect(refused.issues?.map(({ message }) => message)).toEqual([
+    "expected each address once, found 127.0.0.1:4001 twice",
+  ]);
+  // As it was given: it is told to the other members.
+  expect(v.parse(members, "1=DB.example:4001")).toEqual([{ id: 1, address: "DB.example:4001" }]);
+  expect(v.safeParse(addresses, "a b:1").issues?.[0]?.message).toMatch(/^expected host:port, such as/);
 });
 
 describe("what a lock waits for", () => {

@@ -7,6 +7,7 @@ import {
   type SnapshotInfo,
   SynodError,
 } from "@synod/interface";
+import { normalAddress } from "@synod/transport-tcp/framing";
 import { Call, type CallShared } from "./call.js";
 import { checkTimeoutMs } from "./checks.js";
 import type { Target } from "./pool.js";
@@ -106,7 +107,8 @@ function targetOf({ pool }: CallShared, options: AdminOptions): Target {
   }
   const { server } = options;
   if (server === undefined) return "any";
-  if (pool.links.some(({ address }) => address === server)) return { server };
+  const link = pool.links.find(({ address }) => address === normalAddress(server));
+  if (link !== undefined) return { server: link.address };
   const known = pool.links.map(({ address }) => address).join(", ");
   throw new SynodError("InvalidArgument", `${server} is none of the servers of this client (${known})`);
 }

@@ -11,7 +11,14 @@ import {
   SynodError,
 } from "@synod/interface";
 import { systemClock, systemRandom } from "@synod/interface/host";
-import { type Address, Notices, parseAddress, type Tls, type TlsMaterial } from "@synod/transport-tcp/framing";
+import {
+  type Address,
+  normalAddress,
+  Notices,
+  parseAddress,
+  type Tls,
+  type TlsMaterial,
+} from "@synod/transport-tcp/framing";
 import type { ClientLimits, Context } from "./context.js";
 
 export interface ClientTlsMaterial extends TlsMaterial {
@@ -82,7 +89,7 @@ function limitsOf(given: Partial<ClientLimits> = {}): ClientLimits {
 /** @throws SynodError `InvalidArgument`. */
 export function addressesOf(servers: readonly string[]): Address[] {
   if (servers.length === 0) throw invalid("servers is empty: name at least one, host:port");
-  return [...new Set(servers)].map(parseAddress);
+  return [...new Set(servers.map(normalAddress))].map(parseAddress);
 }
 
 export function contextOf(

@@ -6,6 +6,16 @@ import { World } from "./support.js";
 let world: World;
 afterEach(() => world.close());
 
+test("a server is the same one in whatever way its address is written", async () => {
+  world = await World.of(1, { serve: { listen: "LocalHost:0" } });
+  const [{ address }] = [world.member(1).server];
+  const other = address.replace("localhost", "LOCALHOST");
+  expect(other).not.toBe(address);
+  const client = await world.connect({ servers: [other, address] });
+  expect(client.status().servers.map((server) => server.address)).toEqual([address]);
+  expect(await client.admin.status({ server: other })).toMatchObject({ id: 1 });
+});
+
 test("calls of an operator take one object, which names the server, and end by signal and time limit", async () => {
   world = await World.of(2);
   const client = await world.connect();

@@ -9,7 +9,7 @@ import {
   type TransportStart,
 } from "@synod/interface";
 import { systemRandom } from "@synod/interface/host";
-import { type Address, formatAddress, parseAddress } from "./address.js";
+import { type Address, formatAddress, normalAddress, parseAddress } from "./address.js";
 import type { Context, Settings } from "./context.js";
 import { type EncodedFrame, encodeFrame } from "./frames.js";
 import { checkIncarnation, encodeRefusal, frameKinds } from "./hello.js";
@@ -210,8 +210,8 @@ export class SocketTransport implements TcpTransport {
 
   #applyMembers(context: Context, members: readonly Member[]): void {
     const { nodeId } = context.self;
-    const oldOwn = this.#members.get(nodeId)?.address;
-    const newOwn = members.find(({ id }) => id === nodeId)?.address;
+    const oldOwn = placeOf(this.#members.get(nodeId));
+    const newOwn = placeOf(members.find(({ id }) => id === nodeId));
     if (oldOwn !== undefined && newOwn !== undefined && oldOwn !== newOwn && newOwn !== this.#address) {
       context.logger.warn("the others dial this node at another address than it listens at: start it with that one", {
         listening: this.#address,
@@ -291,6 +291,9 @@ export class SocketTransport implements TcpTransport {
     this.#address = null;
   }
 }
+
+const placeOf = (member: Member | undefined): string | undefined =>
+  member?.address === undefined ? undefined : normalAddress(member.address);
 
 /** Of the other members. They come from the replicated configuration, so a bad one must not stop this node. */
 function addressesOf({ self, logger }: Context, members: readonly Member[]): Map<NodeId, Address> {

@@ -1,7 +1,7 @@
 import type { Incarnation } from "@synod/interface";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatAddress, parseAddress } from "../src/address.js";
+import { formatAddress, normalAddress, parseAddress } from "../src/address.js";
 import {
   checkIncarnation,
   decodeHello,
@@ -152,6 +152,23 @@ describe("addresses", () => {
   ])("%s is read and written", (text, host, port) => {
     expect(parseAddress(text)).toEqual({ host, port });
     expect(formatAddress({ host, port })).toBe(text);
+  });
+
+  test.each([
+    ["127.0.0.1:04001", "127.0.0.1:4001"],
+    ["LOCALHOST:1", "localhost:1"],
+    ["[0:0:0:0:0:0:0:1]:1", "[::1]:1"],
+    ["[2001:DB8:0:0:1:0:0:1]:1", "[2001:db8::1:0:0:1]:1"],
+    ["[FE80:0::1%Eth0]:1", "[fe80::1%Eth0]:1"],
+    ["[::FFFF:10.0.0.1]:1", "[::ffff:10.0.0.1]:1"],
+    ["[1:2]:1", "[1:2]:1"],
+  ])("%s is %s", (text, normal) => {
+    expect(normalAddress(text)).toBe(normal);
+    expect(formatAddress(parseAddress(text))).toBe(normal);
+  });
+
+  test("what is none has no other form", () => {
+    expect(normalAddress("No address")).toBe("No address");
   });
 
   test.each([

@@ -345,6 +345,14 @@ describe("finding each other", () => {
     expect(one.send(2, "still here")).toBe(true);
   });
 
+  test("the own address, written in another way, is no new one", async () => {
+    const one = await nodeOf(1, {}, "localhost:0");
+    one.transport.setMembers([{ id: 1, address: one.address.replace("localhost", "LocalHost") }]);
+    expect(one.log.filter(({ level }) => level === "warn")).toEqual([]);
+    one.transport.setMembers([{ id: 1, address: "localhost:1" }]);
+    expect(one.log.filter(({ level }) => level === "warn")).toHaveLength(1);
+  });
+
   test("a member without an address, or with a bad one, is not dialed, but may dial", async () => {
     const one = await nodeOf(1);
     one.meet({ 2: "no address", 3: undefined });
