@@ -1,5 +1,5 @@
 import { checkNames, optionNames, SynodError } from "@synod/interface";
-import { checkTls, tlsNames } from "@synod/transport-tcp/framing";
+import { materialOf, tlsNames } from "@synod/transport-tcp/framing";
 import { type ConnectOptions, limitNames } from "./options.js";
 
 const NAMES: Readonly<Record<keyof ConnectOptions<unknown, unknown, unknown>, true>> = {
@@ -39,7 +39,17 @@ export function checkConnect<Command, Query, Result, Answer>(
   if (name !== undefined && typeof name !== "string") throw invalid(`name must be a string, not ${kind(name)}`);
   // A wrong name of `tls` would send everything in clear.
   checkNames((given) => `connect has no option ${given}`, options, optionNames(NAMES), [...limitNames, ...tlsNames]);
-  if (typeof options.tls === "object") checkTls(options.tls);
+  checkTlsNow(options.tls);
+}
+
+/** A function is asked here as for each connection, where what is wrong with it would be tried again and again. @throws SynodError `InvalidArgument` */
+function checkTlsNow(tls: ConnectOptions<never, never, never>["tls"]): void {
+  try {
+    if (tls !== undefined) materialOf(tls);
+  } catch (error) {
+    // One that fails by itself may do better at the next connection: its files may be written at this moment.
+    if (error instanceof SynodError) throw error;
+  }
 }
 
 /** NaN would never come, and be waited for. @throws SynodError `InvalidArgument` */

@@ -40,7 +40,7 @@ export interface ConnectOptions<Command, Query, Result, Answer = Result> {
   readonly token?: string;
   /**
    * TLS: only servers whose certificate names a node of the cluster, signed by `ca`, are trusted. `key` and `cert` are shown to servers that
-   * want certificates of clients. A function is asked for every new connection.
+   * want certificates of clients. A function is asked by `connect` and for every new connection.
    */
   readonly tls?: Tls<ClientTlsMaterial>;
   /** For the logs of the servers. */

@@ -32,6 +32,13 @@ test.each<readonly [string, string, unknown]>([
   ["another name for tls", "connect has no option TLS: did you mean tls?", { ...right, TLS: {} }],
   ["another name for its ca", "tls has no option caa: did you mean tls.ca?", { ...right, tls: { caa: "x" } }],
   [
+    "another name in what a function gives for tls",
+    "tls has no option CA: did you mean tls.ca?",
+    { ...right, tls: () => ({ CA: "x" }) },
+  ],
+  ["a function for tls that gives it later", "tls must be", { ...right, tls: async () => ({ ca: "x" }) }],
+  ["a text for tls", "not a string", { ...right, tls: "ca.crt" }],
+  [
     "a limit misspelt",
     "limits.callMax is not a known limit: did you mean limits.callsMax?",
     { ...right, limits: { callMax: 1 } },
@@ -48,6 +55,15 @@ test("what was left out may be undefined", async () => {
   const given = { ...right, token: undefined, tls: undefined, limits: { timeoutMs: 20 }, signal: undefined };
   const connecting = connect(given as unknown as Parameters<typeof connect>[0]);
   await expect(connecting).rejects.toMatchObject({ code: "NoServer" });
+});
+
+test("a function for tls that fails is asked again, as a file may be written at that moment", async () => {
+  const tls = (): never => {
+    throw new Error("ca.crt is half written");
+  };
+  const connecting = connect({ ...right, tls, limits: { timeoutMs: 20 } });
+  const message: unknown = expect.stringContaining("ca.crt is half written");
+  await expect(connecting).rejects.toMatchObject({ code: "NoServer", message });
 });
 
 test("a token that goes over the network as it is: warned of by a code that programs can go by", async () => {

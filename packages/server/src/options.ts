@@ -55,8 +55,7 @@ export function checkServeNames(
   // The codecs of a state machine come as one object; two of them are for nodes and clients.
   const { commandCodec: _command, resultCodec: _result, ...own } = options;
   checkNames((name) => `serve has no option ${name}`, own, optionNames(SERVE), [...limitNames, ...tlsNames]);
-  // A function is asked when it is needed.
-  if (typeof options.tls === "object") checkTls(options.tls);
+  checkTls(options.tls);
   for (const token of options.tokens ?? []) checkTokenNames(token);
   for (const role of options.certificateRoles ?? [])
     checkNames((name) => `certificateRoles has no option ${name}`, role, certificateRoleNames);

@@ -17,6 +17,7 @@ describe("serve with an option of an unknown name", () => {
     [{ limits: { idleTimeout: 1 } }, "limits.idleTimeout is not a known limit: did you mean limits.idleTimeoutMs?"],
     [{ tls: { key: "", cert: "", caa: "" } }, "tls has no option caa: did you mean tls.ca?"],
     [{ tls: () => ({ key: "", cert: "", CA: "" }) }, "tls has no option CA: did you mean tls.ca?"],
+    [{ tls: null }, "tls must be an object of key, cert and ca, or a function that returns one at once, not null"],
     [{ tokens: [{ ...token, name: "shop" }] }, "an entry of tokens has an option that is none: it takes token, role"],
     [
       { certificateRoles: [{ nane: "a", role: "read" }] },

@@ -56,8 +56,7 @@ const OPTIONS: Readonly<Record<keyof TcpTransportOptions, true>> = {
 /** Fills in the defaults. @throws SynodError `InvalidArgument`. */
 export function settingsOf(options: TcpTransportOptions): Settings {
   checkNames((name) => `tcpTransport has no option ${name}`, options, optionNames(OPTIONS), tlsNames);
-  // A function is asked when it is needed.
-  if (typeof options.tls === "object") checkTls(options.tls);
+  checkTls(options.tls);
   const { frameBytesMax = 2 ** 24, queueBytesMax = 2 ** 26, controlQueueBytesMax = 2 ** 22 } = options;
   const { handshakeTimeoutMs = 5000, idleTimeoutMs = 5000, reconnectMinMs = 50, reconnectMaxMs = 2000 } = options;
   inRange("frameBytesMax", frameBytesMax, 1, 2 ** 32 - 1);

@@ -123,14 +123,29 @@ const MATERIAL: Readonly<Record<keyof TlsMaterial, true>> = { key: true, cert: t
 /** `tls.key` and so on. */
 export const tlsNames: readonly string[] = optionNames(MATERIAL, "tls.");
 
-/** @throws SynodError `InvalidArgument` for a name that is none: without `ca` nobody is asked for a certificate. */
-export const checkTls = (tls: unknown): void => checkNames((name) => `tls has no option ${name}`, tls, tlsNames);
+/**
+ * Of the option: what a function gives is looked at when it is asked, by `materialOf`.
+ * @throws SynodError `InvalidArgument` for what is no material, or has a name that is none: without `ca` nobody is asked for a certificate.
+ */
+export function checkTls(tls: unknown): void {
+  if (tls !== undefined && typeof tls !== "function") checkMaterial(tls);
+}
 
-/** As it is now. @throws SynodError as `checkTls` */
+/** As it is now. @throws SynodError as `checkTls`, and what the function throws */
 export function materialOf(tls: Tls): TlsMaterial {
   const material = typeof tls === "function" ? tls() : tls;
-  checkTls(material);
+  checkMaterial(material);
   return material;
+}
+
+function checkMaterial(material: unknown): void {
+  if (typeof material === "object" && material !== null && !(material instanceof Promise)) {
+    return checkNames((name) => `tls has no option ${name}`, material, tlsNames);
+  }
+  const isNothing = material === null || material === undefined;
+  const kind = isNothing ? String(material) : material instanceof Promise ? "a promise" : `a ${typeof material}`;
+  const taken = "an object of key, cert and ca, or a function that returns one at once";
+  throw new SynodError("InvalidArgument", `tls must be ${taken}, not ${kind}`);
 }
 
 function contextOf({ key, cert, ca }: TlsMaterial): SecureContextOptions {

@@ -8,6 +8,8 @@ it.each([
   [{ TLS: {} }, "tcpTransport has no option TLS: did you mean tls?"],
   [{ certs: "" }, "tcpTransport has no option certs: did you mean tls.cert?"],
   [{ tls: { key: "", certt: "", ca: "" } }, "tls has no option certt: did you mean tls.cert?"],
+  [{ tls: null }, "tls must be an object of key, cert and ca,"],
+  [{ tls: "node-1.crt" }, "tls must be an object of key, cert and ca,"],
   [{ queueBytes: 1 }, "tcpTransport has no option queueBytes: it takes listen, tls, frameBytesMax,"],
 ])("an option of an unknown name is refused: %j", (options, message) => {
   const text: unknown = expect.stringContaining(message);
@@ -16,10 +18,20 @@ it.each([
   );
 });
 
-it("what a function gives for tls is looked at when it is asked", async () => {
-  const tls = (): never => ({ key: "", cert: "", CA: "" }) as never;
-  const node = new TcpNode(1, { tls });
-  const message = "tls has no option CA: did you mean tls.ca?";
+it.each([
+  ["has another name in it", () => ({ key: "", cert: "", CA: "" }), "tls has no option CA: did you mean tls.ca?"],
+  [
+    "comes later",
+    async () => ({ key: "", cert: "", ca: "" }),
+    "tls must be an object of key, cert and ca, or a function that returns one at once, not a promise",
+  ],
+  [
+    "is nothing",
+    () => undefined,
+    "tls must be an object of key, cert and ca, or a function that returns one at once, not undefined",
+  ],
+])("what a function gives for tls is looked at when the node starts: %s", async (_what, tls, message) => {
+  const node = new TcpNode(1, { tls: tls as never });
   await expect(node.listen()).rejects.toMatchObject({ code: "InvalidArgument", message });
   await node.transport.close();
 });
