@@ -86,7 +86,7 @@ export async function withCluster<T>(
 const nothing = (): void => {};
 
 /** What whoever types a command can do about it. */
-function explained(cause: unknown, given: Given): unknown {
+export function explained(cause: unknown, given: Given): unknown {
   if (!(cause instanceof SynodError)) return cause;
   const { code, details } = cause;
   const hints = [
@@ -95,7 +95,9 @@ function explained(cause: unknown, given: Given): unknown {
       ? [`Neither --servers nor SYNOD_SERVERS was given: ${SERVERS[0]} was tried.`]
       : []),
   ];
-  const text = [inFlags(cause.message), ...hints].join(" ");
+  const said = inFlags(cause.message);
+  const sentence = hints.length === 0 || said.endsWith(".") ? said : `${said}.`;
+  const text = [sentence, ...hints].join(" ");
   return text === cause.message ? cause : new SynodError(code, text, { cause, details });
 }
 

@@ -389,6 +389,13 @@ describe("dump", () => {
     expect((await run(["dump", "--data-dir", at("data")])).out).toContain("No slots above the snapshot.");
   });
 
+  it("wants numbers where it takes them", async () => {
+    for (const flag of ["--from", "--limit"]) {
+      const { code, err } = await run(["dump", "--data-dir", at("data"), flag, "many"]);
+      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("many") });
+    }
+  });
+
   it("ends with 7 where there is no store", async () => {
     expect(await run(["dump", "--data-dir", at("none")])).toMatchObject({
       code: 7,

@@ -6,14 +6,16 @@ import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bestInformed, troubles } from "../src/all-servers.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
+import { valueText } from "../src/commands/dump.js";
 import { beginOf } from "../src/commands/snapshot.js";
 import { parseTransaction } from "../src/commands/txn.js";
 import { live, ready } from "../src/daemon.js";
+import { Given } from "../src/given.js";
 import { httpServer } from "../src/http-server.js";
 import { CliError, exitOf } from "../src/exit-codes.js";
 import { noteWaiting } from "../src/holders.js";
 import type { Output } from "../src/output.js";
-import type { Remote } from "../src/remote.js";
+import { explained, type Remote } from "../src/remote.js";
 import { addresses, duration, durationFlag, members } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
 import { noteSilence } from "../src/waiting.js";
@@ -129,6 +131,16 @@ describe("what a lock waits for", () => {
   });
 });
 
+it("a hint is a sentence of its own", () => {
+  const hint = "Neither --servers nor SYNOD_SERVERS was given: 127.0.0.1:7101 was tried.";
+  for (const text of ["no server was reached (refused)", "no server was reached (refused)."]) {
+    const error = explained(new SynodError("NoServer", text), new Given({}, {}));
+    expect(error).toMatchObject({ code: "NoServer", message: `no server was reached (refused). ${hint}` });
+  }
+  const cause = new SynodError("NoServer", "no server was reached (refused)");
+  expect(explained(cause, new Given({ servers: "127.0.0.1:1" }, {}))).toBe(cause);
+});
+
 describe("a cluster that does not answer", () => {
   const lines: string[] = [];
   const output = { note: (text: string) => void lines.push(text) } as unknown as Output;
@@ -220,6 +232,14 @@ describe("disk syncs", () => {
     expect(verdict([60, 70, 80])).toBe("fail");
     expect(verdict([0.2, 0.2, 0.2, 400])).toBe("warn");
   });
+});
+
+it("a batch of many commands is a few words in a table", () => {
+  const batch = (count: number): string =>
+    valueText({ kind: "batch", timeMs: 5, entries: Array.from({ length: count }, (_, i) => `command ${i + 1}`) });
+  expect(batch(0)).toBe("tick at 5 ms");
+  expect(batch(3)).toBe("command 1; command 2; command 3");
+  expect(batch(64)).toBe("command 1; command 2; command 3; 61 more");
 });
 
 describe("transactions", () => {

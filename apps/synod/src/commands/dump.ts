@@ -3,6 +3,7 @@ import { decodeConfigurationValue, VALUE_BATCH, VALUE_CONFIGURATION, VALUE_NOOP 
 import { type BatchEntry, decodeBatch } from "@synod/rsm";
 import type { Command } from "commander";
 import pc from "picocolors";
+import { whole } from "../flags.js";
 import { Given } from "../given.js";
 import { fields, makeOutput, table } from "../output.js";
 import { withSettings } from "../settings.js";
@@ -33,8 +34,8 @@ export function addDump(program: Command): void {
       "Reads a data directory with the store's own recovery and shows what it found. Nothing is written and no lock is taken; of a node " +
         "that is running the end of the log may be missing.",
     )
-    .option("--from <slot>", "first slot to show", Number, 1)
-    .option("--limit <count>", "how many slots to show at most", Number, 100);
+    .option("--from <slot>", "first slot to show", whole(0), 1)
+    .option("--limit <count>", "how many slots to show at most", whole(0), 100);
   withSettings(command, ["dataDir"]).action(async (flags: { json?: boolean; from: number; limit: number }) => {
     const output = makeOutput(flags);
     const directory = new Given(flags, process.env).need("dataDir");
@@ -151,14 +152,20 @@ function entriesText(entries: readonly Entry[], total: number): string {
   return `${table(["slot", "ballot", "chosen", "bytes", "value"], rows)}${more}`;
 }
 
-function valueText(value: Value): string {
+/** Of the entries of one batch in a table; with `--json` there are all. */
+const SHOWN = 3;
+
+export function valueText(value: Value): string {
   switch (value.kind) {
     case "noop":
       return "no-op";
     case "configuration":
       return `members ${value.configuration.members.map(({ id, role }) => `${id}${role === undefined ? "" : ` (${role})`}`).join(", ")}`;
-    case "batch":
-      return value.entries.length === 0 ? `tick at ${value.timeMs} ms` : value.entries.join("; ");
+    case "batch": {
+      if (value.entries.length === 0) return `tick at ${value.timeMs} ms`;
+      const more = value.entries.length - SHOWN;
+      return [...value.entries.slice(0, SHOWN), ...(more > 0 ? [`${more} more`] : [])].join("; ");
+    }
     case "unreadable":
       return pc.red(`unreadable: ${value.why}`);
   }
