@@ -79,6 +79,14 @@ export function bestInformed<Node extends Pick<RemoteNodeStatus, "role" | "conte
   );
 }
 
+/** Whether it runs, and what is not as it should be. A server of an older release does not say all of it. */
+export function stateText(node: Pick<RemoteNodeStatus, "state" | "membership" | "content" | "voting">): string {
+  const { state, membership, content, voting } = node;
+  const isRemoved = state !== "removed" && (membership?.removed ?? null) !== null;
+  const notes = [...(isRemoved ? ["removed"] : []), ...(content ? [] : ["sees no leader"])];
+  return [state, ...notes, ...(voting ? [] : ["does not vote"])].join(", ");
+}
+
 /** What a table of nodes has no room for, a line for each node: whom others refuse and why, and why one sees no leader. */
 export function troubles(
   nodes: readonly Pick<RemoteNodeStatus, "id" | "content" | "reason" | "peers">[],

@@ -4,7 +4,7 @@ import type { RemoteNodeStatus } from "@synod/client";
 import { SynodError } from "@synod/interface";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bestInformed, troubles } from "../src/all-servers.js";
+import { bestInformed, stateText, troubles } from "../src/all-servers.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { valueText } from "../src/commands/dump.js";
 import { beginOf } from "../src/commands/snapshot.js";
@@ -298,4 +298,12 @@ it("whom others refuse is said once, with why; who sees no leader says it for it
     "node 3: nothing is taken from it by node 1, 2: its disk was formatted anew",
     "node 4: no leader yet",
   ]);
+});
+
+it("the state of a node that was removed and has to run on says so, and nothing where the server does not tell", () => {
+  const node = { state: "running", content: false, voting: true } as const;
+  const membership = { removed: { epoch: 2, mayStop: false } } as NonNullable<RemoteNodeStatus["membership"]>;
+  expect(stateText({ ...node, membership })).toBe("running, removed, sees no leader");
+  expect(stateText({ ...node, membership, state: "removed", content: true })).toBe("removed");
+  expect(stateText({ ...node, voting: false })).toBe("running, sees no leader, does not vote");
 });

@@ -28,6 +28,8 @@ type MembershipNotice = Extract<
   { kind: "configuration" | "changeVoid" | "changeComplete" | "changeAnswered" | "removed" }
 >;
 
+const REMOVED = "this node was removed";
+
 /** What the core tells of itself: to the log of the process, the metrics, the events, and to whoever of the node has to know. */
 export class Notices {
   readonly #o: NoticesOptions;
@@ -119,7 +121,10 @@ export class Notices {
       case "changeAnswered":
         return changes.onAnswer(notice.sequence, notice.refused, now());
       case "removed":
-        logger.warn("this node was removed", { epoch: notice.epoch, mayStop: notice.mayStop });
+        logger.warn(notice.mayStop ? REMOVED : `${REMOVED}; it runs on until it is known that its disk is not needed`, {
+          epoch: notice.epoch,
+          mayStop: notice.mayStop,
+        });
         events.emit({ kind: "removed", epoch: notice.epoch, mayStop: notice.mayStop });
         if (!notice.mayStop) return;
         changes.released(this.#o.self);

@@ -42,16 +42,19 @@ function needed(members: number, quorum: Configuration["quorum"]): string {
   }
 }
 
-/** Why this node leads or not, in words. `quorumHeard`: enough are heard for one of each phase. */
+/** Why this node leads or not, in words. `quorumHeard`: enough are heard for one of each phase. `removed`: it is no member any more. */
 export function reasonOf(
   status: Pick<ReplicaStatus, "nodeId" | "phase" | "verdict" | "leader" | "heard" | "content">,
   configuration: Configuration,
   quorumHeard: boolean,
+  removed: boolean,
 ): string {
   const { nodeId, phase, verdict, leader, content } = status;
   const { text: seen, heard, voters } = votersInSight(nodeId, status.heard, configuration);
   if (phase === "prepare") return `asks for promises to lead: ${seen}`;
   if (phase === "lead") return content ? `leads: ${seen}` : `leads, but no quorum was heard to follow lately: ${seen}`;
+  // Before all else: its leader, if it has one, is not what it waits for.
+  if (removed) return `was removed: it stops as soon as enough members confirm that its disk is not needed; ${seen}`;
   if (verdict === "follow" && leader !== null) return `follows leader ${leader}`;
   if (!voters.includes(nodeId)) return `waits: this node is no voter; ${seen}`;
   if (verdict === "follow") return `gives a candidate or a new leader time to show itself: ${seen}`;

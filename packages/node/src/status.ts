@@ -33,6 +33,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
   const membership = parts.replica.membership();
   const { configuration } = membership.governing;
   const members = membershipOf(id, membership, replica);
+  const quorumHeard = members.tolerates.now >= 0;
   const ended = parts.failure === null ? state : `${state}: ${parts.failure.message}`;
   return {
     id,
@@ -46,7 +47,7 @@ export function statusOf(parts: StatusParts): NodeStatus {
     configuration,
     membership: members,
     storeId: parts.storeId,
-    reason: state === "running" ? reasonOf(replica, configuration, members.tolerates.now >= 0) : ended,
+    reason: state === "running" ? reasonOf(replica, configuration, quorumHeard, members.removed !== null) : ended,
     verdict: replica.verdict,
     elections: { campaigns: driver.notices.campaigns, won: driver.notices.electionsWon },
     content: replica.content,

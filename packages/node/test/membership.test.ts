@@ -167,6 +167,48 @@ describe("changes of the members", () => {
     await world.close();
   });
 
+  it("a removed member that comes back where nobody can say that it may stop says so, disturbs nothing, and stops later", async () => {
+    const world = await World.of(3);
+    await world.crash(3);
+    await change(world, { kind: "remove", id: 3 });
+    // Both have heard from each other that the change is complete, and forget it.
+    for (const id of [2, 1]) {
+      await world.clock.run(500);
+      await world.crash(id);
+    }
+    await world.clock.run(500);
+    const left = await world.boot(1);
+    const { promised } = left.status();
+    const lines: string[] = [];
+    const say = (text: string): void => void lines.push(text);
+    const logger = { debug: () => {}, info: say, warn: say, error: say };
+    const node = await world.boot(3, false, { logger });
+    await world.clock.run(120_000);
+    expect(node.status()).toMatchObject({
+      state: "running",
+      reason: expect.stringContaining(
+        "was removed: it stops as soon as enough members confirm that its disk is not needed",
+      ),
+      membership: { removed: { epoch: 2, mayStop: false } },
+      elections: { campaigns: 0, won: 0 },
+    });
+    expect(left.status()).toMatchObject({ promised, elections: { campaigns: 0, won: 0 } });
+    const told = (): string[] => lines.filter((line) => line.includes("removed"));
+    expect(told()).toEqual(["this node was removed; it runs on until it is known that its disk is not needed"]);
+    expect(lines.filter((line) => line.includes("no working leader")).length).toBeLessThanOrEqual(2);
+    for (const via of ["leader", "quorum"] as const)
+      await expect(world.settle(node.read("total", { via, timeoutMs: 1_000 }))).rejects.toMatchObject({
+        code: "NoLeader",
+      });
+    await expect(world.settle(node.propose({ add: 1 }, { timeoutMs: 1_000 }))).rejects.toMatchObject({
+      code: "NotProposed",
+    });
+    await world.boot(2);
+    await world.clock.until(() => node.status().state === "removed");
+    expect(told().slice(1)).toEqual(["this node was removed", "the node stops: it was removed"]);
+    await world.close();
+  });
+
   it("refuses what cannot be, with the reason in its code", async () => {
     const world = await World.of(3);
     const node = world.node(await world.leader());

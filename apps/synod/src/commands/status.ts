@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import pc from "picocolors";
-import { askAll, type Row, troubles } from "../all-servers.js";
+import { askAll, type Row, stateText, troubles } from "../all-servers.js";
 import { endWith } from "../exit-codes.js";
 import type { RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
@@ -29,9 +29,8 @@ function statusTable(rows: readonly Row[]): string {
     ["server", "node", "role", "leader", "chosen", "applied", "epoch", "state"],
     rows.map(({ server, node, error }) => {
       if (node === null) return [server, "", "", "", "", "", "", pc.red(`${error?.code}: ${error?.message}`)];
-      const { id, role, leader, chosenUpTo, applied, configuration, state, content, voting } = node;
+      const { id, role, leader, chosenUpTo, applied, configuration, content } = node;
       const shown = role === "leader" ? pc.green(role) : role;
-      const notes = [state, ...(content ? [] : ["sees no leader"]), ...(voting ? [] : ["does not vote"])];
       return [
         server,
         String(id),
@@ -40,7 +39,7 @@ function statusTable(rows: readonly Row[]): string {
         String(chosenUpTo),
         String(applied),
         String(configuration.epoch),
-        notes.join(", "),
+        stateText(node),
       ];
     }),
   );
