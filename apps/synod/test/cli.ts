@@ -17,8 +17,11 @@ export interface Ended {
 
 export interface Run {
   readonly child: ChildProcess;
+  /** However late. Whoever waits for it gives that a limit: `inTime`. */
   readonly ended: Promise<Ended>;
-  /** Settles when either stream has the text, with all output so far; rejects if the program ends without it. */
+  /** All that it has printed so far. */
+  readonly printed: () => string;
+  /** Settles when either stream has the text, with all output so far; rejects if the program ends without it, or at the limit. */
   readonly saw: (text: string | RegExp) => Promise<string>;
 }
 
@@ -26,6 +29,34 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** How long anybody waits for this program; `LIMIT_MS` by default. */
+  readonly limitMs?: number;
+}
+
+/**
+ * So long a test waits for a program: nothing goes by it but what hangs. Much less than a test has, which would end without a word of what it
+ * waited for, and more than a command takes that waits for a new member.
+ */
+const LIMIT_MS = 100_000;
+
+/** The promise; rejects at the limit with what was waited for, and what was seen instead. */
+export async function inTime<T>(
+  promise: Promise<T>,
+  waitedFor: string,
+  seen: () => string,
+  limitMs = LIMIT_MS,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${waitedFor}: not within ${limitMs} ms. Seen until then:\n${seen()}`));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Variables of whoever runs the tests say nothing here. */
@@ -49,30 +80,49 @@ export function start(args: readonly string[], options: RunOptions = {}): Run {
   child.stdout.setEncoding("utf8").on("data", (part: string) => (out += part));
   child.stderr.setEncoding("utf8").on("data", (part: string) => (err += part));
   const ended = new Promise<Ended>((resolve, reject) => {
-    child.on("error", reject);
+    child.on("error", (cause) => {
+      // It never ran, so it never ends either.
+      running.delete(child);
+      reject(cause);
+    });
     child.on("close", (code, signal) => {
       running.delete(child);
       resolve({ code, signal, out, err });
     });
   });
-  const saw = (text: string | RegExp): Promise<string> =>
+  const printed = (): string => out + err;
+  const seen = (text: string | RegExp): Promise<string> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        const all = out + err;
+        const all = printed();
         if (typeof text === "string" ? all.includes(text) : text.test(all)) resolve(all);
       };
       child.stdout.on("data", look);
       child.stderr.on("data", look);
       child.on("close", () => {
         look();
-        reject(new Error(`it ended without ${String(text)}:\n${out}${err}`));
+        reject(new Error(`it ended without ${String(text)}:\n${printed()}`));
       });
       look();
     });
-  return { child, ended, saw };
+  const saw = (text: string | RegExp): Promise<string> =>
+    inTime(seen(text), `${nameOf(args, child)} prints ${String(text)}`, printed, options.limitMs);
+  return { child, ended, printed, saw };
 }
 
-export const run = (args: readonly string[], options?: RunOptions): Promise<Ended> => start(args, options).ended;
+const nameOf = (args: readonly string[], { pid }: ChildProcess): string => `synod ${args.join(" ")} (process ${pid})`;
+
+/** A command that ends by itself. */
+export function run(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return endOf(start(args, options), options.limitMs);
+}
+
+/** The end of a program that is about to end. */
+export function endOf({ child, ended, printed }: Run, limitMs?: number): Promise<Ended> {
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const seen = (): string => `${printed()}\n(${isOver() ? "it has ended, and its output is held open" : "it runs on"})`;
+  return inTime(ended, `${nameOf(child.spawnargs.slice(2), child)} ends`, seen, limitMs);
+}
 
 /** The one JSON text that a command printed. */
 export async function json<T>(args: readonly string[], options?: RunOptions): Promise<T> {

@@ -1,7 +1,7 @@
 // Clusters of real processes on real ports.
 import { setTimeout as delay } from "node:timers/promises";
 import { join } from "node:path";
-import { type Ended, freePorts, json, run, type Run, type RunOptions, start } from "./cli.js";
+import { type Ended, endOf, freePorts, inTime, json, run, type Run, type RunOptions, start } from "./cli.js";
 
 export interface TestNode {
   readonly id: number;
@@ -91,7 +91,7 @@ export class TestCluster {
     if (run === undefined) throw new Error(`node ${id} does not run`);
     this.running.delete(id);
     run.child.kill(signal);
-    return run.ended;
+    return endOf(run);
   }
 
   synod(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
@@ -108,30 +108,49 @@ export class TestCluster {
 
   /** Who leads as of now; asks until somebody does. */
   async leader(): Promise<number> {
-    for (;;) {
-      const { code, out } = await this.synod(["status", "--json"]);
-      const { leader } = code === 0 ? (JSON.parse(out) as StatusJson) : { leader: null };
-      if (leader !== null && this.running.has(leader)) return leader;
-    }
+    let last = "";
+    let isOver = false;
+    const asks = async (): Promise<number> => {
+      while (!isOver) {
+        const { code, out, err } = await this.synod(["status", "--json"]);
+        last = out + err;
+        const { leader } = code === 0 ? (JSON.parse(out) as StatusJson) : { leader: null };
+        if (leader !== null && this.running.has(leader)) return leader;
+      }
+      throw new Error("it was not waited for any longer");
+    };
+    return inTime(asks(), `a leader of ${this.name}`, () => last).finally(() => {
+      isOver = true;
+    });
   }
 }
 
-/** Asks `/readyz` until it says yes; rejects if the program ends. */
-export async function ready(http: string, run: Run): Promise<void> {
-  let ended = false;
+/** A node that takes a connection for probes and does not answer is asked again. */
+const PROBE_MS = 5_000;
+
+/** Asks `/readyz` until it says yes; rejects if the program ends, or at the limit with what was answered last. */
+export async function ready(http: string, run: Run, limitMs?: number): Promise<void> {
+  let isOver = false;
+  let last = "nothing";
   const gone = run.ended.then((how) => {
-    ended = true;
     throw new Error(`it ended with ${how.code} before it was ready:\n${how.out}${how.err}`);
   });
-  gone.catch(() => {});
   const asks = async (): Promise<void> => {
-    while (!ended) {
-      const answer = await fetch(`http://${http}/readyz`).catch(() => null);
-      if (answer?.status === 200) return;
+    while (!isOver) {
+      try {
+        const answer = await fetch(`http://${http}/readyz`, { signal: AbortSignal.timeout(PROBE_MS) });
+        last = await answer.text();
+        if (answer.status === 200) return;
+      } catch (cause) {
+        last = String(cause);
+      }
       await delay(20);
     }
   };
-  await Promise.race([asks(), gone]);
+  const seen = (): string => `/readyz said last: ${last}\n${run.printed()}`;
+  await inTime(Promise.race([asks(), gone]), `${http} is ready`, seen, limitMs).finally(() => {
+    isOver = true;
+  });
 }
 
 /** Formatted, and not started. */

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { readBackup, readBackupHead, writeBackup } from "../src/backup.js";
-import { endAll, json, run, temporary } from "./cli.js";
+import { endAll, endOf, json, run, temporary } from "./cli.js";
 import { makeCluster, makeNodes, ready, type TestCluster } from "./cluster.js";
 
 const place = temporary();
@@ -59,7 +59,7 @@ describe("member", slow, () => {
 
     const removed = cluster.running.get(4);
     await cluster.json(["member", "remove", "4"]);
-    expect(await removed?.ended).toMatchObject({ code: 7, err: expect.stringContaining("Removed") });
+    expect(removed && (await endOf(removed))).toMatchObject({ code: 7, err: expect.stringContaining("Removed") });
     expect(await cluster.synod(["member", "add", "4", four.peers])).toMatchObject({
       code: 2,
       err: expect.stringContaining("IdRetired"),
@@ -171,7 +171,7 @@ describe("a cluster without its founders", slow, () => {
     // Whoever is asked may be gone before it has answered.
     const { code } = await cluster.synod(["member", "replace", "1", "2", two.peers]);
     expect([0, 5]).toContain(code);
-    expect(await first.ended).toMatchObject({ code: 7 });
+    expect(await endOf(first)).toMatchObject({ code: 7 });
 
     await cluster.init(3);
     cluster.spawn(3, "--address", three.peers, "--contacts", `2=${two.peers}`);

@@ -18,7 +18,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cleanEnv, freePorts, json, MAIN, run, start, temporary } from "./cli.js";
+import { cleanEnv, endOf, freePorts, json, MAIN, run, start, temporary } from "./cli.js";
 
 let place = temporary();
 beforeEach(() => {
@@ -429,7 +429,7 @@ describe("start", () => {
     await node.saw("stopped while its store was read");
     // A thread that is stuck in a read cannot be left behind: with this it goes on.
     closeSync(openSync(endless, constants.O_RDWR | constants.O_NONBLOCK));
-    expect(await node.ended).toMatchObject({ code: 0 });
+    expect(await endOf(node)).toMatchObject({ code: 0 });
   });
 });
 
