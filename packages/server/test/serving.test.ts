@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import fc from "fast-check";
 import { requestKinds } from "@synod/client/protocol";
+import { SynodError } from "@synod/interface";
 import { Counts, World } from "./support.js";
 import { Wire } from "./wire.js";
 
@@ -61,11 +62,14 @@ describe("a client of three nodes", () => {
     const { node } = await world.leader();
     const next = (node.id % 3) + 1;
     const narrow = await world.connect({ servers: [world.addresses[next - 1] ?? ""] });
-    const asking = narrow.admin.transferLeadership({ to: next, timeoutMs: 1_000 });
-    const whom = `node ${node.id} does, and has to be asked`;
-    await expect(asking).rejects.toMatchObject({
+    const ask = (): Promise<unknown> =>
+      narrow.admin.transferLeadership({ to: next, timeoutMs: 1_000 }).catch((cause: unknown) => cause);
+    let refused = await ask();
+    // On a busy machine the last attempt may be under way when the time is up.
+    while (refused instanceof SynodError && refused.code === "OutcomeUnknown") refused = await ask();
+    expect(refused).toMatchObject({
       code: "NotProposed",
-      message: expect.stringContaining(whom) as string,
+      message: expect.stringContaining(`node ${node.id} does, and has to be asked`) as string,
     });
     const wide = await world.connect({ servers: [...world.addresses].reverse() });
     const handed = await wide.admin.transferLeadership({ to: next }).catch(({ code }: { code: string }) => code);
