@@ -44,3 +44,14 @@ const missing = (page: string): string[] =>
 test.each(pages)("%s leads nowhere into the void", (page) => {
   expect({ links: broken(page), files: missing(page) }).toEqual({ links: [], files: [] });
 });
+
+/** Of blocks of commands, those with a comment behind them. */
+const commented = (page: string): string[] =>
+  [...read(page).matchAll(/^```(?:sh)?\n([\s\S]*?)^```/gm)]
+    .flatMap(([, block = ""]) => block.split("\n"))
+    .filter((line) => /^(?:npm|npx|synod|node|kill|docker|curl) .*\s#/.test(line));
+
+// At its prompt zsh takes them for arguments: npm would install packages of these names, and `kill` end processes.
+test.each(pages)("%s shows commands without comments behind them", (page) => {
+  expect(commented(page)).toEqual([]);
+});

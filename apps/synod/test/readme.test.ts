@@ -94,14 +94,6 @@ it.each(pages)("%s names no command and no flag that there is not", (page) => {
   expect(typed.flatMap(unknownIn)).toEqual([]);
 });
 
-// At its prompt zsh takes them for arguments: npm would look for packages of these names, and `kill` for processes.
-it.each(["README.md", "apps/synod/README.md"])("%s shows commands without comments behind them", (page) => {
-  const text = readFileSync(join(repository, page), "utf8");
-  const lines = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = ""]) => block.split("\n"));
-  expect(lines.length).toBeGreaterThan(3);
-  expect(lines.filter((line) => /\s#/.test(line))).toEqual([]);
-});
-
 /** What `synod lock` and `synod elect` tell the command that they run, and where the configuration file is. */
 const OTHER_VARIABLES = ["SYNOD_CONFIG", "SYNOD_LOCK", "SYNOD_FENCING_TOKEN"];
 
