@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  EventHub,
   type NodeId,
   OpenedSession,
   type ProposeOptions,
@@ -15,7 +16,7 @@ import { adminOf, type ClientAdmin } from "./admin.js";
 import { Call, type CallPlan, type CallShared } from "./call.js";
 import { checkTimeoutMs } from "./checks.js";
 import type { Context } from "./context.js";
-import { type ClientEvent, Events } from "./events.js";
+import type { ClientEvent } from "./events.js";
 import { firstConnection } from "./first-connection.js";
 import type { Link } from "./link.js";
 import { addressesOf, type ConnectOptions, contextOf } from "./options.js";
@@ -55,7 +56,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   readonly #pool: Pool;
   readonly #shared: CallShared;
   readonly #sessions: Sessions;
-  readonly #events = new Events<ClientEvent>();
+  readonly #events = new EventHub<ClientEvent>();
   readonly #firstLook: ((link: Link) => void)[] = [];
   readonly #room: CallRoom = {
     leave: (bytes) => {

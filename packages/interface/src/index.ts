@@ -1,6 +1,7 @@
 export * from "./aborts.js";
 export type * from "./configuration.js";
 export * from "./error.js";
+export * from "./event-hub.js";
 export type * from "./filesystem.js";
 export type * from "./ids.js";
 export * from "./metrics.js";

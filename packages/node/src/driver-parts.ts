@@ -1,13 +1,13 @@
-import type { NodeId, Random } from "@synod/interface";
+import type { EventHub, NodeId, Random } from "@synod/interface";
 import { Applier } from "./applier.js";
 import { Changes } from "./changes.js";
 import type { DriverOptions, Input } from "./driver-options.js";
-import type { EventHub } from "./events.js";
 import { learnersOf, membersOf } from "./membership.js";
 import { Proposals } from "./proposals.js";
 import type { Sending } from "./sending.js";
 import { Snapshots } from "./snapshots.js";
 import type { StateCheck } from "./state-check.js";
+import type { NodeEvent } from "./types.js";
 import { Upgrade } from "./versions.js";
 import { Wire } from "./wire.js";
 
@@ -21,7 +21,7 @@ export interface Turns {
 /** Who hears of what was executed. */
 interface Heard {
   readonly proposals: Proposals;
-  readonly events: EventHub;
+  readonly events: EventHub<NodeEvent>;
 }
 
 export const upgradeOf = ({ self, machine, replica, manualUpgrade, logger }: DriverOptions): Upgrade =>

@@ -26,13 +26,13 @@ function clientOf(entry: BatchEntry): string {
 export class Place {
   /** Null once it was taken or withdrawn. */
   queued: Queued | null;
-  readonly lane: Lane;
+  readonly clientQueue: ClientQueue;
   readonly #origin: Origin;
   readonly #queue: LeaderQueue;
 
-  constructor(queue: LeaderQueue, origin: Origin, lane: Lane, queued: Queued) {
+  constructor(queue: LeaderQueue, origin: Origin, clientQueue: ClientQueue, queued: Queued) {
     this.queued = queued;
-    this.lane = lane;
+    this.clientQueue = clientQueue;
     this.#origin = origin;
     this.#queue = queue;
   }
@@ -42,14 +42,14 @@ export class Place {
     const { queued } = this;
     // Where the leadership ended meanwhile, the origin is no longer counted.
     if (queued === null || this.#origin.isOver) return;
-    this.lane.empty(this);
-    this.#origin.tidy(this.lane);
+    this.clientQueue.empty(this);
+    this.#origin.tidy(this.clientQueue);
     this.#queue.withdrawn(queued, this.#origin);
   }
 }
 
-/** What waits of one client. Places are emptied at once, and cleared away when most of a lane is empty. */
-class Lane {
+/** What waits of one client. Places are emptied at once, and cleared away when most of them are empty. */
+class ClientQueue {
   readonly client: string;
   #places: Place[] = [];
   #head = 0;
@@ -97,7 +97,7 @@ class Lane {
 }
 
 /** Who has something waiting, in the order of turns: whoever had one is put at the end. */
-class Turns<Key, Value> {
+class Rotation<Key, Value> {
   readonly #all = new Map<Key, Value>();
   /** Looked up once for as many commands as it has. */
   #first: Value | undefined;
@@ -138,7 +138,7 @@ class Turns<Key, Value> {
 /** The clients of one origin, in turn. None of them is empty. */
 class Origin {
   readonly id: NodeId;
-  readonly #turns = new Turns<string, Lane>();
+  readonly #rotation = new Rotation<string, ClientQueue>();
   /** The leadership in which it was counted has ended. */
   isOver = false;
 
@@ -147,36 +147,37 @@ class Origin {
   }
 
   get isEmpty(): boolean {
-    return this.#turns.size === 0;
+    return this.#rotation.size === 0;
   }
 
-  laneOf(entry: BatchEntry): Lane {
+  clientQueueOf(entry: BatchEntry): ClientQueue {
     const client = clientOf(entry);
-    let lane = this.#turns.get(client);
-    if (lane === undefined) this.#turns.add(client, (lane = new Lane(client)));
-    return lane;
+    let clientQueue = this.#rotation.get(client);
+    if (clientQueue === undefined) this.#rotation.add(client, (clientQueue = new ClientQueue(client)));
+    return clientQueue;
   }
 
   first(): Queued | undefined {
-    return this.#turns.first()?.first();
+    return this.#rotation.first()?.first();
   }
 
   removeFirst(): void {
-    const lane = this.#turns.first();
-    if (lane === undefined) return;
-    lane.removeFirst();
+    const clientQueue = this.#rotation.first();
+    if (clientQueue === undefined) return;
+    clientQueue.removeFirst();
     // With one client alone it is its turn again.
-    if (lane.count > 0 && this.#turns.size === 1) return;
-    this.#turns.delete(lane.client);
-    if (lane.count > 0) this.#turns.add(lane.client, lane);
+    if (clientQueue.count > 0 && this.#rotation.size === 1) return;
+    this.#rotation.delete(clientQueue.client);
+    if (clientQueue.count > 0) this.#rotation.add(clientQueue.client, clientQueue);
   }
 
-  tidy(lane: Lane): void {
-    if (lane.count === 0 && this.#turns.get(lane.client) === lane) this.#turns.delete(lane.client);
+  tidy(clientQueue: ClientQueue): void {
+    if (clientQueue.count === 0 && this.#rotation.get(clientQueue.client) === clientQueue)
+      this.#rotation.delete(clientQueue.client);
   }
 
   *all(): Generator<Queued> {
-    for (const lane of this.#turns.values()) yield* lane.all();
+    for (const clientQueue of this.#rotation.values()) yield* clientQueue.all();
   }
 }
 
@@ -186,7 +187,7 @@ class Origin {
  */
 export class LeaderQueue {
   /** None of them is empty. */
-  readonly #turns = new Turns<NodeId, Origin>();
+  readonly #rotation = new Rotation<NodeId, Origin>();
   #bytes = 0;
   #count = 0;
 
@@ -205,11 +206,11 @@ export class LeaderQueue {
   }
 
   add(id: NodeId, queued: Queued): Place {
-    let origin = this.#turns.get(id);
-    if (origin === undefined) this.#turns.add(id, (origin = new Origin(id)));
-    const lane = origin.laneOf(queued.entry);
-    const place = new Place(this, origin, lane, queued);
-    lane.add(place);
+    let origin = this.#rotation.get(id);
+    if (origin === undefined) this.#rotation.add(id, (origin = new Origin(id)));
+    const clientQueue = origin.clientQueueOf(queued.entry);
+    const place = new Place(this, origin, clientQueue, queued);
+    clientQueue.add(place);
     this.#bytes += queued.bytes;
     this.#count++;
     return place;
@@ -218,7 +219,7 @@ export class LeaderQueue {
   /** Said by a place. */
   withdrawn(queued: Queued, origin: Origin): void {
     this.#forget(queued);
-    if (origin.isEmpty) this.#turns.delete(origin.id);
+    if (origin.isEmpty) this.#rotation.delete(origin.id);
   }
 
   /** Takes up to `bytesMax` of entries, at least one if there is any. */
@@ -226,16 +227,16 @@ export class LeaderQueue {
     const batch: Queued[] = [];
     let bytes = 0;
     for (;;) {
-      const origin = this.#turns.first();
+      const origin = this.#rotation.first();
       const queued = origin?.first();
       if (origin === undefined || queued === undefined) return batch;
       // Its turn comes with the next batch.
       if (batch.length > 0 && bytes + queued.bytes > bytesMax) return batch;
       origin.removeFirst();
       // With one alone it is its turn again.
-      if (origin.isEmpty || this.#turns.size > 1) {
-        this.#turns.delete(origin.id);
-        if (!origin.isEmpty) this.#turns.add(origin.id, origin);
+      if (origin.isEmpty || this.#rotation.size > 1) {
+        this.#rotation.delete(origin.id);
+        if (!origin.isEmpty) this.#rotation.add(origin.id, origin);
       }
       this.#forget(queued);
       batch.push(queued);
@@ -245,8 +246,8 @@ export class LeaderQueue {
 
   /** The leadership is over: gives everything back. */
   clear(): void {
-    const origins = [...this.#turns.values()];
-    this.#turns.clear();
+    const origins = [...this.#rotation.values()];
+    this.#rotation.clear();
     this.#bytes = 0;
     this.#count = 0;
     for (const origin of origins) {

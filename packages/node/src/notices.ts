@@ -1,16 +1,16 @@
-import type { Logger, Metrics, NodeId } from "@synod/interface";
+import type { EventHub, Logger, Metrics, NodeId } from "@synod/interface";
 import type { Notice } from "@synod/multipaxos";
 import type { Changes } from "./changes.js";
-import type { EventHub } from "./events.js";
 import type { Leading } from "./leading.js";
 import type { Sight } from "./sight.js";
 import type { Transfers } from "./transfers.js";
+import type { NodeEvent } from "./types.js";
 
 export interface NoticesOptions {
   readonly self: NodeId;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly events: EventHub;
+  readonly events: EventHub<NodeEvent>;
   readonly changes: Changes;
   readonly transfers: Transfers;
   readonly leading: Leading;

@@ -1,10 +1,10 @@
-import type { Logger, Metrics, NodeId } from "@synod/interface";
+import type { EventHub, Logger, Metrics, NodeId } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { Input } from "./driver-options.js";
-import type { EventHub } from "./events.js";
 import type { Peers } from "./peers.js";
 import type { Snapshots } from "./snapshots.js";
 import type { StateCheck } from "./state-check.js";
+import type { NodeEvent } from "./types.js";
 import type { Upgrade } from "./versions.js";
 import type { Wire } from "./wire.js";
 
@@ -17,7 +17,7 @@ export interface ReceivingOptions {
   readonly upgrade: Upgrade;
   readonly snapshots: Pick<Snapshots, "peerLost">;
   readonly stateCheck: Pick<StateCheck, "received">;
-  readonly events: EventHub;
+  readonly events: EventHub<NodeEvent>;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

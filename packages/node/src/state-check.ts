@@ -1,8 +1,7 @@
-import type { Configuration, Logger, Metrics, NodeId, Slot } from "@synod/interface";
+import type { Configuration, EventHub, Logger, Metrics, NodeId, Slot } from "@synod/interface";
 import { type StateDigest, votersOf } from "@synod/multipaxos";
 import { type DigestFinding, Digests, type DigestsOptions, divergedError } from "./digests.js";
-import type { EventHub } from "./events.js";
-import type { NodeLimits } from "./types.js";
+import type { NodeEvent, NodeLimits } from "./types.js";
 
 export interface StateCheckOptions {
   readonly self: NodeId;
@@ -12,7 +11,7 @@ export interface StateCheckOptions {
   readonly limits: NodeLimits;
   readonly now: () => number;
   readonly send: (to: readonly NodeId[], digest: StateDigest) => void;
-  readonly events: EventHub;
+  readonly events: EventHub<NodeEvent>;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

@@ -1,7 +1,6 @@
 // What is left of a node that has ended, and of members that have left.
 import type { Metrics } from "@synod/interface";
-import { describe, expect, it, vi } from "vitest";
-import { EventHub } from "../src/events.js";
+import { describe, expect, it } from "vitest";
 import { membersOf } from "../src/membership.js";
 import { Peers } from "../src/peers.js";
 import { World } from "./world.js";
@@ -102,54 +101,6 @@ describe("a rolling restart", () => {
     expect(Math.max(...gaps.slice(1))).toBeLessThan(50);
     expect(await world.settle(world.node(1).read("total"))).toBe(sent);
     await world.close();
-  });
-});
-
-describe("subscribers of events", () => {
-  it("that never read, or stop before they began, are forgotten", async () => {
-    const hub = new EventHub();
-    const left = new AbortController();
-    hub.subscribe(left.signal);
-    const early = hub.subscribe()[Symbol.asyncIterator]();
-    await early.return?.();
-    expect(hub.count).toBe(1);
-    hub.close();
-    expect(hub.count).toBe(0);
-    hub.subscribe();
-    expect(hub.count).toBe(0);
-  });
-
-  it("leave nothing at the caller's signal after the end", () => {
-    const hub = new EventHub();
-    const { signal } = new AbortController();
-    const added = vi.spyOn(signal, "addEventListener");
-    const removed = vi.spyOn(signal, "removeEventListener");
-    hub.subscribe(signal);
-    expect([added, removed].map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
-    hub.close();
-    expect([added, removed].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
-  });
-
-  it("read what came before the end, then end", async () => {
-    const hub = new EventHub();
-    const events = hub.subscribe();
-    hub.emit({ kind: "peerUp", peer: 2 });
-    hub.close();
-    const kinds: string[] = [];
-    for await (const { kind } of events) kinds.push(kind);
-    expect(kinds).toEqual(["peerUp"]);
-  });
-
-  it("get events in order, whether they wait for them or not", async () => {
-    const hub = new EventHub();
-    const reader = hub.subscribe()[Symbol.asyncIterator]();
-    const waiting = [reader.next(), reader.next()];
-    for (const peer of [1, 2, 3]) hub.emit({ kind: "peerUp", peer });
-    const got = await Promise.all([...waiting, reader.next()]);
-    expect(got.map(({ value }) => (value as { peer: number }).peer)).toEqual([1, 2, 3]);
-    const last = reader.next();
-    hub.close();
-    expect(await last).toEqual({ done: true, value: undefined });
   });
 });
 

@@ -8,7 +8,7 @@ afterEach(() => world.close());
 
 test("a server is the same one in whatever way its address is written", async () => {
   world = await World.of(1, { serve: { listen: "LocalHost:0" } });
-  const [{ address }] = [world.member(1).server];
+  const { address } = world.member(1).server;
   const other = address.replace("localhost", "LOCALHOST");
   expect(other).not.toBe(address);
   const client = await world.connect({ servers: [other, address] });
@@ -23,7 +23,7 @@ test("calls of an operator take one object, which names the server, and end by s
     expect(await client.admin.status({ server: server.address, timeoutMs: 5_000 })).toMatchObject({ id: node.id });
   }
   await client.propose({ op: "add", key: "a", by: 1 });
-  const [{ address }] = [world.member(2).server];
+  const { address } = world.member(2).server;
   expect(await client.admin.snapshot({ server: address })).toMatchObject({ index: expect.any(Number) as number });
   expect(await client.admin.readSnapshot({ server: address })).toMatchObject({ node: 2 });
   const { admin } = client;
