@@ -9,7 +9,7 @@ import {
 } from "@synod/interface";
 import { normalAddress } from "@synod/transport-tcp/framing";
 import { Call, type CallShared } from "./call.js";
-import { checkTimeoutMs } from "./checks.js";
+import { checkEnds } from "./checks.js";
 import type { Target } from "./pool.js";
 import { type AdminCall, encodeAdminCall } from "./protocol/admin.js";
 import {
@@ -57,7 +57,7 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     { signal, timeoutMs = shared.context.limits.timeoutMs }: CallOptions,
   ): Promise<T> => {
     admit();
-    checkTimeoutMs(timeoutMs);
+    checkEnds({ signal, timeoutMs });
     const bytes = encodeAdminCall(call);
     const asked = new Call<T>(
       shared,

@@ -1,4 +1,4 @@
-import { checkNames, optionNames, SynodError } from "@synod/interface";
+import { checkNames, checkSignal, optionNames, type SessionTicket, SynodError } from "@synod/interface";
 import { materialOf, tlsNames } from "@synod/transport-tcp/framing";
 import { type ConnectOptions, limitNames } from "./options.js";
 
@@ -40,6 +40,7 @@ export function checkConnect<Command, Query, Result, Answer>(
   // A wrong name of `tls` would send everything in clear.
   checkNames((given) => `connect has no option ${given}`, options, optionNames(NAMES), [...limitNames, ...tlsNames]);
   checkTlsNow(options.tls);
+  checkSignal(options.signal);
 }
 
 /** A function is asked here as for each connection, where what is wrong with it would be tried again and again. @throws SynodError `InvalidArgument` */
@@ -53,10 +54,28 @@ function checkTlsNow(tls: ConnectOptions<never, never, never>["tls"]): void {
 }
 
 /** NaN would never come, and be waited for. @throws SynodError `InvalidArgument` */
-export function checkTimeoutMs(timeoutMs: unknown): void {
+function checkTimeoutMs(timeoutMs: unknown): void {
   if (typeof timeoutMs === "number" && timeoutMs > 0) return;
   throw invalid(`timeoutMs must be a positive number, not ${String(timeoutMs)}`);
 }
+
+/**
+ * What ends a call: a signal that is none would be noticed only once the call has begun.
+ * @throws SynodError `InvalidArgument`
+ */
+export function checkEnds({ signal, timeoutMs }: { readonly signal?: unknown; readonly timeoutMs: unknown }): void {
+  checkTimeoutMs(timeoutMs);
+  checkSignal(signal);
+}
+
+/** A ticket comes from outside. The server would end the connection for one that cannot be, and with it all else that is under way there. */
+export function checkTicket(ticket: SessionTicket): void {
+  const { session, sequence, floor } = (ticket ?? {}) as Partial<SessionTicket>;
+  if (isFrom(1, session?.slot) && isFrom(0, session?.index) && isFrom(1, sequence) && isFrom(0, floor)) return;
+  throw invalid("the session ticket is malformed: use one from session.ticket()");
+}
+
+const isFrom = (least: number, value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= least;
 
 function checkCodec(name: string, codec: unknown): void {
   if (typeof codec === "function")

@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  checkSignal,
   EventHub,
   type NodeId,
   OpenedSession,
@@ -14,7 +15,7 @@ import {
 } from "@synod/interface";
 import { adminOf, type ClientAdmin } from "./admin.js";
 import { Call, type CallPlan, type CallShared } from "./call.js";
-import { checkTimeoutMs } from "./checks.js";
+import { checkEnds, checkTicket } from "./checks.js";
 import type { Context } from "./context.js";
 import type { ClientEvent } from "./events.js";
 import { firstConnection } from "./first-connection.js";
@@ -111,6 +112,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   #propose(command: Command, options: ProposeOptions): Promise<Result> {
     const body = this.#options.commandCodec.encode(command);
     const given = options.session;
+    if (given !== undefined) checkTicket(given);
     const callOptions = this.#callOptions(options);
     this.#enter(body.length);
     const plan = new ProposalPlan(body, this.#options.resultCodec, given, this.#room);
@@ -162,6 +164,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     const { queryCodec, answerCodec } = this.#options;
     const admit = (): void => {
       this.#checkOpen();
+      checkSignal(signal);
       if (this.#shared.calls.size - this.#calls >= watchesMax) throw this.#busy("watches are open");
     };
     return new WatchIterator({ shared: this.#shared, queryCodec, answerCodec, admit }, query, signal);
@@ -235,7 +238,7 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     signal: AbortSignal | undefined;
     timeoutMs: number;
   } {
-    checkTimeoutMs(timeoutMs);
+    checkEnds({ signal, timeoutMs });
     return { signal, timeoutMs };
   }
 

@@ -1,6 +1,6 @@
 import { type CallOptions, type NodeId, type Slot, SynodError } from "@synod/interface";
 import { Call, type CallShared } from "./call.js";
-import { checkTimeoutMs } from "./checks.js";
+import { checkEnds } from "./checks.js";
 import type { Connection } from "./connection.js";
 import type { Target } from "./pool.js";
 import { encodeAdminCall, snapshotPartBytesMax } from "./protocol/admin.js";
@@ -28,7 +28,7 @@ const roomBytes = 512;
 /** @throws SynodError `NoServer`, `NoLeader`, `Forbidden`, `InvalidArgument` where the server was not given the storage of its node */
 export async function readSnapshot(shared: CallShared, to: Target, options: CallOptions): Promise<RemoteSnapshot> {
   const { signal, timeoutMs = takeTimeoutMs } = options;
-  checkTimeoutMs(timeoutMs);
+  checkEnds({ signal, timeoutMs });
   let source: Connection | null = null;
   const sent = (connection: Connection): void => {
     source = connection;

@@ -1,3 +1,5 @@
+import { SynodError } from "./error.js";
+
 /** Told why a signal was aborted. */
 export type AbortWaiter = (reason: unknown) => void;
 
@@ -56,4 +58,15 @@ export function onAbort(signal: AbortSignal, waiter: AbortWaiter): void {
 /** The waiter is not told any more. Does nothing where it does not wait. */
 export function offAbort(signal: AbortSignal, waiter: AbortWaiter): void {
   all.get(signal)?.delete(waiter);
+}
+
+/**
+ * Types do not help who writes plain JavaScript: to be asked before anything has begun that the signal should end.
+ * @throws SynodError `InvalidArgument` for what is no signal, such as the controller in its place
+ */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || typeof (signal as AbortSignal | null)?.addEventListener === "function") return;
+  const kind = signal === null ? "null" : `a ${typeof signal}`;
+  const text = `signal is an AbortSignal (of an AbortController: controller.signal), not ${kind}`;
+  throw new SynodError("InvalidArgument", text);
 }

@@ -1,4 +1,4 @@
-import { type Caller, type GiveUp, type ReadOptions, SynodError } from "@synod/interface";
+import { type Caller, checkSignal, type GiveUp, type ReadOptions, SynodError } from "@synod/interface";
 import type { ReadVia } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
@@ -24,6 +24,7 @@ export class ConfirmedReads<Query, Answer> {
 
   /** @throws SynodError what stands against the call already here */
   read(query: Query, { signal, timeoutMs, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
+    checkSignal(signal);
     if (signal?.aborted === true) {
       const text = "the signal was aborted before the read was confirmed";
       throw new SynodError("NoLeader", text, { cause: signal.reason });

@@ -1,4 +1,12 @@
-import { type CallOptions, type GiveUp, offAbort, onAbort, SynodError, type SynodErrorOptions } from "@synod/interface";
+import {
+  type CallOptions,
+  checkSignal,
+  type GiveUp,
+  offAbort,
+  onAbort,
+  SynodError,
+  type SynodErrorOptions,
+} from "@synod/interface";
 import { checkTimeLimit } from "./checks.js";
 import type { Driver } from "./driver.js";
 import type { Sight } from "./sight.js";
@@ -79,8 +87,9 @@ export const overdue = ({ text, details }: Sight): [why: string, options: SynodE
   { details },
 ];
 
-/** @throws SynodError `NotProposed` */
+/** @throws SynodError `NotProposed`, `InvalidArgument` for what is no signal */
 export function refuseAborted(signal: AbortSignal | undefined, before: string): void {
+  checkSignal(signal);
   if (signal?.aborted !== true) return;
   throw new SynodError("NotProposed", `the signal was aborted before ${before}`, { cause: signal.reason });
 }

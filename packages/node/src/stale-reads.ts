@@ -1,4 +1,4 @@
-import { checkNames, type GiveUp, type Slot, SynodError } from "@synod/interface";
+import { checkNames, checkSignal, type GiveUp, type Slot, SynodError } from "@synod/interface";
 import type { Replica } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
@@ -58,6 +58,7 @@ export class StaleReads<Query, Answer> {
     const { driver, installing } = this.#p;
     checkBounds(options);
     const { signal, timeoutMs } = options;
+    checkSignal(signal);
     if (timeoutMs !== undefined) checkTimeLimit(timeoutMs);
     if (signal?.aborted === true) throw aborted(signal.reason);
     const calledMs = driver.nowMs;

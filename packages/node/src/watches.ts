@@ -1,4 +1,4 @@
-import type { Slot, Watched } from "@synod/interface";
+import { checkSignal, type Slot, type Watched } from "@synod/interface";
 import { withSignal } from "./signals.js";
 import type { WatchStep } from "./watch-iterator.js";
 
@@ -41,6 +41,7 @@ export class Watches<Query, Answer> {
   begin(query: Query, signal: AbortSignal | undefined): WatchStep<Query, Answer> {
     let end = (): void => undefined;
     const answer = new Promise<Watched<Query, Answer> | null>((resolve, reject) => {
+      checkSignal(signal);
       if (signal?.aborted === true) return resolve(null);
       this.#o.check(this.count);
       withSignal<Watched<Query, Answer> | null>(signal, { resolve, reject }, (settle) => {

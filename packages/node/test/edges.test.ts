@@ -23,6 +23,25 @@ describe("what callers may do wrong", () => {
     await world.close();
   });
 
+  it("refuses what is no signal before anything has begun", async () => {
+    const world = await World.of(1);
+    const node = world.node(1);
+    for (const signal of [new AbortController(), null, 500]) {
+      const given = { signal } as never;
+      const calls = [
+        () => node.propose({ add: 1 }, given),
+        () => node.read("total", given),
+        () => node.readStale("total", { atLeast: 1_000_000, ...(given as object) }),
+        () => node.openSession(given),
+        () => node.snapshot(given),
+        () => (node.watch("total", given) as AsyncIterableIterator<unknown>).next(),
+      ];
+      for (const call of calls) expect(await world.settle(code(call()))).toBe("InvalidArgument");
+    }
+    expect(await world.settle(node.read("total"))).toBe(0);
+    await world.close();
+  });
+
   it("refuses limits that a session, or the codec, cannot keep", async () => {
     await expect(World.of(1, 1, { inFlightCommandsMax: 2_000_000 })).rejects.toMatchObject({ code: "InvalidArgument" });
     for (const limits of [{ peerBytesMax: 1e7 / 3 }, { snapshotLogBytes: 0.5 }, { applyBytesMax: 2 ** 60 }]) {
