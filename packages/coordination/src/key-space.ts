@@ -225,7 +225,7 @@ export const entryOf = (key: string, record: Stored): KeyEntry => ({
 
 type Span = Exclude<KeySelector, { readonly key: string }>;
 
-function boundsOf(keys: Span): { readonly from: string; readonly to: string | null } {
+export function boundsOf(keys: Span): { readonly from: string; readonly to: string | null } {
   if ("prefix" in keys) {
     const { prefix, after } = keys;
     // The least text above another is that with a 0 behind it.

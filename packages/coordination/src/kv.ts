@@ -20,6 +20,7 @@ import {
   leaseId,
 } from "./checks.js";
 import { type CallOptions, compacted, type Core, Linked } from "./core.js";
+import { boundsOf } from "./key-space.js";
 import type { LeaseHandle } from "./leases-client.js";
 import { LIST_MAX, RANGE_MAX } from "./limits.js";
 import type {
@@ -377,7 +378,7 @@ export class KeyValueClient<T> implements KeyValue<T> {
 /** What is left of the keys behind one of them. */
 function behind(keys: KeySelector, last: string, reverse: boolean): KeySelector | null {
   if ("key" in keys) return null;
-  if (reverse) return "prefix" in keys ? { from: keys.prefix, to: last } : { from: keys.from, to: last };
+  if (reverse) return { from: boundsOf(keys).from, to: last };
   if ("prefix" in keys) return { prefix: keys.prefix, after: last };
   // The least text above it.
   const from = `${last}\0`;

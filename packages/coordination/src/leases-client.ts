@@ -62,10 +62,23 @@ export class LeasesClient implements Leases {
     const ttlMs = checkTtl(options.ttlMs ?? TTL_DEFAULT_MS);
     const id = this.#core.newId();
     const until = new Linked(options.signal, this.#core.closed);
+    let unknown = false;
     try {
-      const { sentMs } = await this.#core.settle("leases", { kind: "grantLease", id, ttlMs }, until);
+      const { sentMs } = await this.#core.settle(
+        "leases",
+        { kind: "grantLease", id, ttlMs },
+        {
+          signal: until.signal,
+          unknown: () => {
+            unknown = true;
+          },
+        },
+      );
       if (until.signal.aborted) throw until.signal.reason;
-      return new Handle(this.#keeper, this.#keeper.keep(id, ttlMs, sentMs));
+      const lease = this.#keeper.keep(id, ttlMs, sentMs);
+      // A copy of the grant that comes after its end must not make it anew.
+      lease.unknown = unknown;
+      return new Handle(this.#keeper, lease);
     } catch (cause) {
       this.#core.later(this.#keeper.endById(id, ttlMs, true));
       throw cause;

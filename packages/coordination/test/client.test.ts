@@ -88,6 +88,15 @@ test("pages that are cut by their size go on where they ended, whatever the keys
   expect(seen).toEqual(keys.slice(1, 4));
 });
 
+test("pages from the last key down end where the keys do that were asked for", async () => {
+  const { client } = new World().process();
+  const big = new Uint8Array(300_000);
+  for (const key of ["p/a", "p/b", "p/c", "p/d", "p/e", "p/f"]) await client.kv.put(key, big);
+  const seen: string[] = [];
+  for await (const { key } of client.kv.entries({ prefix: "p/", after: "p/b" }, { reverse: true })) seen.push(key);
+  expect(seen).toEqual(["p/f", "p/e", "p/d", "p/c"]);
+});
+
 test("a watch begins with what comes after the call, tells all of it once, and can be gone on with", async () => {
   const { client } = new World().process();
   const kv = client.kv.as(jsonValues<number>());
@@ -236,6 +245,21 @@ test("a lease whose grant is answered after the client was closed is given back"
     await world.run(600_000);
     expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 0 });
   }
+});
+
+test("a lease that was ended does not come back, even if a copy of its grant comes late", async () => {
+  const world = new World();
+  const { client } = world.process();
+  let grants = 0;
+  world.fate = ({ kind }) => (kind === "grantLease" && grants++ === 0 ? "late" : "answered");
+  const granting = client.leases.grant({ ttlMs: 3_600_000 });
+  await world.run(100);
+  const lease = await granting;
+  await client.kv.put("k", new Uint8Array(1), { lease });
+  await lease.end();
+  world.deliver();
+  expect(await client.leases.get(lease.id)).toBeNull();
+  expect((await client.status()).keys).toBe(0);
 });
 
 test("elections: one leads, others see who, and take over", async () => {
