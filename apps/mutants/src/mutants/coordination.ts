@@ -106,6 +106,17 @@ export const coordinationMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "lease-after-its-end",
+    faults: [87],
+    title: "A copy of the grant that comes after the lease was ended grants it anew",
+    patches: [inFile("leases-client")(`lease.unknown = unknown;`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/coordination/test/client.test.ts",
+      test: "a lease that was ended does not come back, even if a copy of its grant comes late",
+    },
+  },
+  {
     id: "views-of-what-does-not-last",
     faults: ["unseen"],
     title: "Values of the state are views of what came over a socket: each keeps far more in memory than itself",
