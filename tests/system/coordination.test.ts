@@ -53,6 +53,36 @@ test("locks, watches and keys go on when the leader goes away", { timeout: 60_00
   for (const node of nodes) await node.close();
 });
 
+test("what a client writes after it began to watch is told, also where both are answered in one turn", async () => {
+  const network = memoryNetwork();
+  const members = [{ id: 1 }, { id: 2 }, { id: 3 }];
+  const nodes = await Promise.all(
+    members.map(({ id }) =>
+      createNode({
+        id,
+        cluster: { id: "coordination", members },
+        stateMachine: coordinationMachine(),
+        ...coordinationCodecs(),
+        transport: network.transport(),
+        storage: memoryStorage(),
+        codec: messageCodec(),
+        bootstrap: true,
+      }),
+    ),
+  );
+  for (const node of nodes) {
+    const { kv } = coordination(node);
+    for (let i = 0; i < 10; i++) {
+      const key = `${node.id}/${i}`;
+      const watch = kv.watch({ key })[Symbol.asyncIterator]();
+      const { revision } = await kv.put(key, new Uint8Array(0));
+      expect((await watch.next()).value?.events).toMatchObject([{ kind: "put", key, revision }]);
+      await watch.return?.();
+    }
+  }
+  for (const node of nodes) await node.close({ transferTimeoutMs: 0 });
+});
+
 test("a lease that nobody keeps alive ends although nothing else is proposed", { timeout: 60_000 }, async () => {
   const node = await createNode({
     id: 1,

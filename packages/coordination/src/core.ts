@@ -38,6 +38,8 @@ export interface Settled<Kind extends ResultKind> {
 
 /** Another try may go better. */
 const TRANSIENT: readonly SynodErrorCode[] = ["NotProposed", "OutcomeUnknown", "Busy", "NoLeader", "SessionUnknown"];
+/** What may change keys. */
+const WRITES: readonly CoordinationCommand["kind"][] = ["put", "delete", "deleteRange", "transaction", "endLeases"];
 const BACK_OFF_MIN_MS = 20;
 const BACK_OFF_MAX_MS = 1_000;
 
@@ -90,6 +92,7 @@ export class Core {
   /** With the reason, once this client is closed. */
   readonly closed: Closing = new Closing();
   readonly #background = new Set<Promise<void>>();
+  readonly #beginnings = new Set<Promise<void>>();
 
   constructor(service: CoordinationService, options: CoordinationOptions) {
     this.service = service;
@@ -108,6 +111,8 @@ export class Core {
     command: CoordinationCommand,
     { signal }: CallOptions = {},
   ): Promise<Extract<CoordinationResult, { readonly kind: Kind }>> {
+    // Nothing is held up where nothing is asked for.
+    if (this.#beginnings.size > 0 && WRITES.includes(command.kind)) await this.#begun(signal);
     // What is held is given back even then.
     if (command.kind !== "endLeases") this.#checkOpen();
     const result = await this.service.propose(command, signal === undefined ? {} : { signal });
@@ -202,6 +207,31 @@ export class Core {
     );
     this.#background.add(quiet);
     void quiet.then(() => this.#background.delete(quiet));
+  }
+
+  /**
+   * Of a watch: the revision with which it begins. What this client changes from now on waits until it is known, so that it comes after it: a
+   * read is answered from what is there when it is answered, and commands may overtake it.
+   */
+  begins(beginning: Promise<number>): Promise<number> {
+    const known = beginning.then(
+      () => {},
+      () => {},
+    );
+    this.#beginnings.add(known);
+    void known.then(() => this.#beginnings.delete(known));
+    return beginning;
+  }
+
+  /** All watches have begun that were called for, or there is nothing to wait for any more. */
+  async #begun(signal: AbortSignal | undefined): Promise<void> {
+    const until = new Linked(signal, this.closed);
+    const ended = new Promise<void>((resolve) => {
+      if (until.signal.aborted) resolve();
+      else until.signal.addEventListener("abort", () => resolve());
+    });
+    await Promise.race([ended, Promise.all(this.#beginnings)]);
+    until.dispose();
   }
 
   async idle(): Promise<void> {

@@ -84,7 +84,10 @@ export interface TransactionResult<T> {
 }
 
 export interface WatchOptions extends CallOptions {
-  /** The first revision to be told of. By default everything that happens after the call. */
+  /**
+   * The first revision to be told of. By default all that this client changes after the call, and what others change from the moment on at which the
+   * cluster is asked where it stands: to miss nothing of theirs, read, and give the revision of that read plus 1.
+   */
   readonly from?: Revision;
   /** Answers without events, too: they tell how far the watch has come. Default false. */
   readonly progress?: boolean;
@@ -283,8 +286,8 @@ export class KeyValueClient<T> implements KeyValue<T> {
     checkOptions("watch", options, WATCH);
     checkSelector(keys);
     checkFlag("progress", options.progress);
-    // Asked at the call: what happens before the first `next` belongs to the watch.
-    const beginning = checkRevision("from", options.from) ?? this.#nextRevision(options);
+    // Asked at the call: what happens before the first `next` belongs to the watch, and so does all that this client changes from now on.
+    const beginning = checkRevision("from", options.from) ?? this.#core.begins(this.#nextRevision(options));
     if (typeof beginning !== "number") beginning.catch(() => {});
     return this.#changes(keys, options, beginning);
   }

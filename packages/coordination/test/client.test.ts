@@ -1,6 +1,6 @@
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
-import { type Changes, fencedResource, jsonValues, type Leader, textValues } from "../src/index.js";
+import { type Changes, coordination, fencedResource, jsonValues, type Leader, textValues } from "../src/index.js";
 import { outcomeOf, quiet, World } from "./world.js";
 
 const code = (error: unknown): unknown => (error instanceof SynodError ? error.code : error);
@@ -132,6 +132,47 @@ test("a watch without a revision begins at the call, whenever it is iterated", a
   await quiet();
   await kv.put("a", 1);
   expect((await taken(watch).next()).events).toMatchObject([{ kind: "put", value: 1 }]);
+});
+
+test("what this client changes after it began to watch belongs to the watch, however late its beginning is answered", async () => {
+  const world = new World();
+  const { service, clock } = world.process();
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const read: typeof service.read = async (query, options) => {
+    await opened;
+    return service.read(query, options);
+  };
+  const client = coordination({ ...service, read }, { clock });
+  const kv = client.kv.as(jsonValues<number>());
+  const watch = taken(kv.watch({ prefix: "a" }));
+  const put = kv.put("a", 1);
+  await quiet();
+  open();
+  await put;
+  const told: unknown = await outcomeOf(watch.next());
+  expect(told).toMatchObject({ events: [{ kind: "put", value: 1 }] });
+  expect(clock.timers).toBe(0);
+});
+
+test("a beginning that is not answered holds back what changes keys until the client is closed, and nothing else", async () => {
+  const world = new World();
+  const { service, clock } = world.process();
+  const client = coordination({ ...service, read: () => new Promise(() => {}) }, { clock });
+  const lease = await client.leases.grant({ ttlMs: 3_000 });
+  taken(client.kv.watch({ prefix: "a" }));
+  const put = client.kv.put("a", new Uint8Array(1));
+  const lock = await client.locks.acquire("l");
+  await world.run(10_000);
+  expect([lease.held, lock.held, await outcomeOf(put)]).toEqual([true, true, "pending"]);
+  const ending = new AbortController();
+  const another = client.kv.deleteAll({ prefix: "b" }, { signal: ending.signal });
+  expect(await outcomeOf(another)).toBe("pending");
+  ending.abort("enough");
+  expect(await caught(another)).toMatchObject({ code: "NotProposed", cause: "enough" });
+  await client.close();
+  expect(await caught(put)).toMatchObject({ code: "Closed" });
+  expect(world.machine.query({ kind: "status" })).toMatchObject({ leases: 0, keys: 0 });
 });
 
 test("a watch that nobody iterates leaves nothing behind, and one whose beginning fails says so", async () => {
