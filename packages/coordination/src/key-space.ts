@@ -148,7 +148,7 @@ export class KeySpace {
   /** What happened to keys from a revision on; null if nothing did and there is no need to say so. */
   events(keys: KeySelector, from: Revision, revision: Revision): CoordinationAnswer | null {
     const { compacted } = this.history;
-    if (from <= compacted) return { kind: "compacted", compacted, revision };
+    if (compacted > 0 && from <= compacted) return { kind: "compacted", compacted, revision };
     const events: KeyEvent[] = [];
     let bytes = 0;
     let last = 0;

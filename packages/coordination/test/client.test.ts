@@ -215,6 +215,13 @@ test("a watch of a reader that was too slow says so", async () => {
   expect(world.watching).toBe(0);
 });
 
+test("a watch from the very beginning tells all, as long as nothing is forgotten", async () => {
+  const { client } = new World().process();
+  const kv = client.kv.as(jsonValues<number>());
+  await kv.put("a", 1);
+  expect((await taken(kv.watch({ prefix: "" }, { from: 0 })).next()).events).toMatchObject([{ key: "a", revision: 1 }]);
+});
+
 test("progress tells how far a watch without news has come", async () => {
   const { client } = new World().process();
   const watch = taken(client.kv.watch({ prefix: "quiet" }, { from: 1, progress: true }));
