@@ -37,6 +37,7 @@ export class Transfers {
   stop(): void {
     const waiting = this.#waiting;
     this.#waiting = null;
-    waiting?.reject(new SynodError("Closed", "the node stopped before the leadership was transferred"));
+    const text = "the node stopped before it heard who leads; the other node may have been told to take over, and does";
+    waiting?.reject(new SynodError("OutcomeUnknown", text));
   }
 }

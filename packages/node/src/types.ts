@@ -250,7 +250,7 @@ export interface SynodNode<Command, Query, Result, Answer = Result>
    * prepared. This leader goes on until that member has almost everything; commands that come in while the new leader is elected wait.
    * @returns the new leader
    * @throws SynodError `NotTransferred` if this node does not lead, or the other does not take over within `timeoutMs` (5,000 by default);
-   * in that case this node goes on leading. `OutcomeUnknown` once the signal aborts: the hand-over goes on. `InvalidArgument` for a target
+   * in that case this node goes on leading. `OutcomeUnknown` once the signal aborts, or this node stops: the hand-over goes on. `InvalidArgument` for a target
    * that is no other member.
    */
   transferLeadership(options?: TransferOptions): Promise<NodeId>;

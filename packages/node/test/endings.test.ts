@@ -54,6 +54,16 @@ describe("a leader that ended", () => {
     await world.close();
   });
 
+  it("does not say that nothing was done where another node may be about to take over", async () => {
+    const world = await World.of(3);
+    const leader = await world.leader();
+    const handing = world.node(leader).transferLeadership();
+    const closing = world.node(leader).close({ transferTimeoutMs: 0 });
+    await expect(world.settle(handing)).rejects.toMatchObject({ code: "OutcomeUnknown" });
+    await world.settle(closing);
+    await world.close();
+  });
+
   it("still leads while it hands over", async () => {
     const world = await World.of(3);
     const leader = await world.leader();
