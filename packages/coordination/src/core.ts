@@ -1,4 +1,13 @@
-import { type Clock, type Random, type Service, SynodError, type SynodErrorCode, type Watched } from "@synod/interface";
+import {
+  type Clock,
+  offAbort,
+  onAbort,
+  type Random,
+  type Service,
+  SynodError,
+  type SynodErrorCode,
+  type Watched,
+} from "@synod/interface";
 import { randomHex, systemClock, systemRandom } from "@synod/interface/host";
 import type {
   CoordinationAnswer,
@@ -275,9 +284,10 @@ export class Linked {
   }
 }
 
+/** Callers give one signal to many calls: a host would warn of a listener for each. */
 function listen(signal: AbortSignal, listener: () => void): () => void {
-  signal.addEventListener("abort", listener);
-  return () => signal.removeEventListener("abort", listener);
+  onAbort(signal, listener);
+  return () => offAbort(signal, listener);
 }
 
 function refusal(reason: RefusalReason, limit: number): SynodError {

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
 import { coordination, type CoordinationService, type Lock } from "../src/index.js";
@@ -313,6 +314,21 @@ test("a signal that has aborted before is the cause", async () => {
   const { client } = new World().process();
   const error = (await caught(client.locks.acquire("x", { signal: AbortSignal.abort("no") }))) as SynodError;
   expect([error.code, error.details["reason"], error.cause]).toEqual(["LockNotAcquired", "aborted", "no"]);
+});
+
+test("any number of waits and watches share one listener on the signal of their caller, and leave none behind", async () => {
+  const { client } = new World().process();
+  const held = await client.locks.acquire("l");
+  const controller = new AbortController();
+  const waits = Array.from({ length: 20 }, () => client.locks.acquire("l", { signal: controller.signal }));
+  const watches = Array.from({ length: 20 }, () => client.kv.watch({ key: "k" }, { signal: controller.signal }));
+  const events = watches.map((watch) => watch[Symbol.asyncIterator]().next());
+  await quiet();
+  expect(getEventListeners(controller.signal, "abort").length).toBe(1);
+  controller.abort("enough");
+  await Promise.allSettled([...waits, ...events]);
+  expect(getEventListeners(controller.signal, "abort").length).toBe(0);
+  await held.release();
 });
 
 test("closing gives back what is held and ends what waits", async () => {
