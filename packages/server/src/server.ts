@@ -97,6 +97,8 @@ export class NodeServer<Query, Answer> implements Server {
     this.#server.on("error", (error) => logger.error("the listening socket failed", { error }));
     this.#look();
     this.#follow().catch((error: unknown) => logger.error("the events of the node ended with an error", { error }));
+    // There may be another leader by now than when this was made, which no event tells of any more.
+    this.#tellLeader();
   }
 
   status(): ServerStatus {

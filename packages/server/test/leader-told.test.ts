@@ -1,0 +1,34 @@
+// Clients are told who leads, whenever that was decided.
+import { afterEach, expect, test } from "vitest";
+import type { ServedNode, Server } from "../src/index.js";
+import { type Answer, type Query, World } from "./support.js";
+
+let world: World;
+let server: Server;
+afterEach(async () => {
+  await server.close({ drainTimeoutMs: 0 });
+  await world.close();
+});
+
+test("also where it was decided after the server was made and before it listened", async () => {
+  world = await World.of(1);
+  const { node } = await world.leader();
+  let isDecided = false;
+  const served: ServedNode<Query, Answer> = {
+    id: node.id,
+    encoded: node.encoded,
+    direct: node.direct,
+    openSession: (options) => node.openSession(options),
+    closeSession: (session, options) => node.closeSession(session, options),
+    status: () => (isDecided ? node.status() : { ...node.status(), leader: null, ballot: null }),
+    events: (options) => node.events(options),
+    changeMembership: (change, options) => node.changeMembership(change, options),
+    transferLeadership: (options) => node.transferLeadership(options),
+    snapshot: () => node.snapshot(),
+  };
+  const serving = world.serve(served);
+  isDecided = true;
+  server = await serving;
+  const client = await world.connect({ servers: [server.address] });
+  expect(client.status().leader).toBe(node.id);
+});
