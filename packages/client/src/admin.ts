@@ -92,10 +92,7 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     transferLeadership: async ({ to = null, ...rest } = {}) =>
       ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest),
     snapshot: async (options = {}) => ask({ op: "snapshot" }, targetOf(shared, options), decodeSnapshotInfo, options),
-    readSnapshot: async (options = {}) => {
-      admit();
-      return readSnapshot(shared, targetOf(shared, options), options);
-    },
+    readSnapshot: async (options = {}) => readSnapshot(shared, admit, targetOf(shared, options), options),
   };
 }
 

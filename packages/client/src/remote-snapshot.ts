@@ -15,7 +15,7 @@ export interface RemoteSnapshot {
   readonly bytes: number;
   /**
    * All of it, once. A connection that breaks is made again, and the rest is fetched over that. Throws `NoServer` where no part has come for
-   * `limits.timeoutMs`, or `signal` has aborted; `Compacted` where a newer snapshot has taken its place meanwhile. What was read is then of no use.
+   * `limits.timeoutMs`, or `signal` has aborted; `Closed` once the client is; `Compacted` where a newer snapshot has taken its place meanwhile. What was read is then of no use.
    */
   readonly chunks: AsyncIterableIterator<Uint8Array>;
 }
@@ -26,7 +26,14 @@ const takeTimeoutMs = 300_000;
 const roomBytes = 512;
 
 /** @throws SynodError `NoServer`, `NoLeader`, `Forbidden`, `InvalidArgument` where the server was not given the storage of its node */
-export async function readSnapshot(shared: CallShared, to: Target, options: CallOptions): Promise<RemoteSnapshot> {
+export async function readSnapshot(
+  shared: CallShared,
+  /** Throws once the client is closed, when nobody would give up what is asked. */
+  admit: () => void,
+  to: Target,
+  options: CallOptions,
+): Promise<RemoteSnapshot> {
+  admit();
   const { signal, timeoutMs = takeTimeoutMs } = options;
   checkEnds({ signal, timeoutMs });
   let source: Connection | null = null;
@@ -38,11 +45,12 @@ export async function readSnapshot(shared: CallShared, to: Target, options: Call
   const link = shared.pool.links.find(({ connection }) => connection === source);
   const rest: Target = link === undefined ? to : { server: link.address };
   const { node, index, bytes } = first;
-  return { node, index, bytes, chunks: chunksOf(shared, rest, first, signal) };
+  return { node, index, bytes, chunks: chunksOf(shared, admit, rest, first, signal) };
 }
 
 async function* chunksOf(
   shared: CallShared,
+  admit: () => void,
   to: Target,
   first: SnapshotBytes,
   signal: AbortSignal | undefined,
@@ -57,6 +65,7 @@ async function* chunksOf(
     offset = end;
     if (offset === bytes) return;
     const at = { node, index, bytes, offset };
+    admit();
     const had = `${offset} of ${bytes} bytes`;
     const next = await ask(shared, { to, at, had, sent: () => {} }, { signal, timeoutMs });
     if (next.node !== node || next.index !== index || next.offset !== offset || next.bytes !== bytes) throw malformed();

@@ -268,3 +268,14 @@ describe("a snapshot", () => {
     expect(await admin?.admin.readSnapshot()).toMatchObject({ node: 1 });
   });
 });
+
+test("the rest of a snapshot is not waited for once the client is closed", async () => {
+  world = await World.of(1);
+  const client = await world.connect();
+  for (let i = 0; i < 10; i++) await client.propose({ op: "set", key: "k".repeat(60_000) + i, value: i });
+  const { bytes, chunks } = await client.admin.readSnapshot();
+  const first = await chunks.next();
+  expect((first.value as Uint8Array).length).toBeLessThan(bytes);
+  await client.close();
+  await expect(chunks.next()).rejects.toMatchObject({ code: "Closed" });
+});
