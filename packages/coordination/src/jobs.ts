@@ -7,7 +7,7 @@ import { type AcquireOptions, checkWait } from "./requests.js";
 import { textValues } from "./values.js";
 
 export interface RunOnceOptions extends AcquireOptions {
-  /** So long, in logged time, and at most a quarter longer, it is remembered that an occurrence was done. Default 7 days, at most 292. */
+  /** So long, in logged time, and at most three eighths longer, it is remembered that an occurrence was done. Default 7 days, at most 292. */
   readonly keepMs?: number;
 }
 

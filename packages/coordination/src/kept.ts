@@ -31,7 +31,7 @@ export class KeptKeys {
   }
 
   /**
-   * Hangs something on a lease that lasts for `keepMs` of logged time at least, and a quarter more at most. One that somebody ended is known here no longer.
+   * Hangs something on a lease that lasts for `keepMs` of logged time at least, and three eighths more at most. One that somebody ended is known here no longer.
    * @param otherwise - a lease to take where there is none to be had
    */
   async hang<T>(
@@ -53,7 +53,7 @@ export class KeptKeys {
     }
   }
 
-  /** @returns the id of a lease that lasts for `keepMs` of logged time at least, and a quarter more at most */
+  /** @returns the id of a lease that lasts for `keepMs` of logged time at least, and three eighths more at most */
   async lease(keepMs: number, options: CallOptions & { readonly signal: AbortSignal }): Promise<string> {
     const { clock } = this.#core;
     const { sliceMs, ttlMs } = termOf(keepMs);

@@ -378,6 +378,25 @@ test("occurrences share leases: they never fill the limit, whoever runs them and
   }
 });
 
+test("an occurrence is remembered for three eighths longer than was asked for at most, whoever shares its lease", async () => {
+  const world = new World();
+  const sliceMs = 2 ** 20;
+  const keepMs = 8 * sliceMs + 1;
+  const [one, other] = [world.process().client, world.process().client];
+  const run = async (client: typeof one, occurrence: string): Promise<boolean> => {
+    const ran = client.jobs.runOnce("mail", occurrence, () => {}, { keepMs });
+    await world.run(10);
+    return (await ran).ran;
+  };
+  await run(one, "first");
+  world.pass(sliceMs - 1_000);
+  await run(other, "second");
+  world.pass(keepMs * 1.37 - sliceMs);
+  expect(await run(one, "first")).toBe(false);
+  world.pass(keepMs * 0.005);
+  expect(await run(one, "first")).toBe(true);
+});
+
 test("a job is remembered although somebody ended the lease that marks are hung on", async () => {
   const world = new World();
   const { client } = world.process();
