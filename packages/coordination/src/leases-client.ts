@@ -63,6 +63,7 @@ export class LeasesClient implements Leases {
     const id = this.#core.newId();
     const until = new Linked(options.signal, this.#core.closed);
     let unknown = false;
+    let made = false;
     try {
       const { sentMs } = await this.#core.settle(
         "leases",
@@ -74,13 +75,14 @@ export class LeasesClient implements Leases {
           },
         },
       );
+      made = true;
       if (until.signal.aborted) throw until.signal.reason;
       const lease = this.#keeper.keep(id, ttlMs, sentMs);
       // A copy of the grant that comes after its end must not make it anew.
       lease.unknown = unknown;
       return new Handle(this.#keeper, lease);
     } catch (cause) {
-      this.#core.later(this.#keeper.endById(id, ttlMs, true));
+      if (made || unknown) this.#core.later(this.#keeper.endById(id, ttlMs, unknown));
       throw cause;
     } finally {
       until.dispose();

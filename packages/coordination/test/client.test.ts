@@ -310,6 +310,26 @@ test("a lease that was ended does not come back, even if a copy of its grant com
   expect((await client.status()).keys).toBe(0);
 });
 
+test("a grant that was surely not made leaves nothing to be remembered, and asks for nothing", async () => {
+  const world = new World({ leasesMax: 2 });
+  const { client } = world.process();
+  const refused = client.leases.grant({ signal: AbortSignal.abort("no") });
+  expect(await caught(refused)).toMatchObject({ code: "NotProposed" });
+  world.fate = ({ kind }) => (kind === "grantLease" ? "notProposed" : "answered");
+  const ending = new AbortController();
+  const given = caught(client.leases.grant({ signal: ending.signal }));
+  await world.run(1_000);
+  ending.abort();
+  await world.run(1_000);
+  expect(await given).toMatchObject({ code: "NotProposed" });
+  expect((await client.status()).leases).toBe(0);
+  world.fate = () => "answered";
+  for (let i = 0; i < 2; i++) await client.leases.grant();
+  expect(await caught(client.leases.grant())).toMatchObject({ code: "Busy" });
+  await world.run(1_000);
+  expect(world.commands.filter(({ kind }) => kind === "endLeases")).toEqual([]);
+});
+
 test("elections: one leads, others see who, and take over", async () => {
   const world = new World();
   const [a, b, c] = [world.process().client, world.process().client, world.process().client];
