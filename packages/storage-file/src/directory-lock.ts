@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { readdir, realpath, unlink } from "node:fs/promises";
+import { readdir, realpath, rename, unlink } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join, relative } from "node:path";
 import { SynodError } from "@synod/interface";
@@ -12,8 +12,12 @@ import { errorCode } from "./errors.js";
  *
  * Everybody first listens on a name of their own, which is never used again, and looks at all other names then. Of two that
  * come together at least one sees the other listening, so never both hold; in the worst case both are refused.
+ *
+ * A socket has a name before it listens. So it gets the one that counts only afterwards: where nobody listens on that, nobody ever will, and
+ * whoever removes it takes it from no one who lives. The name before may be removed at any time: then one begins anew.
  */
-const LOCK_NAME = /^lock-(\d+)-[0-9a-f]{16}$/;
+const LOCK_NAME = /^lock-(\d+)-[0-9a-f]{16}(\.new)?$/;
+const NEW = ".new";
 
 /** `sun_path` holds 108 bytes with the final zero, 104 on macOS and BSD. */
 const SOCKET_PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
@@ -46,27 +50,53 @@ function locked(path: string, pid: number | undefined): SynodError {
 }
 
 async function lockBySocket(path: string, directory: string): Promise<() => Promise<void>> {
-  const own = `lock-${process.pid}-${randomBytes(8).toString("hex")}`;
-  const reach = reachSockets(directory, own.length);
-  const release = async (server: Server | undefined): Promise<void> => {
-    await removeIfThere(join(directory, own));
-    if (server !== undefined) await closeServer(server);
-    reach.done();
-  };
+  for (;;) {
+    const own = `lock-${process.pid}-${randomBytes(8).toString("hex")}`;
+    const reach = reachSockets(directory, own.length + NEW.length);
+    let server: Server | undefined;
+    const release = async (): Promise<void> => {
+      await removeIfThere(join(directory, own));
+      if (server !== undefined) await closeServer(server);
+      reach.done();
+    };
+    try {
+      server = await listenAs(directory, own, reach);
+      if (server !== undefined) {
+        await checkOthers(path, directory, own, reach);
+        return release;
+      }
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    await release();
+  }
+}
+
+/** @returns undefined where somebody removed the name before it counted */
+async function listenAs(directory: string, own: string, reach: Reach): Promise<Server | undefined> {
+  const name = `${own}${NEW}`;
   let server: Server | undefined;
   try {
-    server = await listen(reach.path(own));
-    for (const name of await readdir(directory)) {
-      const pid = LOCK_NAME.exec(name)?.[1];
-      if (pid === undefined || name === own) continue;
-      if (await isListening(reach.path(name))) throw locked(path, Number(pid));
-      await removeIfThere(join(directory, name));
-    }
+    // Without the name the system can neither set its mode nor give it another one; a missing directory is EACCES here.
+    server = await listen(reach.path(name));
+    await rename(join(directory, name), join(directory, own));
+    return server;
   } catch (error) {
-    await release(server);
+    if (server !== undefined) await closeServer(server);
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  return () => release(server);
+}
+
+/** Removes what those left that were killed. @throws SynodError `StoreLocked` */
+async function checkOthers(path: string, directory: string, own: string, reach: Reach): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const pid = LOCK_NAME.exec(name)?.[1];
+    if (pid === undefined || name === own) continue;
+    if (await isListening(reach.path(name))) throw locked(path, Number(pid));
+    await removeIfThere(join(directory, name));
+  }
 }
 
 /** On Windows a named pipe: it has no file that could be left over. */
@@ -81,8 +111,13 @@ async function lockByPipe(path: string, directory: string): Promise<() => Promis
   }
 }
 
+interface Reach {
+  readonly path: (name: string) => string;
+  readonly done: () => void;
+}
+
 /** How to name sockets in the directory in few enough bytes. */
-function reachSockets(directory: string, nameBytes: number): { path: (name: string) => string; done: () => void } {
+function reachSockets(directory: string, nameBytes: number): Reach {
   // Names of other processes may have longer numbers in them.
   const room = SOCKET_PATH_BYTES_MAX - nameBytes - 12;
   const nothing = (): void => {};

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { readdirSync, unlinkSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -32,6 +34,27 @@ async function program(directory: string, body: string): Promise<string> {
   return printed.trim();
 }
 
+/** Does something as soon as the next socket of this process listens. What the system is asked for in one go is several calls all the same. @returns undoes it */
+async function onceListening(path: string, act: () => void): Promise<() => void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  type Handle = { fchmod(mode: number): number };
+  const handles = Object.getPrototypeOf((server as Server & { readonly _handle: Handle })._handle) as Handle;
+  await new Promise((resolve) => server.close(resolve));
+  const { fchmod } = handles;
+  const undo = (): void => {
+    handles.fchmod = fchmod;
+  };
+  // The last of these calls.
+  handles.fchmod = function (this: Handle, mode) {
+    undo();
+    const result = fchmod.call(this, mode);
+    act();
+    return result;
+  };
+  return undo;
+}
+
 describe("the lock of a directory", () => {
   test("goes to exactly one of many that ask at once in one process, and leaves no file", async () => {
     const directory = await temporary();
@@ -54,6 +77,26 @@ describe("the lock of a directory", () => {
       "mine",
     );
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("is never held by two, whoever comes and goes while one begins to listen", async () => {
+    const directory = await temporary();
+    let removed: string[] = [];
+    // Somebody who looked when this one had its name and did not listen yet takes the name for what a killed process left, removes it, and goes again.
+    const undo = await onceListening(join(await temporary(), "socket"), () => {
+      removed = readdirSync(directory);
+      for (const name of removed) unlinkSync(join(directory, name));
+    });
+    try {
+      const release = await nodeFileSystem().lock(directory);
+      expect(removed.length).toBe(1);
+      const other = "await nodeFileSystem().lock(directory).catch((error) => console.log(error.code));";
+      expect(await program(directory, other)).toBe("StoreLocked");
+      await release();
+      expect(await readdir(directory)).toEqual([]);
+    } finally {
+      undo();
+    }
   });
 
   test("does not keep a process alive, and what that leaves is no obstacle", async () => {
