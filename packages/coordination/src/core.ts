@@ -9,6 +9,7 @@ import {
   type Watched,
 } from "@synod/interface";
 import { randomHex, systemClock, systemRandom } from "@synod/interface/host";
+import { aborted } from "./endable.js";
 import type {
   CoordinationAnswer,
   CoordinationCommand,
@@ -235,11 +236,7 @@ export class Core {
   /** All watches have begun that were called for, or there is nothing to wait for any more. */
   async #begun(signal: AbortSignal | undefined): Promise<void> {
     const until = new Linked(signal, this.closed);
-    const ended = new Promise<void>((resolve) => {
-      if (until.signal.aborted) resolve();
-      else until.signal.addEventListener("abort", () => resolve());
-    });
-    await Promise.race([ended, Promise.all(this.#beginnings)]);
+    await Promise.race([aborted(until.signal), Promise.all(this.#beginnings)]);
     until.dispose();
   }
 

@@ -1,5 +1,6 @@
 import { ACQUIRE, CALL, checkFunction, checkName, checkOptions, checkText } from "./checks.js";
 import { type CallOptions, type Core, Linked } from "./core.js";
+import { endable } from "./endable.js";
 import { HeldLock, type Lock, type Protected, runUnder } from "./locks.js";
 import type { AcquireOptions, Requests } from "./requests.js";
 import type { CoordinationAnswer } from "./types.js";
@@ -77,13 +78,14 @@ export class ElectionsClient implements Elections {
     );
   }
 
-  observe(name: string, options: CallOptions = {}): AsyncGenerator<Leader | null, void> {
+  observe(name: string, options: CallOptions = {}): AsyncIterableIterator<Leader | null> {
     checkOptions("observe", options, CALL);
-    return this.#observe(resourceOf(name), options);
+    const resource = resourceOf(name);
+    return endable((left) => this.#observe(resource, options, left));
   }
 
-  async *#observe(resource: string, options: CallOptions): AsyncGenerator<Leader | null, void> {
-    const until = new Linked(options.signal, this.#core.closed);
+  async *#observe(resource: string, options: CallOptions, left: AbortSignal): AsyncGenerator<Leader | null, void> {
+    const until = new Linked(options.signal, this.#core.closed, left);
     try {
       const query = { kind: "lock", name: resource, seen: -1, after: 0 } as const;
       // What is there now, read so that nothing older comes after it.
@@ -99,7 +101,7 @@ export class ElectionsClient implements Elections {
       }
       if (this.#core.closed.aborted) throw this.#core.closed.reason;
     } catch (cause) {
-      if (options.signal?.aborted !== true) throw cause;
+      if (options.signal?.aborted !== true && !left.aborted) throw cause;
     } finally {
       until.dispose();
     }

@@ -21,6 +21,7 @@ import {
 } from "./checks.js";
 import { type CallOptions, compacted, type Core, Linked } from "./core.js";
 import { boundsOf } from "./key-space.js";
+import { aborted, endable } from "./endable.js";
 import type { LeaseHandle } from "./leases-client.js";
 import { LIST_MAX, RANGE_MAX } from "./limits.js";
 import type {
@@ -282,14 +283,14 @@ export class KeyValueClient<T> implements KeyValue<T> {
     };
   }
 
-  watch(keys: KeySelector, options: WatchOptions = {}): AsyncGenerator<Changes<T>, void> {
+  watch(keys: KeySelector, options: WatchOptions = {}): AsyncIterableIterator<Changes<T>> {
     checkOptions("watch", options, WATCH);
     checkSelector(keys);
     checkFlag("progress", options.progress);
     // Asked at the call: what happens before the first `next` belongs to the watch, and so does all that this client changes from now on.
     const beginning = checkRevision("from", options.from) ?? this.#core.begins(this.#nextRevision(options));
     if (typeof beginning !== "number") beginning.catch(() => {});
-    return this.#changes(keys, options, beginning);
+    return endable((left) => this.#changes(keys, options, beginning, left));
   }
 
   async #nextRevision(options: CallOptions): Promise<Revision> {
@@ -300,10 +301,12 @@ export class KeyValueClient<T> implements KeyValue<T> {
     keys: KeySelector,
     options: WatchOptions,
     beginning: Revision | Promise<Revision>,
+    left: AbortSignal,
   ): AsyncGenerator<Changes<T>, void> {
-    const until = new Linked(options.signal, this.#core.closed);
+    const until = new Linked(options.signal, this.#core.closed, left);
     try {
-      const from = await beginning;
+      // Once the signal has aborted nothing is asked any more.
+      const from = (await Promise.race([beginning, aborted(until.signal)])) ?? 0;
       const query: CoordinationQuery = { kind: "events", keys, from };
       for await (const { answer } of this.#core.watch(query, until.signal)) {
         if (answer.kind === "compacted") throw compacted(answer.compacted);
@@ -313,7 +316,7 @@ export class KeyValueClient<T> implements KeyValue<T> {
       if (this.#core.closed.aborted) throw this.#core.closed.reason;
     } catch (cause) {
       // As a watch of a service: its signal ends it, without an error.
-      if (options.signal?.aborted !== true) throw cause;
+      if (options.signal?.aborted !== true && !left.aborted) throw cause;
     } finally {
       until.dispose();
     }

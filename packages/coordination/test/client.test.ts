@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { SynodError } from "@synod/interface";
 import { expect, test } from "vitest";
 import { type Changes, coordination, fencedResource, jsonValues, type Leader, textValues } from "../src/index.js";
@@ -220,6 +221,35 @@ test("a watch from the very beginning tells all, as long as nothing is forgotten
   const kv = client.kv.as(jsonValues<number>());
   await kv.put("a", 1);
   expect((await taken(kv.watch({ prefix: "" }, { from: 0 })).next()).events).toMatchObject([{ key: "a", revision: 1 }]);
+});
+
+test("who leaves a watch, or an election, while nothing happens has left it", async () => {
+  const world = new World();
+  const { client, service, clock } = world.process();
+  for (const iterable of [client.kv.watch({ prefix: "a" }), client.elections.observe("e")]) {
+    const iterator = (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    const told = Promise.all([iterator.next(), iterator.next()]).then((all) => all.at(-1));
+    await quiet();
+    expect(world.watching).toBe(1);
+    const left = iterator.return?.();
+    expect(await outcomeOf(Promise.all([told, left]))).toMatchObject([{ done: true }, { done: true }]);
+    expect(world.watching).toBe(0);
+    expect(await iterator.next()).toMatchObject({ done: true });
+  }
+  // As a response does whose reader has gone.
+  const stream = Readable.from(client.kv.watch({ prefix: "a" }));
+  stream.resume();
+  await quiet();
+  stream.destroy();
+  await quiet();
+  expect([stream.closed, world.watching]).toEqual([true, 0]);
+  // Before its beginning is known.
+  const deaf = coordination({ ...service, read: () => new Promise(() => {}) }, { clock });
+  const iterator = deaf.kv.watch({ prefix: "a" })[Symbol.asyncIterator]();
+  const told = iterator.next();
+  await quiet();
+  const left = iterator.return?.();
+  expect(await outcomeOf(Promise.all([told, left]))).toMatchObject([{ done: true }, { done: true }]);
 });
 
 test("progress tells how far a watch without news has come", async () => {
