@@ -93,20 +93,13 @@ export const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
 /**
  * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the identity, without
  * which no store starts, is moved to its place last, and what a crash left of an earlier attempt is cleared away.
- * @throws SynodError `InvalidArgument` for a cluster or an id of the old cluster, `AlreadyFormatted`, `Malformed`
+ * @throws SynodError `InvalidArgument` for a cluster or an id of the old cluster, `AlreadyFormatted`, `StoreLocked`, `Malformed`
  */
 export async function restoreBackup(
   options: RestoreOptions,
 ): Promise<BackupContent & { readonly revisionNow: number; readonly storeId: string; readonly origin: string }> {
   const { path, directory, cluster, id, founders } = options;
-  const making = join(directory, RESTORING);
-  await clearAttempt(directory, making);
-  if (await isFormatted(directory)) {
-    throw new SynodError(
-      "AlreadyFormatted",
-      `${directory} holds a store already, and is left as it is: restore into a blank directory`,
-    );
-  }
+  if (!(await isAttempt(directory))) await refuseFormatted(directory);
   const { content, machine, raiseRevision } = await inspectBackup(path);
   checkNew(content, cluster, founders);
   if (!founders.members.some((member) => member.id === id)) {
@@ -118,28 +111,59 @@ export async function restoreBackup(
   const revisionNow = content.revision + options.skipRevisions;
   raiseRevision(revisionNow);
   const origin = originOf(content, machine, revisionNow);
-  const marked = { ...founders, origin };
-  const { index, chunks } = machine.snapshot();
-  const front = snapshotFront(new ConfigurationHistory(marked).encode(index));
-  await using storage = fileStorage({ directory: making });
-  const { identity } = await storage.open({ create: { clusterId: cluster, nodeId: id, founders: marked } });
-  await storage.saveSnapshot(
-    index,
-    (function* () {
-      yield front;
-      yield* chunks;
-    })(),
+  const storeId = await makeStore(options, machine, { ...founders, origin });
+  return { ...content, revisionNow, storeId, origin };
+}
+
+/** Nobody else formats, restores or starts there until it is done: reading the backup may have taken minutes. @returns the id of the store */
+async function makeStore(
+  { directory, cluster, id }: RestoreOptions,
+  machine: Machine,
+  founders: Configuration,
+): Promise<string> {
+  const files = nodeFileSystem();
+  await files.makeDirectory(directory);
+  const unlock = await files.lock(directory);
+  try {
+    const making = join(directory, RESTORING);
+    if (await isAttempt(directory)) await clearAttempt(directory, making);
+    await refuseFormatted(directory);
+    const { index, chunks } = machine.snapshot();
+    const front = snapshotFront(new ConfigurationHistory(founders).encode(index));
+    await using storage = fileStorage({ directory: making });
+    const { identity } = await storage.open({ create: { clusterId: cluster, nodeId: id, founders } });
+    await storage.saveSnapshot(
+      index,
+      (function* () {
+        yield front;
+        yield* chunks;
+      })(),
+    );
+    await storage.close();
+    await moveStore(making, directory);
+    return identity.storeId;
+  } finally {
+    await unlock();
+  }
+}
+
+async function refuseFormatted(directory: string): Promise<void> {
+  if (!(await isFormatted(directory))) return;
+  throw new SynodError(
+    "AlreadyFormatted",
+    `${directory} holds a store already, and is left as it is: restore into a blank directory`,
   );
-  await storage.close();
-  await moveStore(making, directory);
-  return { ...content, revisionNow, storeId: identity.storeId, origin };
+}
+
+/** Whether a restore has begun there and has not ended. */
+async function isAttempt(directory: string): Promise<boolean> {
+  const names = await readdir(directory).catch((): string[] => []);
+  return names.includes(RESTORING) && !names.includes("identity");
 }
 
 /** The directory was blank when the attempt began, and as long as the identity is not there it holds nothing else. */
 async function clearAttempt(directory: string, making: string): Promise<void> {
-  const names = await readdir(directory).catch((): string[] => []);
-  if (!names.includes(RESTORING) || names.includes("identity")) return;
-  const begun = await readdir(making);
+  const [names, begun] = [await readdir(directory), await readdir(making)];
   for (const name of begun.includes("identity") ? names.filter(isStoreFile) : []) await rm(join(directory, name));
   await rm(making, { recursive: true });
 }

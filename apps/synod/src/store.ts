@@ -1,8 +1,7 @@
 import { type Recovered, type Storage, SynodError } from "@synod/interface";
 import { fileStorage } from "@synod/storage-file";
-import { readdir } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { CliError } from "./exit-codes.js";
 import { readOnlyFileSystem } from "./read-only.js";
 
@@ -43,12 +42,20 @@ export function missingStore(directory: string, cause?: SynodError): SynodError 
 /** The process that has the directory open, null if there is none that this process can see. */
 export async function holderOf(directory: string): Promise<number | null> {
   const names = await readdir(directory).catch(() => []);
-  for (const name of names) {
-    const pid = /^lock-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && (await answers(join(directory, name)))) return Number(pid);
+  const locks = names.filter((name) => LOCK.test(name));
+  if (locks.length === 0) return null;
+  // The path of a socket has room for a hundred bytes, and a store may have a longer one only on Linux.
+  const handle = process.platform === "linux" ? await open(directory).catch(() => null) : null;
+  const base = handle === null ? directory : `/proc/self/fd/${handle.fd}`;
+  try {
+    for (const name of locks) if (await answers(`${base}/${name}`)) return Number(LOCK.exec(name)?.[1]);
+    return null;
+  } finally {
+    await handle?.close();
   }
-  return null;
 }
+
+const LOCK = /^lock-(\d+)-/;
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -63,10 +70,12 @@ export const RESTORING = "restoring";
 
 export const isStoreFile = (name: string): boolean => /^(identity|wal-\d{16}\.log|snapshot-\d{16})$/.test(name);
 
-/** Whether the store is complete: its identity comes last, also where a backup is restored. */
+/** Whether the store is complete: its identity comes last, also where a backup is restored. Whoever does that has it until the rest is cleared away. */
 export async function isComplete(directory: string): Promise<boolean> {
   const names = await readdir(directory).catch((): string[] => []);
-  return names.includes("identity") && !names.includes(RESTORING);
+  if (!names.includes("identity")) return false;
+  // Left where that program was ended at the last moment.
+  return !names.includes(RESTORING) || (await holderOf(directory)) === null;
 }
 
 /** Whether the directory has a store, whole or not. @throws what reading the directory throws, unless it is missing. */
