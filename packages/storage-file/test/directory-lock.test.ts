@@ -38,7 +38,7 @@ async function program(directory: string, body: string): Promise<string> {
 async function onceListening(path: string, act: () => void): Promise<() => void> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  type Handle = { fchmod(mode: number): number };
+  type Handle = { fchmod: (this: Handle, mode: number) => number };
   const handles = Object.getPrototypeOf((server as Server & { readonly _handle: Handle })._handle) as Handle;
   await new Promise((resolve) => server.close(resolve));
   const { fchmod } = handles;
