@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { link, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { SynodError } from "@synod/interface";
@@ -54,15 +54,15 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
     MAGIC.copy(front);
     front.writeUInt32LE(VERSION, 8);
     front.writeUInt32LE(json.length, 12);
-    await file.write(Buffer.concat([front, json, uint32(crc32(json, crc32(front)))]));
+    await writeAll(file, Buffer.concat([front, json, uint32(crc32(json, crc32(front)))]));
     let [bytes, checksum] = [0, 0];
     for await (const chunk of chunks) {
-      await file.write(chunk);
+      await writeAll(file, chunk);
       bytes += chunk.length;
       checksum = crc32(chunk, checksum);
     }
     if (bytes !== head.bytes) throw damaged(path, `the snapshot has ${bytes} bytes, not ${head.bytes}`);
-    await file.write(uint32(checksum));
+    await writeAll(file, uint32(checksum));
     await file.sync();
   } catch (cause) {
     await file.close();
@@ -72,6 +72,11 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
   await file.close();
   await giveName(temporary, path);
   await nodeFileSystem().syncDirectory(dirname(resolve(path)));
+}
+
+/** The system may take less than it is given: where the disk is nearly full, it takes what there is room for and complains the next time only. */
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
 }
 
 async function giveName(temporary: string, path: string): Promise<void> {

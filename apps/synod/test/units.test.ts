@@ -1,10 +1,14 @@
 import { once } from "node:events";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { RemoteNodeStatus } from "@synod/client";
 import { SynodError } from "@synod/interface";
 import * as v from "valibot";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bestInformed, stateText, troubles } from "../src/all-servers.js";
+import { readBackup, writeBackup } from "../src/backup.js";
 import { judgeSyncs } from "../src/commands/doctor.js";
 import { valueText } from "../src/commands/dump.js";
 import { beginOf } from "../src/commands/snapshot.js";
@@ -306,4 +310,35 @@ it("the state of a node that was removed and has to run on says so, and nothing 
   expect(stateText({ ...node, membership })).toBe("running, removed, sees no leader");
   expect(stateText({ ...node, membership, state: "removed", content: true })).toBe("removed");
   expect(stateText({ ...node, voting: false })).toBe("running, sees no leader, does not vote");
+});
+
+it("a backup is whole where the system takes a write in parts, as it does on a disk that is nearly full", async () => {
+  const path = join(await mkdtemp(join(tmpdir(), "synod-backup-")), "file");
+  const probe = await open(path, "w");
+  const handles = Object.getPrototypeOf(probe) as typeof probe;
+  await probe.close();
+  await rm(path);
+  type Write = (bytes: Uint8Array, from?: number, length?: number) => ReturnType<typeof probe.write<Uint8Array>>;
+  const write = handles.write as unknown as Write;
+  const half: Write = function (this: typeof probe, bytes, from = 0, length = bytes.length - from) {
+    return write.call(this, bytes, from, Math.ceil(length / 2));
+  };
+  const part = vi.spyOn(handles, "write").mockImplementation(half as unknown as typeof probe.write);
+  const content = Buffer.alloc(100_000, "content ");
+  try {
+    const head = { cluster: "shop", index: 7, bytes: content.length, savedAt: new Date(0).toISOString(), nodeId: 1 };
+    await writeBackup(
+      path,
+      head,
+      (async function* () {
+        yield content;
+      })(),
+    );
+  } finally {
+    part.mockRestore();
+  }
+  const read: Uint8Array[] = [];
+  for await (const chunk of readBackup(path)) read.push(chunk);
+  expect(Buffer.concat(read).equals(content)).toBe(true);
+  await rm(dirname(path), { recursive: true });
 });
