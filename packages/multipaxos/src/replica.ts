@@ -1,4 +1,4 @@
-import { ballotFault, isBallot } from "@synod/paxos";
+import { ballotFault, compareBallots, isBallot } from "@synod/paxos";
 import {
   SynodError,
   type Ballot,
@@ -19,7 +19,7 @@ import { invariant } from "./invariant.js";
 import { leaseTick, leaseUntilMs, watchClock } from "./lease-handlers.js";
 import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
 import type { Message, SnapshotFacts } from "./messages.js";
-import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { campaign, flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
 import { flushReads, onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
 import { tellRepair } from "./repair.js";
@@ -132,6 +132,13 @@ export class Replica {
   /** Whether values may be proposed here. */
   get leads(): boolean {
     return this.#core.leads;
+  }
+
+  /** Makes the next candidacy of this replica higher than a ballot that is found in the log itself. Where it leads and is lower, it begins one. */
+  outrank(ballot: Ballot): void {
+    const core = this.#core;
+    core.saw(ballot);
+    if (core.leads && compareBallots(core.leaderBallot, ballot) < 0) campaign(core);
   }
 
   /** Ballot of the leader that this replica follows or is. */

@@ -77,6 +77,30 @@ describe("what a leader may announce", () => {
 });
 
 describe("who leads", () => {
+  test("a leader below a ballot of its log, which began elsewhere, comes back above it", () => {
+    const story = led();
+    const before = story.replica(1).leaderBallot;
+    story.replica(1).outrank(ballot("1.1"));
+    story.pass(ROUND_MS);
+    expect(story.replica(1).leaderBallot).toEqual(before);
+    story.replica(1).outrank(ballot("57.9"));
+    expect(story.replica(1).leads).toBe(false);
+    story.pass(TIMEOUT_MS);
+    expect(story.leaders).toEqual([1]);
+    expect(story.replica(1).leaderBallot).toEqual(ballot("58.1"));
+  });
+
+  test("a follower that found a ballot in its log takes over above it, not at once", () => {
+    const story = led();
+    const before = story.replica(1).leaderBallot;
+    story.replica(2).outrank(ballot("57.9"));
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.replica(1).leaderBallot).toEqual(before);
+    story.only([2, 3]);
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.replica(2).leaderBallot).toEqual(ballot("58.2"));
+  });
+
   test("a node that comes back does not depose a good leader", () => {
     const story = led();
     story.only([1, 2], [3]);

@@ -1,4 +1,12 @@
-import { type Logger, type Metrics, type NodeId, type Slot, SynodError, type Versions } from "@synod/interface";
+import {
+  type Ballot,
+  type Logger,
+  type Metrics,
+  type NodeId,
+  type Slot,
+  SynodError,
+  type Versions,
+} from "@synod/interface";
 import type { ForwardedBody, Replica } from "@synod/multipaxos";
 import { type BatchEntry, decodeBatch, encodeBatch, entrySize, type ReplicatedMachine } from "@synod/rsm";
 import { LeaderQueue, type Queued } from "./leader-queue.js";
@@ -9,7 +17,7 @@ import type { Buggify, NodeLimits } from "./types.js";
 export interface LeadingOptions {
   readonly self: NodeId;
   readonly replica: Replica;
-  readonly machine: Pick<ReplicatedMachine<never, unknown>, "timeMs" | "applied" | "nextDeadline">;
+  readonly machine: Pick<ReplicatedMachine<never, unknown>, "timeMs" | "timedBy" | "applied" | "nextDeadline">;
   readonly limits: NodeLimits;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -46,7 +54,8 @@ export class Leading {
   readonly #o: LeadingOptions;
   readonly #queue: LeaderQueue = new LeaderQueue();
   readonly #time = new LoggedTime();
-  #leads = false;
+  /** Of the leadership; null: another node leads. */
+  #ballot: Ballot | null = null;
   #tickProposedAt: Slot = 0;
   /** One batch at a time is timed until it is executed. */
   #timed: { readonly slot: Slot; readonly atMs: number } | null = null;
@@ -76,8 +85,11 @@ export class Leading {
   /** To be called before anything is proposed: a clock that goes on from elsewhere would end every session. */
   watch(nowMs: number): void {
     const { replica, machine } = this.#o;
-    if (replica.leads && !this.#leads) this.#time.begin(machine.timeMs, nowMs);
-    this.#leads = replica.leads;
+    // In a log that began in another cluster, as one that was restored, there may be ballots above all of this one.
+    if (machine.timedBy !== null) replica.outrank(machine.timedBy);
+    const ballot = replica.leads ? replica.leaderBallot : null;
+    if (ballot !== null && this.#ballot === null) this.#time.begin(machine.timeMs, nowMs);
+    this.#ballot = ballot;
   }
 
   /** The leadership is over, or the node. */
@@ -143,13 +155,14 @@ export class Leading {
 
   /** Forms batches of what waits, as far as the window allows: an idle leader proposes at once. */
   propose(nowMs: number, applyBytes: number): void {
-    const { replica, machine, limits, buggify, metrics } = this.#o;
+    const { replica, limits, buggify, metrics } = this.#o;
     this.#proposeRaise(nowMs);
     while (this.#queue.count > 0 && replica.capacity() > 0 && applyBytes < limits.applyBytesMax) {
       const batch = this.#queue.take(buggify("one entry a batch") ? 1 : limits.batchBytesMax);
-      const timeMs = this.#time.now(machine.timeMs, nowMs);
-      const entries = batch.map((queued) => queued.entry);
-      const value = encodeBatch(timeMs, entries);
+      const value = this.#batch(
+        batch.map((queued) => queued.entry),
+        nowMs,
+      );
       const slot = replica.propose(value);
       metrics.observe("synod_batch_commands", batch.length);
       metrics.observe("synod_batch_bytes", value.length);
@@ -168,7 +181,11 @@ export class Leading {
     if (this.#raise === null || replica.capacity() === 0 || this.#raiseProposedAt > machine.applied) return;
     const entry: BatchEntry = { kind: "raise", versions: this.#raise };
     this.#raise = null;
-    this.#raiseProposedAt = replica.propose(encodeBatch(this.#time.now(machine.timeMs, nowMs), [entry])) ?? 0;
+    this.#raiseProposedAt = replica.propose(this.#batch([entry], nowMs)) ?? 0;
+  }
+
+  #batch(entries: readonly BatchEntry[], nowMs: number): Uint8Array {
+    return encodeBatch(this.#time.now(this.#o.machine.timeMs, nowMs), entries, this.#ballot);
   }
 
   /** An idle leader logs the time where a session or the state machine waits for it. One tick at a time. */
@@ -178,6 +195,6 @@ export class Leading {
     const deadline = machine.nextDeadline();
     const timeMs = this.#time.now(machine.timeMs, nowMs);
     if (deadline === null || timeMs < deadline || machine.timeMs >= deadline) return;
-    this.#tickProposedAt = replica.propose(encodeBatch(timeMs, [])) ?? 0;
+    this.#tickProposedAt = replica.propose(this.#batch([], nowMs)) ?? 0;
   }
 }

@@ -30,6 +30,7 @@ const nothing = (): SynodError => new SynodError("InvalidArgument", "a witness h
 export class WitnessMachine implements ReplicatedMachine<never, never> {
   readonly supports: Versions;
   readonly timeMs = 0;
+  readonly timedBy = null;
   readonly chainHash = "";
   readonly sessionCount = 0;
   #applied: Slot = 0;

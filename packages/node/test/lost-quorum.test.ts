@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageCodec, msgpackCodec } from "@synod/codec-msgpack";
-import type { ChosenValue, Logger, Member, Storage, Vote } from "@synod/interface";
+import type { ApplyContext, ChosenValue, Logger, Member, Storage, Vote } from "@synod/interface";
 import { ConfigurationHistory, encodeConfigurationValue } from "@synod/multipaxos";
 import { fileStorage } from "@synod/storage-file";
 import { memoryStorage } from "@synod/storage-memory";
@@ -67,6 +67,41 @@ async function propose(world: World, count: number, except: number[] = []): Prom
 }
 
 describe("a cluster that lost its quorum", () => {
+  it("logs the time on as a new one, although its log has higher ballots than its own first one", async () => {
+    const world = await World.of(3);
+    for (let i = 0; i < 4; i++) {
+      await propose(world, 1);
+      const leader = await world.leader();
+      await world.settle(world.node(leader).transferLeadership());
+    }
+    await propose(world, 1);
+    const [one = 0] = world.ids;
+    const { round = 0 } = world.node(one).status().ballot ?? {};
+    expect(round).toBeGreaterThan(4);
+    await world.clock.until(() => world.machine(one).total === 5);
+    for (const id of world.ids) await world.crash(id);
+    tick(world.clock);
+
+    const into = new Disk(world.clock);
+    const { promise, report } = recover(world, [one], into, one);
+    await promise;
+    const { node, machine } = await world.settle(start(world, into, { id: one, cluster: report().cluster }));
+    const times: number[] = [];
+    const apply = machine.apply.bind(machine);
+    machine.apply = (command, context) => {
+      times.push((context as ApplyContext).timeMs);
+      return apply(command, context);
+    };
+    await leads(world.clock, node);
+    await world.settle(node.propose({ add: 1 }));
+    await world.clock.run(5_000);
+    await leads(world.clock, node);
+    expect(node.status().ballot?.round).toBeGreaterThan(round);
+    await world.settle(node.propose({ add: 1 }));
+    const [before = 0, after = 0] = times.slice(-2);
+    expect(after - before).toBeGreaterThan(4_000);
+  });
+
   it("goes on as a new one with what a survivor had executed, and the old ones that come back are refused", async () => {
     const world = await World.of(5, 1, SMALL, { alpha: 8 });
     await propose(world, 20);

@@ -62,7 +62,7 @@ function leading(queueBytesMax = 64 * 1024 * 1024, capacity = 0) {
     replyForward: (_to: number, _bootId: string, _sequence: number, outcome: string) => void answers.push(outcome),
   } as unknown as Replica;
   const limits = nodeLimits({ queueBytesMax, commandBytesMax: 1_000 });
-  const machine = { timeMs: 0, applied: 0, nextDeadline: () => null };
+  const machine = { timeMs: 0, timedBy: null, applied: 0, nextDeadline: () => null };
   return {
     answers,
     proposed,

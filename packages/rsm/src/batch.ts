@@ -1,4 +1,4 @@
-import { type SessionId, type SessionTicket, SynodError, type Versions } from "@synod/interface";
+import { type Ballot, type SessionId, type SessionTicket, SynodError, type Versions } from "@synod/interface";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 
 /** Kind byte of a value that is a batch. (0 is a no-op, 1 a range of no-ops, 2 a configuration: not read here.) */
@@ -10,7 +10,7 @@ export const SESSION_LIMIT_DEFAULT = 4096;
 /** Highest limit that an OPEN may ask for. */
 export const SESSION_LIMIT_MAX: number = 1024 * 1024;
 
-const ENVELOPE_VERSION = 1;
+const ENVELOPE_VERSION = 2;
 const NONCE_BYTES = 16;
 
 // Kind bytes of entries; 0 stays free so that zeroed bytes are never an entry.
@@ -57,6 +57,8 @@ export type BatchEntry = OpenEntry | CommandEntry | CloseEntry | RaiseEntry;
 export interface Batch {
   /** Logged time in milliseconds since the cluster was formatted. */
   readonly timeMs: number;
+  /** Of the leader that formed it, by whose clock the time is, also where a later one proposes it again; null: no leader did. */
+  readonly ballot: Ballot | null;
   readonly entries: readonly BatchEntry[];
 }
 
@@ -67,7 +69,7 @@ export function isBatch(value: Uint8Array): boolean {
 
 /**
  * Bytes that an entry takes in the envelope, so that a batch can be limited before it is encoded. The envelope adds at
- * most 18 bytes to the sum of its entries.
+ * most 34 bytes to the sum of its entries.
  * @throws SynodError `InvalidArgument` if the entry cannot be encoded.
  */
 export function entrySize(entry: BatchEntry): number {
@@ -100,19 +102,21 @@ export function entrySize(entry: BatchEntry): number {
 }
 
 /**
- * A value for the log: kind byte, envelope version, logged time, count, entries. An empty batch is a tick: it only
+ * A value for the log: kind byte, envelope version, logged time, ballot (round, node), count, entries. An empty batch is a tick: it only
  * advances logged time.
+ * @param ballot - of the leader that forms it; null where none does, as in what is sent to the leader
  * @throws SynodError `InvalidArgument` on numbers out of range or a malformed nonce.
  */
-export function encodeBatch(timeMs: number, entries: readonly BatchEntry[]): Uint8Array {
+export function encodeBatch(timeMs: number, entries: readonly BatchEntry[], ballot: Ballot | null = null): Uint8Array {
   check("timeMs", timeMs, 0);
-  let size = 2 + varintSize(timeMs) + varintSize(entries.length);
+  let size = 2 + varintSize(timeMs) + ballotSize(ballot) + varintSize(entries.length);
   for (const entry of entries) size += entrySize(entry);
 
   const writer = new ByteWriter(size);
   writer.byte(BATCH_KIND);
   writer.byte(ENVELOPE_VERSION);
   writer.varint(timeMs);
+  writeBallot(writer, ballot);
   writer.varint(entries.length);
   for (const entry of entries) writeEntry(writer, entry);
   return writer.written();
@@ -120,7 +124,7 @@ export function encodeBatch(timeMs: number, entries: readonly BatchEntry[]): Uin
 
 /**
  * Reads a value that `encodeBatch` made. Bodies of commands are views into `value`, which must never change.
- * @throws SynodError `Malformed`, or `VersionUnsupported` for an envelope of a newer release; nothing else.
+ * @throws SynodError `Malformed`, or `VersionUnsupported` for an envelope of another release; nothing else.
  */
 export function decodeBatch(value: Uint8Array): Batch {
   const reader = new ByteReader(value, "batch");
@@ -129,11 +133,12 @@ export function decodeBatch(value: Uint8Array): Batch {
   if (version !== ENVELOPE_VERSION) {
     throw new SynodError(
       "VersionUnsupported",
-      `The batch has envelope version ${version}; this release reads ${ENVELOPE_VERSION}. Upgrade this node.`,
+      `The batch has envelope version ${version}; this release reads ${ENVELOPE_VERSION}. Start this node with the release that wrote it.`,
       { details: { version, supported: ENVELOPE_VERSION } },
     );
   }
   const timeMs = reader.varint();
+  const ballot = readBallot(reader);
   const count = reader.varint();
   // Before anything is made room for: no more entries than the bytes that are there could hold.
   if (count * ENTRY_BYTES_MIN > reader.remaining) throw reader.malformed(`it cannot hold ${count} entries`);
@@ -145,7 +150,7 @@ export function decodeBatch(value: Uint8Array): Batch {
     entries.push(entry);
   }
   reader.end();
-  return { timeMs, entries };
+  return { timeMs, ballot, entries };
 }
 
 function writeEntry(writer: ByteWriter, entry: BatchEntry): void {
@@ -204,6 +209,26 @@ function readEntry(reader: ByteReader, neighbour: SessionId | null): BatchEntry 
     default:
       throw reader.malformed(`${kind} is no kind of entry`);
   }
+}
+
+function ballotSize(ballot: Ballot | null): number {
+  if (ballot === null) return 2;
+  check("ballot.round", ballot.round, 0);
+  check("ballot.node", ballot.node, 1);
+  return varintSize(ballot.round) + varintSize(ballot.node);
+}
+
+/** Two varints: round and node, both 0 for none. */
+export function writeBallot(writer: ByteWriter, ballot: Ballot | null): void {
+  writer.varint(ballot?.round ?? 0);
+  writer.varint(ballot?.node ?? 0);
+}
+
+export function readBallot(reader: ByteReader): Ballot | null {
+  const [round, node] = [reader.varint(), reader.varint()];
+  if (node > 0) return { round, node };
+  if (round > 0) throw reader.malformed("a ballot has node 0");
+  return null;
 }
 
 function sessionSize(session: SessionId): number {

@@ -1,4 +1,4 @@
-import type { Codec, SnapshotSink, Slot, StateMachine, Versions, Watched } from "@synod/interface";
+import type { Ballot, Codec, SnapshotSink, Slot, StateMachine, Versions, Watched } from "@synod/interface";
 import type { Outcome } from "./outcome.js";
 
 export interface ReplicatedMachineOptions<Command, Query, Result, Answer = Result> {
@@ -32,6 +32,8 @@ export interface ReplicatedMachine<Query, Answer> {
   readonly applied: Slot;
   /** Logged time in milliseconds. */
   readonly timeMs: number;
+  /** Of the leader by whose clock `timeMs` goes: the highest of all batches applied; null at the start. What lower ones log does not advance the time. */
+  readonly timedBy: Ballot | null;
   /** Hash of all values up to `applied`, 16 hexadecimal digits: equal where the logs are equal. */
   readonly chainHash: string;
   readonly sessionCount: number;

@@ -1,6 +1,7 @@
 import {
   type Applied,
   type ApplyContext,
+  type Ballot,
   type Codec,
   type SessionId,
   type SessionTicket,
@@ -11,7 +12,7 @@ import {
   type Versions,
   type Watched,
 } from "@synod/interface";
-import { type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
+import { type Batch, type BatchEntry, decodeBatch, isBatch, SESSION_LIMIT_DEFAULT } from "./batch.js";
 import { type Hash64, HASH_START, hash64, hex64 } from "./hash.js";
 import { second, started } from "./iterables.js";
 import type { MachineSnapshot, ReplicatedMachine, ReplicatedMachineOptions } from "./machine-types.js";
@@ -50,6 +51,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
   #sessions: Sessions;
   #applied: Slot = 0;
   #timeMs = 0;
+  #timedBy: Ballot | null = null;
   #chain: Hash64 = HASH_START;
   /** Of the value that is being applied. */
   #isLasting = false;
@@ -83,6 +85,10 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     return this.#timeMs;
   }
 
+  get timedBy(): Ballot | null {
+    return this.#timedBy;
+  }
+
   get chainHash(): string {
     return hex64(this.#chain);
   }
@@ -108,7 +114,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
     const outcomes: Outcome[] = [];
     this.#isLasting = isLasting;
     if (batch) {
-      this.#timeMs = Math.max(this.#timeMs, batch.timeMs);
+      this.#advance(batch);
       this.#sessions.expire(this.#timeMs);
       this.#tick(slot);
       batch.entries.forEach((entry, index) => outcomes.push(this.#entry(entry, slot, index)));
@@ -130,7 +136,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
 
   digest(): string {
     this.#checkUsable();
-    const own = hex64(hashState(this.#versions, this.#timeMs, this.#limits, this.#sessions.values()));
+    const own = hex64(hashState(this.#header(), this.#sessions.values()));
     return this.#machine.digest ? `${own}.${this.#machine.digest()}` : own;
   }
 
@@ -151,14 +157,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
 
   snapshot(): MachineSnapshot {
     this.#checkUsable();
-    const header: Header = {
-      index: this.#applied,
-      timeMs: this.#timeMs,
-      chain: this.#chain,
-      limits: this.#limits,
-      sessionCount: this.#sessions.size,
-      versions: this.#versions,
-    };
+    const header = this.#header();
     // A generator does nothing before its first chunk is pulled. Pulled now, it stands on the state of now.
     const machine = started(this.#machine.snapshot());
     const table = this.#sessions.snapshot();
@@ -187,6 +186,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
         this.#sessions = table;
         this.#applied = header.index;
         this.#timeMs = header.timeMs;
+        this.#timedBy = header.timedBy;
         this.#chain = header.chain;
         this.#versions = header.versions;
         this.#broken = null;
@@ -194,6 +194,28 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       },
     });
     return this.#restoring;
+  }
+
+  #header(): Header {
+    return {
+      index: this.#applied,
+      timeMs: this.#timeMs,
+      timedBy: this.#timedBy,
+      chain: this.#chain,
+      limits: this.#limits,
+      sessionCount: this.#sessions.size,
+      versions: this.#versions,
+    };
+  }
+
+  /**
+   * A leader that was cut off may have logged on, by its own clock, and what it logged may be chosen behind what a later leader did, once
+   * that is lost, too. Its time would end at once what the later one granted.
+   */
+  #advance({ timeMs, ballot }: Batch): void {
+    if (isBelow(ballot, this.#timedBy)) return;
+    this.#timedBy = ballot;
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
   }
 
   #tick(slot: Slot): void {
@@ -312,6 +334,12 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       this.#broken,
     );
   }
+}
+
+/** Null is below all others. */
+function isBelow(a: Ballot | null, b: Ballot | null): boolean {
+  if (a === null || b === null) return b !== null;
+  return a.round < b.round || (a.round === b.round && a.node < b.node);
 }
 
 function positive(name: string, value: number): number {

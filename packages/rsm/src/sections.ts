@@ -5,7 +5,7 @@ import { type Hash64, HASH_START, hash64 } from "./hash.js";
 /** Bytes of one chunk of a snapshot, except the last, which may be shorter. */
 const CHUNK_BYTES = 64 * 1024;
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const HEAD_BYTES = 5;
 const CHECK_BYTES = 8;
 
@@ -115,7 +115,7 @@ export class SectionReader {
     if (version === FORMAT_VERSION) return true;
     throw new SynodError(
       "VersionUnsupported",
-      `The snapshot has format version ${version}; this release reads ${FORMAT_VERSION}. Upgrade this node.`,
+      `The snapshot has format version ${version}; this release reads ${FORMAT_VERSION}. Start this node with the release that wrote it.`,
       { details: { version, supported: FORMAT_VERSION } },
     );
   }

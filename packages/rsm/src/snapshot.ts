@@ -1,5 +1,5 @@
-import { NumberMap, type Slot, SynodError, type Versions } from "@synod/interface";
-import { SESSION_LIMIT_MAX } from "./batch.js";
+import { type Ballot, NumberMap, type Slot, SynodError, type Versions } from "@synod/interface";
+import { readBallot, SESSION_LIMIT_MAX, writeBallot } from "./batch.js";
 import { ByteReader, ByteWriter, varintSize } from "./bytes.js";
 import { type Hash64, HASH_START, hash64 } from "./hash.js";
 import { malformedSnapshot, type Section, SectionReader } from "./sections.js";
@@ -26,6 +26,7 @@ const EMPTY = new Uint8Array(0);
 export interface Header {
   readonly index: Slot;
   readonly timeMs: number;
+  readonly timedBy: Ballot | null;
   readonly chain: Hash64;
   readonly limits: SessionLimits;
   readonly sessionCount: number;
@@ -46,13 +47,9 @@ export function* snapshotSections(
 }
 
 /** Hash of the sessions, the logged time, the versions and the limits: equal where these are equal, whatever led there. */
-export function hashState(
-  versions: Versions,
-  timeMs: number,
-  limits: SessionLimits,
-  sessions: Iterable<Session>,
-): Hash64 {
+export function hashState({ versions, timeMs, timedBy, limits }: Header, sessions: Iterable<Session>): Hash64 {
   let hash = hash64(HASH_START, timeMs, EMPTY);
+  for (const number of [timedBy?.round ?? 0, timedBy?.node ?? 0]) hash = hash64(hash, number, EMPTY);
   for (const limit of [limits.sessionTtlMs, limits.sessionsMax, limits.sessionReplyBytesMax]) {
     hash = hash64(hash, limit, EMPTY);
   }
@@ -123,9 +120,10 @@ export class SnapshotReader {
 
 function encodeHeader(header: Header): Uint8Array {
   const { limits, versions } = header;
-  const writer = new ByteWriter(8 + 9 * 8);
+  const writer = new ByteWriter(8 + 11 * 8);
   writer.varint(header.index);
   writer.varint(header.timeMs);
+  writeBallot(writer, header.timedBy);
   writer.uint32(header.chain.high >>> 0);
   writer.uint32(header.chain.low >>> 0);
   writer.varint(limits.sessionTtlMs);
@@ -142,6 +140,7 @@ function decodeHeader(payload: Uint8Array): Header {
   const reader = new ByteReader(payload, "snapshot header");
   const index = reader.varint();
   const timeMs = reader.varint();
+  const timedBy = readBallot(reader);
   const chain = { high: reader.uint32() | 0, low: reader.uint32() | 0 };
   const limits = {
     sessionTtlMs: reader.varint(),
@@ -152,7 +151,7 @@ function decodeHeader(payload: Uint8Array): Header {
   const versions = { wire: reader.varint(), log: reader.varint(), machine: reader.varint() };
   reader.end();
   if (versions.wire < 1 || versions.log < 1 || versions.machine < 1) throw reader.malformed("a version is 0");
-  return { index, timeMs, chain, limits, sessionCount, versions };
+  return { index, timeMs, timedBy, chain, limits, sessionCount, versions };
 }
 
 /** Sessions and their replies as records, packed into payloads; a reply that is larger gets a payload of its own. */

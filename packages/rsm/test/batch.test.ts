@@ -44,7 +44,8 @@ const entry: fc.Arbitrary<BatchEntry> = fc.oneof(
     versions: fc.record({ wire: number(1), log: number(1), machine: number(1) }),
   }),
 );
-const batch = fc.record({ timeMs: number(0), entries: fc.array(entry, { maxLength: 8 }) });
+const ballot = fc.option(fc.record({ round: number(0), node: number(1) }));
+const batch = fc.record({ timeMs: number(0), ballot, entries: fc.array(entry, { maxLength: 8 }) });
 
 const SIXTEEN: readonly number[] = Array.from({ length: 16 }, () => 7);
 const SAMPLE: BatchEntry[] = [
@@ -59,15 +60,15 @@ const SAMPLE: BatchEntry[] = [
 describe("batch envelope", () => {
   test("golden: an empty batch, and one of each entry", () => {
     expectGolden("batch-tick", encodeBatch(0, []));
-    expectGolden("batch-entries", encodeBatch(1_234_567_890_123, SAMPLE));
+    expectGolden("batch-entries", encodeBatch(1_234_567_890_123, SAMPLE, { round: 300, node: 2 }));
   });
 
   test("what is encoded is decoded", () => {
     fc.assert(
-      fc.property(batch, ({ timeMs, entries }) => {
-        const value = encodeBatch(timeMs, entries);
+      fc.property(batch, ({ timeMs, ballot, entries }) => {
+        const value = encodeBatch(timeMs, entries, ballot);
         expect(isBatch(value)).toBe(true);
-        expect(decodeBatch(value)).toEqual({ timeMs, entries });
+        expect(decodeBatch(value)).toEqual({ timeMs, ballot, entries });
       }),
     );
   });
@@ -103,18 +104,18 @@ describe("batch envelope", () => {
   test("random and damaged bytes throw nothing but SynodError, and what decodes is in its one form", () => {
     const check = (value: Uint8Array) => {
       const code = codeOf(() => {
-        const { timeMs, entries } = decodeBatch(value);
-        expect(Buffer.from(encodeBatch(timeMs, entries))).toEqual(Buffer.from(value));
+        const { timeMs, ballot, entries } = decodeBatch(value);
+        expect(Buffer.from(encodeBatch(timeMs, entries, ballot))).toEqual(Buffer.from(value));
       });
       expect([undefined, "Malformed", "VersionUnsupported"]).toContain(code);
     };
     fc.assert(fc.property(fc.uint8Array(), check));
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 40 }), (body) => check(Uint8Array.of(BATCH_KIND, 1, ...body))),
+      fc.property(fc.uint8Array({ maxLength: 40 }), (body) => check(Uint8Array.of(BATCH_KIND, 2, ...body))),
       { numRuns: 1000 },
     );
-    const damaged = fc.tuple(batch, fc.nat(), fc.nat(255)).map(([{ timeMs, entries }, at, byte]) => {
-      const value = encodeBatch(timeMs, entries);
+    const damaged = fc.tuple(batch, fc.nat(), fc.nat(255)).map(([{ timeMs, ballot, entries }, at, byte]) => {
+      const value = encodeBatch(timeMs, entries, ballot);
       value[at % value.length] = byte;
       return value;
     });
@@ -122,29 +123,30 @@ describe("batch envelope", () => {
   });
 
   test.each([
-    ["another kind", [0, 1, 0, 0]],
-    ["a count that the rest cannot hold", [3, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]],
-    ["a number above 2^53 - 1", [3, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10, 0]],
-    ["a number of nine bytes", [3, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x8f, 0]],
-    ["a number longer than needed", [3, 1, 0x80, 0x00, 0]],
-    ["a number of four bytes longer than needed", [3, 1, 0xff, 0xff, 0x80, 0x00, 0]],
-    ["a number of five bytes longer than needed", [3, 1, 0xff, 0xff, 0xff, 0xff, 0x00, 0]],
-    ["an unknown entry", [3, 1, 0, 1, 9, 1, 0]],
-    ["a session in slot 0", [3, 1, 0, 1, 3, 0, 0]],
-    ["sequence 0", [3, 1, 0, 1, 2, 1, 0, 0, 0, 0]],
-    ["limit 0", [3, 1, 0, 1, 1, ...SIXTEEN, 0]],
-    ["a limit above the maximum", [3, 1, 0, 1, 1, ...SIXTEEN, 0x81, 0x80, 0x40]],
-    ["a body longer than the rest", [3, 1, 0, 1, 2, 1, 0, 1, 0, 2, 65]],
+    ["another kind", [0, 2, 0, 0, 0, 0]],
+    ["a count that the rest cannot hold", [3, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]],
+    ["a number above 2^53 - 1", [3, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10, 0, 0, 0]],
+    ["a number of nine bytes", [3, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x8f, 0, 0, 0]],
+    ["a number longer than needed", [3, 2, 0x80, 0x00, 0, 0, 0]],
+    ["a number of four bytes longer than needed", [3, 2, 0xff, 0xff, 0x80, 0x00, 0, 0, 0]],
+    ["a number of five bytes longer than needed", [3, 2, 0xff, 0xff, 0xff, 0xff, 0x00, 0, 0, 0]],
+    ["an unknown entry", [3, 2, 0, 0, 0, 1, 9, 1, 0]],
+    ["a ballot of node 0", [3, 2, 0, 1, 0, 0]],
+    ["a session in slot 0", [3, 2, 0, 0, 0, 1, 3, 0, 0]],
+    ["sequence 0", [3, 2, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0]],
+    ["limit 0", [3, 2, 0, 0, 0, 1, 1, ...SIXTEEN, 0]],
+    ["a limit above the maximum", [3, 2, 0, 0, 0, 1, 1, ...SIXTEEN, 0x81, 0x80, 0x40]],
+    ["a body longer than the rest", [3, 2, 0, 0, 0, 1, 2, 1, 0, 1, 0, 2, 65]],
   ])("refused: %s", (_, bytes) => {
     expect(codeOf(() => decodeBatch(Uint8Array.from(bytes)))).toBe("Malformed");
   });
 
   test("the count is checked before entries are read", () => {
-    expect(() => decodeBatch(Uint8Array.of(3, 1, 0, 2, 3, 1, 0, 3))).toThrow(/cannot hold 2 entries/);
+    expect(() => decodeBatch(Uint8Array.of(3, 2, 0, 0, 0, 2, 3, 1, 0, 3))).toThrow(/cannot hold 2 entries/);
   });
 
-  test("a newer envelope is told apart from damage", () => {
-    expect(codeOf(() => decodeBatch(Uint8Array.of(BATCH_KIND, 2, 0, 0)))).toBe("VersionUnsupported");
+  test.each([1, 3])("an envelope of version %i is told apart from damage", (version) => {
+    expect(codeOf(() => decodeBatch(Uint8Array.of(BATCH_KIND, version, 0, 0, 0, 0)))).toBe("VersionUnsupported");
   });
 
   test("what cannot be encoded is refused", () => {
@@ -168,5 +170,7 @@ describe("batch envelope", () => {
     }
     expect(codeOf(() => encodeBatch(-1, []))).toBe("InvalidArgument");
     expect(codeOf(() => encodeBatch(0.5, []))).toBe("InvalidArgument");
+    expect(codeOf(() => encodeBatch(0, [], { round: -1, node: 1 }))).toBe("InvalidArgument");
+    expect(codeOf(() => encodeBatch(0, [], { round: 1, node: 0 }))).toBe("InvalidArgument");
   });
 });

@@ -37,7 +37,7 @@ describe("a raise in a batch", () => {
     }
     for (const at of [0, 1, 2]) {
       const versions = [1, 1, 1].map((version, i) => (i === at ? 0 : version));
-      expect(codeOf(() => decodeBatch(Uint8Array.of(3, 1, 0, 1, 4, ...versions)))).toBe("Malformed");
+      expect(codeOf(() => decodeBatch(Uint8Array.of(3, 2, 0, 0, 0, 1, 4, ...versions)))).toBe("Malformed");
     }
   });
 });

@@ -54,6 +54,8 @@ export type Invariant =
   | "refused means never executed"
   /** Logged time runs no faster than the clocks of the leaders. */
   | "logged time follows the clocks"
+  /** Between two commands no more time is logged than the fastest clock has counted since the first was asked for. */
+  | "logged time never leaps"
   /** An answer is given only for a command that a quorum of disks holds. */
   | "acknowledged means chosen"
   | "acknowledged never lost"

@@ -16,6 +16,8 @@ export interface Execution {
 const CLOCK_RATE_MAX = 1.06;
 /** What all leaders together may be ahead by. */
 const LOGGED_SLACK_MS = 500;
+/** What the leaders since a command was asked for may be ahead by. */
+const LEAP_SLACK_MS = 50;
 
 const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16)).join(" ");
 
@@ -31,6 +33,10 @@ export class Ledger {
   clocksAheadMs = 0;
   #lastTag = 0;
   #stamp = 0;
+  /** The fastest that time may have gone by when a command was asked for. */
+  readonly #askedAtMs = new Map<number, number>();
+  /** Of all commands executed: how far logged time was ahead of when they were asked for, at least. */
+  #aheadLeastMs: number = Number.POSITIVE_INFINITY;
   /** Place of each executed command in the log, and its result. */
   readonly #executed = new Map<number, { slot: Slot; index: number; result: string }>();
   readonly #refused = new Set<number>();
@@ -62,6 +68,7 @@ export class Ledger {
 
   newTag(): number {
     this.tags.add(++this.#lastTag);
+    this.#askedAtMs.set(this.#lastTag, this.#fastestMs);
     return this.#lastTag;
   }
 
@@ -95,6 +102,7 @@ export class Ledger {
     const known = this.#executed.get(tag);
     if (known === undefined) {
       this.#executed.set(tag, { slot, index, result: encoded });
+      this.#checkPace(tag, context);
       return;
     }
     judge.check(
@@ -109,9 +117,24 @@ export class Ledger {
     );
   }
 
+  /** To be called for first executions, which are in the order of the log. Whoever was granted a lease counts from when it was asked for. */
+  #checkPace(tag: number, { slot, timeMs }: ApplyContext): void {
+    this.#judge.check(
+      timeMs - this.#fastestMs <= this.#aheadLeastMs + LEAP_SLACK_MS,
+      "logged time never leaps",
+      () => `slot ${slot} was logged at ${timeMs} ms: a lease that was granted before is over too early`,
+    );
+    this.#aheadLeastMs = Math.min(this.#aheadLeastMs, timeMs - (this.#askedAtMs.get(tag) ?? 0));
+  }
+
+  /** What the fastest clock can have come to, with the jumps of all. */
+  get #fastestMs(): number {
+    return this.#judge.nowMs() * CLOCK_RATE_MAX + this.clocksAheadMs;
+  }
+
   /** No batch has a later time than this. */
   get #loggedMostMs(): number {
-    return this.#judge.nowMs() * CLOCK_RATE_MAX + LOGGED_SLACK_MS + this.clocksAheadMs;
+    return this.#fastestMs + LOGGED_SLACK_MS;
   }
 
   /** Every command that a client had its answer to at this moment lies at or below this slot. */

@@ -235,6 +235,17 @@ describe("each check bites", () => {
       },
     ],
     ["logged time follows the clocks", "a jump", ({ apply }) => apply(1, 0, 1, 0, 60_000)],
+    [
+      "logged time never leaps",
+      "a jump between two commands",
+      ({ apply, ledger, vote }) => {
+        apply(1, 0, 1);
+        ledger.newTag();
+        vote(1, A, 2, batch(2));
+        vote(2, A, 2, batch(2));
+        apply(2, 0, 2, 0, 100);
+      },
+    ],
     ["acknowledged means chosen", "an answer to nothing", ({ ledger }) => ledger.onAnswer(2)],
     [
       "acknowledged never lost",

@@ -167,8 +167,21 @@ export const nodeMutants: readonly Mutant[] = [
     id: "first-batch-logs-own-clock",
     faults: [24, 26],
     title: "A new leader logs the time of its own clock, and every session expires",
-    patches: [inFile("leading")(`if (replica.leads && !this.#leads) this.#time.begin(machine.timeMs, nowMs);`, ``)],
+    patches: [
+      inFile("leading")(`if (ballot !== null && this.#ballot === null) this.#time.begin(machine.timeMs, nowMs);`, ``),
+    ],
     finder: { kind: "sim", profile: "calm", seeds: 20 },
+  },
+  {
+    id: "leader-below-its-log",
+    faults: [24],
+    title: "A leader whose log began in another cluster, with higher ballots, leads on, and logs no time",
+    patches: [inFile("leading")(`if (machine.timedBy !== null) replica.outrank(machine.timedBy);`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/lost-quorum.test.ts",
+      test: "logs the time on as a new one, although its log has higher ballots than its own first one",
+    },
   },
   {
     id: "frame-of-another-cluster-taken",

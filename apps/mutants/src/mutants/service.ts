@@ -54,8 +54,8 @@ export const serviceMutants: readonly Mutant[] = [
     title: "A replica takes its own clock for logged time",
     patches: [
       machine(
-        `this.#timeMs = Math.max(this.#timeMs, batch.timeMs);`,
-        `this.#timeMs = Math.max(this.#timeMs, batch.timeMs, Math.floor(performance.now()) % 1000);`,
+        `this.#timeMs = Math.max(this.#timeMs, timeMs);`,
+        `this.#timeMs = Math.max(this.#timeMs, timeMs, Math.floor(performance.now()) % 1000);`,
       ),
     ],
     finder: { kind: "sim", profile: "calm", seeds: 20 },
@@ -209,6 +209,24 @@ export const serviceMutants: readonly Mutant[] = [
       file: SESSIONS_TEST,
       test: "exactly once, however copies are duplicated, reordered, and cut by restores",
     },
+  },
+  {
+    id: "time-of-an-earlier-leader",
+    faults: [24],
+    title: "What a leader logged while it was cut off advances the time, although a later one has logged since",
+    patches: [machine(`    if (isBelow(ballot, this.#timedBy)) return;`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/logged-time.test.ts",
+      test: "also where what a leader logged while it was cut off is chosen after what the next one logged",
+    },
+  },
+  {
+    id: "snapshot-without-clock",
+    faults: [58],
+    title: "A machine restored from a snapshot has forgotten by whose clock its time goes",
+    patches: [machine(`        this.#timedBy = header.timedBy;`, ``)],
+    finder: { kind: "unit", file: "packages/rsm/test/machine.test.ts", test: "also behind a snapshot of slot 2" },
   },
   {
     id: "snapshot-without-logged-time",
