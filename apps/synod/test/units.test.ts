@@ -319,8 +319,10 @@ it("a backup is whole where the system takes a write in parts, as it does on a d
   await probe.close();
   await rm(path);
   type Write = (bytes: Uint8Array, from?: number, length?: number) => ReturnType<typeof probe.write<Uint8Array>>;
-  const write = handles.write as unknown as Write;
-  const half: Write = function (this: typeof probe, bytes, from = 0, length = bytes.length - from) {
+  const { write } = handles as unknown as {
+    readonly write: (this: typeof probe, ...args: Parameters<Write>) => ReturnType<Write>;
+  };
+  const half = function (this: typeof probe, ...[bytes, from = 0, length = bytes.length - from]: Parameters<Write>) {
     return write.call(this, bytes, from, Math.ceil(length / 2));
   };
   const part = vi.spyOn(handles, "write").mockImplementation(half as unknown as typeof probe.write);

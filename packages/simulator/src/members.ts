@@ -318,15 +318,15 @@ export class Members {
     this.#judge.sometimes("configuration chosen");
   }
 
-  /** A caller was told that its change is complete: from here on nobody needs those that it removed. */
+  /** A caller was told that its change is complete: from here on nobody needs those that it removed. A later one that is complete says so as well. */
   #onComplete({ epoch }: Configuration): void {
-    const { epochs } = this.#oracle;
-    const made = epochs.from(1).find((each) => each.epoch === epoch);
+    const since = this.#oracle.epochs.from(1).filter((each) => each.epoch >= epoch);
     this.#judge.check(
-      made !== undefined && this.isComplete(made),
+      since.some((each) => this.isComplete(each)),
       "completion rule",
-      () => `epoch ${epoch} is said to be complete; the disks of its voters do not say so`,
+      () => `epoch ${epoch} is said to be complete; neither the disks of its voters nor those of a later one say so`,
     );
+    const made = since.find((each) => each.epoch === epoch);
     for (const id of made?.retired ?? []) this.#cluster.throwAway(id);
   }
 
