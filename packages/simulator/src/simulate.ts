@@ -271,19 +271,26 @@ class Prober {
       return;
     }
     const { tag, command } = next;
+    const { life, node } = running;
     const operation = { client: `probe ${this.#id}`, call: ledger.stamp(), input: command };
     cluster.note(this.#id, `probe ${tag}`);
-    // Where the node is thrown away meanwhile nobody ever says what came of it.
     const at = ledger.history.push({ ...operation, return: null }) - 1;
-    running.node.propose({ tag, command }).then(
+    const again = (): void => {
+      life.onCrash.delete(again);
+      timeline.after(10, () => this.#try());
+    };
+    // Where the node is thrown away meanwhile nobody ever says what came of it.
+    life.onCrash.add(again);
+    node.propose({ tag, command }).then(
       (output) => {
+        life.onCrash.delete(again);
         ledger.history[at] = { ...operation, return: ledger.stamp(), output };
         ledger.onAnswer(tag);
         this.answered = true;
       },
       (error: unknown) => {
         cluster.note(this.#id, `probe ${tag} fails: ${String(error)}`);
-        timeline.after(10, () => this.#try());
+        again();
       },
     );
   }
