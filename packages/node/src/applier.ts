@@ -61,6 +61,8 @@ export class Applier {
 
   /** A snapshot stands for everything up to this slot. */
   installed(index: Slot): void {
+    // It will never be executed here, and none after it would be timed.
+    if (this.#timed !== null && this.#timed.slot <= index) this.#timed = null;
     for (let next = this.#queue[this.#head]; next !== undefined && next.slot <= index; next = this.#queue[this.#head]) {
       this.#head++;
       this.#bytes -= next.value.length;

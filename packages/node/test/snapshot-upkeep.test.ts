@@ -4,7 +4,7 @@ import { Replica } from "@synod/multipaxos";
 import { describe, expect, it, vi } from "vitest";
 import type { NodeEvent, NodeLimits } from "../src/index.js";
 import { release } from "../src/snapshot-taking.js";
-import { type Counter, type Release, World } from "./world.js";
+import { Counter, type Release, World } from "./world.js";
 
 const SMALL: Partial<NodeLimits> = { snapshotTailBytesMax: 1, snapshotChunkBytes: 512 };
 
@@ -202,4 +202,40 @@ it("what a state machine throws when nobody reads the rest of its snapshot is a 
   const open = chunks();
   open.next();
   expect(() => release(open)).toThrow(expect.objectContaining({ code: "SnapshotFailed" }) as Error);
+});
+
+describe("a node that takes in a snapshot of what it had not executed yet", () => {
+  it("goes on to measure how long values wait", async () => {
+    const world = await World.of(3, 1, { ...SMALL, batchBytesMax: 1 });
+    const leader = await world.leader();
+    const [slow, other] = world.ids.filter((id) => id !== leader) as [number, number];
+    let waits = 0;
+    const nothing = (): void => undefined;
+    const observe: Metrics["observe"] = (name) => void (waits += name === "synod_apply_wait_ms" ? 1 : 0);
+    await world.crash(slow);
+    await world.boot(slow, false, { metrics: { count: nothing, gauge: nothing, observe } });
+    const machine = world.machine(slow);
+    machine.apply = (command, context) => {
+      world.clock.stall(30);
+      return Counter.prototype.apply.call(machine, command, context);
+    };
+    // In waves: with each one it hears that the one before is chosen.
+    for (let i = 0; i < 10; i++) {
+      const many = Array.from({ length: 30 }, () => world.node(leader).propose({ add: 1 }));
+      await world.settle(Promise.all(many), 60_000);
+    }
+    world.net.isolate(slow);
+    await work(world, 10, [slow]);
+    for (const id of [leader, other]) await world.settle(world.node(id).snapshot());
+    expect(world.node(slow).status().queues.apply.count).toBeGreaterThan(10);
+    world.net.heal();
+    await world.clock.until(() => world.node(slow).status().snapshot.index > 0, 60_000);
+
+    const before = waits;
+    await work(world, 3);
+    await world.clock.run(500);
+    expect(world.node(slow).applied).toBe(world.node(leader).applied);
+    expect(waits).toBeGreaterThan(before);
+    await world.close();
+  });
 });
