@@ -39,13 +39,13 @@ export interface Remote {
 
 /**
  * Connects, works, and takes leave, whatever comes of the work. Says what it waits for where that takes long: a server, or a leader, unless
- * the work needs none.
+ * the work needs none. The signal ends the search for a server; what comes then is up to the work.
  * @throws SynodError of `connect`, and what the work throws
  */
 export async function withCluster<T>(
   given: Given,
   work: (remote: Remote) => Promise<T>,
-  { needsLeader = true }: { readonly needsLeader?: boolean } = {},
+  { needsLeader = true, signal }: { readonly needsLeader?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<T> {
   const cluster = given.need("cluster");
   const timeoutMs = given.get("timeout") ?? TIMEOUT_MS;
@@ -60,6 +60,7 @@ export async function withCluster<T>(
     ...coordinationCodecs(),
     ...(token === undefined ? {} : { token }),
     ...(tls === undefined ? {} : { tls }),
+    ...(signal === undefined ? {} : { signal }),
     name: "synod",
     logger: { debug: nothing, info: nothing, warn: (text, fields) => waiting.heard(text, fields), error: nothing },
     limits: { timeoutMs },

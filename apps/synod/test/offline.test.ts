@@ -94,6 +94,21 @@ it.each(["lock", "elect"])("%s wants a time to live that a lease may have", asyn
   expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("--ttl is at least 50ms") });
 });
 
+it.each([
+  { args: ["lock", "x", "--", "true"], code: 120 },
+  { args: ["elect", "x", "--", "true"], code: 120 },
+  { args: ["elect", "x", "--observe"], code: 0 },
+])("$args ends when it is asked to while no server is there, however long it may wait for one", async ({
+  args: [name = "", ...rest],
+  code,
+}) => {
+  const servers = ["--cluster", "c", "--servers", "127.0.0.1:1", "--timeout", "10m"];
+  const waiting = start([name, ...servers, ...rest]);
+  await waiting.saw("no server yet");
+  waiting.child.kill("SIGTERM");
+  expect(await endOf(waiting, 20_000)).toMatchObject({ code });
+});
+
 describe("what only prints", () => {
   it.each(["lock", "elect"])("runs no command: %s --show", async (name) => {
     const { code, err } = await run([name, "x", "--show", "--", "true"]);

@@ -122,7 +122,7 @@ async function hold(
   const asked = askedToEnd();
   let held: Lock | undefined;
   try {
-    const code = await withCluster(new Given(flags, process.env), async (remote) => {
+    const work = async (remote: Remote): Promise<number> => {
       const waitingEnds = noteWaiting(remote, what.text, what.resource, output);
       held = await acquire(remote, asked.signal).finally(waitingEnds);
       await using lock = held;
@@ -141,8 +141,8 @@ async function hold(
       // Lost while it ran, even if it has ended meanwhile by itself: that must not look like success.
       lock.assertHeld();
       return ended;
-    });
-    process.exitCode = code;
+    };
+    process.exitCode = await withCluster(new Given(flags, process.env), work, asked);
   } catch (cause) {
     // Before it was held, whatever went wrong means that nothing was run.
     if (held === undefined && cause instanceof SynodError && cause.code !== "LockNotAcquired") {
@@ -183,13 +183,19 @@ async function untilEnd(lock: Lock, name: string, end: AbortSignal, output: Outp
 async function observe(name: string, flags: RemoteFlags): Promise<void> {
   const output = makeOutput(flags);
   const asked = askedToEnd();
-  await withCluster(new Given(flags, process.env), async ({ coordination }) => {
+  const work = async ({ coordination }: Remote): Promise<void> => {
     for await (const leader of coordination.elections.observe(name, { signal: asked.signal })) {
       output.result({ name, leader }, () =>
         leader === null ? "nobody" : `${leader.value} (fencing token ${leader.fencingToken})`,
       );
     }
-  });
+  };
+  try {
+    await withCluster(new Given(flags, process.env), work, asked);
+  } catch (cause) {
+    // There was no server until then.
+    if (!asked.signal.aborted) throw cause;
+  }
 }
 
 /** @throws CliError */
