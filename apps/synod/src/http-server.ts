@@ -27,6 +27,8 @@ export interface HttpServer {
 }
 
 const CONNECTIONS_MAX = 256;
+/** Requests of one connection, whose answers are not written yet. */
+const UNANSWERED_MAX = 8;
 
 /** Every page by its path; deploy/ and docs/OPERATIONS.md name them. */
 export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as const;
@@ -36,7 +38,9 @@ export const PATHS = ["/livez", "/readyz", "/metrics", "/status", "/digest"] as 
  * @throws SynodError `AddressInUse`, `InvalidArgument`
  */
 export async function httpServer(listen: string, pages: HttpPages): Promise<HttpServer> {
+  const mayAsk = fewAtATime();
   const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
+    if (!mayAsk(request.socket, response)) return;
     answer(request, response, pages).catch((cause: unknown) => {
       send(response, 500, "text/plain", `${cause instanceof Error ? cause.message : String(cause)}\n`);
     });
@@ -66,6 +70,25 @@ function makeRoom(server: Server): void {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
   });
+}
+
+/**
+ * Whoever sends many requests without waiting for the answers, perhaps without reading any, would have each page made and kept for it: thousands
+ * of pages in one turn of the event loop, while the node says nothing to its peers. No probe does that, so its connection ends.
+ */
+function fewAtATime(): (socket: Socket, response: ServerResponse) => boolean {
+  const open = new WeakMap<Socket, number>();
+  return (socket, response) => {
+    if (socket.destroyed) return false;
+    const count = (open.get(socket) ?? 0) + 1;
+    open.set(socket, count);
+    if (count > UNANSWERED_MAX) {
+      socket.destroy();
+      return false;
+    }
+    response.once("close", () => open.set(socket, (open.get(socket) ?? 0) - 1));
+    return true;
+  };
 }
 
 function listenAt(server: Server, listen: string): Promise<string> {

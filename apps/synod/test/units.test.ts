@@ -63,6 +63,27 @@ it("probes are answered while others hold all the connections that there may be"
   await http.close();
 });
 
+it("whoever asks for thousands of pages at once gets few, and holds up nobody", async () => {
+  let made = 0;
+  const fine = { ok: true, reason: "fine" };
+  const http = await httpServer("127.0.0.1:0", {
+    live: () => fine,
+    ready: () => fine,
+    status: () => ({}),
+    metrics: async () => ({ contentType: "text/plain", text: "x".repeat(10_000 + made++) }),
+    digest: () => null,
+  });
+  const socket = connect(Number(http.address.split(":")[1]), "127.0.0.1").pause();
+  socket.on("error", () => {});
+  socket.write("GET /metrics HTTP/1.1\r\nhost:a\r\n\r\n".repeat(1900));
+  // Another connection is served after the first one was read.
+  const url = `http://${http.address}/metrics`;
+  for (let i = 0; i < 20; i++) expect((await (await fetch(url)).text()).length).toBeGreaterThan(10_000);
+  expect(made).toBeLessThan(40);
+  socket.destroy();
+  await http.close();
+});
+
 describe("durations", () => {
   it.each([
     ["500ms", 500],
