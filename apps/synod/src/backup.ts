@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
@@ -6,6 +6,7 @@ import { crc32 } from "node:zlib";
 import { SynodError } from "@synod/interface";
 import { nodeFileSystem } from "@synod/storage-file";
 import * as v from "valibot";
+import { beforeEnd } from "./tidy-up.js";
 
 /**
  * A backup file, numbers little-endian:
@@ -48,6 +49,8 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
   const temporary = `${path}.${randomUUID()}.partial`;
   // It holds every value: for its owner alone.
   const file = await open(temporary, "wx", 0o600);
+  // Each attempt has a name of its own, so what one leaves no other ever clears away.
+  const undo = beforeEnd(() => rmSync(temporary, { force: true }));
   try {
     const json = Buffer.from(JSON.stringify(head));
     const front = Buffer.alloc(FRONT_BYTES);
@@ -67,10 +70,11 @@ export async function writeBackup(path: string, head: BackupHead, chunks: AsyncI
   } catch (cause) {
     await file.close();
     await rm(temporary, { force: true });
+    undo();
     throw cause;
   }
   await file.close();
-  await giveName(temporary, path);
+  await giveName(temporary, path).finally(undo);
   await nodeFileSystem().syncDirectory(dirname(resolve(path)));
 }
 

@@ -10,8 +10,9 @@ class MemoryFile {
     return {
       write: async (chunks, position) => {
         let at = position;
+        // Once for all: each time everything is copied.
+        this.#grow(at + chunks.reduce((sum, { length }) => sum + length, 0));
         for (const chunk of chunks) {
-          this.#grow(at + chunk.length);
           this.bytes.set(chunk, at);
           at += chunk.length;
         }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -19,6 +19,7 @@ import { httpServer } from "../src/http-server.js";
 import { CliError, exitOf } from "../src/exit-codes.js";
 import { noteWaiting } from "../src/holders.js";
 import type { Output } from "../src/output.js";
+import { readOnlyFileSystem } from "../src/read-only.js";
 import { explained, type Remote } from "../src/remote.js";
 import { addresses, duration, durationFlag, members } from "../src/values.js";
 import { lineOf, shownEntry } from "../src/values-shown.js";
@@ -331,6 +332,44 @@ it("the state of a node that was removed and has to run on says so, and nothing 
   expect(stateText({ ...node, membership })).toBe("running, removed, sees no leader");
   expect(stateText({ ...node, membership, state: "removed", content: true })).toBe("removed");
   expect(stateText({ ...node, voting: false })).toBe("running, sees no leader, does not vote");
+});
+
+it("a backup that is broken off by a signal leaves nothing", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "synod-backup-"));
+  const head = { cluster: "shop", index: 7, bytes: 10, savedAt: new Date(0).toISOString(), nodeId: 1 };
+  const ended = vi.spyOn(process, "kill").mockReturnValue(true);
+  const listeners = process.listenerCount("SIGHUP");
+  try {
+    const writing = writeBackup(
+      join(directory, "file"),
+      head,
+      (async function* () {
+        yield Buffer.alloc(5);
+        expect(await readdir(directory)).toEqual([expect.stringContaining(".partial")]);
+        process.emit("SIGHUP", "SIGHUP");
+        expect(await readdir(directory)).toEqual([]);
+        throw new Error("ended");
+      })(),
+    );
+    await expect(writing).rejects.toThrow("ended");
+    expect(ended).toHaveBeenCalledWith(process.pid, "SIGHUP");
+    expect(process.listenerCount("SIGHUP")).toBe(listeners);
+  } finally {
+    ended.mockRestore();
+    await rm(directory, { recursive: true });
+  }
+});
+
+it("a store of many values is looked at without copying all of it for each", async () => {
+  const file = await readOnlyFileSystem().open("/nowhere/file", "create");
+  const value = new Uint8Array(4096).fill(7);
+  const begun = performance.now();
+  await file.write(
+    Array.from({ length: 4096 }, () => value),
+    0,
+  );
+  expect(performance.now() - begun).toBeLessThan(2_000);
+  expect(await file.size()).toBe(2 ** 24);
 });
 
 it("a backup is whole where the system takes a write in parts, as it does on a disk that is nearly full", async () => {

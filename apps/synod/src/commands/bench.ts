@@ -6,6 +6,7 @@ import { Given } from "../given.js";
 import { makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
+import { beforeEnd } from "../tidy-up.js";
 import { keysOf } from "./kv.js";
 
 interface BenchFlags extends RemoteFlags {
@@ -43,24 +44,35 @@ export function addBench(program: Command): void {
       // No other's: all of it is deleted at the end.
       const prefix = `synod-bench/${randomUUID()}/`;
       const progress = flags.json === true ? null : bar("load");
-      try {
-        return await runLoad(
-          { put: (key, bytes) => keys.put(prefix + key, bytes), get: (key) => keys.get(prefix + key) },
-          {
-            seconds,
-            warmSeconds: warm,
-            outstanding,
-            perSecond: rate ?? null,
-            keys: count,
-            valueBytes: value,
-            readShare: reads,
-            onProgress: (part, perSecond) => progress?.update(part, perSecond),
-          },
-        );
-      } finally {
-        progress?.end();
-        if (flags.keep !== true) await keys.deleteAll({ prefix });
-      }
+      const ended = new AbortController();
+      const work = async (): Promise<LoadResult> => {
+        try {
+          return await runLoad(
+            { put: (key, bytes) => keys.put(prefix + key, bytes), get: (key) => keys.get(prefix + key) },
+            {
+              seconds,
+              warmSeconds: warm,
+              outstanding,
+              perSecond: rate ?? null,
+              keys: count,
+              valueBytes: value,
+              readShare: reads,
+              signal: ended.signal,
+              onProgress: (part, perSecond) => progress?.update(part, perSecond),
+            },
+          );
+        } finally {
+          progress?.end();
+          if (flags.keep !== true) await keys.deleteAll({ prefix });
+        }
+      };
+      const load = work();
+      // Ctrl-C ends the load, and then what it has put is deleted, too.
+      const undo = beforeEnd(async () => {
+        ended.abort();
+        await load;
+      });
+      return load.finally(undo);
     });
     output.result(result, () => {
       const name = `${Math.round(100 * flags.reads)} % get, ${flags.outstanding} outstanding`;
