@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import * as v from "valibot";
 import { CliError } from "./exit-codes.js";
-import { address, nodeId } from "./values.js";
+import { address, duration, nodeId } from "./values.js";
 
 /** That every command has which talks to a cluster. */
 export interface RemoteFlags {
@@ -23,6 +23,13 @@ export function idOf(value: string | undefined): number {
   const parsed = v.safeParse(nodeId, value);
   if (parsed.success) return parsed.output;
   throw new CliError("usage", `expected a node id, a whole number from 1, found ${JSON.stringify(value)}`);
+}
+
+/** A duration among the arguments, in milliseconds. @throws CliError */
+export function durationOf(value: string): number {
+  const parsed = v.safeParse(duration, value);
+  if (parsed.success) return parsed.output;
+  throw new CliError("usage", `${parsed.issues[0].message}, found ${JSON.stringify(value)}`);
 }
 
 /** An address among the arguments. @throws CliError */

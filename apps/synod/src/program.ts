@@ -59,8 +59,10 @@ export function endUnread(args: readonly string[]): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (goesOn) return;
-      if (error.code !== "EPIPE") throw error;
-      process.exit(EXIT_CODES.unread.code);
+      if (error.code === "EPIPE") process.exit(EXIT_CODES.unread.code);
+      // A file on a disk that is full. Nobody hears of it where that is the error stream.
+      if (stream === process.stdout) printFailure(error, ownOf(args).includes("--json"));
+      process.exit(EXIT_CODES.failed.code);
     });
   }
 }

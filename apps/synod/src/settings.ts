@@ -5,7 +5,6 @@ import * as v from "valibot";
 import {
   address,
   addresses,
-  duration,
   listen,
   members,
   natural,
@@ -14,6 +13,7 @@ import {
   percent,
   positive,
   text,
+  timed,
 } from "./values.js";
 
 const ELECTION_TIMEOUT_MS_MIN = 20;
@@ -71,7 +71,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     flag: "--lease <duration>",
     env: "SYNOD_LEASE",
     help: "leader leases: its reads ask nobody, as long as clocks can be trusted; two to four election timeouts, for good, the same at every node",
-    schema: duration,
+    schema: timed,
   },
   leaseDrift: {
     flag: "--lease-drift <percent>",
@@ -123,7 +123,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     env: "SYNOD_ELECTION_TIMEOUT",
     help: "a peer silent for this long counts as gone, at least 20ms; 250ms by default",
     schema: v.pipe(
-      duration,
+      timed,
       v.check((ms) => ms >= ELECTION_TIMEOUT_MS_MIN, `expected at least ${ELECTION_TIMEOUT_MS_MIN}ms`),
     ),
   },
@@ -143,7 +143,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     flag: "--shutdown-timeout <duration>",
     env: "SYNOD_SHUTDOWN_TIMEOUT",
     help: "how long calls under way may take after SIGTERM; 10s by default",
-    schema: duration,
+    schema: timed,
   },
   logFormat: {
     flag: "--log-format <format>",
@@ -169,7 +169,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
     flag: "--timeout <duration>",
     env: "SYNOD_TIMEOUT",
     help: "how long to try to reach the cluster and to be answered; 10s by default, 5m for changes of members",
-    schema: duration,
+    schema: timed,
   },
 };
 

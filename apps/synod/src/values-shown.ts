@@ -13,12 +13,14 @@ function shownValue(bytes: Uint8Array): ShownValue {
   }
 }
 
+/** A key, or another text that somebody chose, on one line: quoted where it would break it, or tell a terminal what to do. */
+export const onLine = (text: string): string => (/^[^\p{Cc}]*$/u.test(text) ? text : JSON.stringify(text));
+
 /** On one line of a table: quoted where it would break the line, cut where it is long. */
 export function lineOf(bytes: Uint8Array): string {
   const shown = shownValue(bytes);
   if (!("value" in shown)) return `<${bytes.length} bytes>`;
-  const { value } = shown;
-  const plain = /^[^\p{Cc}]*$/u.test(value) ? value : JSON.stringify(value);
+  const plain = onLine(shown.value);
   return plain.length > 80 ? `${plain.slice(0, 77)}...` : plain;
 }
 

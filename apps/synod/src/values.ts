@@ -16,6 +16,15 @@ export const duration: v.GenericSchema<unknown, number> = v.pipe(
   v.transform((value) => parseDuration(String(value)) ?? 0),
 );
 
+/** A timer takes no more than 2^31 ms: with more it would ring at once, as if nothing had been waited for. */
+const TIMER_MS_MAX = 24 * 86_400_000;
+
+/** One that a timer waits for. */
+export const timed: v.GenericSchema<unknown, number> = v.pipe(
+  duration,
+  v.check((ms) => ms <= TIMER_MS_MAX, "expected at most 24d"),
+);
+
 function parseDuration(text: string): number | null {
   if (text === "0") return 0;
   const [, number, unit = ""] = DURATION.exec(text) ?? [];
@@ -149,9 +158,14 @@ export function complaints(issues: readonly v.BaseIssue<unknown>[], at: string):
   });
 }
 
+const flagOf =
+  (schema: v.GenericSchema<unknown, number>) =>
+  (value: string): number => {
+    const parsed = v.safeParse(schema, value);
+    if (parsed.success) return parsed.output;
+    throw new InvalidArgumentError(parsed.issues[0].message);
+  };
+
 /** For commander. */
-export function durationFlag(value: string): number {
-  const parsed = v.safeParse(duration, value);
-  if (parsed.success) return parsed.output;
-  throw new InvalidArgumentError(DURATION_EXPECTED);
-}
+export const durationFlag: (value: string) => number = flagOf(duration);
+export const timedFlag: (value: string) => number = flagOf(timed);

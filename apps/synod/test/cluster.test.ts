@@ -103,6 +103,24 @@ describe("keys", slow, () => {
     expect(await open.ended).toMatchObject({ code: 0 });
   });
 
+  it("has a line for each change, whatever the key is", async () => {
+    const { revision } = await cluster.json<{ revision: number }>(["put", "line\nput other \u001b[31m", "1"]);
+    const shown = '"line\\nput other \\u001b[31m"';
+    const watched = await cluster.synod(["watch", "--prefix", "line", "--from", String(revision), "--count", "1"]);
+    expect(watched).toMatchObject({ code: 0, out: `put ${shown} 1\n` });
+    expect((await cluster.synod(["range", "line"])).out).toContain(`${shown}  1`);
+  });
+
+  it("deletes what it has put for a measurement also where that is broken off", async () => {
+    const bench = cluster.begin(["bench", "--keys", "10", "--seconds", "100"]);
+    const kept = async (): Promise<number> =>
+      (await cluster.json<{ entries: unknown[] }>(["range", "synod-bench/"])).entries.length;
+    await expect.poll(kept, { timeout: 30_000 }).toBe(10);
+    bench.child.kill("SIGINT");
+    expect(await bench.ended).toMatchObject({ signal: "SIGINT", out: "" });
+    expect(await kept()).toBe(0);
+  });
+
   it("grants leases that take their keys with them", async () => {
     const { id } = await cluster.json<{ id: string }>(["lease", "grant", "1h"]);
     await cluster.json(["put", "session", "x", "--lease", id]);

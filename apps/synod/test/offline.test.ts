@@ -54,6 +54,27 @@ describe("synod", () => {
   });
 });
 
+/** Runs the program from a shell, which sets something up for it. */
+const inShell = (
+  script: string,
+  args: readonly string[],
+): Promise<{ code: number | string; out: string; err: string }> =>
+  new Promise((resolve) => {
+    execFile("sh", ["-c", script, process.execPath, MAIN, ...args], { env: cleanEnv() }, (error, out, err) =>
+      resolve({ code: error?.code ?? 0, out, err }),
+    );
+  });
+
+it.runIf(process.platform === "linux")("output that cannot be written is an error like any other", async () => {
+  const full = 'exec "$0" "$@" > /dev/full';
+  const { code, err } = await inShell(full, ["cert", "ca", "--out", at("certs"), "--json"]);
+  expect({ code, ...(JSON.parse(err) as object) }).toMatchObject({ code: 1, error: { code: "ENOSPC", exitCode: 1 } });
+  expect(await inShell(full, ["completion", "bash"])).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^error: ENOSPC.*\n$/),
+  });
+});
+
 describe("output that nobody reads", () => {
   it("ends what only prints, without a word, as `synod --help | head -1` does", async () => {
     const { child, ended } = start(["--help"]);
@@ -98,15 +119,25 @@ it.each([
   { args: ["lock", "x", "--", "true"], code: 120 },
   { args: ["elect", "x", "--", "true"], code: 120 },
   { args: ["elect", "x", "--observe"], code: 0 },
-])("$args ends when it is asked to while no server is there, however long it may wait for one", async ({
-  args: [name = "", ...rest],
-  code,
-}) => {
-  const servers = ["--cluster", "c", "--servers", "127.0.0.1:1", "--timeout", "10m"];
-  const waiting = start([name, ...servers, ...rest]);
-  await waiting.saw("no server yet");
-  waiting.child.kill("SIGTERM");
-  expect(await endOf(waiting, 20_000)).toMatchObject({ code });
+])(
+  "$args ends when it is asked to while no server is there, however long it may wait for one",
+  async ({ args: [name = "", ...rest], code }) => {
+    const servers = ["--cluster", "c", "--servers", "127.0.0.1:1", "--timeout", "10m"];
+    const waiting = start([name, ...servers, ...rest]);
+    await waiting.saw("no server yet");
+    waiting.child.kill("SIGTERM");
+    expect(await endOf(waiting, 20_000)).toMatchObject({ code });
+  },
+);
+
+it.each([
+  { args: ["lease", "grant", "20"], wanted: 'expected a duration with its unit, such as 500ms, 10s or 2m, found "20"' },
+  { args: ["lock", "x", "--kill-after", "30d", "--", "true"], wanted: "expected at most 24d" },
+  { args: ["start", "--data-dir", "none", "--shutdown-timeout", "30d"], wanted: "expected at most 24d" },
+  { args: ["get", "x", "--timeout", "30d"], wanted: "expected at most 24d" },
+])("$args is refused with a word of why", async ({ args, wanted }) => {
+  const { code, err } = await run(args, { env: { SYNOD_CLUSTER: "c", SYNOD_SERVERS: "127.0.0.1:1" } });
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining(wanted) });
 });
 
 describe("what only prints", () => {
@@ -464,6 +495,22 @@ describe("doctor", () => {
     expect(readdirSync(at("data")).filter((name) => name.includes("doctor"))).toEqual([]);
   });
 
+  it.runIf(process.platform === "linux")(
+    "ends with all that it found where nothing can be written any more",
+    async () => {
+      const { code, out } = await inShell('ulimit -f 0; exec "$0" "$@" | cat', [
+        "doctor",
+        "--data-dir",
+        place.path,
+        "--json",
+      ]);
+      const findings = (JSON.parse(out) as Examined).findings;
+      expect(findings.find(({ check }) => check === "disk sync")).toMatchObject({ verdict: "fail" });
+      expect(findings.find(({ check }) => check === "clock")).toBeDefined();
+      expect(code).toBe(0);
+    },
+  );
+
   it("ends with 3 where something fails, and says what to do", async () => {
     await run(["init", ...founder(), "--data-dir", at("data")]);
     writeFileSync(join(at("data"), "identity"), "spoiled");
@@ -546,6 +593,15 @@ describe("the own certificate of a client", () => {
 });
 
 describe("cert", () => {
+  it("makes no key for an authority that has another one, somewhere else", async () => {
+    await json(["cert", "ca", "--out", at("certs")]);
+    rmSync(join(at("certs"), "ca-key.pem"));
+    expect(await run(["cert", "ca", "--out", at("certs")])).toMatchObject({ code: 3 });
+    expect(readdirSync(at("certs"))).toEqual(["ca.pem"]);
+    const node = ["cert", "node", "--cluster", "shop", "--id", "1", "--out", at("certs")];
+    expect(await run(node)).toMatchObject({ code: 2, err: expect.stringContaining("ca-key.pem") });
+  });
+
   it("makes an authority and certificates that it signs, and overwrites nothing", async () => {
     await json(["cert", "ca", "--out", at("certs")]);
     const made = await json<{ certificate: string; key: string }>([

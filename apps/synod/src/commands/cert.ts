@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { webcrypto } from "node:crypto";
@@ -170,7 +170,11 @@ async function save(flags: CertFlags, name: string, made: X509Certificate, key: 
   await mkdir(flags.out, { recursive: true });
   try {
     await writeFile(keyFile, `${x509.PemConverter.encode(pkcs8, "PRIVATE KEY")}\n`, { mode: 0o600, flag: "wx" });
-    await writeFile(certificate, `${made.toString("pem")}\n`, { flag: "wx" });
+    await writeFile(certificate, `${made.toString("pem")}\n`, { flag: "wx" }).catch(async (cause: unknown) => {
+      // A key without its certificate would be taken for that of the one that is there.
+      await rm(keyFile, { force: true });
+      throw cause;
+    });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
     throw new CliError("no", `${(cause as NodeJS.ErrnoException).path} is there already: remove it first`, { cause });

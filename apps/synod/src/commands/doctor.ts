@@ -154,6 +154,8 @@ async function syncSpeed(directory: string): Promise<Finding> {
       await file.close();
     }
     return judgeSyncs(times);
+  } catch (cause) {
+    return fail("disk sync", (cause as Error).message, "nothing can be written there: see the check of the free space");
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { lineOf, shownEntry, shownEvent } from "../values-shown.js";
+import { lineOf, onLine, shownEntry, shownEvent } from "../values-shown.js";
 
 export const keysOf = ({ coordination }: Remote): KeyValue<Uint8Array> => coordination.kv;
 
@@ -159,7 +159,7 @@ function addRange(program: Command): void {
       if (page.entries.length === 0) return "";
       return table(
         ["key", "value", "revision"],
-        page.entries.map(({ key, value, revision: at }) => [key, lineOf(value), String(at)]),
+        page.entries.map(({ key, value, revision: at }) => [onLine(key), lineOf(value), String(at)]),
       );
     });
     if (page.more) output.note(`There are more: --limit and ${reverse === true ? "--to" : "--from"} choose others.`);
@@ -197,7 +197,7 @@ function addWatch(program: Command): void {
       for await (const { events } of kv.watch(keys, { from: start, signal: ended.signal })) {
         for (const event of events) {
           output.result(shownEvent(event), () =>
-            event.kind === "put" ? `put ${event.key} ${lineOf(event.value)}` : `delete ${event.key}`,
+            event.kind === "put" ? `put ${onLine(event.key)} ${lineOf(event.value)}` : `delete ${onLine(event.key)}`,
           );
           if (--left === 0) return;
         }

@@ -3,12 +3,11 @@ import type { CoordinationCommand } from "@synod/coordination";
 import { SynodError } from "@synod/interface";
 import type { Command } from "commander";
 import { CliError } from "../exit-codes.js";
-import type { RemoteFlags } from "../flags.js";
+import { durationOf, type RemoteFlags } from "../flags.js";
 import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { durationFlag } from "../values.js";
 
 /** Leases that live on between commands: scripts keep them alive themselves. */
 export function addLease(program: Command): void {
@@ -22,7 +21,7 @@ export function addLease(program: Command): void {
       "Grants a lease for a duration such as 30s and prints its id. It ends unless it is kept alive: `synod lease keep-alive`.",
     );
   withSettings(grant, REMOTE_SETTINGS).action(async (ttl: string, flags: RemoteFlags) => {
-    const ttlMs = durationFlag(ttl);
+    const ttlMs = durationOf(ttl);
     const id = randomBytes(8).toString("hex");
     await withCluster(new Given(flags, process.env), (remote) => send(remote, { kind: "grantLease", id, ttlMs }));
     makeOutput(flags).result({ id, ttlMs }, () => id);

@@ -9,7 +9,8 @@ import { holdersOf, noteWaiting } from "../holders.js";
 import { makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { durationFlag } from "../values.js";
+import { durationFlag, timedFlag } from "../values.js";
+import { onLine } from "../values-shown.js";
 
 const TTL_MS = 10_000;
 const KILL_AFTER_MS = 5_000;
@@ -102,7 +103,7 @@ function holdFlags(command: Command): Command {
     .option("--wait <duration>", "how long to wait for it; without it, until it comes", durationFlag)
     .addOption(
       new Option("--kill-after <duration>", "between SIGTERM and SIGKILL once it is lost")
-        .argParser(durationFlag)
+        .argParser(timedFlag)
         .default(KILL_AFTER_MS, "5s"),
     )
     .addOption(
@@ -186,7 +187,7 @@ async function observe(name: string, flags: RemoteFlags): Promise<void> {
   const work = async ({ coordination }: Remote): Promise<void> => {
     for await (const leader of coordination.elections.observe(name, { signal: asked.signal })) {
       output.result({ name, leader }, () =>
-        leader === null ? "nobody" : `${leader.value} (fencing token ${leader.fencingToken})`,
+        leader === null ? "nobody" : `${onLine(leader.value)} (fencing token ${leader.fencingToken})`,
       );
     }
   };
