@@ -11,7 +11,12 @@ export interface AdmissionOptions {
 export const CALL_BYTES: number = 1024;
 /** So many calls are taken in whatever their rate: below it a rate says little. */
 const CALLS_ALWAYS = 16;
-/** Rounds over which the rate is taken, and after which a queue that was not empty in between counts as standing. */
+/**
+ * Where there were fewer at some time of a round, calls may have come one after the other, each as soon as the one before had ended: they end at the rate
+ * at which their callers ask, and the cluster could do any number more at the same time.
+ */
+const CALLS_RATED: number = CALLS_ALWAYS / 2;
+/** Rounds over which the rate is taken, and after which it is forgotten where none of them says anything of it. */
 const ROUNDS = 8;
 /** A rate seen once fades by half in about a second of ordinary rounds, but for pauses: an election is no lack of capacity. */
 const FADE = 0.98;
@@ -27,10 +32,14 @@ export class Admission {
   /** Calls that had been answered by the end of each of the last rounds. */
   #rounds: { readonly atMs: number; readonly answered: number }[] = [];
   #calls = 0;
+  /** At any time since the last round. */
+  #leastCalls = 0;
   #bytes = 0;
   #answered = 0;
   /** Rounds since there was nothing to do. */
   #busyRounds = 0;
+  /** Rounds in a row whose rate says nothing. */
+  #lightRounds = 0;
   #callsPerMs = 0;
 
   constructor(options: AdmissionOptions) {
@@ -69,6 +78,7 @@ export class Admission {
 
   ended(client: string, bodyBytes: number): void {
     this.#calls--;
+    this.#leastCalls = Math.min(this.#leastCalls, this.#calls);
     this.#bytes -= bodyBytes + CALL_BYTES;
     const left = (this.#clients.get(client) ?? 1) - 1;
     if (left === 0) this.#clients.delete(client);
@@ -82,12 +92,18 @@ export class Admission {
 
   /** Once per round of the election clock. */
   round(nowMs: number): void {
+    const least = this.#leastCalls;
+    this.#leastCalls = this.#calls;
     if (this.#calls === 0) {
       this.#busyRounds = 0;
       this.#rounds = [];
       return;
     }
     this.#busyRounds++;
+    this.#lightRounds = least < CALLS_RATED ? this.#lightRounds + 1 : 0;
+    if (this.#lightRounds > 0) this.#rounds = [];
+    // It may have been slow once, and nothing would show any more that it is not.
+    if (this.#lightRounds >= ROUNDS) this.#callsPerMs = 0;
     this.#rounds.push({ atMs: nowMs, answered: this.#answered });
     if (this.#rounds.length > ROUNDS + 1) this.#rounds.shift();
     const [first] = this.#rounds;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Admission } from "../src/admission.js";
+import { World } from "./world.js";
 
 /** Calls end at `perMs`, in rounds of 10 ms; as many as are let in come in. */
 function loaded(perMs: number, queueWaitMs: number) {
@@ -34,6 +35,41 @@ describe("admission", () => {
   it("lets a burst in as long as nothing stands, whatever the rate", () => {
     const { come } = loaded(1, 50);
     expect(come("", 10_000)).toBe(0);
+  });
+
+  it.each([1, 4])(
+    "lets a burst in beside %i who wait for each call before the next: theirs is no rate of the cluster",
+    (callers) => {
+      const { admission, come, open } = loaded(1, 50);
+      come("", callers);
+      for (let round = 1; round <= 50; round++) {
+        for (const client of open) {
+          admission.answered();
+          admission.ended(client, 10);
+          admission.began(client, 10);
+        }
+        admission.round(10 * round);
+      }
+      expect(come("", 10_000)).toBe(0);
+    },
+  );
+
+  it("forgets how slow the cluster was once calls do not stand any more", () => {
+    const { admission, come, open, round } = loaded(0.1, 50);
+    for (let i = 0; i < 30; i++) {
+      come("", 100);
+      round();
+    }
+    expect(come("", 1_000)).toBe(1_000);
+    for (const client of open.splice(1)) admission.ended(client, 10);
+    // It is quick again; one caller goes on.
+    for (let i = 31; i < 45; i++) {
+      admission.answered();
+      admission.ended("", 10);
+      admission.began("", 10);
+      admission.round(10 * i);
+    }
+    expect(come("", 1_000)).toBe(0);
   });
 
   it("bounds the waiting time of those who are let in, and says when to come again", () => {
@@ -79,4 +115,21 @@ describe("admission", () => {
     admission.ended("", 500);
     expect(admission.bytes).toBe(0);
   });
+});
+
+it("a burst beside one writer over slow links is taken in whole: it is done as soon as a single call", async () => {
+  const world = await World.of(3, 1);
+  const leader = world.node(await world.leader());
+  world.net.delayMs = 30;
+  let over = false;
+  const writer = (async () => {
+    while (!over) await leader.propose({ add: 1 });
+  })();
+  await world.clock.run(3_000);
+  const beganMs = world.clock.now();
+  await world.settle(Promise.all(Array.from({ length: 300 }, () => leader.propose({ add: 1 }))));
+  expect(world.clock.now() - beganMs).toBeLessThan(100);
+  over = true;
+  await world.settle(writer);
+  await world.close();
 });
