@@ -15,7 +15,7 @@ import { addTransaction } from "./commands/txn.js";
 import { addSnapshot } from "./commands/snapshot.js";
 import { addStart } from "./commands/start.js";
 import { addStatus } from "./commands/status.js";
-import { EXIT_CODES, endWith, exitOf } from "./exit-codes.js";
+import { CliError, EXIT_CODES, endWith, exitOf } from "./exit-codes.js";
 import { printFailure } from "./output.js";
 import { VERSION } from "./version.js";
 
@@ -73,14 +73,20 @@ const ownOf = (args: readonly string[]): readonly string[] =>
 
 /** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
 export async function run(args: readonly string[]): Promise<void> {
+  const json = ownOf(args).includes("--json");
+  const program = buildProgram();
+  // What it says for people is said for programs below.
+  if (json) for (const command of [program, ...allOf(program)]) command.configureOutput({ writeErr: () => {} });
   try {
-    await buildProgram().parseAsync(args, { from: "user" });
+    await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
+      if (json && error.exitCode !== 0)
+        printFailure(new CliError("usage", error.message.replace(/^error: /, "")), json);
       endWith(error.exitCode === 0 ? "done" : "usage");
       return;
     }
-    printFailure(error, ownOf(args).includes("--json"));
+    printFailure(error, json);
     endWith(exitOf(error));
   }
 }

@@ -140,6 +140,23 @@ it.each([
   expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining(wanted) });
 });
 
+it.each([
+  { args: ["get", "--json"], message: "missing required argument 'key'" },
+  {
+    args: ["lock", "x", "--ttl", "5", "--json", "--", "true"],
+    message: expect.stringContaining("expected a duration"),
+  },
+  { args: ["lease", "lend", "--json"], message: "unknown command 'lend'" },
+  { args: ["range", "--jsonl", "--json"], message: expect.stringContaining("unknown option '--jsonl'") },
+])("$args is refused in JSON where that is asked for", async ({ args, message }) => {
+  const { code, out, err } = await run(args);
+  expect({ code, out, ...(JSON.parse(err) as object) }).toEqual({
+    code: 2,
+    out: "",
+    error: { code: "usage", exitCode: 2, message },
+  });
+});
+
 describe("what only prints", () => {
   it.each(["lock", "elect"])("runs no command: %s --show", async (name) => {
     const { code, err } = await run([name, "x", "--show", "--", "true"]);
