@@ -305,8 +305,10 @@ class Handshakes {
   #renew(): void {
     try {
       const material = materialOf(this.#tls);
-      if (material !== this.#material) this.#secure.setSecureContext(contextOf(material));
+      if (material === this.#material) return;
+      // Also where it cannot be used: whoever connects cannot have it tried, and told of, again and again.
       this.#material = material;
+      this.#secure.setSecureContext(contextOf(material));
     } catch (error) {
       this.#options.logger.error("the new certificate cannot be used; the one before stays", { error });
     }

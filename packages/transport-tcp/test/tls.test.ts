@@ -103,6 +103,27 @@ describe("TLS between replicas", () => {
     await connected(a, b);
   });
 
+  test("a certificate that cannot be used is told of once, however many connections come meanwhile", async () => {
+    const good = await authority.node(cluster, 1);
+    let material: MutualTlsMaterial = good;
+    const node = new TcpNode(1, { tls: () => material });
+    nodes = [node];
+    await node.listen();
+    const told = (): number => node.log.filter(({ message }) => message.startsWith("the new certificate")).length;
+    const dialed = async (): Promise<void> => {
+      const wire = Wire.to(node.address);
+      // No handshake, but as one begins.
+      wire.socket.write(Uint8Array.of(0x16, 0, 0, 0, 0, 0));
+      await wire.gone();
+    };
+    material = { ...good, key: (await authority.node(cluster, 1)).key };
+    for (let i = 0; i < 5; i++) await dialed();
+    expect(told()).toBe(1);
+    material = { ...material };
+    await dialed();
+    expect(told()).toBe(2);
+  });
+
   test("closing does not wait for connections in the middle of a handshake", async () => {
     const node = new TcpNode(1, { tls: await authority.node(cluster, 1) });
     await node.listen();
