@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addBench } from "./commands/bench.js";
 import { addCert } from "./commands/cert.js";
@@ -71,6 +73,23 @@ export function endUnread(args: readonly string[]): void {
 const ownOf = (args: readonly string[]): readonly string[] =>
   args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
 
+/**
+ * Node.js puts U+FFFD in the place of bytes that are no UTF-8: different keys would become one, and a command would be run with another argument.
+ * @throws CliError where the system shows the bytes themselves
+ */
+function checkText(args: readonly string[]): void {
+  const at = args.findIndex((text) => text.includes("\ufffd"));
+  if (at < 0 || process.platform !== "linux") return;
+  try {
+    if (isUtf8(readFileSync("/proc/self/cmdline"))) return;
+  } catch {
+    // There are machines that show no processes.
+    return;
+  }
+  const text = `argument ${at + 1} is not UTF-8, and would be taken for another one: a value can be given on standard input`;
+  throw new CliError("usage", text);
+}
+
 /** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
 export async function run(args: readonly string[]): Promise<void> {
   const json = ownOf(args).includes("--json");
@@ -78,6 +97,7 @@ export async function run(args: readonly string[]): Promise<void> {
   // What it says for people is said for programs below.
   if (json) for (const command of [program, ...allOf(program)]) command.configureOutput({ writeErr: () => {} });
   try {
+    checkText(args);
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {

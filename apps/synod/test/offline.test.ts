@@ -75,6 +75,22 @@ it.runIf(process.platform === "linux")("output that cannot be written is an erro
   });
 });
 
+it
+  .runIf(process.platform === "linux")
+  .each([
+    `exec "$0" "$1" put key "$(printf 'caf\\351')"`,
+    `exec "$0" "$1" lock name -- rm "$(printf 'caf\\351')"`,
+    `printf "do: [{ put: key, value: 'caf\\351' }]" | "$0" "$1" txn`,
+  ])("bytes that are no UTF-8 are not taken for others: %s", async (script) => {
+  const { code, err } = await inShell(`export SYNOD_CLUSTER=c SYNOD_SERVERS=127.0.0.1:1; ${script}`, []);
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("not UTF-8") });
+});
+
+it("a character that stands for what could not be read is one like any other", async () => {
+  const given = ["--cluster", "c", "--servers", "127.0.0.1:1", "--timeout", "1ms"];
+  expect(await run(["get", "\ufffd", ...given])).toMatchObject({ code: 4 });
+});
+
 describe("output that nobody reads", () => {
   it("ends what only prints, without a word, as `synod --help | head -1` does", async () => {
     const { child, ended } = start(["--help"]);

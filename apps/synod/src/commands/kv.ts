@@ -78,7 +78,7 @@ function addPut(program: Command): void {
 
 const stands = (revision: number): string => (revision === 0 ? "is not there" : `has revision ${revision}`);
 
-async function standardInput(): Promise<Buffer> {
+export async function standardInput(): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin) parts.push(part as Buffer);
   return Buffer.concat(parts);

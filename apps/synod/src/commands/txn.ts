@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import type { OperationResult, Transaction } from "@synod/coordination";
 import type { Command } from "commander";
@@ -11,7 +12,7 @@ import { REMOTE_SETTINGS, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
 import { complaints, text } from "../values.js";
 import { shownEntry } from "../values-shown.js";
-import { keysOf } from "./kv.js";
+import { keysOf, standardInput } from "./kv.js";
 
 const comparison = v.picklist(["=", "!=", "<", ">"], "expected =, !=, < or >");
 const count = v.pipe(
@@ -80,15 +81,15 @@ export function addTransaction(program: Command): void {
 }
 
 async function contentOf(file: string | undefined): Promise<string> {
-  if (file !== undefined) {
-    return readFile(file, "utf8").catch((cause: unknown) => {
-      throw new CliError("usage", `cannot read the transaction: ${(cause as Error).message}`, { cause });
-    });
-  }
-  let content = "";
-  process.stdin.setEncoding("utf8");
-  for await (const part of process.stdin) content += part as string;
-  return content;
+  const content =
+    file === undefined
+      ? await standardInput()
+      : await readFile(file).catch((cause: unknown) => {
+          throw new CliError("usage", `cannot read the transaction: ${(cause as Error).message}`, { cause });
+        });
+  // Else something other than what is written there would be put.
+  if (!isUtf8(content)) throw new CliError("usage", `${file ?? "standard input"}: it is not UTF-8`);
+  return content.toString();
 }
 
 /** @throws CliError that names the place in the text */
