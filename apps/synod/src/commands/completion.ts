@@ -60,16 +60,18 @@ ${cases(all, ({ path, words }) => `    '${single(path)}') echo '${single(words.m
 }
 complete -o default -F _synod synod
 `,
+  // `path` is the search path there, for which nothing would be found any more.
   zsh: (all) => `#compdef synod
 _synod() {
-  local path="" next word
+  local known="" next word
   local -a found
   for word in "\${(@)words[2,CURRENT-1]}"; do
+    [[ "$word" == -- ]] && { _command_names -e; return }
     [[ "$word" == -* ]] && continue
-    next="\${path:+$path }$word"
-    _synod_words "$next" && path="$next"
+    next="\${known:+$known }$word"
+    _synod_words "$next" && known="$next"
   done
-  _synod_words "$path"
+  _synod_words "$known"
   _describe 'synod' found || _files
 }
 _synod_words() {
