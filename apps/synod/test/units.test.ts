@@ -262,7 +262,12 @@ describe("disk syncs", () => {
 
 it("a batch of many commands is a few words in a table", () => {
   const batch = (count: number): string =>
-    valueText({ kind: "batch", timeMs: 5, entries: Array.from({ length: count }, (_, i) => `command ${i + 1}`) });
+    valueText({
+      kind: "batch",
+      timeMs: 5,
+      ballot: null,
+      entries: Array.from({ length: count }, (_, i) => `command ${i + 1}`),
+    });
   expect(batch(0)).toBe("tick at 5 ms");
   expect(batch(3)).toBe("command 1; command 2; command 3");
   expect(batch(64)).toBe("command 1; command 2; command 3; 61 more");

@@ -16,10 +16,11 @@ import type { Effects, ForwardOutcome, ReadVia } from "./effects.js";
 import { electionTick, healthTick } from "./election-handlers.js";
 import { forward } from "./forward-handlers.js";
 import { invariant } from "./invariant.js";
+import { stopProposing } from "./leadership.js";
 import { leaseTick, leaseUntilMs, watchClock } from "./lease-handlers.js";
 import { changeConfiguration, membershipTurn } from "./membership-handlers.js";
 import type { Message, SnapshotFacts } from "./messages.js";
-import { campaign, flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
+import { flushLeader, queueProposals, resendOverdue } from "./proposer-handlers.js";
 import { onQuorumRead, quorumReadsTick, settleQuorumReads } from "./quorum-read-handlers.js";
 import { flushReads, onLocalRead, readsNeedRoom, readsTick, startReads } from "./read-handlers.js";
 import { tellRepair } from "./repair.js";
@@ -134,11 +135,17 @@ export class Replica {
     return this.#core.leads;
   }
 
-  /** Makes the next candidacy of this replica higher than a ballot that is found in the log itself. Where it leads and is lower, it begins one. */
+  /**
+   * A ballot is found in the log itself, as in one that began in another group: the next candidacy of this replica is above it, and a leader below
+   * it ends. It becomes a candidate by the rules for all: it may have granted a lease to the leader of that ballot.
+   */
   outrank(ballot: Ballot): void {
     const core = this.#core;
+    if (ballotFault(ballot, core.highestSeen?.round ?? 0) !== null) return core.approach(ballot);
     core.saw(ballot);
-    if (core.leads && compareBallots(core.leaderBallot, ballot) < 0) campaign(core);
+    if (!core.leads || compareBallots(core.leaderBallot, ballot) >= 0) return;
+    stopProposing(core, "its log has a higher ballot");
+    core.election.hurry();
   }
 
   /** Ballot of the leader that this replica follows or is. */

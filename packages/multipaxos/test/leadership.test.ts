@@ -84,10 +84,22 @@ describe("who leads", () => {
     story.pass(ROUND_MS);
     expect(story.replica(1).leaderBallot).toEqual(before);
     story.replica(1).outrank(ballot("57.9"));
-    expect(story.replica(1).leads).toBe(false);
+    // No candidate yet: whether it may promise anything is for the rules of elections to say.
+    expect(story.replica(1).status()).toMatchObject({ phase: "idle", promised: before });
     story.pass(TIMEOUT_MS);
     expect(story.leaders).toEqual([1]);
     expect(story.replica(1).leaderBallot).toEqual(ballot("58.1"));
+  });
+
+  test("a ballot of its log that is no honest one's is approached, not taken", () => {
+    const story = led();
+    const wild = { round: Number.MAX_SAFE_INTEGER, node: 9 };
+    story.replica(1).outrank(wild);
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([1]);
+    story.only([2, 3]);
+    story.pass(3 * TIMEOUT_MS);
+    expect(story.leaders).toEqual([2]);
   });
 
   test("a follower that found a ballot in its log takes over above it, not at once", () => {

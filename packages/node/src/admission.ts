@@ -16,7 +16,7 @@ const CALLS_ALWAYS = 16;
  * at which their callers ask, and the cluster could do any number more at the same time.
  */
 const CALLS_RATED: number = CALLS_ALWAYS / 2;
-/** Rounds over which the rate is taken, and after which it is forgotten where none of them says anything of it. */
+/** Rounds over which the rate is taken, and after which it is forgotten where none of them says anything of it; of those in which something was answered. */
 const ROUNDS = 8;
 /** A rate seen once fades by half in about a second of ordinary rounds, but for pauses: an election is no lack of capacity. */
 const FADE = 0.98;
@@ -38,7 +38,9 @@ export class Admission {
   #answered = 0;
   /** Rounds since there was nothing to do. */
   #busyRounds = 0;
-  /** Rounds in a row whose rate says nothing. */
+  /** By the end of the last round. */
+  #answeredBefore = 0;
+  /** Rounds since a rate was taken in which calls were answered, and came perhaps one after the other. */
   #lightRounds = 0;
   #callsPerMs = 0;
 
@@ -100,15 +102,24 @@ export class Admission {
       return;
     }
     this.#busyRounds++;
-    this.#lightRounds = least < CALLS_RATED ? this.#lightRounds + 1 : 0;
-    if (this.#lightRounds > 0) this.#rounds = [];
-    // It may have been slow once, and nothing would show any more that it is not.
-    if (this.#lightRounds >= ROUNDS) this.#callsPerMs = 0;
+    if (least < CALLS_RATED) this.#light();
+    this.#answeredBefore = this.#answered;
     this.#rounds.push({ atMs: nowMs, answered: this.#answered });
     if (this.#rounds.length > ROUNDS + 1) this.#rounds.shift();
     const [first] = this.#rounds;
     if (first === undefined || nowMs <= first.atMs) return;
     const answered = this.#answered - first.answered;
-    if (answered > 0) this.#callsPerMs = Math.max(answered / (nowMs - first.atMs), this.#callsPerMs * FADE);
+    if (answered === 0) return;
+    this.#callsPerMs = Math.max(answered / (nowMs - first.atMs), this.#callsPerMs * FADE);
+    this.#lightRounds = 0;
+  }
+
+  /** The rate of this round says nothing. Where nothing at all is answered, as while nobody leads, neither does that there are few calls. */
+  #light(): void {
+    this.#rounds = [];
+    if (this.#answered === this.#answeredBefore) return;
+    this.#lightRounds++;
+    // It may have been slow once, and nothing would show any more that it is not.
+    if (this.#lightRounds >= ROUNDS) this.#callsPerMs = 0;
   }
 }

@@ -72,6 +72,38 @@ describe("admission", () => {
     expect(come("", 1_000)).toBe(0);
   });
 
+  it("forgets it also where calls come in waves, which end between two rounds that see them", () => {
+    const { admission, come, open, round } = loaded(0.1, 50);
+    for (let i = 0; i < 30; i++) {
+      come("", 100);
+      round();
+    }
+    for (const client of open.splice(0)) admission.ended(client, 10);
+    for (let i = 31; i < 61; i++) {
+      const isEnd = i % 3 === 0;
+      for (const client of isEnd ? open.splice(0) : []) {
+        admission.answered();
+        admission.ended(client, 10);
+      }
+      if (open.length === 0) come("", 12);
+      admission.round(10 * i);
+    }
+    expect(come("", 1_000)).toBe(0);
+  });
+
+  it("does not forget it while nobody answers", () => {
+    const { admission, come, open, round } = loaded(1, 50);
+    for (let i = 0; i < 30; i++) {
+      come("", 100);
+      round();
+    }
+    const refused = come("", 10_000);
+    expect(refused).toBeGreaterThan(9_000);
+    for (const client of open.splice(2)) admission.ended(client, 10);
+    for (let i = 31; i < 61; i++) admission.round(10 * i);
+    expect(come("", 10_000)).toBeGreaterThan(9_000);
+  });
+
   it("bounds the waiting time of those who are let in, and says when to come again", () => {
     const { admission, open, come, round } = loaded(5, 50);
     for (let i = 0; i < 50; i++) {

@@ -16,8 +16,8 @@ export interface Execution {
 const CLOCK_RATE_MAX = 1.06;
 /** What all leaders together may be ahead by. */
 const LOGGED_SLACK_MS = 500;
-/** What the leaders since a command was asked for may be ahead by. */
-const LEAP_SLACK_MS = 50;
+/** What the leaders since a command was asked for may be ahead by, and the longest time in which one notices that it is cut off. */
+const LEAP_SLACK_MS = 300;
 
 const textOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16)).join(" ");
 

@@ -276,8 +276,7 @@ class Prober {
     cluster.note(this.#id, `probe ${tag}`);
     const at = ledger.history.push({ ...operation, return: null }) - 1;
     const again = (): void => {
-      life.onCrash.delete(again);
-      timeline.after(10, () => this.#try());
+      if (life.onCrash.delete(again)) timeline.after(10, () => this.#try());
     };
     // Where the node is thrown away meanwhile nobody ever says what came of it.
     life.onCrash.add(again);

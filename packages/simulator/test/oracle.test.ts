@@ -243,7 +243,7 @@ describe("each check bites", () => {
         ledger.newTag();
         vote(1, A, 2, batch(2));
         vote(2, A, 2, batch(2));
-        apply(2, 0, 2, 0, 100);
+        apply(2, 0, 2, 0, 400);
       },
     ],
     ["acknowledged means chosen", "an answer to nothing", ({ ledger }) => ledger.onAnswer(2)],

@@ -23,7 +23,13 @@ interface Entry {
 type Value =
   | { readonly kind: "noop" }
   | { readonly kind: "configuration"; readonly configuration: Configuration }
-  | { readonly kind: "batch"; readonly timeMs: number; readonly entries: readonly string[] }
+  | {
+      readonly kind: "batch";
+      readonly timeMs: number;
+      /** In which it was first proposed. */
+      readonly ballot: { readonly round: number; readonly node: number } | null;
+      readonly entries: readonly string[];
+    }
   | { readonly kind: "unreadable"; readonly why: string };
 
 export function addDump(program: Command): void {
@@ -81,8 +87,8 @@ function valueOf(value: Uint8Array): Value {
       case VALUE_CONFIGURATION:
         return { kind: "configuration", configuration: decodeConfigurationValue(value).configuration };
       case VALUE_BATCH: {
-        const { timeMs, entries } = decodeBatch(value);
-        return { kind: "batch", timeMs, entries: entries.map(entryText) };
+        const { timeMs, ballot, entries } = decodeBatch(value);
+        return { kind: "batch", timeMs, ballot, entries: entries.map(entryText) };
       }
       default:
         return { kind: "unreadable", why: `kind ${value[0]} is unknown to this release` };
