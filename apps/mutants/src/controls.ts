@@ -33,13 +33,13 @@ const RED: readonly Control[] = [
   },
 ];
 
-/** How far a finder looks, in its own unit, counted from its first seed or state. */
+/** How far a finder looks, in its own unit, counted from where it starts. */
 function reachOf(finder: SearchingFinder): number {
   switch (finder.kind) {
     case "core":
-      return (finder.start ?? 1) + finder.schedules - 1;
+      return finder.schedules;
     case "sim":
-      return (finder.start ?? 1) + finder.seeds - 1;
+      return finder.seeds;
     case "topology":
     case "noise":
       return finder.runs;
@@ -54,9 +54,9 @@ function reachOf(finder: SearchingFinder): number {
 function lookAtUnchanged(finder: SearchingFinder, reach: number): SearchingFinder {
   switch (finder.kind) {
     case "core":
-      return { ...finder, start: 1, schedules: reach };
+      return { ...finder, schedules: reach };
     case "sim":
-      return { ...finder, start: 1, seeds: reach };
+      return { ...finder, seeds: reach };
     case "topology":
     case "noise":
       return { ...finder, runs: reach };
@@ -69,11 +69,14 @@ function lookAtUnchanged(finder: SearchingFinder, reach: number): SearchingFinde
   }
 }
 
+/** Finders of one name look at the same things, one further than the other. */
 function nameOf(finder: SearchingFinder): string {
   switch (finder.kind) {
     case "core":
-    case "sim":
-      return `${finder.kind}-${finder.profile ?? "short"}`;
+    case "sim": {
+      const { start = 1 } = finder;
+      return `${finder.kind}-${finder.profile ?? "short"}${start === 1 ? "" : `-from-${start}`}`;
+    }
     case "topology":
       return `topology-${finder.links}`;
     case "noise":

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { transform } from "esbuild";
 import { describe, expect, test } from "vitest";
+import { controls } from "../src/controls.js";
 import type { Mutant } from "../src/mutant.js";
 import { MUTANTS } from "../src/mutants/index.js";
 import { parseOptions } from "../src/options.js";
@@ -129,6 +130,15 @@ test("a crash and a hang are found only where they are expected, a control only 
   expect(isAsExpected(control, crash)).toBe(false);
   expect(isAsExpected(control, { kind: "survived", finding, ms: 1 })).toBe(false);
   expect(isAsExpected(control, { kind: "found", finding, ms: 1 })).toBe(true);
+});
+
+test("the unchanged sources are looked at where finders look, not from the first seed to the last of any", () => {
+  const core = (start: number | undefined, schedules: number): Mutant => ({
+    ...mutant("vote-before-durable"),
+    finder: { kind: "core", profile: "members", schedules, ...(start !== undefined && { start }) },
+  });
+  const made = controls([core(undefined, 5), core(1, 9), core(2_801, 100)]).filter(({ mustBe }) => mustBe === "green");
+  expect(made.map(({ id }) => id)).toEqual(["unchanged-core-members", "unchanged-core-members-from-2801"]);
 });
 
 test("the work of a pool keeps its order", async () => {

@@ -98,7 +98,7 @@ export const learningMutants: readonly Mutant[] = [
         `    else this.#counts.set(slot, { ballot, voters: new Set([...(old?.voters ?? []), from]), quorums });`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
     id: "learner-takes-its-own-older-vote",
@@ -119,7 +119,7 @@ export const learningMutants: readonly Mutant[] = [
   /** The slot is known as chosen. */`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
     id: "learner-counts-by-an-older-configuration",
@@ -150,7 +150,7 @@ export const learningMutants: readonly Mutant[] = [
         `const readers = [...settling.slice(0, 0), ...(this.#round`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
     id: "read-round-before-its-configuration-is-known",

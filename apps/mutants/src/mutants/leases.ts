@@ -138,7 +138,7 @@ export const leaseMutants: readonly Mutant[] = [
         `if (terms === null || !core.leads) return null;`,
       ),
     ],
-    finder: { kind: "core", profile: "network", schedules: 2_000 },
+    finder: { kind: "core", profile: "network", schedules: 1_000 },
   },
   {
     id: "lease-trusted-after-a-stall",

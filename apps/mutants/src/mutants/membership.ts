@@ -193,7 +193,7 @@ export const membershipMutants: readonly Mutant[] = [
         `JSON.stringify([quorums.members, configuration.quorum.kind.length > 0]);`,
       ),
     ],
-    finder: { kind: "core", profile: "members", schedules: 2_000 },
+    finder: { kind: "core", profile: "members", schedules: 200 },
   },
   {
     id: "window-not-filled",

@@ -98,7 +98,7 @@ export const witnessMutants: readonly Mutant[] = [
         `if (durable.size > 0 || made.quorums.phase2(durable)) return true;`,
       ),
     ],
-    finder: { kind: "core", profile: "members", schedules: 2_000 },
+    finder: { kind: "core", profile: "members", schedules: 200 },
   },
   {
     id: "change-complete-while-voters-change",
@@ -198,7 +198,7 @@ export const witnessMutants: readonly Mutant[] = [
         `const votes = deciding.length > 0;`,
       ),
     ],
-    finder: { kind: "core", profile: "members", schedules: 1_000 },
+    finder: { kind: "core", profile: "members", schedules: 600 },
   },
   {
     id: "held-votes-cost-nothing",
@@ -236,7 +236,7 @@ export const witnessMutants: readonly Mutant[] = [
     faults: [69, 77],
     title: "A witness forgets its votes for what the newest members have, though those before them may still be needed",
     patches: [witness(`const deciding = [...membership.unfinishedOf(entries), last];`, `const deciding = [last];`)],
-    finder: { kind: "core", profile: "members", schedules: 1_000 },
+    finder: { kind: "core", profile: "members", schedules: 600 },
   },
   {
     id: "witness-keeps-for-whoever-answers",
