@@ -22,12 +22,13 @@ const steps = [
   npm("publint"),
   npm("attw"),
   npm("size"),
-  npm("pack", "pack-test"),
-  npm("api docs", "docs:api"),
+  // An array: two at a time, as each is one thread.
+  [npm("pack", "pack-test"), npm("api docs", "docs:api")],
   { ...npm("playground in a browser", "playground:test"), browser: true },
   { ...npm("page of the demo in a browser", "demo:test"), browser: true },
 ];
 if (flags.has("--ci")) {
+  const explore = (name, ...args) => ({ name, command: "node", args: ["apps/explore/dist/main.js", ...args] });
   const long = (name, script, ...args) => ({ name, command: "npm", args: ["run", "--silent", script, "--", ...args] });
   steps.push(
     // 8,000 runs that `npm test` has not seen: 240 of whole nodes, the rest of the core, most of them short.
@@ -35,11 +36,13 @@ if (flags.has("--ci")) {
     long("simulate core", "sim", "--profile", "core", "--start", "1000", "--seeds", "350"),
     long("simulate core, short", "sim", "--profile", "core-short", "--start", "10000", "--seeds", "5700"),
     long("speed of the core", "sim", "--bench"),
-    long("explore paxos", "explore", "--starts", "4", "--crashes", "0"),
-    long("explore paxos, three proposers", "explore", "--proposers", "3", "--crashes", "0"),
-    ...["gaps", "rival", "restart", "slowDisk", "late", "twice"].map((scenario) =>
-      long(`explore multipaxos: ${scenario}`, "explore", "--model", "multipaxos", "--scenario", scenario),
-    ),
+    [
+      explore("explore paxos", "--starts", "4", "--crashes", "0"),
+      explore("explore paxos, three proposers", "--proposers", "3", "--crashes", "0"),
+      ...["gaps", "rival", "restart", "slowDisk", "late", "twice"].map((scenario) =>
+        explore(`explore multipaxos: ${scenario}`, "--model", "multipaxos", "--scenario", scenario),
+      ),
+    ],
     // An eighth of the mutants, the next eighth at the next commit: all of them take a quarter of an hour.
     long("mutants", "mutants", "--part", `${(commits() % 8) + 1}/8`),
   );
@@ -50,16 +53,18 @@ const browser = process.env.CHROMIUM || "/usr/bin/chromium";
 const total = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
 
-for (const { name, command, args, browser: needsBrowser } of steps) {
-  console.log(`\n=== ${name}`);
+/** Runs one step and takes it into the summary. With `show` its output is shown while it comes, else once it has ended. */
+async function take({ name, command, args, browser: needsBrowser }, show) {
+  if (show) console.log(`\n=== ${name}`);
   if (needsBrowser && !existsSync(browser)) {
     console.log(`There is no browser at ${browser}: skipped.`);
     summary.push(`skip ${name}: there is no browser at ${browser}`);
     total.skipped++;
-    continue;
+    return;
   }
   const started = Date.now();
-  const { code, output } = await run(command, args, { show: true });
+  const { code, output } = await run(command, args, { show });
+  if (!show) console.log(`\n=== ${name}\n${output}`);
   const ok = code === 0 && !(name === "clean" && output !== "");
   const hasCount = name === "test" || name === "playground in a browser";
   const count = hasCount ? countOfTests(output, ok) : { passed: Number(ok), failed: Number(!ok), skipped: 0 };
@@ -67,6 +72,17 @@ for (const { name, command, args, browser: needsBrowser } of steps) {
   summary.push(`${ok ? "ok  " : "FAIL"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   // Where only the end of the output is kept, this is all that tells what went wrong.
   if (!ok) summary.push(...whyOf(output).map((line) => `       ${line}`));
+}
+
+for (const step of steps) {
+  if (!Array.isArray(step)) await take(step, true);
+  else {
+    const waiting = [...step];
+    const work = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await take(next, false);
+    };
+    await Promise.all([work(), work()]);
+  }
 }
 
 /** The failures that the tests name at their end; of other steps, or if the run broke, the last lines. */

@@ -15,5 +15,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
+    // A browser that stands still would fail every test that is left, each after its minute.
+    bail: 3,
   },
 });

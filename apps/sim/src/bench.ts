@@ -15,7 +15,7 @@ export interface Speed {
 export function measureCore(
   options: { schedules?: number; start?: number; profile?: CoreProfile; print?: (line: string) => void } = {},
 ): Speed {
-  const { schedules = 5_000, start = 1, profile = "short", print = console.log } = options;
+  const { schedules = 2_000, start = 1, profile = "short", print = console.log } = options;
   // Until the code is compiled.
   for (let seed = 1; seed <= 200; seed++) simulateCore({ seed: -seed, profile });
   const failed: number[] = [];
