@@ -139,6 +139,8 @@ const adapter = {
     formatted.add(id);
     if (contacts !== "") contactsOf.set(id, contacts.replaceAll("+", ","));
     return {
+      // Node.js 20 reads all of these certificates at each start, and no replica needs one.
+      NODE_EXTRA_CA_CERTS: "",
       SYNOD_LAB_NODE: process.execPath,
       SYNOD_LAB_MAIN: MAIN,
       SYNOD_LAB_FLAGS: FLAGS,
