@@ -52,7 +52,10 @@ class Adapter implements PrometheusMetrics {
     this.registry = registry;
     this.#fixed = { ...labels };
     // From the start, so that what never happened is a 0 and every name is there to be looked up.
-    for (const [name, metric] of Object.entries(METRICS)) this.#register(name, metric);
+    for (const [name, metric] of Object.entries(METRICS)) {
+      this.#register(name, metric);
+      if (metric.labels === undefined) this.#begin(name);
+    }
   }
 
   get contentType(): string {
@@ -106,6 +109,14 @@ class Adapter implements PrometheusMetrics {
     }
     this.#series.set(`${metric.kind} ${name}`, add);
     return add;
+  }
+
+  /** prom-client has a 0 for what has no labels at all; with those of the user it would have nothing before the first value. */
+  #begin(name: string): void {
+    const instrument: unknown = this.registry.getSingleMetric(name);
+    if (instrument instanceof Counter) instrument.inc(this.#fixed, 0);
+    else if (instrument instanceof Gauge) instrument.inc(this.#fixed, 0);
+    else if (instrument instanceof Histogram) instrument.zero(this.#fixed);
   }
 
   #instrument(name: string, { kind, unit, help }: MetricDescription, labelNames: string[]): unknown {

@@ -17,6 +17,34 @@ describe("prometheusMetrics", () => {
     }
   });
 
+  test("what never happened is a 0, also where the numbers have labels of the user", async () => {
+    for (const labels of [{}, { cluster: "shop", node: "1" }]) {
+      const text = await prometheusMetrics({ labels }).text();
+      for (const [name, { kind, labels: own = [] }] of Object.entries(METRICS)) {
+        // Who or what these labels name is not known yet.
+        const wanted = own.length > 0 ? 0 : 1;
+        const series = kind === "distribution" ? `${name}_count` : name;
+        const found = text.split("\n").filter((line) => /^(\w+)(?:\{[^}]*\})? 0$/.exec(line)?.[1] === series);
+        expect(found, series).toHaveLength(wanted);
+        const given = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+        for (const line of found)
+          expect(
+            given.every((label) => line.includes(label)),
+            line,
+          ).toBe(true);
+      }
+    }
+  });
+
+  test("another node of the registry leaves the numbers of the first as they are", async () => {
+    const registry = new Registry();
+    prometheusMetrics({ registry, labels: { node: "1" } }).count("synod_campaigns_total", 3);
+    prometheusMetrics({ registry, labels: { node: "2" } });
+    const text = await registry.metrics();
+    expect(text).toContain('synod_campaigns_total{node="1"} 3\n');
+    expect(text).toContain('synod_campaigns_total{node="2"} 0\n');
+  });
+
   test("counts, sets and observes", async () => {
     const metrics = prometheusMetrics();
     metrics.count("synod_campaigns_total");
@@ -34,8 +62,8 @@ describe("prometheusMetrics", () => {
 
   test("labels that are not described are left out, and missing ones are empty", async () => {
     const metrics = prometheusMetrics();
-    metrics.count("synod_transport_sent_frames_total", 1, { lane: "bulk", session: "17.3" });
-    expect(await metrics.text()).toContain('synod_transport_sent_frames_total{peer="",lane="bulk"} 1\n');
+    metrics.count("synod_transport_dials_total", 1, { lane: "bulk", session: "17.3" });
+    expect(await metrics.text()).toContain('synod_transport_dials_total{peer="",lane="bulk"} 1\n');
   });
 
   test("the number of label sets is bounded; what is beyond is counted together", async () => {
@@ -70,7 +98,7 @@ describe("prometheusMetrics", () => {
     for (const metrics of [one, two]) {
       for (const peer of ["2", "3"]) {
         metrics?.gauge("synod_peer_lag_slots", 7, { peer });
-        metrics?.count("synod_transport_sent_frames_total", 1, { peer, lane: "bulk" });
+        metrics?.count("synod_transport_dials_total", 1, { peer, lane: "bulk" });
         metrics?.observe("mine_ms", 1, { peer });
       }
     }
