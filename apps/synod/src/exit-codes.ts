@@ -12,7 +12,11 @@ export const EXIT_CODES = {
   store: { code: 7, meaning: "the data directory cannot be used as it is: see the text" },
   stopped: { code: 8, meaning: "the node stopped rather than go on: see the text and the runbook" },
   notAcquired: { code: 120, meaning: "`lock`, `elect`: never held, the command was not run" },
-  lost: { code: 121, meaning: "`lock`, `elect`: held and lost while the command ran; it was ended" },
+  lost: {
+    code: 121,
+    meaning:
+      "`lock`, `elect`: held and lost while the command ran; it was ended, but for `--on-loss warn`. `lease keep-alive`: the lease is over",
+  },
   cannotRun: { code: 126, meaning: "`lock`, `elect`: the command cannot be run" },
   notFound: { code: 127, meaning: "`lock`, `elect`: there is no such command" },
   unread: { code: 141, meaning: "nobody reads the output any more, as after `head -1`" },

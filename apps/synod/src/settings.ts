@@ -168,7 +168,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]>
   timeout: {
     flag: "--timeout <duration>",
     env: "SYNOD_TIMEOUT",
-    help: "how long to try to reach the cluster and to be answered; 10s by default, 5m for changes of members",
+    help: "how long to try to reach the cluster and to be answered; 10s by default, 5m for changes of members and to take a snapshot",
     schema: timed,
   },
 };

@@ -198,7 +198,10 @@ async function fetchFresh(path: string, given: Given, output: Output): Promise<S
     await client.read({ kind: "status" }, { timeoutMs });
     // A restore skips what may have been given out since then: rather too much than too little.
     const savedAt = new Date().toISOString();
-    const { node: nodeId, index, bytes, chunks } = await client.admin.readSnapshot();
+    // Without it the client waits for minutes: the whole state is written first.
+    const limit = given.get("timeout");
+    const taken = await client.admin.readSnapshot(limit === undefined ? {} : { timeoutMs: limit });
+    const { node: nodeId, index, bytes, chunks } = taken;
     const head = { cluster: client.status().cluster, nodeId, index, bytes, savedAt };
     const progress = output.progress("saving", bytes);
     try {
