@@ -40,6 +40,35 @@ test("docs/OPERATIONS.md has one row for each", () => {
   expect(rows).toEqual(wanted);
 });
 
+/** Sources of the packages that count a metric. */
+const sourcesOf = (metric: string): string => {
+  const isSource = (file: string): boolean => /^packages\/[^/]+\/src\/.+\.ts$/.test(file);
+  const all = filesUnder("packages").filter(isSource);
+  const folders = new Set(all.filter((file) => read(file).includes(`("${metric}"`)).map(folderOf));
+  return all
+    .filter((file) => folders.has(folderOf(file)))
+    .map(read)
+    .join("\n");
+};
+const folderOf = (file: string): string => file.split("/")[1] ?? "";
+
+// An alert on a label that never has this text is always quiet, or never.
+test("what docs/OPERATIONS.md selects of a metric is a label of it, with a text that the code gives it", () => {
+  const selectors = [...read("docs/OPERATIONS.md").matchAll(/(synod_\w+)\{([^}]+)\}/g)];
+  expect(selectors.length).toBeGreaterThan(1);
+  for (const [, metric = "", selector = ""] of selectors) {
+    for (const [, label, text] of selector.matchAll(/(\w+)!?=~?"([^"]*)"/g)) {
+      expect(METRICS[metric]?.labels, metric).toContain(label);
+      expect(sourcesOf(metric).includes(`"${text}"`), `${metric}{${selector}}`).toBe(true);
+    }
+  }
+});
+
+test("docs/OPERATIONS.md names only metrics that there are", () => {
+  const names = [...read("docs/OPERATIONS.md").matchAll(/\bsynod_\w+/g)].map(([name]) => name);
+  expect(names.filter((name) => !(name in METRICS))).toEqual([]);
+});
+
 test("docs/OPERATIONS.md has a runbook for each error code, and for no other", () => {
   const source = read("packages/interface/src/error.ts").replace(/\/\/.*$/gm, "");
   const [, union = ""] = /export type SynodErrorCode =([\s\S]*?);/.exec(source) ?? [];

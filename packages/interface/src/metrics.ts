@@ -115,7 +115,8 @@ export const METRICS: Readonly<Record<string, MetricDescription>> = {
   synod_messages_unsendable_total: counter("1", "Messages that the codec refused to encode", "kind"),
   synod_frames_refused_total: counter("1", "Frames that were no message of this cluster from a present peer"),
   // Transports.
-  synod_transport_sent_frames_total: counter("1", "Frames handed over", "peer", "lane"),
+  // One frame may be for several peers.
+  synod_transport_sent_frames_total: counter("1", "Frames handed over", "lane"),
   synod_transport_sent_bytes_total: counter("bytes", "Bytes sent", "peer", "lane"),
   synod_transport_received_frames_total: counter("1", "Frames received", "peer", "lane"),
   synod_transport_received_bytes_total: counter("bytes", "Bytes received", "peer", "lane"),
