@@ -46,6 +46,13 @@ export class Exported {
     return types.map((one) => (one?.isStringLiteral() === true ? one.value : `${path} has no kinds`));
   }
 
+  /** The texts of which a type is one. */
+  texts(path: string): string[] {
+    const type = this.#type(path);
+    const types = type.isUnion() ? type.types : [type];
+    return types.map((one) => (one.isStringLiteral() ? one.value : `${path} is no union of texts`));
+  }
+
   #type(path: string): ts.Type {
     const [name = "", wanted = ""] = path.split(":");
     const file = this.#program.getSourceFile(entry(name));

@@ -111,3 +111,8 @@ const KINDS: [name: string, head: string, type: string][] = [["rsm", "Outcome", 
 test.each(KINDS)("README of %s: the table %s has the kinds of %s", (name, head, type) => {
   expect(firstCells(name, head).flatMap(namesIn).sort()).toEqual(exported.kinds(type).sort());
 });
+
+test("README of simulator: the table Invariant has those that a run may be found to break", () => {
+  const named = firstCells("simulator", "Invariant").flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)]);
+  expect(named.map(([, name = ""]) => name).sort()).toEqual(exported.texts("simulator:Invariant").sort());
+});
