@@ -46,6 +46,7 @@ function markText(mark: Mark, { marks, sends }: Omit<Row, "text">): string {
         ? `Now ${mark.value} is chosen${isAlone(mark, marks) ? "" : slotText(mark.slot)}, in round ${mark.rnd}.`
         : `${mark.value}, chosen already in round ${mark.before}, is now chosen in round ${mark.rnd} too.`;
     case "learned":
+      if (mark.decided === true) return `${mark.at} takes ${mark.value} for decided.`;
       if (marks.some((one) => one.mark === "chosen" && one.slot === mark.slot)) return `${mark.at} learns it at once.`;
       return mark.wrongly
         ? `${mark.at} believes that ${mark.value} is chosen${slotText(mark.slot)}, and is wrong.`

@@ -30,6 +30,11 @@ export function wordsForSilence(s: ServerState, message: Message | null): string
       return wordsForPromise(s, message);
     case "VOTED":
       return s.leads === true ? "leads already" : `is in term ${s.promised ?? 0} by now`;
+    case "YES":
+    case "ACK":
+      return s.learned?.[0] === undefined ? "waits for the others" : "has decided already";
+    case "REJ":
+      return wordsForRefusal(s, message);
     case "OK":
     case "NO":
       return "learns nothing new from it";
@@ -47,6 +52,13 @@ function wordsForPromise(s: ServerState, { rnd = 0 }: Message & { readonly rnd?:
   if (s.leads === true) return "leads already";
   const hasProposed = s.leads === undefined && s.accepted?.[0]?.rnd === rnd;
   return hasProposed ? "needs it no more: it has its majority, and has proposed" : "has no majority of promises yet";
+}
+
+/** What it makes of a refusal. */
+function wordsForRefusal(s: ServerState, { rnd = 0 }: Message & { readonly rnd?: number }): string {
+  const promised = s.promised ?? 0;
+  if (rnd < promised) return `is in round ${promised} by now`;
+  return s.learned?.[0] === undefined ? `knows that round ${rnd} is over` : "knows the outcome already";
 }
 
 function wordsForLearn(

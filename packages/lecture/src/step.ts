@@ -263,7 +263,7 @@ class Turn {
     const plain: Message = copy({ ...message, from });
     const label = this.#tells ? labelOf(plain) : "";
     const { row } = this.#world;
-    if (message.type === "ACC") this.#issue(from, plain as Partial<Decision>);
+    if (message.type === "ACC") this.#issueAll(from, plain as Partial<Decision>);
     for (const peer of to) {
       const id = this.#world.nextId++;
       const lost = isCut(this.#world, from, peer);
@@ -272,8 +272,14 @@ class Turn {
     }
   }
 
-  #issue(by: ProcessId, { slot = 0, rnd, value }: Partial<Decision>): void {
+  /** Shipped code asks for the votes of several numbers in one message: the value of the first one, and `more`. */
+  #issueAll(by: ProcessId, message: Partial<Decision> & { readonly more?: readonly Value[] }): void {
+    const { slot = 0, rnd, value, more = [] } = message;
     if (rnd === undefined || value === undefined) return;
+    for (const [index, one] of [value, ...more].entries()) this.#issue(by, { slot: slot + index, rnd, value: one });
+  }
+
+  #issue(by: ProcessId, { slot, rnd, value }: Decision): void {
     const known = this.#world.issued.some((one) => one.slot === slot && one.rnd === rnd && one.value === value);
     const issued: Issued = { slot, rnd, value, by };
     if (!known) this.#world.issued = [...this.#world.issued, issued];
@@ -303,6 +309,8 @@ class Turn {
       const isCopy = this.#protocol.family === "raft" && rnd < (after.promised ?? 0);
       this.#marks.push({ mark: "accepted", at, slot: Number(key), rnd, value, ...(isCopy && { copy: true }) });
       if (isCopy) continue;
+      // A leader of Raft proposes by writing into its own log: when it sends that is no matter.
+      if (this.#protocol.family === "raft" && after.leads === true) this.#issue(at, { slot: Number(key), rnd, value });
       this.#vote(at, { slot: Number(key), rnd, value }, after);
       const promised = before.promised ?? 0;
       if (rnd < promised) this.#world.tooLate = [...this.#world.tooLate, { by: at, promised, rnd, value }];
@@ -310,8 +318,9 @@ class Turn {
     for (const [key, value] of Object.entries(after.learned ?? {})) {
       if (before.learned?.[Number(key)] === value) continue;
       const slot = Number(key);
-      const wrongly = !this.#world.chosen.some((one) => one.slot === slot && one.value === value);
-      this.#marks.push({ mark: "learned", at, slot, value, wrongly });
+      const votes = quorumOf(this.#protocol, this.#world) !== undefined;
+      const wrongly = votes && !this.#world.chosen.some((one) => one.slot === slot && one.value === value);
+      this.#marks.push({ mark: "learned", at, slot, value, wrongly, ...(!votes && { decided: true }) });
     }
     for (let count = before.executed.length; count < after.executed.length; count++) {
       const value = after.executed[count] ?? "";

@@ -34,13 +34,14 @@ export type Mark =
       readonly value: Value;
       readonly before: number | null;
     }
-  /** `wrongly`: no quorum has accepted it. */
+  /** `wrongly`: no quorum has accepted it. `decided`: it takes it for decided, in a protocol in which no votes choose. */
   | {
       readonly mark: "learned";
       readonly at: ProcessId;
       readonly slot: number;
       readonly value: Value;
       readonly wrongly: boolean;
+      readonly decided?: true;
     }
   | { readonly mark: "executed"; readonly at: ProcessId; readonly value: Value; readonly state: readonly Value[] }
   | {

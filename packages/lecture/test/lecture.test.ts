@@ -148,6 +148,17 @@ describe("the checker", () => {
     expect(() => invariantsOf(protocol("leader"), lastWorld(play("leader")))).toThrowError(/chooses nothing/);
   });
 
+  it.each(SCENARIOS.filter(({ protocol: { quorum, id } }) => quorum !== undefined && id !== "first-proposal"))(
+    "$id: nothing is accepted that was not proposed",
+    (scenario) => {
+      const { accepted, issued } = lastWorld(playScenario(scenario));
+      const textOf = ({ slot, rnd, value }: { slot: number; rnd: number; value: string }): string =>
+        `${value} for ${slot} in ${rnd}`;
+      const proposed = issued.map(textOf);
+      expect(accepted.map(textOf).filter((vote) => !proposed.includes(vote))).toEqual([]);
+    },
+  );
+
   it("holds all invariants in every situation of Paxos that a search meets", () => {
     const values = [
       { value: "foo", by: "S1" },
@@ -177,6 +188,23 @@ describe("rows in which nothing is to be seen", () => {
       [...s2Asks("S1"), "S1 > S2 PROM"],
     ],
     ["synod-paxos", "S2 refuses it: its promise 2 is higher than 1.", ["S1 wants a", "S2 wants b", "S1 > S2 PREP"]],
+    ["synod-paxos", "S1 knows that round 1 is over.", ["S1 wants a", "S2 wants b", "S1 > S2 PREP", "S2 > S1 REJ"]],
+    [
+      "synod-paxos",
+      "S1 is in round 2 by now.",
+      ["S1 wants a", "S2 wants b", "S1 > S2 PREP", "S2 > S1 PREP", "S2 > S1 REJ"],
+    ],
+    ["two-phase-commit", "S1 waits for the others.", ["S1 wants commit", "S1 > S2 VOTE", "S2 > S1 YES"]],
+  ] as const)("%s: %s", (id, words, script) => {
+    expect(play(id, ...script).rows.at(-1)?.text).toContain(words);
+  });
+
+  // Where no votes choose anything nobody can be wrong about that.
+  it.each([
+    ["one-acceptor", "S1 takes a for decided.", ["S2 wants a", "S2 > S1"]],
+    ["one-acceptor", "S2 takes a for decided.", ["S2 wants a", "S2 > S1", "S1 > S2"]],
+    ["two-phase-commit", "S1 takes commit for decided.", ["S1 wants commit", "S1 > S2 S3 VOTE", "S2 > S1", "S3 > S1"]],
+    ["three-phase-commit", "S3 takes abort for decided.", ["S1 wants commit", "S1 > S3 VOTE", "S3 suspects S1"]],
   ] as const)("%s: %s", (id, words, script) => {
     expect(play(id, ...script).rows.at(-1)?.text).toContain(words);
   });

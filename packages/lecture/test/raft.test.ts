@@ -101,6 +101,15 @@ describe("Raft", () => {
     expect(decided.answers.map(({ value }) => value)).toEqual(["foo"]);
   });
 
+  it("what its leaders propose is looked at, and P2c, by which Paxos chooses values, is not asked of it", () => {
+    const rules = (world: World): string[] =>
+      invariantsOf(raft, world).map(({ id, holds }) => (holds ? id : `no ${id}`));
+    const chosen = ["C1 asks foo of S1", "S1 > S2 AE"];
+    expect(rules(play(chosen))).toEqual(["P1a", "P2", "P2a", "P2b", "learned"]);
+    const lost = ["S2 crashes", "S2 restarts without its disk", "S3 timeout", "S3 > S2 RV", "S2 > S3 VOTED"];
+    expect(rules(play([...chosen, ...lost]))).toEqual(["P1a", "P2", "no P2a", "no P2b", "learned"]);
+  });
+
   it.each([3, 5])("holds in every order of events, with %i servers", (servers) => {
     const picks = fc.array(fc.nat(1_000), { minLength: 40, maxLength: 160 });
     const holds = fc.property(picks, (some) => {
