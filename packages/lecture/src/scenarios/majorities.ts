@@ -73,7 +73,7 @@ export const MAJORITY_SCENARIOS: readonly Scenario[] = [
       "heal",
       "S1 > S2 ACC m1",
     ],
-    sees: "None. When the network is whole again (row 8 in both stories) S1 has m1, S2 has m2, and neither has heard from S3, which is down (choose “what S1 knows”, then “what S2 knows”, under “Show”). This time S3 had executed m2. Whatever rule they follow, it is wrong in one of the two stories.",
+    sees: "None. When the network is whole again (row 8 in both stories) S1 has m1, S2 has m2, and neither has heard from S3, which is down: what S1 knows and what S2 knows is the same in both. This time S3 had executed m2. Whatever rule they follow, it is wrong in one of the two stories.",
     verdict: "diverges",
   },
   {

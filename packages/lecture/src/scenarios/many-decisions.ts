@@ -78,7 +78,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "C2 asks m2 of S2",
       "settle",
     ],
-    sees: "Under “Log, rules” each column is a number, and each box says in which round its value was accepted. Round 1 left number 2 empty, since m2 reached nobody; round 2 fills it with a no-op and goes on. C2 asks again, and m2 gets number 5.",
+    sees: "Under “Log, rules” each column is a number, and each box says in which round its value was accepted. Round 1 left number 2 open: m2 is with S1 alone, which is down. Round 2 fills it with a no-op and goes on. C2 asks again, and m2 gets number 5.",
     verdict: "safe",
   },
   {
@@ -142,6 +142,7 @@ export const MANY_DECISION_SCENARIOS: readonly Scenario[] = [
       "S3 > S2 PROM",
       "C3 asks m3 of S1",
       "S1 > S3 ACC m3",
+      "S3 > S1 REJ",
       "settle",
       "C2 asks m2 of S2",
       "settle",

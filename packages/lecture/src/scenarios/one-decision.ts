@@ -62,7 +62,7 @@ export const ONE_DECISION_SCENARIOS: readonly Scenario[] = [
       "S2 suspects S1",
       "S3 suspects S1",
     ],
-    sees: "S2 commits, S3 aborts. Nobody waited, and that is what went wrong.",
+    sees: "S2 commits, S3 aborts. Nobody waited, and that is what went wrong. (Where silence is sure to mean a crash the survivors ask each other, and three-phase commit is right. A cut looks just the same, and nobody can be asked.)",
     verdict: "diverges",
     searches: [
       { goal: "blocks", bounds: { ...all, crashes: 1, crashesAt: ["S1"] }, expect: "none" },

@@ -72,7 +72,7 @@ export const RAFT_SCENARIOS: readonly Scenario[] = [
       "S3 > S2 AE no-op",
       "S2 > S3 OK",
     ],
-    sees: "S1 counts foo and answers C1 (row 17). But the last entry of S3 is of a newer term than that of S2, so S2 votes for it, and S3 removes foo. In Raft the term of the last entry decides who may lead; a copy leaves it old, and so protects nothing.",
+    sees: "S1 counts foo and answers C1 (row 17). But the last entry of S3 is of a newer term than that of S2, so S2 votes for it, and S3 removes foo. In Raft the term of the last entry decides who may lead; a copy leaves it old, and so is no protection from a log that ends with a newer one.",
     verdict: "diverges",
     searches: [{ goal: "diverges", from: FOO_ALONE, bounds: AGAIN, expect: "found" }],
   },

@@ -92,7 +92,7 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
   "what-if-small-quorum": {
     question: "Why a majority for both phases?",
-    sees: "One vote decides foo, and the two that are asked next are others.",
+    sees: "One vote decides foo, and the two that are asked next are others. (To ask all three would mend it too: whoever promises must meet whoever decides, and more is not needed.)",
     script: [...fooAlone, "S2 wants bar", "S2 > S3 PREP", "S3 > S2 PROM"],
     search: { bounds: { ...two, withhold: [] } },
   },
