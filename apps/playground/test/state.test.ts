@@ -5,7 +5,8 @@ import { readLink } from "../src/model/link.js";
 import { searchesOf } from "../src/model/searching.js";
 import { isStoryEnd, type Event, reduce, START, type Stage, type State } from "../src/model/state.js";
 import { rowsIn, worldAt } from "../src/model/tree.js";
-import { quickFinding, replyTo, verdictOf } from "../src/model/verdict.js";
+import { tellingOf } from "../src/model/telling.js";
+import { findingOf, quickFinding, replyTo, verdictOf } from "../src/model/verdict.js";
 import { branchOf } from "../src/model/tree.js";
 
 const open = (hash: string): State => reduce(START, { do: "open", place: readLink(hash) });
@@ -139,4 +140,33 @@ test("a contradiction shows at once; how it ends only when asked", () => {
     "You saw it coming.",
     "Not what you guessed: look for the row that decides.",
   ]);
+});
+
+describe("rows as text", () => {
+  test("say of the rows that are shown what the card says, and nothing of later ones", () => {
+    const state = open("#/promises-report-nothing");
+    const wordsAt = (row: number): string =>
+      tellingOf(stageOf(after(state, { do: "row", row })))
+        .split("\n")
+        .at(-1)!;
+    const end = wordsAt(8);
+    expect(end).toContain("no single server could have said both");
+    expect(wordsAt(3)).toMatch(/^3\. S3 crashes\./);
+    expect(wordsAt(8)).toBe(end);
+  });
+
+  test("do not tell how it ends in its middle, though the checker has spoken", () => {
+    const state = open("#/burgers");
+    const last = after(state, { do: "last" });
+    expect(tellingOf(stageOf(last)).split("\n").at(-1)).toBe("All agree on burgers.");
+    expect(tellingOf(stageOf(after(last, { do: "row", row: 2 })))).not.toContain("All agree");
+  });
+
+  test("a contradiction is told as it is in the row that is shown", () => {
+    const state = open("#/leader-reordered");
+    const wordsAt = (row: number): string => findingOf(stageOf(after(state, { do: "row", row }))).words;
+    expect(wordsAt(2)).toBe("");
+    expect(wordsAt(3)).toContain('S1 has executed "m1 m2", S2 "m2":');
+    expect(wordsAt(4)).toContain('S1 has executed "m1 m2", S2 "m2 m1":');
+  });
 });

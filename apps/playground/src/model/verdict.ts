@@ -1,4 +1,6 @@
 import { circleOf, judge, lastWorld, type Run, type Verdict, violationOf, type World } from "@synod/lecture";
+import type { Stage } from "./state.js";
+import { branchOf, rowsIn, worldAt } from "./tree.js";
 
 /** What the page says of a run. `open`: nothing is wrong so far, and the checker has not been asked how it ends. */
 export interface Finding {
@@ -26,6 +28,23 @@ export function quickFinding(run: Run): Finding {
   const finding = lookQuickly(run);
   quick.set(run, finding);
   return finding;
+}
+
+/** What the checker says of the branch that is shown. The whole branch is judged only at its end; a contradiction shows at once. */
+export function findingOf(stage: Stage): Finding {
+  const { tree, protocol, scenario } = stage;
+  const run = branchOf(tree);
+  const quick = quickFinding(run);
+  if (tree.at === rowsIn(tree)) {
+    const isFree = scenario === null && (protocol.id === "synod-multipaxos" || tree.at === 0);
+    return isFree && stage.judged !== run ? quick : verdictOf(run);
+  }
+  const [row] = quick.rows;
+  if (quick.kind === "diverges" && row !== undefined && row <= tree.at) {
+    // In the words of what is shown: later rows may have made it worse.
+    return { ...quick, words: violationOf(worldAt(tree))?.words ?? quick.words };
+  }
+  return { kind: "open", words: "", rows: [] };
 }
 
 function lookQuickly(run: Run): Finding {

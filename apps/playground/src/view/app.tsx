@@ -9,6 +9,7 @@ import { searchesOf } from "../model/searching.js";
 import { type Event, reduce, START, type State } from "../model/state.js";
 import { readTrace } from "../model/trace-file.js";
 import { branchOf } from "../model/tree.js";
+import { findingOf } from "../model/verdict.js";
 import { besideStory } from "../model/words.js";
 import { Header } from "./header.js";
 import { Help } from "./help.js";
@@ -17,7 +18,6 @@ import { RelativesPage } from "./relatives-page.js";
 import { StagePage } from "./stage.js";
 import { TracePage } from "./trace-page.js";
 import { useSearch } from "./use-search.js";
-import { findingOf } from "./verdict-card.js";
 import { VERDICTS } from "@synod/ui";
 
 function begin(): State {

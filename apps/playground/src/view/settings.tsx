@@ -1,8 +1,8 @@
 import { Button } from "@synod/ui";
 import type { JSX } from "preact";
-import { figureOf, textOf } from "../model/figure.js";
+import { figureOf } from "../model/figure.js";
 import { serversOf } from "../model/moves.js";
-import { quickFinding } from "../model/verdict.js";
+import { tellingOf } from "../model/telling.js";
 import { savePicture } from "./picture.js";
 import type { Event, Stage } from "../model/state.js";
 import { branchOf, worldAt } from "../model/tree.js";
@@ -102,12 +102,7 @@ async function copyLink(dispatch: (event: Event) => void): Promise<void> {
 }
 
 async function copyText(stage: Stage, dispatch: (event: Event) => void): Promise<void> {
-  const title = stage.scenario?.title ?? stage.protocol.title;
-  const text = textOf(
-    title,
-    figureOf(branchOf(stage.tree)).rows.slice(0, stage.tree.at),
-    quickFinding(branchOf(stage.tree)).words,
-  );
+  const text = tellingOf(stage);
   try {
     await navigator.clipboard.writeText(text);
     dispatch({ do: "note", note: "The rows are copied, in words." });

@@ -7,6 +7,7 @@ import { serversOf } from "../model/moves.js";
 import { linesOfRow } from "../model/ran.js";
 import { type Event, isStoryEnd, type Stage as StageState, type State } from "../model/state.js";
 import { branchOf, worldAt } from "../model/tree.js";
+import { findingOf } from "../model/verdict.js";
 import { besideStory, chapterOf, scenariosOf, stepOf, WHY } from "../model/words.js";
 import { Branches } from "./branches.js";
 import { Clients } from "./clients.js";
@@ -23,7 +24,7 @@ import { Tabs } from "./tabs.js";
 import { Settings } from "./settings.js";
 import { Transport } from "./transport.js";
 import { Tray } from "./tray.js";
-import { findingOf, VerdictCard } from "./verdict-card.js";
+import { VerdictCard } from "./verdict-card.js";
 
 export interface StageProps {
   readonly state: State;
@@ -199,8 +200,8 @@ function FreeIntro({ stage }: { readonly stage: StageState }): JSX.Element {
     <div class="free-intro">
       <p>
         Your turn. Let clients ask, let messages overtake each other, crash whom you like.{" "}
-        <b>The challenge: make two values chosen for one number.</b> With the real protocol nobody has; change one line,
-        with a “What if”, and you can.
+        <b>The challenge: make two values chosen for one number.</b> With the real protocol, and no disk lost, nobody
+        has; change one line, with a “What if”, or lose a disk, and you can.
       </p>
       <label>
         Protocol{" "}

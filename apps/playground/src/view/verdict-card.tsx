@@ -4,10 +4,10 @@ import type { JSX } from "preact";
 import { linkOf } from "../model/link.js";
 import { GOALS, searchesOf } from "../model/searching.js";
 import { type Event, isStoryEnd, nextAction, type Stage, type State } from "../model/state.js";
-import { branchOf, rowsIn } from "../model/tree.js";
+import { rowsIn } from "../model/tree.js";
 import { besideStory } from "../model/words.js";
 import { Lights } from "./invariants.js";
-import { type Finding, type Guess, quickFinding, replyTo, verdictOf } from "../model/verdict.js";
+import { findingOf, type Guess, replyTo } from "../model/verdict.js";
 
 interface VerdictProps {
   readonly state: State;
@@ -17,20 +17,6 @@ interface VerdictProps {
 }
 
 const GUESSES: readonly Guess[] = ["safe", "diverges", "blocks", "livelocks"];
-
-/** What the checker says of the branch that is shown. The whole branch is judged only at its end; a contradiction shows at once. */
-export function findingOf(stage: Stage): Finding {
-  const { tree, protocol, scenario } = stage;
-  const run = branchOf(tree);
-  const quick = quickFinding(run);
-  if (tree.at === rowsIn(tree)) {
-    const isFree = scenario === null && (protocol.id === "synod-multipaxos" || tree.at === 0);
-    return isFree && stage.judged !== run ? quick : verdictOf(run);
-  }
-  const [row] = quick.rows;
-  if (quick.kind === "diverges" && row !== undefined && row <= tree.at) return quick;
-  return { kind: "open", words: "", rows: [] };
-}
 
 export function VerdictCard({ state, stage, dispatch, onSearch }: VerdictProps): JSX.Element {
   const { scenario, tree } = stage;
