@@ -15,6 +15,7 @@ import {
   MINUTES,
   READING,
   WHY,
+  wordsOfMessage,
 } from "../src/model/words.js";
 
 const measure = (text: string): number => text.length * 7;
@@ -168,4 +169,25 @@ test("bounds in words", () => {
   expect(boundsWords({ values: [1], withhold: ["COM", "REJ"], steps: 6 })).toBe(
     "one command, messages in any order, no COM or REJ arrives, at most 6 steps",
   );
+  const values = [
+    { value: "m1", by: "C1", to: ["S1"] },
+    { value: "m2", by: "C2" },
+  ];
+  const some = { timeoutsAt: ["S1", "S2"], crashesAt: ["S3"], patient: true };
+  expect(boundsWords({ values, suspicions: 1, suspects: ["S2"], ...some })).toBe(
+    "2 commands, messages in any order, 1 wrong suspicion, m1 asked of S1 alone, suspicions at S2 alone, " +
+      "time-outs at S1 and S2 alone, crashes at S3 alone, no time-out while a message of one’s own round is on its way, " +
+      "at most 30 steps",
+  );
+});
+
+test("a message is explained by what it carries, and by no word that has not come yet", () => {
+  expect(wordsOfMessage("ACC #1 m1")).toBe("Accept: take this");
+  expect(wordsOfMessage("ACC S1 #1 m1")).toBe("Accept: take this");
+  expect(wordsOfMessage("ACC 4 #1 m1")).toContain("in this round");
+  expect(wordsOfMessage("LRN #1")).toBe("Learn: I have it");
+  expect(wordsOfMessage("LRN 2 #1")).toContain("is chosen");
+  expect(wordsOfMessage("PROM 2")).toBe("Promise: I do");
+  expect(wordsOfMessage("PROM 2 nothing")).toContain("what I have accepted");
+  expect(wordsOfMessage("PROM 2 #1 (1, m1)")).toContain("what I have accepted");
 });

@@ -26,7 +26,7 @@ export const WHY: Readonly<Record<string, string>> = {
   rounds:
     "A name can return, a number never does. S1 owns rounds 1, 4, 7, S2 owns 2, 5, 8, S3 owns 3, 6, 9, so that no two ever use one number, and a higher round is always newer. In the picture [ 2 is a gate: nothing below round 2 comes in. Two words from here on: accepted, one server has said yes; chosen, a majority has, in the same round. What is chosen must never change, even if nobody knows of it yet. A round tells that a message is old. It does not tell a new leader what was done before.",
   promises:
-    "Before leading, ask a majority, oneself included, for a promise: nothing of lower rounds any more, the gate [ 2. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
+    "Before leading, ask a majority, oneself included, for a promise (Prepare, PREP; Promise, PROM): nothing of lower rounds any more, the gate [ 2. The old leader is shut out for certain. (Round 1 needs no asking: nothing is before it.) But what did the old leader do before that?",
   reports:
     "A promise must also tell what was accepted, and in which round. Any two majorities share a server, so somebody remembers whatever may have been chosen; if several values are told, the one of the highest round counts. This is the heart of Paxos. A server that can count a majority has learned what is chosen (the lock), and only then may it execute. The message Learn is not yet that: it says “I have accepted”, one vote.",
   resend: "Repeat from time to time what is known: who was away catches up by that alone.",
@@ -34,11 +34,11 @@ export const WHY: Readonly<Record<string, string>> = {
     "Five servers survive two crashes. But with five, “I have it and you have it” is no majority any more, and acting on it is too early. (With five, S1 owns rounds 1, 6, 11 and so on, S3 owns 3, 8, 13.)",
   "all-to-all":
     "Let everybody tell everybody, and act when a majority has said so. Right, at the price of many messages.",
-  commit: "Let the leader count alone and tell the result. The same safety, and far fewer messages.",
+  commit: "Let the leader count alone and tell the result (Commit, COM). The same safety, and far fewer messages.",
   "multi-paxos":
     "Several commands are under way at once, and one promise covers all numbers to come, so that each costs one round trip. Numbers that a new leader finds empty it fills with commands that do nothing, no-ops: what comes after them could not be executed otherwise.",
   "basic-paxos":
-    "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it. There the leader is called proposer, all three servers are acceptors, and to accept is to vote. Nobody leads from the start: who wants something prepares a round.",
+    "Everything taken away but one decision: this is the Paxos of the textbooks, and you have just built it. There the leader is called proposer, all three servers are acceptors, and to accept is to vote. All three are learners too: who votes tells everybody, and each counts for itself. Nobody leads from the start: who wants something prepares a round.",
   "synod-paxos": "No more toy: the very code that you can install, step by step in the same picture.",
   "synod-multipaxos":
     "The replica that runs in production, under your hands. A number is called slot here, a round ballot, and COM up to #2 says that all up to slot 2 are chosen, up to #0 that none is yet. Try to break it.",
@@ -65,7 +65,7 @@ export const WHY: Readonly<Record<string, string>> = {
   "what-if-ignores-promise": "A promise that nobody keeps is only a message.",
   "what-if-shared-numbers":
     "Rounds must go up, and each must have one owner. Two owners of one number are two values in one round.",
-  "what-if-small-quorum": "Majorities are there because any two of them meet. One vote meets nobody.",
+  "what-if-small-quorum": "Majorities are there because any two of them meet. One vote and two promises need not.",
   "what-if-counts-values": "Two votes for the same value in different rounds are not two votes.",
   "what-if-forgets-promise": "A promise made before a crash holds after it. So it must be on disk.",
   "what-if-forgets-vote": "A vote given before a crash counts after it. So it must be on disk too.",
@@ -214,8 +214,30 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   NO: "no: my term is higher, or I lack what should stand before it",
 };
 
+/** Of messages that say less: before there are rounds, and before promises report. */
+const SHORTER: readonly (readonly [RegExp, string])[] = [
+  [/^ACC (?!\d)/, "Accept: take this"],
+  [/^LRN (?!\d)/, "Learn: I have it"],
+  [/^PROM \d+$/, "Promise: I do"],
+];
+
 export function wordsOfMessage(label: string): string {
-  return MESSAGES[label.split(" ")[0] ?? ""] ?? "";
+  const shorter = SHORTER.find(([form]) => form.test(label));
+  return shorter?.[1] ?? MESSAGES[label.split(" ")[0] ?? ""] ?? "";
+}
+
+/** Whom a search leaves out, in words: who may suspect, time out, crash and be asked. */
+function whoWords(bounds: Readonly<Record<string, unknown>>): string[] {
+  const listed = (key: string): string[] => (Array.isArray(bounds[key]) ? bounds[key].map(String) : []);
+  const [suspects, timeouts, crashes] = [listed("suspects"), listed("timeoutsAt"), listed("crashesAt")];
+  const values = (Array.isArray(bounds["values"]) ? bounds["values"] : []) as { value?: string; to?: string[] }[];
+  return [
+    ...values.flatMap(({ value, to }) => (to === undefined ? [] : [`${value} asked of ${to.join(" and ")} alone`])),
+    ...(suspects.length > 0 ? [`suspicions at ${suspects.join(" and ")} alone`] : []),
+    ...(timeouts.length > 0 ? [`time-outs at ${timeouts.join(" and ")} alone`] : []),
+    ...(crashes.length > 0 ? [`crashes at ${crashes.join(" and ")} alone`] : []),
+    ...(bounds["patient"] === true ? ["no time-out while a message of one’s own round is on its way"] : []),
+  ];
 }
 
 /** What a search may do, in words. */
@@ -234,5 +256,12 @@ export function boundsWords(bounds: Readonly<Record<string, unknown>>): string {
   const values = Array.isArray(bounds["values"]) ? bounds["values"].length : 0;
   const commands = values === 0 ? "no new commands" : values === 1 ? "one command" : `${values} commands`;
   const withheld = Array.isArray(bounds["withhold"]) ? [`no ${bounds["withhold"].join(" or ")} arrives`] : [];
-  return [commands, "messages in any order", ...told, ...withheld, `at most ${of("steps") || 30} steps`].join(", ");
+  return [
+    commands,
+    "messages in any order",
+    ...told,
+    ...whoWords(bounds),
+    ...withheld,
+    `at most ${of("steps") || 30} steps`,
+  ].join(", ");
 }

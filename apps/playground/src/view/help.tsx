@@ -73,8 +73,9 @@ export function Help({ onClose }: { readonly onClose: () => void }): JSX.Element
             ))}
           </dl>
           <p class="soft">
-            “ACC 4 #1 m1” reads: accept m1 in round 4 as command number 1. Dashed lines prepare, solid lines with a full
-            head ask to accept, dotted lines tell what was accepted or chosen.
+            “ACC 4 #1 m1” reads: accept m1 in round 4 as command number 1. “PROM 5 #1 (4, m1)”: I promise round 5, and
+            for number 1 I have accepted m1, in round 4. Dashed lines prepare, solid lines with a full head ask to
+            accept, dotted lines tell what was accepted or chosen.
           </p>
         </div>
       </div>
