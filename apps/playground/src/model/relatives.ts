@@ -35,7 +35,7 @@ export const RELATIONS: readonly Relation[] = [
   {
     what: "When it is chosen",
     paxos: "a majority has it in one round",
-    raft: "a majority has it, and it, or one after it, is of the present term",
+    raft: "a majority has an entry of the leader’s own term: then that one is, and all before it",
     vr: "a majority has it in this view",
     zab: "a majority has it in this epoch",
   },

@@ -10,9 +10,10 @@ export function RelativesPage(): JSX.Element {
       <p class="kicker">And Raft?</p>
       <h1>The same idea under other names</h1>
       <p class="lead">
-        Viewstamped Replication (1988), Paxos (1989, printed 1998), Zab, which carries ZooKeeper (2008), and Raft (2014)
-        were made for the same purpose: one log on several servers, right while a majority is up. Once you know the four
-        words, promised, accepted, chosen and learned, you can read all of them.
+        Viewstamped Replication (1988, anew 2012), Paxos (1989, printed 1998), Zab, which carries ZooKeeper (2008), and
+        Raft (2014) were made for the same purpose: one log on several servers that never contradict each other, and
+        that goes on while a majority is up. Once you know the four words, promised, accepted, chosen and learned, you
+        can read all of them.
       </p>
       <p>
         Three stories, each told by both at once. In the pictures Raft has Paxos’ marks: its term is the number at the
@@ -35,7 +36,7 @@ export function RelativesPage(): JSX.Element {
               <td />
               <th scope="col">Multi-Paxos</th>
               <th scope="col">Raft</th>
-              <th scope="col">Viewstamped Replication</th>
+              <th scope="col">Viewstamped Replication (of 2012)</th>
               <th scope="col">ZooKeeper (Zab)</th>
             </tr>
           </thead>
@@ -54,10 +55,10 @@ export function RelativesPage(): JSX.Element {
       </div>
       <h2>Which one, then?</h2>
       <p class="lead">
-        Their promises are the same, and so are their limits: none of them survives the loss of a majority, and none
+        Their guarantees are the same, and so are their limits: none of them survives the loss of a majority, and none
         forgives lies. What differs is how many messages and disk writes a change of leader costs, what a hole in the
-        log does, and how good the code is. ZooKeeper is not a library but a service, built on its protocol: small
-        files, locks and watches for others.
+        log does, and how good the code is. ZooKeeper is not a library but a service, built on its protocol: small files
+        and watches, of which others make locks.
       </p>
     </main>
   );
