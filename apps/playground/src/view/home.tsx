@@ -96,6 +96,9 @@ function Length({ chapter }: { readonly chapter: Chapter }): JSX.Element {
 
 const still = (): boolean => typeof matchMedia !== "function" || matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/** Nobody asked for it to move and nothing stops it: all of it takes less than five seconds. */
+const HERO_ROW_MS = 500;
+
 /** The heart of Paxos, once, row by row. */
 function HeroFigure(): JSX.Element {
   const figure = useMemo(() => {
@@ -106,7 +109,7 @@ function HeroFigure(): JSX.Element {
   const [shown, setShown] = useState(() => (still() ? rows : 2));
   useEffect(() => {
     if (shown >= rows) return;
-    const timer = setTimeout(() => setShown(shown + 1), 900);
+    const timer = setTimeout(() => setShown(shown + 1), HERO_ROW_MS);
     return () => clearTimeout(timer);
   }, [shown, rows]);
   if (figure === null) return <div />;
