@@ -110,6 +110,17 @@ describe("Raft", () => {
     expect(rules(play([...chosen, ...lost]))).toEqual(["P1a", "P2", "no P2a", "no P2b", "learned"]);
   });
 
+  it("is right where P2c is broken: three of five have voted there for what was never chosen", () => {
+    const first = ["C1 asks m1 of S1", "S1 > S2 AE", "S2 > S1 OK", "C2 asks m2 of S1", "S1 > S2 AE m2"];
+    const second = ["S3 timeout", "S3 > S4 S5 RV", "S4 > S3 VOTED", "S5 > S3 VOTED", "S3 > S4 AE", "C3 asks m3 of S3"];
+    const third = ["S4 timeout", "S4 > S5 S1 RV", "S5 > S4 VOTED", "S1 > S4 VOTED"];
+    const world = lastWorld(playScript(beginRun(raft, 5), [...first, ...second, ...third]));
+    const { family: _, ...asPaxos } = raft;
+    const broken = (protocol: Protocol): string[] =>
+      invariantsOf(protocol, world).flatMap(({ id, holds }) => (holds ? [] : [id]));
+    expect([broken(raft), broken(asPaxos)]).toEqual([[], ["P2c"]]);
+  });
+
   it.each([3, 5])("holds in every order of events, with %i servers", (servers) => {
     const picks = fc.array(fc.nat(1_000), { minLength: 40, maxLength: 160 });
     const holds = fc.property(picks, (some) => {
