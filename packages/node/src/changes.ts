@@ -1,6 +1,6 @@
-import { type Configuration, type NodeId, SynodError, type SynodErrorOptions } from "@synod/interface";
+import { type Configuration, type Member, type NodeId, SynodError, type SynodErrorOptions } from "@synod/interface";
 import { type ChangeRefusal, encodeConfigurationValue, type Governing, type Replica } from "@synod/multipaxos";
-import { changed, isReached } from "./membership.js";
+import { changed, current, isReached } from "./membership.js";
 import type { Sight } from "./sight.js";
 import type { MembershipChange } from "./types.js";
 
@@ -51,20 +51,26 @@ export class Changes {
   readonly #name: string;
   readonly #resendMs: number;
   readonly #refusalOf: (id: NodeId) => string | null;
+  readonly #addresses: readonly Member[];
   readonly #open = new Set<Asked>();
   #count = 0;
 
-  /** @param options `name`: of this life of this node, unlike any other; `refusalOf`: why nothing is taken from a peer */
+  /**
+   * @param options `name`: of this life of this node, unlike any other; `refusalOf`: why nothing is taken from a peer; `addresses`: where members
+   * listen by the options
+   */
   constructor(options: {
     replica: Replica;
     name: string;
     resendMs: number;
     refusalOf: (id: NodeId) => string | null;
+    addresses: readonly Member[];
   }) {
     this.#replica = options.replica;
     this.#name = options.name;
     this.#resendMs = options.resendMs;
     this.#refusalOf = options.refusalOf;
+    this.#addresses = options.addresses;
   }
 
   get count(): number {
@@ -82,7 +88,7 @@ export class Changes {
     const { change, expectedEpoch, deadlineMs, resolve, reject } = options;
     const { last } = this.#replica.membership();
     if (expectedEpoch !== undefined && expectedEpoch !== last.epoch) throw mismatch(expectedEpoch, last.epoch);
-    const configuration = changed(last.configuration, change);
+    const configuration = changed(current(last.configuration, this.#addresses), change);
     const changeId = `${this.#name}.${++this.#count}`;
     const value = encodeConfigurationValue({ stamp: last.epoch, changeId, configuration });
     const state = { sequence: null, askedAtMs: 0, sent: false, unanswered: false, proposed: false };

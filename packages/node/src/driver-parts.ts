@@ -44,10 +44,16 @@ export const wireOf = (options: DriverOptions, upgrade: Upgrade): Wire =>
   });
 
 export const changesOf = (
-  { self, replica, limits }: DriverOptions,
+  { self, replica, limits, addresses }: DriverOptions,
   refusalOf: (id: NodeId) => string | null,
 ): Changes =>
-  new Changes({ replica, name: `${self.nodeId}.${self.bootId}`, resendMs: limits.electionTimeoutMs * 2, refusalOf });
+  new Changes({
+    replica,
+    name: `${self.nodeId}.${self.bootId}`,
+    resendMs: limits.electionTimeoutMs * 2,
+    refusalOf,
+    addresses,
+  });
 
 /** @param random that of the options, which may fail */
 export const proposalsOf = (

@@ -43,6 +43,20 @@ function asVoter({ role, replaces: _replaces, ...rest }: Member): Member {
 const ADDED_AS = { voter: "joining", learner: "learner", witness: "joiningWitness" } as const;
 
 /**
+ * What a change is made of. As long as nothing was changed the options say where the founders listen, and a store what it was on its first day. What is logged
+ * comes before the options, so that the first change has to say it as it is.
+ */
+export function current(last: Configuration, given: readonly Member[]): Configuration {
+  if (last.epoch > 1) return last;
+  const known = new Map(given.map((member) => [member.id, member]));
+  const members = last.members.map((member) => {
+    const { address = member.address, name = member.name } = known.get(member.id) ?? {};
+    return { ...member, ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };
+  });
+  return { ...last, members };
+}
+
+/**
  * What a change makes of a configuration. Its quorums stay what they are unless the change says otherwise; the log refuses those that
  * do not fit the new members.
  * @throws SynodError `InvalidArgument`

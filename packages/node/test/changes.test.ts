@@ -40,7 +40,8 @@ class Bench {
       change: () => ++this.asked,
     };
     const refusalOf = (id: number): string | null => this.refusals.get(id) ?? null;
-    this.changes = new Changes({ replica: replica as Replica, name: "me", resendMs: RESEND_MS, refusalOf });
+    const options = { name: "me", resendMs: RESEND_MS, refusalOf, addresses: [] };
+    this.changes = new Changes({ replica: replica as Replica, ...options });
   }
 
   made(epoch: number, changeId: string, ids: readonly number[]): void {

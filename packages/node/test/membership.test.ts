@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Configuration } from "@synod/interface";
-import type { NodeEvent } from "../src/index.js";
+import type { Configuration, Member } from "@synod/interface";
+import { createNode, type NodeEvent } from "../src/index.js";
 import { addressBook, changed, tolerance } from "../src/membership.js";
-import { World } from "./world.js";
+import { Counter, type CounterCommand, json, World } from "./world.js";
 
 /** The node that leads, or else any that runs. */
 async function change(
@@ -319,6 +319,43 @@ describe("what a change makes of a configuration", () => {
       phase2: 3,
     } as const;
     expect(tolerance(of(weights, 3), alive(1, 2, 3))).toBe(0);
+  });
+
+  it("the first change says where the founders listen by the options, not where they did when they were formatted", async () => {
+    const world = new World(2);
+    const dialed = new Map<number, readonly Member[]>();
+    const start = async (id: number, port: number, bootstrap: boolean): Promise<void> => {
+      const transport = world.net.transport(id);
+      const setMembers = (members: readonly Member[]): void => {
+        dialed.set(id, members);
+        transport.setMembers(members);
+      };
+      const members = [1, 2].map((member) => ({ id: member, address: `host${member}:${port}` }));
+      const node = await createNode({
+        id,
+        cluster: { id: "test", members },
+        stateMachine: new Counter(),
+        transport: { ...transport, setMembers },
+        storage: world.disk(id).storage(),
+        codec: world.codec,
+        commandCodec: json<CounterCommand>(),
+        resultCodec: json<number>(),
+        bootstrap,
+        clock: world.clock,
+      });
+      world.nodes.set(id, node);
+    };
+    for (const id of [1, 2]) await start(id, 7000, true);
+    for (const id of [1, 2]) await world.crash(id);
+    // Those ports were taken: all are started with others.
+    for (const id of [1, 2]) await start(id, 7100, false);
+    const { members } = await change(world, { kind: "add", member: { id: 3, address: "host3:7000" }, as: "learner" });
+    expect(members.map(({ address }) => address)).toEqual(["host1:7100", "host2:7100", "host3:7000"]);
+    await world.clock.until(() => [1, 2].every((id) => dialed.get(id)?.length === 3));
+    for (const id of [1, 2]) {
+      expect(dialed.get(id)?.map(({ address }) => address)).toEqual(["host1:7100", "host2:7100", "host3:7000"]);
+    }
+    await world.close();
   });
 
   it("the log's addresses come before the options', but for founders that never changed", () => {
