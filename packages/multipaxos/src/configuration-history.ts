@@ -51,7 +51,8 @@ const KEPT = 1024;
  * would make more of them whose members may still be needed.
  */
 export const KEPT_IN_SNAPSHOT = 16;
-const RETIRED_MAX = 100_000;
+/** Ids in such a list: nobody is given a change that would make it longer, since nobody could read the snapshot. */
+export const RETIRED_MAX = 100_000;
 
 /**
  * Which configuration governs which slot: a function of the contiguous chosen log alone, so that every replica that knows the

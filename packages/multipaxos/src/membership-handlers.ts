@@ -1,6 +1,6 @@
 import { compareBallots } from "@synod/paxos";
 import { type Configuration, type LeaseTerms, type Member, type NodeId, SynodError } from "@synod/interface";
-import { KEPT_IN_SNAPSHOT } from "./configuration-history.js";
+import { KEPT_IN_SNAPSHOT, RETIRED_MAX } from "./configuration-history.js";
 import {
   checkConfiguration,
   type ConfigurationValue,
@@ -59,6 +59,9 @@ function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   // Reads and leases go by one way of learning or the other.
   if (next.learning !== last.configuration.learning) return "invalid";
   if (next.members.some(({ id }) => last.retired.includes(id))) return "retiredId";
+  const staying = new Set(next.members.map(({ id }) => id));
+  const leaving = last.configuration.members.filter(({ id }) => !staying.has(id));
+  if (last.retired.length + leaving.length > RETIRED_MAX) return "invalid";
   try {
     checkConfiguration(next);
   } catch {

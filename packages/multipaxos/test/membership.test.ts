@@ -151,6 +151,33 @@ describe("a change of the members", () => {
     expect(lag).toBeLessThanOrEqual(4);
   });
 
+  test("nobody is removed any more where a snapshot could not name all who were", () => {
+    const configuration: Configuration = { ...configurationOf(1, 8), members: members(1, { id: 2, role: "learner" }) };
+    const before = new ConfigurationHistory(configuration);
+    (before.last.retired as NodeId[]).push(...Array.from({ length: 100_000 }, (_, i) => i + 10));
+    const snapshot = { index: 5, bytes: 1 };
+    const recovered = { promised: null, votes: [], chosen: [], chosenUpTo: 5, leaseMs: 0, snapshot };
+    const replica = new Replica({ nodeId: 1, bootId: "1", configuration, snapshotHead: before.encode(5), recovered });
+    const refused: unknown[] = [];
+    const run = (ms: number): void => {
+      for (let write = replica.takeWrite(); write !== null; write = replica.takeWrite()) replica.writeDone(write.id);
+      replica.tick(ms, 0);
+      const { chosen, notices } = replica.takeEffects();
+      for (const notice of notices) if (notice.kind === "changeAnswered") refused.push(notice.refused);
+      const last = chosen.at(-1);
+      if (last !== undefined) replica.appliedUpTo(last.slot);
+    };
+    for (let ms = 0; ms < 1_000 && !replica.leads; ms += 10) run(ms);
+    replica.change(
+      encodeConfigurationValue({ stamp: 1, changeId: "c", configuration: { ...configuration, members: members(1) } }),
+    );
+    for (let ms = 1_000; ms < 2_000; ms += 10) run(ms);
+    expect(() => new ConfigurationHistory(configuration).restore(replica.snapshotHead(5))).not.toThrow();
+    const { chosenUpTo } = replica.status();
+    expect(() => new ConfigurationHistory(configuration).restore(replica.snapshotHead(chosenUpTo))).not.toThrow();
+    expect(refused).toEqual(["invalid"]);
+  });
+
   test("a member that was taken back is promoted once more", () => {
     const links = cluster(3, 3);
     for (const [changeId, epoch] of [
