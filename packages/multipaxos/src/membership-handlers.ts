@@ -146,22 +146,26 @@ export function membershipTick(core: Core): void {
   promoteJoining(core);
 }
 
-/** A joining member that has caught up becomes a voter; the one that it replaces leaves in the same step. */
+/**
+ * A joining member that has caught up becomes a voter; the one that it replaces leaves in the same step. Only while it answers: what it said when it was
+ * there last is kept, and with one that is gone those who are there may be no quorum any more.
+ */
 function promoteJoining(core: Core): void {
   const { configuration, epoch } = core.history.last;
-  const ready = configuration.members.find(
-    ({ id, role }) => (role === "joining" || role === "joiningWitness") && isCaughtUp(core, id),
-  );
-  if (ready === undefined) return;
-  const members = configuration.members
-    .filter(({ id }) => id !== ready.replaces)
-    .map((m) => (m === ready ? asVoter(m) : m));
-  const next = { ...configuration, epoch: epoch + 1, members };
-  // With quorums that name their members, or sizes that no longer meet, the operator promotes together with new quorums.
-  changeConfiguration(
-    core,
-    encodeConfigurationValue({ stamp: epoch, changeId: `promote ${ready.id} of ${epoch}`, configuration: next }),
-  );
+  const heard = core.election.heard(core.nowMs);
+  const isReady = ({ id, role }: Member): boolean =>
+    (role === "joining" || role === "joiningWitness") && heard.includes(id) && isCaughtUp(core, id);
+  for (const ready of configuration.members.filter(isReady)) {
+    const members = configuration.members
+      .filter(({ id }) => id !== ready.replaces)
+      .map((m) => (m === ready ? asVoter(m) : m));
+    const next = { ...configuration, epoch: epoch + 1, members };
+    const changeId = `promote ${ready.id} of ${epoch}`;
+    const value = encodeConfigurationValue({ stamp: epoch, changeId, configuration: next });
+    const refused = changeConfiguration(core, value);
+    // With quorums that name their members, or sizes that no longer meet, the operator promotes together with new quorums. Those behind it do not wait.
+    if (refused !== "invalid") return;
+  }
 }
 
 function asVoter({ id, address, name, storeId, role }: Member): Member {

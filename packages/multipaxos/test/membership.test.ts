@@ -151,6 +151,43 @@ describe("a change of the members", () => {
     expect(lag).toBeLessThanOrEqual(4);
   });
 
+  test("a joining member that is gone again is not promoted: those who are there go on without it", () => {
+    // Node 3 is down, and so is node 4 by now.
+    const links = new Links({
+      nodes: [{ random: 0 }, { random: 0.9 }, null, null],
+      founders: 3,
+      alpha: 8,
+      bytesPerMs: 1e9,
+      settings: { electionTimeoutMs: 80 },
+    });
+    const { replica } = links.machine(1);
+    links.run(800, () => replica.leads);
+    links.run(20);
+    const { chosenUpTo } = replica.status();
+    const facts = { candidacy: null, promised: null, leaderBallot: null, content: false, impaired: false, priority: 0 };
+    replica.receive(4, { kind: "beat", round: 1, ...facts, chosenUpTo, durableUpTo: chosenUpTo });
+    links.run(400);
+    ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "joining" }) });
+    links.run(1_000);
+    expect(replica.membership().last.epoch).toBe(2);
+    // As a voter it would be missed: three of four are needed.
+    const slot = replica.propose(valueOf("x"));
+    links.run(100);
+    expect(replica.status().chosenUpTo).toBe(slot);
+  });
+
+  test("a joining member that quorums of these sizes have no room for does not hold up the one behind it", () => {
+    const links = cluster(3, 5);
+    const quorum = { kind: "sizes", phase1: 2, phase2: 2 } as const;
+    const waits = { id: 4, role: "joining" } as const;
+    const { replica } = links.machine(1);
+    ask(links, 1, { quorum, members: members(1, 2, 3, waits) }, "a");
+    links.run(800, () => replica.membership().last.epoch === 2 && replica.membership().complete);
+    ask(links, 1, { members: members(1, 2, 3, waits, { id: 5, role: "joining", replaces: 2 }) }, "b");
+    links.run(2_000, () => replica.membership().last.epoch === 4);
+    expect(replica.membership().last.quorums.members).toEqual([1, 3, 5]);
+  });
+
   test("nobody is removed any more where a snapshot could not name all who were", () => {
     const configuration: Configuration = { ...configurationOf(1, 8), members: members(1, { id: 2, role: "learner" }) };
     const before = new ConfigurationHistory(configuration);
