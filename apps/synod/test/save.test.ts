@@ -48,6 +48,7 @@ const node: ServedNode<CoordinationQuery, CoordinationAnswer> = {
   status: () => ({ clusterId: "shop", content: true, leader: 1, ballot: { round: 1, node: 1 } }) as NodeStatus,
   async *events({ signal } = {}) {
     await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    yield* [];
   },
   changeMembership: never,
   transferLeadership: never,

@@ -35,8 +35,8 @@ export function gridSizes(rows: number, cols: number): { readonly q1: number; re
 }
 
 /**
- * Whether sizes fit Fast Paxos: two classic quorums meet, and a classic quorum meets the common part of any two fast
- * ones. Fast Paxos (Lamport 2006), the quorum requirement.
+ * Whether sizes fit Fast Paxos where phase 1 of every round, of a fast one as well, asks a classic quorum: two classic quorums
+ * meet, and a classic quorum meets the common part of any two fast ones. Fast Paxos (Lamport 2006), the quorum requirement.
  */
 export function fastQuorumsOk(n: number, classic: number, fast: number): boolean {
   return isSizeOf(n, classic) && isSizeOf(n, fast) && 2 * classic > n && classic + 2 * fast > 2 * n;
