@@ -43,17 +43,17 @@ function asVoter({ role, replaces: _replaces, ...rest }: Member): Member {
 const ADDED_AS = { voter: "joining", learner: "learner", witness: "joiningWitness" } as const;
 
 /**
- * What a change is made of. As long as nothing was changed the options say where the founders listen, and a store what it was on its first day. What is logged
- * comes before the options, so that the first change has to say it as it is.
+ * A configuration with what counts of its members' addresses and names, which is what a change is made of. As long as nothing was changed the options say where
+ * the founders listen, and a store what it was on its first day. What is logged comes before the options, so that the first change has to say it as it is.
  */
-export function current(last: Configuration, given: readonly Member[]): Configuration {
-  if (last.epoch > 1) return last;
+export function current(configuration: Configuration, given: readonly Member[]): Configuration {
+  if (configuration.epoch > 1) return configuration;
   const known = new Map(given.map((member) => [member.id, member]));
-  const members = last.members.map((member) => {
+  const members = configuration.members.map((member) => {
     const { address = member.address, name = member.name } = known.get(member.id) ?? {};
     return { ...member, ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };
   });
-  return { ...last, members };
+  return { ...configuration, members };
 }
 
 /**
@@ -177,10 +177,7 @@ export function learnersOf(status: Pick<MembershipStatus, "last" | "governing">)
   return membersOf(status).filter((id) => !voters.includes(id));
 }
 
-/**
- * Where everybody listens. What the log says of a member comes before what the options say, except of the founders as long as they
- * are unchanged: a store keeps the addresses of its first day.
- */
+/** Where everybody listens: what the log says (see `current`), and before it says anything what the options say. */
 export function addressBook(
   { last, previous, unfinished, governing }: Pick<MembershipStatus, "last" | "previous" | "unfinished" | "governing">,
   given: readonly Member[],
@@ -188,11 +185,10 @@ export function addressBook(
   const book = new Map<NodeId, Member>();
   for (const member of given) if (!last.retired.includes(member.id)) book.set(member.id, member);
   const known = [...unfinished, ...(previous === null ? [] : [previous]), governing, last];
-  for (const { epoch, configuration } of known) {
-    for (const { id, address, name } of configuration.members) {
-      const old = book.get(id);
+  for (const { configuration } of known) {
+    for (const { id, address, name } of current(configuration, given).members) {
       const logged = { ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };
-      book.set(id, epoch === 1 ? { id, ...logged, ...old } : { ...old, id, ...logged });
+      book.set(id, { ...book.get(id), id, ...logged });
     }
   }
   return [...book.values()];
