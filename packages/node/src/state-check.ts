@@ -3,6 +3,9 @@ import { type StateDigest, votersOf } from "@synod/multipaxos";
 import { type DigestFinding, Digests, type DigestsOptions, divergedError } from "./digests.js";
 import type { NodeEvent, NodeLimits } from "./types.js";
 
+/** What may come of a comparison. */
+const OUTCOMES: readonly DigestFinding["kind"][] = ["agree", "othersDiffer", "ownDiffers", "undecided"];
+
 export interface StateCheckOptions {
   readonly self: NodeId;
   /** The configuration in force. */
@@ -23,7 +26,9 @@ export class StateCheck {
 
   constructor(options: StateCheckOptions) {
     this.#o = options;
-    const { self, configuration, machine, limits, now } = options;
+    const { self, configuration, machine, limits, now, metrics } = options;
+    // A rise from nothing is none: an alert would miss the first difference, which may be the only one.
+    for (const outcome of OUTCOMES) metrics.count("synod_state_digests_total", 0, { outcome });
     this.#digests = new Digests({
       self,
       voters: () => votersOf(configuration()),

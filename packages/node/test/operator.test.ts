@@ -11,11 +11,14 @@ function watched(): {
   readonly calls: Map<string, number>;
   /** Of all values, by name. */
   readonly sums: Map<string, number>;
+  /** Counts of 0: those that are told before there is anything to count. */
+  readonly zeros: string[];
   readonly wrong: string[];
 } {
   const lines: string[] = [];
   const calls = new Map<string, number>();
   const sums = new Map<string, number>();
+  const zeros: string[] = [];
   const wrong: string[] = [];
   const line = (message: string): void => void lines.push(message);
   const told =
@@ -23,6 +26,7 @@ function watched(): {
     (name: string, value: number = 1, labels: Readonly<Record<string, string>> = {}): void => {
       calls.set(name, (calls.get(name) ?? 0) + 1);
       sums.set(name, (sums.get(name) ?? 0) + value);
+      if (value === 0 && kind === "counter") zeros.push([name, ...Object.values(labels)].join(" "));
       const metric = METRICS[name];
       const known = Object.keys(labels).every((label) => metric?.labels?.includes(label) === true);
       if (metric?.kind !== kind || !known || !Number.isFinite(value)) wrong.push(`${kind} ${name} ${value}`);
@@ -33,6 +37,7 @@ function watched(): {
     lines,
     calls,
     sums,
+    zeros,
     wrong,
   };
 }
@@ -59,6 +64,10 @@ it("tells the operator much, and no line and no number for each command", async 
       metrics,
     });
     world.nodes.set(id, node);
+  }
+  // An alert on what rises would not see what comes from nowhere.
+  for (const outcome of ["agree", "othersDiffer", "ownDiffers", "undecided"]) {
+    for (const { zeros } of watches) expect(zeros).toContain(`synod_state_digests_total ${outcome}`);
   }
   const leader = world.node(await world.leader());
   await world.settle(leader.propose({ add: 1 }));

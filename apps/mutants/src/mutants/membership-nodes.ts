@@ -15,6 +15,7 @@ const lost = (find: string, replace: string): Patch => ({
 
 const SWARM = { kind: "sim", profile: "swarm" } as const;
 const UNIT = { kind: "unit", file: "packages/node/test/changes.test.ts" } as const;
+const MEMBERS = { kind: "unit", file: "packages/node/test/membership.test.ts" } as const;
 const LOST = { kind: "unit", file: "packages/node/test/lost-quorum.test.ts" } as const;
 
 /** What a caller of `changeMembership` relies on, seen on whole nodes. */
@@ -47,6 +48,15 @@ export const membershipOfNodesMutants: readonly Mutant[] = [
     title: "A change is refused for good although an earlier copy of it may be about to take effect",
     patches: [changes("(!asked.unanswered || FOR_GOOD.includes(refused))", "refused !== null")],
     finder: { ...UNIT, test: "is not refused for good by changeUnderWay while an earlier copy may be in recovery" },
+  },
+  {
+    id: "first-change-logs-the-addresses-of-the-first-day",
+    faults: [61],
+    title: "The first change logs where the founders listened when they were formatted, and nobody reaches them there",
+    patches: [
+      changes("changed(current(last.configuration, this.#addresses), change)", "changed(last.configuration, change)"),
+    ],
+    finder: { ...MEMBERS, test: "the first change says where the founders listen by the options" },
   },
   {
     id: "change-behind-a-snapshot-taken-for-refused",

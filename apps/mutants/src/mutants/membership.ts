@@ -260,6 +260,29 @@ export const membershipMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "joining-member-promoted-by-what-it-said-once",
+    faults: [60],
+    title: "A joining member that is gone is made a voter, so that those who are there are no quorum any more",
+    patches: [handlers(`&& heard.includes(id) && isCaughtUp(core, id)`, `&& heard.length > 0 && isCaughtUp(core, id)`)],
+    finder: { ...UNIT, test: "a joining member that is gone again is not promoted" },
+  },
+  {
+    id: "joining-member-without-room-holds-up-the-rest",
+    faults: [60],
+    title: "A joining member that only the operator can promote holds up all that joined after it",
+    patches: [
+      handlers(`    if (refused !== "invalid") return;`, `    if (refused === null || refused !== null) return;`),
+    ],
+    finder: { ...UNIT, test: "quorums of these sizes have no room for" },
+  },
+  {
+    id: "more-removed-than-a-snapshot-can-name",
+    faults: [61],
+    title: "More members are removed than a snapshot can name, and nobody can read what is written then",
+    patches: [handlers(`leaving.length > RETIRED_MAX`, `leaving.length > 2 * RETIRED_MAX`)],
+    finder: { ...UNIT, test: "nobody is removed any more where a snapshot could not name all who were" },
+  },
+  {
     id: "read-round-waits-for-members-that-are-gone",
     faults: [61],
     title: "A confirmation round goes on asking members that were replaced meanwhile",
