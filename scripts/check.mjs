@@ -14,8 +14,7 @@ const npm = (name, script = name) => ({ name, command: "npm", args: ["run", "--s
 const commits = () => Number(execFileSync("git", ["rev-list", "--count", "HEAD"], { encoding: "utf8" }));
 
 const steps = [
-  skipTest ? npm("build") : npm("test"),
-  npm("lint"),
+  ...(skipTest ? [npm("build"), npm("lint")] : [npm("test")]),
   npm("format", "format:check"),
   npm("knip"),
   npm("lockfile", "lockfile:check"),
