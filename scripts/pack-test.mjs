@@ -15,7 +15,7 @@ async function must(what, command, args, cwd = project) {
 }
 
 const libraryFiles = ["README.md", "src/index.ts", "dist/index.js", "dist/index.js.map", "dist/index.d.ts"];
-const appFiles = ["README.md", "src/main.ts", "dist/main.js"];
+const appFiles = ["README.md", "dist/main.js", "dist/LICENSES.txt"];
 
 const pack =
   (wanted) =>

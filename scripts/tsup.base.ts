@@ -1,4 +1,5 @@
 import { defineConfig, type Options } from "tsup";
+import { licensesInto } from "./licenses.ts";
 
 type Config = ReturnType<typeof defineConfig>;
 
@@ -29,3 +30,18 @@ export const nodeOnly = (entry: string[] = ["src/index.ts"]): Config => library(
 
 /** An app of this repository: never imported, so no declarations. */
 export const app = (entry: string[] = ["src/main.ts"]): Config => defineConfig({ ...base, platform: "node", entry });
+
+/** A published program, with all but its `dependencies` inside: one that is started often must not look for hundreds of files first. */
+export const program = (entry: string[] = ["src/main.ts"]): Config =>
+  defineConfig({
+    ...base,
+    platform: "node",
+    entry,
+    // It is readable as it is, and maps would be two thirds of what people install.
+    sourcemap: false,
+    // What is CommonJS inside asks for the modules of Node.js by it.
+    banner: {
+      js: 'import { createRequire as requireOf } from "node:module";\nconst require = requireOf(import.meta.url);',
+    },
+    esbuildPlugins: [licensesInto("dist/LICENSES.txt")],
+  });

@@ -1,3 +1,3 @@
-import { app } from "../../scripts/tsup.base.ts";
+import { program } from "../../scripts/tsup.base.ts";
 
-export default app();
+export default program();

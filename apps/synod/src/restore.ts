@@ -80,16 +80,6 @@ export interface RestoreOptions {
   readonly skipRevisions: number;
 }
 
-/** More than any cluster makes in a second, or, at defaults, in the time for which a snapshot waits until it is its member's turn to write. */
-const REVISIONS_PER_SECOND = 1_000_000;
-
-/**
- * How far revisions have to jump so that none is given out twice: as many as a cluster may have made in the time since the backup, in which
- * the old one, or another one restored from the same backup, may have gone on.
- */
-export const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
-  Math.max(1, Math.ceil((restoredAt.getTime() - savedAt.getTime()) / 1000)) * REVISIONS_PER_SECOND;
-
 /**
  * Formats a data directory for a founder of a new cluster that begins with the state of the backup. All or nothing: the identity, without
  * which no store starts, is moved to its place last, and what a crash left of an earlier attempt is cleared away.

@@ -1,5 +1,4 @@
 import { type Configuration, SynodError } from "@synod/interface";
-import { checkConfiguration } from "@synod/multipaxos";
 import { fileStorage } from "@synod/storage-file";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../exit-codes.js";
@@ -39,7 +38,7 @@ export function addInit(program: Command): void {
       const given = new Given(flags, process.env);
       const output = makeOutput(flags);
       const [clusterId, nodeId, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
-      const blank = foundersOf(given);
+      const blank = await foundersOf(given);
       const founders: Configuration = flags.origin === undefined ? blank : { ...blank, origin: flags.origin };
       // The storage itself takes an unused store of the same founders for a blank one, so that a start may be tried again.
       if (await isFormatted(directory)) {
@@ -87,7 +86,7 @@ export function addInit(program: Command): void {
 }
 
 /** In the order of their ids, so that all nodes are formatted alike. @throws SynodError `InvalidConfiguration` */
-export function foundersOf(given: Given): Configuration {
+export async function foundersOf(given: Given): Promise<Configuration> {
   const members = [...given.need("members")].sort((a, b) => a.id - b.id);
   const [durationMs, driftPercent] = [given.get("lease"), given.get("leaseDrift")];
   if (durationMs === undefined && driftPercent !== undefined) {
@@ -95,6 +94,7 @@ export function foundersOf(given: Given): Configuration {
   }
   const lease = durationMs === undefined ? {} : { lease: { durationMs, driftPercent: driftPercent ?? 1 } };
   const founders: Configuration = { epoch: 1, members, alpha: ALPHA, quorum: { kind: "majority" }, ...lease };
+  const { checkConfiguration } = await import("@synod/multipaxos");
   checkConfiguration(founders);
   return founders;
 }

@@ -9,7 +9,6 @@ import { CliError } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { fields, makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, withCluster } from "../remote.js";
-import { inspectBackup, restoreBackup, revisionsSince } from "../restore.js";
 import { withSettings } from "../settings.js";
 import { holderOf, isStoreFile, readStore } from "../store.js";
 import { foundersOf } from "./init.js";
@@ -37,6 +36,7 @@ function addStatus(snapshot: Command): void {
     .description("Reads a backup from its first to its last byte and says what it holds.")
     .option("--json", "print JSON, for programs")
     .action(async (path: string, flags: { json?: boolean }) => {
+      const { inspectBackup } = await import("../restore.js");
       const { content } = await inspectBackup(path);
       makeOutput(flags).result(content, () =>
         fields([
@@ -88,11 +88,12 @@ function addRestore(snapshot: Command): void {
       const given = new Given(flags, process.env);
       const output = makeOutput(flags);
       const [cluster, id, directory] = [given.need("cluster"), given.need("id"), given.need("dataDir")];
-      const founders = foundersOf(given);
+      const founders = await foundersOf(given);
       const { lease } = founders;
       const leaseFlags =
         lease === undefined ? "" : ` --lease ${lease.durationMs}ms --lease-drift ${lease.driftPercent}`;
       const skipRevisions = await skipOf(path, flags, founders.members.length);
+      const { restoreBackup } = await import("../restore.js");
       const made = await restoreBackup({ path, directory, cluster, id, founders, skipRevisions });
       const result = {
         cluster,
@@ -125,6 +126,16 @@ interface SkipFlags {
   readonly restoredAt?: Date;
   readonly skipRevisions?: number;
 }
+
+/** More than any cluster makes in a second, or, at defaults, in the time for which a snapshot waits until it is its member's turn to write. */
+const REVISIONS_PER_SECOND = 1_000_000;
+
+/**
+ * How far revisions have to jump so that none is given out twice: as many as a cluster may have made in the time since the backup, in which
+ * the old one, or another one restored from the same backup, may have gone on.
+ */
+const revisionsSince = (savedAt: Date, restoredAt: Date): number =>
+  Math.max(1, Math.ceil((restoredAt.getTime() - savedAt.getTime()) / 1000)) * REVISIONS_PER_SECOND;
 
 /**
  * Fencing tokens must never go back, and nobody knows how many were given out after the backup: by the old cluster, or by another one that was

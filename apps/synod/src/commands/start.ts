@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@synod/interface";
 import type { Command } from "commander";
-import { startDaemon } from "../daemon.js";
 import { EXIT_CODES, endWith, exitOf } from "../exit-codes.js";
 import { Given } from "../given.js";
 import { type HttpServer, httpServer } from "../http-server.js";
@@ -56,6 +55,7 @@ async function start(flags: {
   if (flags.waitForInit === true && !(await isComplete(directory))) {
     if (!(await waitForInit(directory, httpListen, ended, logger))) return;
   }
+  const { startDaemon } = await import("../daemon.js");
   const starting = startDaemon({
     directory,
     httpListen,
