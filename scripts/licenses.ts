@@ -1,6 +1,6 @@
 // A bundle holds the code of others: what their licenses ask for is that their texts go along.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { Options } from "tsup";
 
 type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
@@ -19,6 +19,8 @@ export const licensesInto = (path: string): Plugin => ({
         files.flatMap((file) => /^.*[\\/]node_modules[\\/](@[^\\/]+[\\/])?[^\\/]+/.exec(file)?.[0] ?? []),
       );
       const texts = [...folders].map(licenseOf).sort((a, b) => (a < b ? -1 : 1));
+      // tsup writes its files only after this.
+      mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, `This program contains the following software.\n\n${texts.join("\n")}`);
     });
   },
