@@ -32,6 +32,18 @@ export const storageMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "leftovers-removed-before-names-last",
+    faults: [33],
+    title:
+      "A start removes what was replaced while the new name is in the page cache alone: a power cut leaves neither",
+    patches: [store(`  await settings.fileSystem.syncDirectory(settings.directory);\n`, ``)],
+    finder: {
+      kind: "unit",
+      file: "packages/storage-file/test/unflushed-names.test.ts",
+      test: "the snapshot before goes only when the name of the new one lasts",
+    },
+  },
+  {
     id: "damaged-log-gathered",
     faults: [29],
     title: "A log with a loss is gathered into one batch: the next start knows nothing of the loss",
