@@ -122,12 +122,14 @@ export class SnapshotServing {
     const { logger, damaged } = this.#o;
     this.#close(client);
     if (this.#stopped) return;
-    if (cause instanceof SynodError && cause.code === "StoreDamaged") {
-      logger.warn("the own snapshot cannot be read back: a new one takes its place", { to, index, cause });
-      return damaged(index);
+    if (cause instanceof SynodError && cause.code === "InvalidArgument") {
+      // Replaced by a newer one: the peer asks again, and is offered what there is then.
+      logger.debug("a part of the snapshot was not served", { to, index, cause });
+      return;
     }
-    // Replaced by a newer one: the peer asks again, and is offered what there is then.
-    logger.debug("a part of the snapshot was not served", { to, index, cause });
+    // By its checksum, or by the disk: either way the next start would not get it.
+    logger.warn("the own snapshot cannot be read back: a new one takes its place", { to, index, cause });
+    damaged(index);
   }
 
   async #read(client: Client, { index, hash, offset, length }: Ask): Promise<Uint8Array> {

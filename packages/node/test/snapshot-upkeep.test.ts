@@ -1,5 +1,5 @@
 // Snapshots that get in the way: rotten ones, ones that somebody still reads, ones that cannot be taken, ones that are being installed.
-import type { Logger, Metrics } from "@synod/interface";
+import { type Logger, type Metrics, SynodError } from "@synod/interface";
 import { Replica } from "@synod/multipaxos";
 import { describe, expect, it, vi } from "vitest";
 import type { NodeEvent, NodeLimits } from "../src/index.js";
@@ -63,7 +63,10 @@ describe("the reader of a snapshot that is served", () => {
 });
 
 describe("a rotten own snapshot", () => {
-  it("is reported, and a new one takes its place", async () => {
+  it.each([
+    ["by its checksum", new SynodError("StoreDamaged", "a checksum is wrong")],
+    ["by the disk", new SynodError("StoreFailed", "EIO: i/o error, read")],
+  ] as const)("is reported, and a new one takes its place: seen %s", async (_, rot) => {
     const { world, leader, lost } = await behind(3, 20);
     await world.crash(leader);
     const lines: string[] = [];
@@ -76,6 +79,7 @@ describe("a rotten own snapshot", () => {
     await world.settle(world.boot(leader, false, release));
     const disk = world.disk(leader);
     disk.rottenIndex = disk.snapshot?.index ?? 0;
+    disk.rot = rot;
     await work(world, 1, [lost]);
     await world.clock.until(() => (disk.snapshot?.index ?? 0) > disk.rottenIndex, 60_000);
     expect(lines.filter((line) => line.includes("snapshot cannot be read back"))).toHaveLength(1);

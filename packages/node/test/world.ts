@@ -197,6 +197,8 @@ export class Disk {
   snapshots = 0;
   /** A bit fell over in the snapshot of this index. */
   rottenIndex = 0;
+  /** What reading that snapshot ends with. */
+  rot: Error = new SynodError("StoreDamaged", "a checksum is wrong");
   /** Readers of snapshots that were neither read to the end nor closed. */
   openReaders = 0;
   dropped = 0;
@@ -291,7 +293,7 @@ export class Disk {
     try {
       for (let at = part?.offset ?? 0; at < snapshot.bytes.length; at += 700) {
         await this.#later();
-        if (snapshot.index === this.rottenIndex) throw new SynodError("StoreDamaged", "a checksum is wrong");
+        if (snapshot.index === this.rottenIndex) throw this.rot;
         yield snapshot.bytes.slice(at, at + 700);
       }
     } finally {
