@@ -177,7 +177,10 @@ export function learnersOf(status: Pick<MembershipStatus, "last" | "governing">)
   return membersOf(status).filter((id) => !voters.includes(id));
 }
 
-/** Where everybody listens: what the log says (see `current`), and before it says anything what the options say. */
+/**
+ * Where everybody listens: what the log says (see `current`), and before it says anything what the options say. And which store each has, as far as the log
+ * names it: a transport that is not told takes any disk that comes under the id.
+ */
 export function addressBook(
   { last, previous, unfinished, governing }: Pick<MembershipStatus, "last" | "previous" | "unfinished" | "governing">,
   given: readonly Member[],
@@ -186,8 +189,12 @@ export function addressBook(
   for (const member of given) if (!last.retired.includes(member.id)) book.set(member.id, member);
   const known = [...unfinished, ...(previous === null ? [] : [previous]), governing, last];
   for (const { configuration } of known) {
-    for (const { id, address, name } of current(configuration, given).members) {
-      const logged = { ...(address === undefined ? {} : { address }), ...(name === undefined ? {} : { name }) };
+    for (const { id, address, name, storeId } of current(configuration, given).members) {
+      const logged = {
+        ...(address === undefined ? {} : { address }),
+        ...(name === undefined ? {} : { name }),
+        ...(storeId === undefined ? {} : { storeId }),
+      };
       book.set(id, { ...book.get(id), id, ...logged });
     }
   }

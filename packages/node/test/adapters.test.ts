@@ -152,3 +152,39 @@ it("says in its status that a peer was formatted with other founders", async () 
       { id: 2, connected: true, heard: false, supports: null, refused: expect.stringContaining("other founders") },
     ]);
 });
+
+it("takes no blank disk for that of a member that was added with its store, though its peers were all restarted", async () => {
+  const network = memoryNetwork();
+  const founders = [{ id: 1 }];
+  const disks = new Map<number, Storage>();
+  const boot = (id: number, bootstrap: boolean): Promise<CounterNode> => {
+    const storage = disks.get(id) ?? memoryStorage();
+    disks.set(id, storage);
+    return start(
+      id,
+      founders,
+      { transport: network.transport(), storage },
+      bootstrap,
+      id === 1 ? undefined : `node${id}`,
+    );
+  };
+  const first = await boot(1, true);
+  for (const id of [2, 3]) {
+    const { storeId } = (await boot(id, true)).status();
+    await first.changeMembership({ kind: "add", member: { id, storeId } });
+  }
+  // The two that are left have it on their disks.
+  await first.close();
+  const second = running.find(({ id }) => id === 2);
+  expect(await second?.propose({ add: 7 })).toBe(7);
+  await Promise.all(running.splice(0).map((node) => node.close()));
+
+  disks.delete(3);
+  const again = await boot(1, false);
+  await boot(3, true);
+  // With the votes that the third has forgotten these two would be a quorum, and what was acknowledged gone.
+  await expect(again.read("total", { timeoutMs: 2_000 })).rejects.toMatchObject({ code: "NoLeader" });
+  expect(again.status().peers.find(({ id }) => id === 3)?.refused).toContain("its store is another one than it was");
+  await boot(2, false);
+  expect(await again.read("total")).toBe(7);
+});
