@@ -28,7 +28,10 @@ export class Proposals {
   /** Have an entry and are to be sent as soon as a leader is known; some may have ended. */
   #fresh: Proposal[] = [];
   readonly #calls = new OpenCalls();
-  readonly #forwards = new Map<number, { part: readonly Proposal[]; readonly sentAtMs: number }>();
+  readonly #forwards = new Map<
+    number,
+    { part: readonly Proposal[]; readonly to: Ballot | null; readonly sentAtMs: number }
+  >();
   readonly #admission: Admission;
   readonly #own: OwnSession;
 
@@ -162,7 +165,7 @@ export class Proposals {
       if (number === null) for (const proposal of part) this.#freshen(proposal);
       else {
         for (const proposal of part) this.#markSent(proposal, route.leaderBallot, nowMs);
-        this.#forwards.set(number, { part, sentAtMs: nowMs });
+        this.#forwards.set(number, { part, to: route.leaderBallot, sentAtMs: nowMs });
       }
       part = [];
       bytes = 0;
@@ -198,8 +201,10 @@ export class Proposals {
     if (forwarded === undefined) return;
     if (outcome !== "queued") this.#forwards.delete(sequence);
     for (const proposal of forwarded.part) {
-      if (outcome === "queued") proposal.acknowledged = true;
-      else {
+      if (outcome === "queued") {
+        // What an earlier leader says late is nothing to a copy that went to the next one, which may be lost.
+        if (ballotsEqual(proposal.sentTo, forwarded.to)) proposal.acknowledged = true;
+      } else {
         proposal.copies--;
         proposal.acknowledged = false;
         // Not at once: a node that does not know of its leader's end yet would be asked in a loop.

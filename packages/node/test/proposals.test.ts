@@ -153,6 +153,27 @@ describe("calls that ended", () => {
   });
 });
 
+it("a call is sent again where its last copy is lost, though the leader before says late that it has one", () => {
+  const sent: number[] = [];
+  const routeTo = (round: number): Route => ({
+    ...nowhere,
+    leaderBallot: { round, node: 2 },
+    forward: () => sent.push(round),
+  });
+  const proposals = make();
+  new Calls().add(proposals, new Uint8Array(1), ticketOf(1, 1), 10_000);
+  proposals.dispatch(routeTo(1), 0, 0);
+  proposals.tick(routeTo(2), 100);
+  proposals.dispatch(routeTo(2), 100, 0);
+  // The second copy is lost with its connection.
+  proposals.onForwardOutcome(1, "queued", 101);
+  for (let nowMs = 125; nowMs <= 1_000; nowMs += 25) {
+    proposals.tick(routeTo(2), nowMs);
+    proposals.dispatch(routeTo(2), nowMs, 0);
+  }
+  expect(sent).toEqual([1, 2, 2]);
+});
+
 describe("a leader's queue for its peers", () => {
   const command = (bytes: number): BatchEntry => ({
     kind: "command",
