@@ -109,6 +109,8 @@ export class Sessions {
   #cancelTimer: () => void = () => {};
   #cancelAgain: () => void = () => {};
   #closed = false;
+  /** Tickets are being given just now. */
+  #serving = false;
   /** Why the last attempt to open a session ended; empty once one is open. */
   #notOpenedFor = "";
   /** The next attempt takes at least so long. */
@@ -158,15 +160,29 @@ export class Sessions {
   }
 
   #serve(): void {
-    if (this.#waiting.size === 0 || this.#closed) return;
-    const session = this.#fresh();
-    if (session === null) return this.#open();
-    for (const holder of this.#waiting) {
-      const sequence = session.next();
-      if (sequence === null) return;
-      this.#waiting.delete(holder);
-      holder.granted(this.#ticket(session, sequence));
+    // A call that ends as soon as it has a ticket asks for this again: of thousands that end so, each would stand on the stack of the one before.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      for (const holder of this.#waiting) if (!this.#grant(holder)) return;
+    } finally {
+      this.#serving = false;
     }
+  }
+
+  /** @returns whether there may be a ticket for another one */
+  #grant(holder: TicketHolder): boolean {
+    if (this.#closed) return false;
+    const session = this.#fresh();
+    if (session === null) {
+      this.#open();
+      return false;
+    }
+    const sequence = session.next();
+    if (sequence === null) return false;
+    this.#waiting.delete(holder);
+    holder.granted(this.#ticket(session, sequence));
+    return true;
   }
 
   /** The session, unless it was idle for so long, as after a sleep of the machine, that the cluster may have forgotten it. */

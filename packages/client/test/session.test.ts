@@ -105,3 +105,19 @@ test("asks for none when nobody has time left to use it", async () => {
   await time.pass(1_000);
   expect(asked).toEqual([]);
 });
+
+test("serves thousands that end as soon as they have a ticket, as commands do that are too large for the server", async () => {
+  const { time, sessions } = clientOf(10);
+  let granted = 0;
+  const holder = {
+    granted: (ticket: Ticket) => {
+      granted++;
+      ticket.done();
+    },
+    refused: () => {},
+    untilMs: time.nowMs + 1_000,
+  };
+  for (let i = 0; i < 20_000; i++) sessions.acquire({ ...holder });
+  await time.pass(100);
+  expect(granted).toBe(20_000);
+});
