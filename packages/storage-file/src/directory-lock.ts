@@ -33,8 +33,7 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
   try {
     const release = await (process.platform === "win32" ? lockByPipe(path, directory) : lockBySocket(path, directory));
     return async () => {
-      await release();
-      heldHere.delete(directory);
+      await release().finally(() => heldHere.delete(directory));
     };
   } catch (error) {
     heldHere.delete(directory);
@@ -55,9 +54,13 @@ async function lockBySocket(path: string, directory: string): Promise<() => Prom
     const reach = reachSockets(directory, own.length + NEW.length);
     let server: Server | undefined;
     const release = async (): Promise<void> => {
-      await removeIfThere(join(directory, own));
-      if (server !== undefined) await closeServer(server);
-      reach.done();
+      try {
+        await removeIfThere(join(directory, own));
+      } finally {
+        // A name that stays, on a disk that was made read-only, is as that of a killed process: nobody listens.
+        if (server !== undefined) await closeServer(server);
+        reach.done();
+      }
     };
     try {
       server = await listenAs(directory, own, reach);

@@ -99,6 +99,19 @@ describe("the lock of a directory", () => {
     }
   });
 
+  test("is given back also where its name cannot be removed, as on a disk that was made read-only", async () => {
+    const directory = await temporary();
+    const release = await nodeFileSystem().lock(directory);
+    const [name = ""] = readdirSync(directory);
+    unlinkSync(join(directory, name));
+    // Not to be removed by what removes files.
+    await mkdir(join(directory, name));
+    await expect(release()).rejects.toThrow();
+    await rm(join(directory, name), { recursive: true });
+    await (await nodeFileSystem().lock(directory))();
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   test("does not keep a process alive, and what that leaves is no obstacle", async () => {
     const directory = await temporary();
     expect(await program(directory, "await nodeFileSystem().lock(directory); console.log('held');")).toBe("held");
