@@ -257,9 +257,11 @@ class Handshakes {
       this.#through(nameOf(socket));
       options.onSocket(socket);
     });
-    this.#secure.on("tlsClientError", (error, { remoteAddress = "unknown" }) =>
-      options.onTlsError(remoteAddress, error),
-    );
+    this.#secure.on("tlsClientError", (error, socket) => {
+      options.onTlsError(socket.remoteAddress ?? "unknown", error);
+      // Node.js tells of a handshake that takes too long, and lets it go on.
+      socket.destroy();
+    });
   }
 
   begin(socket: Socket): void {
@@ -297,7 +299,9 @@ class Handshakes {
   #refuse(socket: Socket): void {
     this.#options.onTlsError(socket.remoteAddress ?? "unknown", new Error("the other side does not speak TLS"));
     socket.on("error", () => {});
-    socket.setTimeout(this.#options.handshakeTimeoutMs, () => socket.destroy());
+    // Not the time-out of a socket, which begins anew with every byte.
+    const late = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs);
+    socket.once("close", () => clearTimeout(late));
     socket.end(Buffer.concat(this.#options.plainRefusal));
     socket.resume();
   }

@@ -124,6 +124,25 @@ describe("TLS between replicas", () => {
     expect(told()).toBe(2);
   });
 
+  test.each([
+    ["begins with TLS and goes no further", 0x16, Infinity],
+    ["begins with TLS and goes on byte by byte", 0x16, 5],
+    ["speaks no TLS, and goes on", 0, 5],
+  ])("who %s is not kept", async (_, first, everyMs) => {
+    const node = new TcpNode(1, { tls: await authority.node(cluster, 1), handshakeTimeoutMs: 50 });
+    nodes = [node];
+    await node.listen();
+    const wire = Wire.to(node.address);
+    // Who goes on does so also where the other side has ended, and learns only by that whether it is gone.
+    wire.socket.allowHalfOpen = everyMs !== Infinity;
+    // As the head of a record of 8 KiB, which never comes to its end.
+    wire.socket.write(Uint8Array.of(first, 3, 1, 32, 0));
+    const drip = everyMs === Infinity ? undefined : setInterval(() => wire.socket.write(Uint8Array.of(0)), everyMs);
+    await wire.gone();
+    clearInterval(drip);
+    expect(node.counts.of("refusals certificate us")).toBe(1);
+  });
+
   test("closing does not wait for connections in the middle of a handshake", async () => {
     const node = new TcpNode(1, { tls: await authority.node(cluster, 1) });
     await node.listen();
