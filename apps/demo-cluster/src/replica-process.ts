@@ -103,13 +103,20 @@ export class ReplicaProcess {
         if (message.kind === "failed") fail(message.code, message.message);
         this.#onMessage(message);
       });
-      child.on("error", (cause) => fail("Error", cause.message));
       this.#exited = new Promise((exited) => {
+        const ended = (why: string): void => {
+          this.#onExit(why);
+          exited();
+        };
+        child.on("error", (cause) => {
+          fail("Error", cause.message);
+          // Of a process that the system did not start no end is told.
+          if (child.pid === undefined) ended(cause.message);
+        });
         child.once("exit", (code, signal) => {
           const why = this.#failure ?? complaintIn(stderr) ?? signal ?? `exit code ${code}`;
           fail("Error", `the process ended: ${why}`);
-          this.#onExit(why);
-          exited();
+          ended(why);
         });
       });
       this.#send({ kind: "start", config });
