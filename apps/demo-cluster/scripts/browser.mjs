@@ -1,14 +1,14 @@
 // The page in a real browser: every button does what it says, nothing is complained of, axe finds nothing. Needs the build and Chromium
 // (`CHROMIUM`, or /usr/bin/chromium). `--shots FOLDER` keeps a picture of each look, `--looks` presses nothing.
-import { spawn } from "node:child_process";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { END_MS, inTime, startDemo } from "./demo-process.mjs";
 
-const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WAIT_MS = 60_000;
+/** For what has no limit of its own: a browser that stands still answers nothing. */
+const PART_MS = 300_000;
 /** As for the playground: the browser asks nobody for anything by itself. */
 const FLAGS = [
   "--no-sandbox",
@@ -33,20 +33,6 @@ const onlyLooks = process.argv.includes("--looks");
 
 const complaints = [];
 const pressed = new Set();
-
-function startDemo() {
-  const child = spawn(process.execPath, [MAIN, "--page"], { stdio: ["ignore", "pipe", "inherit"] });
-  const address = new Promise((resolve, reject) => {
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (part) => {
-      text += part;
-      const found = /^Page: (\S+)$/m.exec(text);
-      if (found !== null) resolve(found[1]);
-    });
-    child.on("exit", () => reject(new Error(`the demo ended: ${text}`)));
-  });
-  return { child, address };
-}
 
 async function open(browser, address, size, colorScheme, more = {}) {
   const page = await browser.newPage({ viewport: SIZES[size], colorScheme, ...more });
@@ -355,43 +341,59 @@ async function missed(page) {
   return [...new Set(names.map(kindOf))].filter((name) => !pressed.has(name) && !name.startsWith("Colours"));
 }
 
-async function main() {
-  const { child, address } = startDemo();
+async function parts(page, url) {
+  for (const part of onlyLooks ? [] : [faults, links, drawing, operations, typing, reading, loads]) {
+    const startedMs = performance.now();
+    await inTime(part.name, PART_MS, part(page, url)).catch(async (error) => {
+      const events = page.locator(".feed li").allTextContents();
+      const lines = await inTime("the events", END_MS, events).catch((cause) => [`(${cause.message})`]);
+      throw new Error(`${error.message}\n${lines.slice(-15).join("\n")}`);
+    });
+    console.log(`ok    ${part.name} ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  }
+  for (const name of onlyLooks ? [] : await missed(page)) complaints.push(`nobody pressed "${name}"`);
+}
+
+async function looks(browser, page, url) {
+  await press(page, "Load 1,000 a second");
+  await page.waitForTimeout(5000);
+  await checkLooks(page, "desk-light");
+  await page.close();
+  for (const [size, scheme] of [
+    ["desk", "dark"],
+    ["phone", "light"],
+    ["phone", "dark"],
+    ["zoomed", "light"],
+    ["desk", "forced"],
+  ]) {
+    const forced = scheme === "forced";
+    const other = await open(browser, url, size, forced ? "dark" : scheme, forced ? { forcedColors: "active" } : {});
+    await other.waitForTimeout(1500);
+    await checkLooks(other, `${size}-${scheme}`);
+    await other.close();
+  }
+  console.log("ok    looks");
+}
+
+async function browse(address) {
   const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
-    const url = await address;
-    const page = await open(browser, url, "desk", "light", { reducedMotion: "reduce" });
-    for (const part of onlyLooks ? [] : [faults, links, drawing, operations, typing, reading, loads]) {
-      const startedMs = performance.now();
-      await part(page, url).catch(async (error) => {
-        const lines = await page.locator(".feed li").allTextContents();
-        throw new Error(`${error.message}\n${lines.slice(-15).join("\n")}`);
-      });
-      console.log(`ok    ${part.name} ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
-    }
-    for (const name of onlyLooks ? [] : await missed(page)) complaints.push(`nobody pressed "${name}"`);
-    await press(page, "Load 1,000 a second");
-    await page.waitForTimeout(5000);
-    await checkLooks(page, "desk-light");
-    await page.close();
-    for (const [size, scheme] of [
-      ["desk", "dark"],
-      ["phone", "light"],
-      ["phone", "dark"],
-      ["zoomed", "light"],
-      ["desk", "forced"],
-    ]) {
-      const forced = scheme === "forced";
-      const other = await open(browser, url, size, forced ? "dark" : scheme, forced ? { forcedColors: "active" } : {});
-      await other.waitForTimeout(1500);
-      await checkLooks(other, `${size}-${scheme}`);
-      await other.close();
-    }
-    console.log("ok    looks");
+    const url = await inTime("the address of the page", WAIT_MS, address);
+    const page = await inTime("the page", PART_MS, open(browser, url, "desk", "light", { reducedMotion: "reduce" }));
+    await parts(page, url);
+    await inTime("looks", PART_MS, looks(browser, page, url));
   } finally {
-    await browser.close();
-    child.kill("SIGTERM");
+    await inTime("the browser ends", END_MS, browser.close()).catch((error) => complaints.push(error.message));
+  }
+}
+
+async function main() {
+  const demo = startDemo();
+  try {
+    await browse(demo.address);
+  } finally {
+    await demo.end().catch((error) => complaints.push(error.message));
   }
 }
 
@@ -402,4 +404,5 @@ try {
 }
 for (const complaint of complaints) console.log(`FAIL  ${complaint}`);
 console.log(complaints.length === 0 ? "The page works." : `${complaints.length} complaints.`);
-process.exitCode = complaints.length === 0 ? 0 : 1;
+// Also where the browser has not ended: it is taken along.
+process.exit(complaints.length === 0 ? 0 : 1);

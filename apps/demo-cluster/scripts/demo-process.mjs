@@ -1,0 +1,42 @@
+// The demo, as a process of its own, and limits for what may never come.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+/** So long an answer or an end is waited for that comes at once where all is well. */
+export const END_MS = 10_000;
+
+/** The promise; rejects at the limit. */
+export async function inTime(what, limitMs, promise) {
+  let timer;
+  const over = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs / 1000} s`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `address` of its page; `end` settles when it is gone. */
+export function startDemo() {
+  const child = spawn(process.execPath, [MAIN, "--page"], { stdio: ["ignore", "pipe", "inherit"] });
+  const address = new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (part) => {
+      text += part;
+      const found = /^Page: (\S+)$/m.exec(text);
+      if (found !== null) resolve(found[1]);
+    });
+    child.on("exit", () => reject(new Error(`the demo ended: ${text}`)));
+  });
+  address.catch(() => undefined);
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  const end = async () => {
+    child.kill("SIGTERM");
+    // Its replicas end with it.
+    await inTime("the demo ends", END_MS, ended).finally(() => child.kill("SIGKILL"));
+  };
+  return { address, end };
+}
