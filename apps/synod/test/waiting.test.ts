@@ -1,8 +1,10 @@
 // What the tests of this program wait for comes, or they say what did not. Needs the build, as `npm test` makes it.
+import { getEventListeners } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, it, vi } from "vitest";
+import { pause } from "../src/times.js";
 import { endAll, endOf, freePorts, run, start, temporary } from "./cli.js";
 import { ready } from "./cluster.js";
 
@@ -55,4 +57,14 @@ it("a node that does not get ready is named, with its last answer", async () => 
   await refused;
   server.closeAllConnections();
   server.close();
+});
+
+it("a pause ends with its signal, and leaves nothing with it, however often one waits", async () => {
+  const ending = new AbortController();
+  for (let i = 0; i < 10; i++) await pause(0, ending.signal);
+  expect(getEventListeners(ending.signal, "abort")).toEqual([]);
+  const long = pause(2 ** 31 - 1, ending.signal);
+  ending.abort();
+  await long;
+  await pause(2 ** 31 - 1, ending.signal);
 });

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import type { Logger } from "@synod/interface";
 import type { Command } from "commander";
@@ -11,7 +10,7 @@ import { withSettings } from "../settings.js";
 import { holderOf, isComplete } from "../store.js";
 import { readTokens } from "../tokens.js";
 import { nodeTls } from "../tls.js";
-import { CLOSING_MS, SHUTDOWN_MS } from "../times.js";
+import { CLOSING_MS, pause, SHUTDOWN_MS } from "../times.js";
 import { VERSION } from "../version.js";
 
 const CLIENT_LISTEN = "127.0.0.1:7101";
@@ -113,24 +112,25 @@ function compileSooner(): void {
 
 interface EndSignal {
   readonly signal: Promise<null>;
-  readonly came: () => boolean;
+  /** The same, for who waits more than once. */
+  readonly came: AbortSignal;
 }
 
 /** The first signal asks; the second one does not. */
 function endSignal(logger: Logger): EndSignal {
-  let came = false;
+  const came = new AbortController();
   const signal = new Promise<null>((resolve) => {
     const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
     for (const name of ["SIGINT", "SIGTERM"] as const) {
       process.on(name, () => {
-        if (came) process.exit(128 + numbers[name]);
-        came = true;
+        if (came.signal.aborted) process.exit(128 + numbers[name]);
+        came.abort();
         logger.info("the node is asked to stop", { signal: name });
         resolve(null);
       });
     }
   });
-  return { signal, came: () => came };
+  return { signal, came: came.signal };
 }
 
 /** False if it is asked to stop meanwhile. Alive all the while, and not ready. */
@@ -148,8 +148,9 @@ async function waitForInit(directory: string, httpListen: string, ended: EndSign
   try {
     // `synod init` has it open for a moment more.
     while (!(await isComplete(directory)) || (await holderOf(directory)) !== null) {
-      await Promise.race([delay(LOOK_AGAIN_MS), ended.signal]);
-      if (ended.came()) return false;
+      // Not a race with `ended.signal`, which would keep something of each look: this may wait for weeks.
+      await pause(LOOK_AGAIN_MS, ended.came);
+      if (ended.came.aborted) return false;
     }
     return true;
   } finally {
