@@ -23,8 +23,9 @@ export interface Queue {
   readonly waiting: Map<string, LockRequest>;
   /** Of the last change of holders, or of what they proclaim. */
   changed: Revision;
-  /** Least limit of the holders. */
+  /** Least limit of the holders, and how many have it: most have the same, and looking at all of them each time that one goes would be their number squared. */
   least: number;
+  leastCount: number;
 }
 
 export interface Standing {
@@ -44,11 +45,12 @@ export class Queues {
   readonly #hash: StateHash;
   readonly #tick: () => Revision;
   readonly table: CowMap<string, Queue> = cowMap({
-    copy: ({ holders, waiting, changed, least }: Queue) => ({
+    copy: ({ holders, waiting, changed, least, leastCount }: Queue) => ({
       holders: new Map(holders),
       waiting: new Map(waiting),
       changed,
       least,
+      leastCount,
     }),
   });
   requests = 0;
@@ -92,7 +94,7 @@ export class Queues {
     if (queue === undefined || request === undefined) return 0;
     const revision = this.#tick();
     if (queue.holders.delete(id)) {
-      if (request.limit === queue.least) queue.least = leastOf(queue.holders.values());
+      limitGone(queue, request.limit);
       this.#change(name, queue, revision);
     }
     queue.waiting.delete(id);
@@ -125,12 +127,12 @@ export class Queues {
   restore(name: string, request: LockRequest): void {
     let queue = this.table.update(name);
     if (queue === undefined) {
-      queue = { holders: new Map(), waiting: new Map(), changed: 0, least: HOLDERS_MAX };
+      queue = { holders: new Map(), waiting: new Map(), changed: 0, least: HOLDERS_MAX, leastCount: 0 };
       this.table.set(name, queue);
       this.#hash.add(hashOfQueue(name, queue));
     }
     (request.token > 0 ? queue.holders : queue.waiting).set(request.id, request);
-    if (request.token > 0) queue.least = Math.min(queue.least, request.limit);
+    if (request.token > 0) limitCame(queue, request.limit);
     this.#count(name, request);
   }
 
@@ -160,7 +162,7 @@ export class Queues {
     queue.waiting.delete(request.id);
     this.#forget(name, request);
     queue.holders.set(held.id, held);
-    queue.least = Math.min(queue.least, held.limit);
+    limitCame(queue, held.limit);
     this.#count(name, held);
     this.#change(name, queue, held.token);
   }
@@ -186,10 +188,18 @@ export class Queues {
 
 const fits = ({ holders, least }: Queue, limit: number): boolean => holders.size < Math.min(limit, least);
 
-function leastOf(holders: Iterable<LockRequest>): number {
-  let least = HOLDERS_MAX;
-  for (const { limit } of holders) least = Math.min(least, limit);
-  return least;
+/** Somebody holds it with this limit. */
+function limitCame(queue: Queue, limit: number): void {
+  if (limit > queue.least) return;
+  queue.leastCount = limit === queue.least ? queue.leastCount + 1 : 1;
+  queue.least = limit;
+}
+
+/** Whoever held it with this limit does so no more. */
+function limitGone(queue: Queue, limit: number): void {
+  if (limit > queue.least || --queue.leastCount > 0) return;
+  queue.least = HOLDERS_MAX;
+  for (const holder of queue.holders.values()) limitCame(queue, holder.limit);
 }
 
 function* head<T>(values: Map<string, T>, count: number): Generator<T> {
