@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { closeAll, type Instance, threeInstances } from "../cluster.js";
 import { runWorker } from "./worker.js";
@@ -48,4 +49,29 @@ it("works in one process at a time, and goes on in another when that one ends", 
     turns.map((one) => one.fencingToken).sort((a, b) => a - b),
   );
   expect(most).toBe(1);
+});
+
+it("ends with its node, and by its signal also where the work waits with that", async () => {
+  const [first, second] = instances as [Instance, Instance, Instance];
+  const running = (own: Instance, stop: AbortSignal): { done: Promise<void>; begun: Promise<void> } => {
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const work = async ({ signal }: { signal: AbortSignal }): Promise<void> => {
+      begin();
+      await delay(60_000, undefined, { signal });
+    };
+    return { done: runWorker(own.coordination, { name: "worker", stop, work }), begun };
+  };
+  const stop = new AbortController();
+  const one = running(first, stop.signal);
+  await one.begun;
+  stop.abort();
+  await expect(one.done).resolves.toBeUndefined();
+
+  const other = running(second, new AbortController().signal);
+  await other.begun;
+  await second.node[Symbol.asyncDispose]();
+  await expect(other.done).resolves.toBeUndefined();
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Coordination, Protected } from "@synod/coordination";
 import { SynodError } from "@synod/interface";
 
@@ -18,10 +19,13 @@ export async function runWorker(
         ttlMs: 5_000,
       });
     } catch (error) {
+      if (stop.aborted && error instanceof Error && error.name === "AbortError") return;
       // Lost, or not got: whoever is elected next goes on. Anything else is an error of the work.
       if (!(error instanceof SynodError) || (error.code !== "LeaseLost" && error.code !== "LockNotAcquired"))
         throw error;
+      // The node or client has ended for good, and refuses at once.
       if (error.details["reason"] === "closed") return;
+      if (error.code === "LockNotAcquired") await delay(1_000, undefined, { signal: stop }).catch(() => {});
     }
   }
 }

@@ -44,7 +44,8 @@ export interface Locks<Options extends AcquireOptions = AcquireOptions> {
   tryAcquire(name: string, ...options: OptionsOf<Options>): Promise<Lock | null>;
   /**
    * Acquires, works, releases.
-   * @throws SynodError `LockNotAcquired`: nothing was done; `LeaseLost`: it was lost before the work came to its end. And what the work throws.
+   * @throws SynodError `LockNotAcquired`: nothing was done; `LeaseLost`: it was lost before the work came to its end. And what the work throws,
+   * but for an `AbortError` once the lock is lost: that is `LeaseLost`, too.
    */
   runExclusive<T>(
     name: string,
@@ -94,6 +95,10 @@ export async function runUnder<T>(lock: Lock, work: (given: Protected) => T | Pr
     // Somebody else may have been at it meanwhile: that must not look like success.
     lock.assertHeld();
     return result;
+  } catch (cause) {
+    // What waits with the signal has an error of its own for its end, and callers look for the loss.
+    if (lock.signal.aborted && cause instanceof Error && cause.name === "AbortError") throw lock.signal.reason;
+    throw cause;
   } finally {
     await lock.release();
   }

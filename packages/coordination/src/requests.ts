@@ -177,13 +177,15 @@ function failureOf(
   if (seen.closed.aborted) return "closed";
   if (seen.signal?.aborted === true) return "aborted";
   if (seen.lease?.signal.aborted === true) return "expired";
+  // A node that stopped refuses at once, and will do so for ever: who tries again in a loop has to know.
+  if (cause instanceof SynodError && (cause.code === "Closed" || cause.code === "Removed")) return "closed";
   return cause instanceof SynodError && cause.details["refused"] === true ? "refused" : "failed";
 }
 
 const WHY: Record<Failure, (cause: string, ttlMs: number) => string> = {
   aborted: () => "the signal aborted",
   timeout: (cause) => cause,
-  closed: () => "the client was closed",
+  closed: (cause) => `nothing can be asked any more: ${cause}`,
   expired: (_, ttlMs) =>
     `no answer came in time for its ttlMs of ${ttlMs} (${TTL_DEFAULT_MS} is the default), and its place was lost`,
   refused: (cause) => `a limit is reached: ${cause}`,
