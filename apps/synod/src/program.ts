@@ -90,12 +90,28 @@ function checkText(args: readonly string[]): void {
   throw new CliError("usage", text);
 }
 
+const NAMED_FIRST = new Set(["lock", "elect"]);
+
+/**
+ * `synod lock -- ./report.sh`: the command would be taken for the name, and never be run.
+ * @throws CliError
+ */
+function checkNameFirst(action: Command, args: readonly string[]): void {
+  const [name = "", ...command] = action.args;
+  if (!NAMED_FIRST.has(action.name()) || !args.includes("--") || ownOf(args).includes(name)) return;
+  // Which can be told from a flag in no other way.
+  if (name.startsWith("-")) return;
+  const meant = ["synod", action.name(), "NAME", "--", name, ...command].join(" ");
+  throw new CliError("usage", `the name is missing: it stands before --, as in ${meant}`);
+}
+
 /** Runs one command line and sets the exit code; what is still open then keeps the process alive. */
 export async function run(args: readonly string[]): Promise<void> {
   const json = ownOf(args).includes("--json");
   const program = buildProgram();
   // What it says for people is said for programs below.
   if (json) for (const command of [program, ...allOf(program)]) command.configureOutput({ writeErr: () => {} });
+  program.hook("preAction", (_, action) => checkNameFirst(action, args));
   try {
     checkText(args);
     await program.parseAsync(args, { from: "user" });

@@ -35,6 +35,8 @@ const founder = (): string[] => [
   "--members",
   "1=127.0.0.1:7100,2=127.0.0.1:7110,3=[::1]:7120",
 ];
+/** Nobody answers there, which is found out at once. */
+const NOWHERE = { SYNOD_CLUSTER: "c", SYNOD_SERVERS: "127.0.0.1:1", SYNOD_TIMEOUT: "1ms" };
 const errorOf = (text: string): { error: { code: string; message: string; exitCode: number } } => JSON.parse(text);
 
 describe("synod", () => {
@@ -174,6 +176,28 @@ it.each([
 });
 
 describe("what only prints", () => {
+  it("runs no command: elect --observe", async () => {
+    for (const [more, wanted] of [
+      [["--", "true"], "--observe only prints"],
+      [["--show"], "give --observe or --show, not both"],
+    ] as const) {
+      const { code, err } = await run(["elect", "x", "--observe", ...more], { env: NOWHERE });
+      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining(wanted) });
+    }
+  });
+
+  it.each(["lock", "elect"])("wants the name before the command, which would be taken for it: %s", async (name) => {
+    const { code, err } = await run([name, "--ttl", "5s", "--", "./report.sh", "-v"], { env: NOWHERE });
+    const wanted = `the name is missing: it stands before --, as in synod ${name} NAME -- ./report.sh -v`;
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining(wanted) });
+    // A name that begins like a flag can stand nowhere else.
+    for (const args of [
+      [name, "--", "-x", "true"],
+      [name, "x", "--", "x", "--", "true"],
+    ])
+      expect(await run(args, { env: NOWHERE })).toMatchObject({ code: 120 });
+  });
+
   it.each(["lock", "elect"])("runs no command: %s --show", async (name) => {
     const { code, err } = await run([name, "x", "--show", "--", "true"]);
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("--show only prints") });

@@ -289,11 +289,30 @@ describe("transactions", () => {
     const json =
       '{"if":[{"key":"a","field":"version","is":">","to":0}],"do":[{"put":"a","value":"1"},{"delete":"b"}],"else":[{"prefix":""}]}';
     expect(parseTransaction(json, "t")).toEqual(wanted);
-    expect(() => parseTransaction("", "t")).toThrow("t: expected Object, found null");
+    expect(() => parseTransaction("", "t")).toThrow("t: expected { if, do, else }, found null");
   });
 
   it.each([
-    ["do: [{ put: a }]", "t: do[0]: expected { put, value }"],
+    ["do: [{ put: a }]", "t: do[0].value: it is missing"],
+    [
+      "do: [{ delete: a }, { put: a, value: 5 }]",
+      "t: do[1].value: expected a text (in quotes, where it looks like something else), found 5",
+    ],
+    ["else: [{ put: a, value: b, lese: x }]", "t: else[0].lese: there is no such key"],
+    [
+      "do: [{ kind: put, key: a }]",
+      "t: do[0]: expected { put, value }, { delete }, { get } or { prefix }, found an object",
+    ],
+    ["do: [a]", 't: do[0]: expected { put, value }, { delete }, { get } or { prefix }, found "a"'],
+    [
+      "if: [{ key: a, field: rev, is: '=', to: 1 }]",
+      't: if[0].field: expected revision, createRevision, version or value, found "rev"',
+    ],
+    ["if: [{ key: a, is: '=', to: 1 }]", "t: if[0].field: it is missing"],
+    ["if: [{ key: a, field: value, is: '<', to: '1' }]", 't: if[0].is: expected = or != for a value, found "<"'],
+    ["if: [{ key: a, field: version, is: '=', to: '1' }]", 't: if[0].to: expected a whole number, found "1"'],
+    ["if: [{ held: x }]", "t: if[0].fencingToken: it is missing"],
+    ["if: [{ kye: a }]", "t: if[0]: expected { key, field: "],
     ["then: []", "t: then: there is no such key"],
     ["do: 7", "t: do: expected a list, found 7"],
   ])("%j is refused with its place", (content, text) => {

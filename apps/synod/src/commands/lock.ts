@@ -81,7 +81,7 @@ export function addElect(program: Command): void {
       command: readonly string[],
       flags: HoldFlags & { readonly value: string; readonly observe?: boolean; readonly show?: boolean },
     ) => {
-      if (flags.observe === true) return observe(name, flags);
+      if (flags.observe === true) return observe(name, command, flags);
       if (flags.show === true) return show(name, command, flags);
       const { ttl: ttlMs, wait: waitMs, value } = flags;
       const text = `its turn in the election ${shortly(name)}`;
@@ -181,7 +181,13 @@ async function untilEnd(lock: Lock, name: string, end: AbortSignal, output: Outp
   return 0;
 }
 
-async function observe(name: string, flags: RemoteFlags): Promise<void> {
+async function observe(
+  name: string,
+  command: readonly string[],
+  flags: RemoteFlags & { readonly show?: boolean },
+): Promise<void> {
+  refuseCommand(command, "--observe");
+  if (flags.show === true) throw new CliError("usage", "give --observe or --show, not both");
   const output = makeOutput(flags);
   const asked = askedToEnd();
   const work = async ({ coordination }: Remote): Promise<void> => {
@@ -200,12 +206,12 @@ async function observe(name: string, flags: RemoteFlags): Promise<void> {
 }
 
 /** @throws CliError */
-function refuseCommand(command: readonly string[]): void {
-  if (command.length > 0) throw new CliError("usage", "--show only prints: leave out the command, or --show");
+function refuseCommand(command: readonly string[], flag: "--show" | "--observe"): void {
+  if (command.length > 0) throw new CliError("usage", `${flag} only prints: leave out the command, or ${flag}`);
 }
 
 async function showLock(name: string, command: readonly string[], flags: RemoteFlags): Promise<void> {
-  refuseCommand(command);
+  refuseCommand(command, "--show");
   const found = await withCluster(new Given(flags, process.env), (remote) => holdersOf(remote, `lock/${name}`));
   if (found.holders.length === 0) throw new CliError("no", `nobody holds ${shortly(name)}`);
   makeOutput(flags).result({ name, ...found }, () => {
@@ -218,7 +224,7 @@ async function showLock(name: string, command: readonly string[], flags: RemoteF
 }
 
 async function show(name: string, command: readonly string[], flags: RemoteFlags): Promise<void> {
-  refuseCommand(command);
+  refuseCommand(command, "--show");
   const leader = await withCluster(new Given(flags, process.env), ({ coordination }) =>
     coordination.elections.leader(name),
   );

@@ -21,39 +21,57 @@ const count = v.pipe(
   v.minValue(0, "expected a whole number"),
 );
 const bytes = v.pipe(
-  v.string("expected a text"),
+  v.string("expected a text (in quotes, where it looks like something else)"),
   v.transform((value): Uint8Array => Buffer.from(value)),
 );
 
-const condition = v.union(
-  [
-    v.strictObject({
-      key: text,
-      field: v.picklist(["revision", "createRevision", "version"]),
-      is: comparison,
-      to: count,
-    }),
-    v.strictObject({ key: text, field: v.literal("value"), is: v.picklist(["=", "!="]), to: bytes }),
-    v.strictObject({ held: text, fencingToken: count }),
-  ],
+const ofNumber = v.strictObject({
+  key: text,
+  field: v.picklist(["revision", "createRevision", "version"], "expected revision, createRevision, version or value"),
+  is: comparison,
+  to: count,
+});
+const ofValue = v.strictObject({
+  key: text,
+  field: v.literal("value"),
+  is: v.picklist(["=", "!="], "expected = or != for a value"),
+  to: bytes,
+});
+const ofLock = v.strictObject({ held: text, fencingToken: count });
+const noCondition = v.never(
   "expected { key, field: revision|createRevision|version|value, is: =|!=|<|>, to } or { held, fencingToken }",
 );
 
-const step = v.union(
-  [
-    v.strictObject({ put: text, value: bytes }),
-    v.strictObject({ delete: text }),
-    v.strictObject({ get: text }),
-    v.strictObject({ prefix: v.string("expected a text") }),
-  ],
-  "expected { put, value }, { delete }, { get } or { prefix }",
-);
+const put = v.strictObject({ put: text, value: bytes });
+const del = v.strictObject({ delete: text });
+const get = v.strictObject({ get: text });
+const prefix = v.strictObject({ prefix: v.string("expected a text") });
+const noStep = v.never("expected { put, value }, { delete }, { get } or { prefix }");
 
-const transaction = v.strictObject({
-  if: v.optional(v.array(condition, "expected a list"), []),
-  do: v.optional(v.array(step, "expected a list"), []),
-  else: v.optional(v.array(step, "expected a list"), []),
+/** By what it says that it is, so that what is wrong with it is said of that: a union of all says of none. */
+const condition = v.lazy((given) => {
+  if (has(given, "held")) return ofLock;
+  if (!has(given, "key")) return noCondition;
+  return has(given, "field") && given.field === "value" ? ofValue : ofNumber;
 });
+const step = v.lazy((given) => {
+  if (has(given, "put")) return put;
+  if (has(given, "delete")) return del;
+  if (has(given, "get")) return get;
+  return has(given, "prefix") ? prefix : noStep;
+});
+
+const has = <Name extends string>(given: unknown, name: Name): given is Readonly<Record<Name, unknown>> =>
+  typeof given === "object" && given !== null && Object.hasOwn(given, name);
+
+const transaction = v.strictObject(
+  {
+    if: v.optional(v.array(condition, "expected a list"), []),
+    do: v.optional(v.array(step, "expected a list"), []),
+    else: v.optional(v.array(step, "expected a list"), []),
+  },
+  "expected { if, do, else }",
+);
 
 type Step = v.InferOutput<typeof step>;
 type TransactionStep = NonNullable<Transaction<Uint8Array>["do"]>[number];
