@@ -42,10 +42,22 @@ export function clientTls(given: Given): ClientTls | undefined {
 function checkUsable({ ca, cert, key }: MutualTlsMaterial | ClientTls, given: Given): void {
   const part = (pem: string | Uint8Array | undefined): string | undefined => pem && Buffer.from(pem).toString();
   const own = { cert: part(cert), key: part(key) };
-  usable(`--tls-ca ${given.get("tlsCa")}`, { ca: part(ca) });
+  const trusted = part(ca) ?? "";
+  usable(`--tls-ca ${given.get("tlsCa")}`, { ca: trusted });
+  // OpenSSL takes a file without one, and then trusts nobody: that would be said of the certificate of the other side.
+  if (!trusted.includes("-----BEGIN") || !isCertificate(trusted))
+    throw new CliError("usage", `--tls-ca ${given.get("tlsCa")} cannot be used: there is no certificate in it`);
   usable(`--tls-cert ${given.get("tlsCert")}`, { cert: own.cert });
   usable(`--tls-key ${given.get("tlsKey")}`, { key: own.key });
   usable(`--tls-cert ${given.get("tlsCert")} with --tls-key ${given.get("tlsKey")}`, own);
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function usable(what: string, options: SecureContextOptions): void {

@@ -16,6 +16,9 @@ export const duration: v.GenericSchema<unknown, number> = v.pipe(
   v.transform((value) => parseDuration(String(value)) ?? 0),
 );
 
+/** Of leases; the library says it in its own words. */
+export const TTL_MIN_MS = 50;
+
 /** A timer takes no more than 2^31 ms: with more it would ring at once, as if nothing had been waited for. */
 const TIMER_MS_MAX = 24 * 86_400_000;
 

@@ -130,6 +130,8 @@ describe("keys", slow, () => {
     expect(await cluster.synod(["get", "session"])).toMatchObject({ code: 3 });
     expect(await cluster.synod(["lease", "keep-alive", id])).toMatchObject({ code: 121 });
     expect(await cluster.synod(["lease", "show", id])).toMatchObject({ code: 3 });
+    const late = await cluster.synod(["put", "session", "x", "--lease", id]);
+    expect(late).toMatchObject({ code: 3, err: `error: nothing was changed: there is no lease ${id}\n` });
   });
 });
 

@@ -150,6 +150,7 @@ it.each([
 
 it.each([
   { args: ["lease", "grant", "20"], wanted: 'expected a duration with its unit, such as 500ms, 10s or 2m, found "20"' },
+  { args: ["lease", "grant", "10ms"], wanted: "a lease is at least 50ms" },
   { args: ["lock", "x", "--kill-after", "30d", "--", "true"], wanted: "expected at most 24d" },
   { args: ["start", "--data-dir", "none", "--shutdown-timeout", "30d"], wanted: "expected at most 24d" },
   { args: ["get", "x", "--timeout", "30d"], wanted: "expected at most 24d" },
@@ -599,6 +600,12 @@ describe("doctor", () => {
     expect(await check("a", "b")).toMatch(/^fail .*not the key of/);
   });
 
+  it.each(["ca", "key"])("sees that there is no certificate beside --tls-%s", async (file) => {
+    const { code, out } = await run(["doctor", `--tls-${file}`, at("none.pem"), "--json"]);
+    const found = (JSON.parse(out) as Examined).findings.find(({ check }) => check === "certificate");
+    expect({ code, found }).toMatchObject({ code: 3, found: { verdict: "fail", advice: "give --tls-cert" } });
+  });
+
   it.each([
     ["another node", ["node", "--cluster", "shop", "--id", "2"], "synod://shop/node/2"],
     ["another cluster", ["node", "--cluster", "other", "--id", "1"], "synod://other/node/1"],
@@ -642,6 +649,8 @@ describe("the own certificate of a client", () => {
         /^error: --tls-cert \S+ with --tls-key \S+ cannot be used: this is not the key.*\n$/,
       ],
       [[ca, "nonsense", key], /^error: --tls-cert \S+ cannot be used: .+\n$/],
+      [[key], /^error: --tls-ca \S+ cannot be used: there is no certificate in it\n$/],
+      [["nonsense"], /^error: --tls-ca \S+ cannot be used: .+\n$/],
       [[ca, cert, "nonsense"], /^error: --tls-key \S+ cannot be used: .+\n$/],
     ] as const) {
       expect(await get(...files)).toMatchObject({ code: 2, err: expect.stringMatching(wanted) });

@@ -83,6 +83,8 @@ async function examine(given: Given): Promise<Finding[]> {
   }
   const [ca, cert, key] = [given.get("tlsCa"), given.get("tlsCert"), given.get("tlsKey")];
   if (cert !== undefined) findings.push(await certificate({ cert, key, ca }, owner));
+  else if (ca !== undefined || key !== undefined)
+    findings.push(fail("certificate", "there is none beside --tls-ca or --tls-key", "give --tls-cert"));
   return findings;
 }
 

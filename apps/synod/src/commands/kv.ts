@@ -1,4 +1,5 @@
 import type { KeySelector, KeyValue } from "@synod/coordination";
+import { SynodError } from "@synod/interface";
 import type { Command } from "commander";
 import { CliError } from "../exit-codes.js";
 import { type RemoteFlags, whole } from "../flags.js";
@@ -63,7 +64,7 @@ function addPut(program: Command): void {
       throw new CliError("usage", "give --if-absent or --if-revision, not both");
     const value = text === undefined ? await standardInput() : Buffer.from(text);
     const options = flags.lease === undefined ? {} : { lease: { id: flags.lease } };
-    await withCluster(new Given(flags, process.env), async (remote) => {
+    const work = async (remote: Remote): Promise<void> => {
       const kv = keysOf(remote);
       if (expected === undefined) {
         const { revision } = await kv.put(key, value, options);
@@ -72,6 +73,11 @@ function addPut(program: Command): void {
       const { done, keyRevision } = await kv.compareAndSet(key, expected, value, options);
       if (!done) throw new CliError("no", `nothing was changed: ${JSON.stringify(key)} ${stands(keyRevision)}`);
       output.result({ key, done, revision: keyRevision }, () => String(keyRevision));
+    };
+    await withCluster(new Given(flags, process.env), work).catch((cause: unknown) => {
+      // Nobody held anything: under `synod lock` its code would be taken for the loss of the lock.
+      if (!(cause instanceof SynodError && cause.code === "LeaseLost")) throw cause;
+      throw new CliError("no", `nothing was changed: there is no lease ${flags.lease}`, { cause });
     });
   });
 }

@@ -8,6 +8,7 @@ import { Given } from "../given.js";
 import { fields, makeOutput } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
+import { TTL_MIN_MS } from "../values.js";
 
 /** Leases that live on between commands: scripts keep them alive themselves. */
 export function addLease(program: Command): void {
@@ -22,6 +23,7 @@ export function addLease(program: Command): void {
     );
   withSettings(grant, REMOTE_SETTINGS).action(async (ttl: string, flags: RemoteFlags) => {
     const ttlMs = durationOf(ttl);
+    if (ttlMs < TTL_MIN_MS) throw new CliError("usage", `the time to live of a lease is at least ${TTL_MIN_MS}ms`);
     const id = randomBytes(8).toString("hex");
     await withCluster(new Given(flags, process.env), (remote) => send(remote, { kind: "grantLease", id, ttlMs }));
     makeOutput(flags).result({ id, ttlMs }, () => id);

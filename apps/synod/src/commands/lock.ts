@@ -9,14 +9,11 @@ import { holdersOf, noteWaiting } from "../holders.js";
 import { makeOutput, type Output } from "../output.js";
 import { REMOTE_SETTINGS, type Remote, withCluster } from "../remote.js";
 import { withSettings } from "../settings.js";
-import { durationFlag, timedFlag } from "../values.js";
+import { durationFlag, timedFlag, TTL_MIN_MS } from "../values.js";
 import { onLine } from "../values-shown.js";
 
 const TTL_MS = 10_000;
 const KILL_AFTER_MS = 5_000;
-
-/** Of leases; the library says it in its own words. */
-const TTL_MIN_MS = 50;
 
 const ttlFlag = (value: string): number => {
   const ttlMs = durationFlag(value);
