@@ -124,6 +124,23 @@ export const flowMutants: readonly Mutant[] = [
     finder: { kind: "unit", file: "packages/rsm/test/sessions.test.ts", test: "a floor never falls" },
   },
   {
+    id: "earlier-leader-answers-for-the-next",
+    faults: [25],
+    title:
+      "What a leader says late of its copy counts for the one that the next leader never got: the call waits in vain",
+    patches: [
+      inFile("node/src/proposals")(
+        `if (ballotsEqual(proposal.sentTo, forwarded.to)) proposal.acknowledged = true;`,
+        `proposal.acknowledged = true;`,
+      ),
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/proposals.test.ts",
+      test: "a call is sent again where its last copy is lost",
+    },
+  },
+  {
     id: "beyond-limit-taken-for-an-answer",
     faults: [25],
     title:

@@ -21,6 +21,24 @@ const LOST = { kind: "unit", file: "packages/node/test/lost-quorum.test.ts" } as
 /** What a caller of `changeMembership` relies on, seen on whole nodes. */
 export const membershipOfNodesMutants: readonly Mutant[] = [
   {
+    id: "store-of-added-member-forgotten",
+    faults: [31],
+    title:
+      "After a restart a blank disk under the id of an added member is let in: with votes forgotten it makes a quorum",
+    patches: [
+      {
+        file: "packages/node/src/membership.ts",
+        find: `        ...(storeId === undefined ? {} : { storeId }),\n`,
+        replace: ``,
+      },
+    ],
+    finder: {
+      kind: "unit",
+      file: "packages/node/test/adapters.test.ts",
+      test: "takes no blank disk for that of a member that was added with its store",
+    },
+  },
+  {
     id: "change-settles-before-it-is-complete",
     faults: [10],
     title: "A change settles as soon as it is chosen, and the disk of a removed member is thrown away too early",
