@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Authority } from "../../transport-tcp/test/certificates.js";
-import { Counts, World } from "./support.js";
+import { Counts, until, World } from "./support.js";
+import { Wire } from "./wire.js";
 
 const cluster = "orders";
 const add = { op: "add", key: "a", by: 1 } as const;
@@ -57,6 +58,22 @@ describe("TLS between clients and servers", () => {
     );
     // A server that had been told the token would have refused it. One of this cluster is told: it is a member.
     expect(counts.of("synod_server_refusals_total")["Unauthorized"] ?? 0).toBe(name === "another node" ? 1 : 0);
+  });
+
+  test("who begins with TLS and goes no further is not kept", async () => {
+    const counts = new Counts();
+    world = await World.of(1, {
+      serve: {
+        tls: await authority.node(cluster, 1),
+        anonymousRole: "admin",
+        limits: { handshakeTimeoutMs: 50 },
+        metrics: counts,
+      },
+    });
+    const wire = new Wire(world.addresses[0] ?? "");
+    wire.socket.write(Uint8Array.of(0x16, 3, 1, 32, 0));
+    await until(() => wire.closed);
+    expect(counts.of("synod_server_refusals_total")).toEqual({ CertificateRefused: 1 });
   });
 
   test("what a certificate allows is said, by its name or for all of its authority", async () => {
