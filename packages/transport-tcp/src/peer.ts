@@ -54,6 +54,13 @@ export class Peer {
     for (const link of this.#all()) link.hurry(isNew);
   }
 
+  /** Whoever is connected and is somebody else than is wanted by now has to shake hands again. */
+  part(isOther: (peer: Incarnation) => boolean): void {
+    for (const link of this.#all()) {
+      if (link.incarnation !== null && isOther(link.incarnation)) link.restart("its store is another one");
+    }
+  }
+
   close(): void {
     for (const link of this.#all()) link.close();
   }

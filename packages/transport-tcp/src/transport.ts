@@ -229,7 +229,15 @@ export class SocketTransport implements TcpTransport {
       this.#peers.delete(id);
       peer.close();
     }
-    for (const link of this.#incoming) if (link.peer && !this.#members.has(link.peer.nodeId)) link.close();
+    // A handshake knows no more of who is wanted than the address book of that time.
+    const isOther = (peer: Incarnation): boolean => {
+      const { storeId = peer.storeId } = this.#members.get(peer.nodeId) ?? {};
+      return storeId !== peer.storeId;
+    };
+    for (const peer of this.#peers.values()) peer.part(isOther);
+    for (const link of this.#incoming) {
+      if (link.peer && (!this.#members.has(link.peer.nodeId) || isOther(link.peer))) link.close();
+    }
     for (const [id, address] of addresses) if (!this.#peers.has(id)) this.#addPeer(context, id, address);
   }
 

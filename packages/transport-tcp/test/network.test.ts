@@ -332,6 +332,20 @@ describe("finding each other", () => {
     await moved.until(() => moved.frames.length === 1);
   });
 
+  test("a connection ends where the address book names another store than that of whoever is connected", async () => {
+    const [one, two] = await connectedTo([1, 2]);
+    if (!one || !two) throw new Error("two nodes were asked for");
+    one.transport.setMembers([
+      { id: 1, address: one.address },
+      { id: 2, address: two.address, storeId: "0".repeat(32) },
+    ]);
+    await one.until(() => one.downs.length === 1);
+    await two.until(() => two.downs.length === 1);
+    expect(one.send(2, "to another disk")).toBe(false);
+    expect(two.send(1, "from another disk")).toBe(false);
+    await expect.poll(() => one.warnings).toContain("node 2 is refused: store");
+  });
+
   test("a new own address is logged and changes nothing", async () => {
     const [one, two] = await connectedTo([1, 2]);
     if (!one || !two) throw new Error("two nodes were asked for");
