@@ -157,13 +157,17 @@ export class Client {
     const via = reading.chance(config.reads.quorum) ? "quorum" : "leader";
     const text = shown(request.kind === "command" ? request.command : request.query);
     cluster.note(node.id, `client ${this.#p.id} ${request.kind} ${tag}, attempt ${attempt}: ${text}`);
+    let isOver = false;
+    /** True once, whatever ends it: what a node says in its last turn may come together with its end. */
     const over = (): boolean => {
       life.onCrash.delete(crashed);
-      return isCurrent();
+      const isFirst = !isOver;
+      isOver = true;
+      return isFirst && isCurrent();
     };
     const crashed = (): void => {
       // The connection breaks: the client hears of it soon.
-      timeline.after(random.between(0, 20), () => isCurrent() && this.#failed(call, null));
+      timeline.after(random.between(0, 20), () => over() && this.#failed(call, null));
     };
     life.onCrash.add(crashed);
     const patience = random.chance(0.05) ? new AbortController() : null;
