@@ -18,7 +18,10 @@ export interface NextOptions extends CallOptions {
 
 /** Consecutive numbers, from 1. */
 export interface Sequences {
-  /** The next number. None is left out and none is given twice; one whose taker fails before using it is used by nobody. */
+  /**
+   * The next number. None is given twice, and none is left out; one whose taker fails before using it is used by nobody, as is one whose answer is lost
+   * until 1,024 other requests have come for the same name.
+   */
   next(name: string, options?: NextOptions): Promise<number>;
   /** So many numbers at once. */
   block(name: string, size: number, options?: NextOptions): Promise<{ readonly first: number; readonly last: number }>;
