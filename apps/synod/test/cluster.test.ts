@@ -80,7 +80,7 @@ describe("keys", slow, () => {
     });
     expect(await cluster.synod(["txn"], { input: "if: [{ key: a }]" })).toMatchObject({
       code: 2,
-      err: expect.stringContaining("standard input: if[0]: expected { key"),
+      err: expect.stringContaining("standard input: if[0].field: it is missing"),
     });
   });
 
