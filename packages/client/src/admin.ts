@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type ChangeOptions,
+  checkCall,
   type Configuration,
   type MembershipChange,
   type NodeId,
@@ -9,7 +10,7 @@ import {
 } from "@synod/interface";
 import { normalAddress } from "@synod/transport-tcp/framing";
 import { Call, type CallShared } from "./call.js";
-import { checkEnds } from "./checks.js";
+import { CALL, checkEnds } from "./checks.js";
 import type { Target } from "./pool.js";
 import { type AdminCall, encodeAdminCall } from "./protocol/admin.js";
 import {
@@ -49,14 +50,21 @@ export interface ClientAdmin {
 /** A new member has to fetch everything first. */
 const changeTimeoutMs = 60_000;
 
+const ASKED = [...CALL, "server"];
+const CHANGE = [...CALL, "expectedEpoch"];
+const TRANSFER = [...CALL, "to"];
+
 export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
   const ask = async <T>(
     call: AdminCall,
     to: Target,
     decode: (bytes: Uint8Array) => T,
-    { signal, timeoutMs = shared.context.limits.timeoutMs }: CallOptions,
+    options: CallOptions,
+    names: readonly string[],
   ): Promise<T> => {
     admit();
+    checkCall(`admin.${call.op}`, options, names);
+    const { signal, timeoutMs = shared.context.limits.timeoutMs } = options;
     checkEnds({ signal, timeoutMs });
     const bytes = encodeAdminCall(call);
     const asked = new Call<T>(
@@ -86,13 +94,23 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     return asked.begin().go().promise;
   };
   return {
-    status: async (options = {}) => ask({ op: "status" }, targetOf(shared, options), decodeStatus, options),
+    status: async (options = {}) => ask({ op: "status" }, targetOf(shared, options), decodeStatus, options, ASKED),
     changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
-      ask({ op: "changeMembership", change, expectedEpoch }, "leader", decodeConfiguration, { ...rest, timeoutMs }),
+      ask(
+        { op: "changeMembership", change, expectedEpoch },
+        "leader",
+        decodeConfiguration,
+        { timeoutMs, ...rest },
+        CHANGE,
+      ),
     transferLeadership: async ({ to = null, ...rest } = {}) =>
-      ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest),
-    snapshot: async (options = {}) => ask({ op: "snapshot" }, targetOf(shared, options), decodeSnapshotInfo, options),
-    readSnapshot: async (options = {}) => readSnapshot(shared, admit, targetOf(shared, options), options),
+      ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest, TRANSFER),
+    snapshot: async (options = {}) =>
+      ask({ op: "snapshot" }, targetOf(shared, options), decodeSnapshotInfo, options, ASKED),
+    readSnapshot: async (options = {}) => {
+      checkCall("admin.readSnapshot", options, ASKED);
+      return readSnapshot(shared, admit, targetOf(shared, options), options);
+    },
   };
 }
 

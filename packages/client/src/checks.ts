@@ -53,6 +53,9 @@ function checkTlsNow(tls: ConnectOptions<never, never, never>["tls"]): void {
   }
 }
 
+/** What every call takes. */
+export const CALL: readonly string[] = ["timeoutMs", "signal"];
+
 /** NaN would never come, and be waited for. @throws SynodError `InvalidArgument` */
 function checkTimeoutMs(timeoutMs: unknown): void {
   if (typeof timeoutMs === "number" && timeoutMs > 0) return;

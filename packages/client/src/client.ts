@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  checkCall,
   checkSignal,
   EventHub,
   type NodeId,
@@ -15,7 +16,7 @@ import {
 } from "@synod/interface";
 import { adminOf, type ClientAdmin } from "./admin.js";
 import { Call, type CallPlan, type CallShared } from "./call.js";
-import { checkEnds, checkTicket } from "./checks.js";
+import { CALL, checkEnds, checkTicket } from "./checks.js";
 import type { Context } from "./context.js";
 import type { ClientEvent } from "./events.js";
 import { firstConnection } from "./first-connection.js";
@@ -42,6 +43,9 @@ export interface Client<Command, Query, Result, Answer = Result>
   /** Settles all calls, gives the session up, and closes all connections. May be called twice. */
   close(): Promise<void>;
 }
+
+const PROPOSE = [...CALL, "session"];
+const READ = [...CALL, "via"];
 
 /** What a call costs besides its bytes: small ones must not take more memory than they count. */
 const callCostBytes = 1024;
@@ -110,10 +114,10 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   }
 
   #propose(command: Command, options: ProposeOptions): Promise<Result> {
+    const callOptions = this.#callOptions("propose", options, PROPOSE);
     const body = this.#options.commandCodec.encode(command);
     const given = options.session;
     if (given !== undefined) checkTicket(given);
-    const callOptions = this.#callOptions(options);
     this.#enter(body.length);
     const plan = new ProposalPlan(body, this.#options.resultCodec, given, this.#room);
     const call = new Call(this.#shared, plan, callOptions).begin();
@@ -149,12 +153,12 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   }
 
   #read(query: Query, options: ReadOptions): Promise<Answer> {
+    const callOptions = this.#callOptions("read", options, READ);
     const { via = "leader" } = options;
     if (via !== "leader" && via !== "quorum") {
       throw new SynodError("InvalidArgument", `via is "leader" or "quorum", not ${String(via)}`);
     }
     const bytes = this.#options.queryCodec.encode(query);
-    const callOptions = this.#callOptions(options);
     this.#enter(bytes.length);
     const plan = new ReadPlan(bytes, via, this.#options.answerCodec, this.#room);
     return new Call(this.#shared, plan, callOptions).begin().go().promise;
@@ -171,13 +175,14 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   }
 
   async openSession(options: CallOptions = {}): Promise<Session> {
-    const opened = await this.#ask(openPlan, options);
-    return new OpenedSession(opened.session, opened.limit, (id, given) => this.#ask(closePlan(id, true), given));
+    const opened = await this.#ask("openSession", openPlan, options);
+    const close = (id: SessionId, given: CallOptions): Promise<void> => this.#ask("close", closePlan(id, true), given);
+    return new OpenedSession(opened.session, opened.limit, close);
   }
 
   /** A call among those that are counted. */
-  async #ask<T>(plan: CallPlan<T>, options: CallOptions): Promise<T> {
-    const callOptions = this.#callOptions(options);
+  async #ask<T>(name: string, plan: CallPlan<T>, options: CallOptions): Promise<T> {
+    const callOptions = this.#callOptions(name, options, CALL);
     this.#enter(0);
     return new Call(this.#shared, { ...plan, ended: () => this.#room.leave(0) }, callOptions).begin().go().promise;
   }
@@ -234,10 +239,13 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
       .promise.catch((error: unknown) => this.#context.logger.debug("the session was not given back", { error }));
   }
 
-  #callOptions({ signal, timeoutMs = this.#context.limits.timeoutMs }: CallOptions): {
-    signal: AbortSignal | undefined;
-    timeoutMs: number;
-  } {
+  #callOptions(
+    call: string,
+    options: CallOptions,
+    names: readonly string[],
+  ): { signal: AbortSignal | undefined; timeoutMs: number } {
+    checkCall(call, options, names);
+    const { signal, timeoutMs = this.#context.limits.timeoutMs } = options;
     checkEnds({ signal, timeoutMs });
     return { signal, timeoutMs };
   }

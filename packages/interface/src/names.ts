@@ -54,3 +54,18 @@ export function checkNames(
   const hint = meant === undefined ? `it takes ${bare.join(", ")}` : `did you mean ${meant}?`;
   throw new SynodError("InvalidArgument", `${text(unknown)}: ${hint}`);
 }
+
+/**
+ * The same for the options of one call, which is asked each time: cheap where all is well.
+ * @param names that it may have, the one that is given most first
+ * @throws SynodError `InvalidArgument`, also for what is no object: a number in its place would be no time limit
+ */
+export function checkCall(call: string, given: unknown, names: readonly string[]): void {
+  if (typeof given !== "object" || given === null) {
+    const text = `the options of ${call} are an object, as in { ${names[0]}: ... }, not ${String(given)}`;
+    throw new SynodError("InvalidArgument", text);
+  }
+  for (const name in given) {
+    if (!names.includes(name)) return checkNames((unknown) => `${call} has no option ${unknown}`, given, names);
+  }
+}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { checkNames, optionNames, nearestName } from "../src/index.js";
+import { checkCall, checkNames, optionNames, nearestName } from "../src/index.js";
 
 const check = (given: unknown): void =>
   checkNames((name) => `brew has no option ${name}`, given, ["tea", "sugar"], ["limits.minutesMax", "limits.tea"]);
@@ -26,4 +26,12 @@ it("known names pass, and what is no object is not looked at", () => {
   expect(optionNames({ tea: true, sugar: true }, "cup.")).toEqual(["cup.tea", "cup.sugar"]);
   expect(nearestName("tae", optionNames({ tea: true }))).toBe("tea");
   expect(nearestName("zzzz", ["tea"])).toBeUndefined();
+});
+
+it("the options of a call are an object of its own names", () => {
+  const call = (given: unknown) => (): void => checkCall("brew", given, ["minutes", "signal"]);
+  for (const given of [{}, { minutes: 3 }, { minutes: undefined, signal: null }]) expect(call(given)).not.toThrow();
+  expect(call({ minute: 3 })).toThrow("brew has no option minute: did you mean minutes?");
+  for (const given of [3, null, "3"])
+    expect(call(given)).toThrow(`the options of brew are an object, as in { minutes: ... }, not ${String(given)}`);
 });

@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  checkCall,
   type Codec,
   type Configuration,
   type GiveUp,
@@ -22,13 +23,21 @@ const CHANGES_MAX = 64;
 const CHANGE_RETRY_MS = 1_000;
 const TRANSFER_TIMEOUT_MS = 5_000;
 
+export const CALL: readonly string[] = ["timeoutMs", "signal"];
+const PROPOSE = [...CALL, "session"];
+const CHANGE = [...CALL, "expectedEpoch"];
+const TRANSFER = [...CALL, "to"];
+
 /** Takes a command in. @throws SynodError what stands against it already here */
 export function beginProposal(
   driver: Driver,
   limits: NodeLimits,
-  { body, signal, timeoutMs, session }: { readonly body: Uint8Array } & ProposeOptions,
+  body: Uint8Array,
+  options: ProposeOptions,
   caller: Settle<Uint8Array>,
 ): void {
+  checkCall("propose", options, PROPOSE);
+  const { signal, timeoutMs, session } = options;
   refuseAborted(signal, "the command was proposed");
   if (signal === undefined && timeoutMs === undefined) {
     beginCommand(driver, limits, { body, session }, caller);
@@ -86,14 +95,12 @@ export function beginCommand(
 /** Takes a change of the members in. @throws SynodError what stands against it already here */
 export function beginChange(
   driver: Driver,
-  {
-    change,
-    signal,
-    expectedEpoch,
-    timeoutMs = CHANGE_TIMEOUT_MS,
-  }: { readonly change: MembershipChange } & ChangeOptions,
+  change: MembershipChange,
+  options: ChangeOptions,
   caller: Settle<Configuration>,
 ): void {
+  checkCall("changeMembership", options, CHANGE);
+  const { signal, expectedEpoch, timeoutMs = CHANGE_TIMEOUT_MS } = options;
   refuseAborted(signal, "the change was asked for");
   checkTimeoutMs(timeoutMs);
   if (driver.changes.count >= CHANGES_MAX) throw driver.busy("changes", { retryAfterMs: CHANGE_RETRY_MS });
@@ -106,11 +113,9 @@ export function beginChange(
 }
 
 /** @throws SynodError what stands against it already here */
-export function beginTransfer(
-  driver: Driver,
-  { to, signal, timeoutMs = TRANSFER_TIMEOUT_MS }: TransferOptions,
-  caller: Settle<NodeId>,
-): void {
+export function beginTransfer(driver: Driver, options: TransferOptions, caller: Settle<NodeId>): void {
+  checkCall("transferLeadership", options, TRANSFER);
+  const { to, signal, timeoutMs = TRANSFER_TIMEOUT_MS } = options;
   refuseAborted(signal, "the leadership was handed over");
   checkTimeoutMs(timeoutMs);
   withSignal(signal, caller, (settle) => {
@@ -122,6 +127,7 @@ export function beginTransfer(
 
 /** @throws SynodError what stands against it already here */
 export function beginSnapshot(driver: Driver, options: CallOptions, caller: Settle<SnapshotInfo>): void {
+  checkCall("snapshot", options, CALL);
   refuseAborted(options.signal, "a snapshot was taken");
   withEnds(driver, options, caller, (settle) => {
     driver.snapshots.take().then(settle.resolve, settle.reject);

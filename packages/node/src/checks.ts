@@ -22,18 +22,21 @@ function checkPort(name: string, port: unknown, methods: readonly string[]): voi
 export function checkOptions(
   options: Pick<NodeOptions<unknown, unknown, unknown>, "id" | "cluster" | "join" | "upgrade"> & {
     readonly [port in "codec" | "commandCodec" | "transport" | "storage" | "stateMachine"]: unknown;
+  } & {
+    readonly resultCodec?: unknown;
   },
 ): void {
   const { id, cluster, upgrade } = options;
   checkPort("codec", options.codec, ["encode", "decode"]);
   checkPort("commandCodec", options.commandCodec, ["encode", "decode"]);
+  if (options.resultCodec !== undefined) checkPort("resultCodec", options.resultCodec, ["encode", "decode"]);
   checkPort("transport", options.transport, ["start", "send", "close"]);
   checkPort("storage", options.storage, ["open", "write", "close"]);
   checkPort("stateMachine", options.stateMachine, ["apply", "query", "snapshot", "restore"]);
   if (upgrade !== undefined && upgrade !== "automatic" && upgrade !== "manual")
     throw invalid(`upgrade must be "automatic" or "manual", not ${String(upgrade)}`);
   if (!Number.isSafeInteger(id) || id < 1) throw invalid(`id must be a positive integer, not ${String(id)}`);
-  if (typeof cluster !== "object" || !Array.isArray(cluster.members))
+  if (typeof cluster !== "object" || cluster === null || !Array.isArray(cluster.members))
     throw invalid("cluster needs an id and a list of members");
   const idBytes = new TextEncoder().encode(cluster.id).length;
   if (idBytes < 1 || idBytes > 200) throw invalid("cluster.id must have 1 to 200 bytes");

@@ -1,7 +1,8 @@
-import { type Caller, checkSignal, type GiveUp, type ReadOptions, SynodError } from "@synod/interface";
+import { type Caller, checkCall, checkSignal, type GiveUp, type ReadOptions, SynodError } from "@synod/interface";
 import type { ReadVia } from "@synod/multipaxos";
 import type { ReplicatedMachine } from "@synod/rsm";
 import type { Driver } from "./driver.js";
+import { CALL } from "./calls.js";
 import { notConfirmed } from "./reads.js";
 import { OVERDUE, type Settle, withEnds } from "./signals.js";
 import type { Sight } from "./sight.js";
@@ -14,6 +15,8 @@ export interface ConfirmedReadsParts<Query, Answer> {
   readonly confirmed: (startedMs: number) => void;
 }
 
+const READ = [...CALL, "via"];
+
 /** Linearizable reads: each asks for an index, and is answered when everything up to it is executed. */
 export class ConfirmedReads<Query, Answer> {
   readonly #p: ConfirmedReadsParts<Query, Answer>;
@@ -23,7 +26,9 @@ export class ConfirmedReads<Query, Answer> {
   }
 
   /** @throws SynodError what stands against the call already here */
-  read(query: Query, { signal, timeoutMs, via = "leader" }: ReadOptions, caller: Settle<Answer>): void {
+  read(query: Query, options: ReadOptions, caller: Settle<Answer>): void {
+    checkCall("read", options, READ);
+    const { signal, timeoutMs, via = "leader" } = options;
     checkSignal(signal);
     if (signal?.aborted === true) {
       const text = "the signal was aborted before the read was confirmed";

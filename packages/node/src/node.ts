@@ -220,7 +220,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   changeMembership(change: MembershipChange, options: ChangeOptions = {}): Promise<Configuration> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      beginChange(this.#driver, { change, ...options }, { resolve, reject });
+      beginChange(this.#driver, change, options, { resolve, reject });
     });
   }
 
@@ -233,7 +233,7 @@ export class Node<Command, Query, Result, Answer> implements SynodNode<Command, 
   #proposeBytes(body: Uint8Array, options: ProposeOptions): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#checkRunning();
-      beginProposal(this.#driver, this.#limits, { body, ...options }, { resolve, reject });
+      beginProposal(this.#driver, this.#limits, body, options, { resolve, reject });
     });
   }
 

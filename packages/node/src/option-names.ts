@@ -1,4 +1,4 @@
-import { checkNames, optionNames } from "@synod/interface";
+import { checkNames, optionNames, SynodError } from "@synod/interface";
 import { LIMIT_NAMES } from "./limits.js";
 import type { ClusterOptions, JoinOptions, NodeOptions, WitnessOptions } from "./types.js";
 
@@ -71,6 +71,8 @@ interface Nested {
 export function checkNodeNames(
   options: Nested & { readonly queryCodec?: unknown; readonly answerCodec?: unknown },
 ): void {
+  if (typeof options !== "object" || options === null)
+    throw new SynodError("InvalidArgument", "createNode takes an object: { id, cluster, stateMachine, ... }");
   // The codecs of a state machine come as one object; two of them are for its clients.
   const { queryCodec: _query, answerCodec: _answer, ...own } = options;
   checkNames((name) => `createNode has no option ${name}`, own, optionNames(NODE), ELSEWHERE);

@@ -1,5 +1,5 @@
-import { type CallOptions, OpenedSession, type Session, type SessionId, SynodError } from "@synod/interface";
-import { limitMs } from "./calls.js";
+import { type CallOptions, checkCall, OpenedSession, type Session, type SessionId, SynodError } from "@synod/interface";
+import { CALL, limitMs } from "./calls.js";
 import { checkSession } from "./checks.js";
 import type { Driver } from "./driver.js";
 import { refuseAborted, whyGivenUp, withEnds } from "./signals.js";
@@ -8,6 +8,7 @@ import type { NodeLimits } from "./types.js";
 /** Opens a session through the log. */
 export function openSession(driver: Driver, limits: NodeLimits, options: CallOptions): Promise<Session> {
   return new Promise((resolve, reject) => {
+    checkCall("openSession", options, CALL);
     refuseAborted(options.signal, "a session was opened");
     checkRoom(driver);
     const close = (id: SessionId, given: CallOptions): Promise<void> => closeSession(driver, limits, id, given);
@@ -38,6 +39,7 @@ export function closeSession(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     if (driver.stopped) throw new SynodError("Closed", "the node is closed");
+    checkCall("closeSession", options, CALL);
     refuseAborted(options.signal, "the session was closed");
     checkSession(session);
     checkRoom(driver);

@@ -35,6 +35,53 @@ it("what cannot be is refused before a store is formatted for it", async () => {
   await (await createNode({ ...options, cluster: { ...cluster, alpha: 7 } })).close();
 });
 
+it.each([
+  [undefined, "createNode takes an object: { id, cluster, stateMachine, ... }"],
+  [null, "createNode takes an object: { id, cluster, stateMachine, ... }"],
+  [{ ...given(), cluster: null }, "cluster needs an id and a list of members"],
+  // Each command would take effect, and end as if its result could not be written.
+  [{ ...given(), resultCodec: json }, "resultCodec is a function: call it, as in resultCodec: json()"],
+  [{ ...given(), resultCodec: {} }, "resultCodec has no method encode"],
+  [{ ...given(), resultCodec: null }, "resultCodec is missing"],
+])("what createNode cannot take is refused with what is right (%#)", async (options, message) => {
+  await expect(createNode(options as never)).rejects.toMatchObject({ code: "InvalidArgument", message });
+});
+
+it("a call refuses an option of an unknown name, and what is no object: its default would be in force", async () => {
+  const node = await createNode(given());
+  for (const [call, text] of [
+    [() => node.propose({ add: 1 }, { timeout: 5 } as never), "propose has no option timeout: did you mean timeoutMs?"],
+    [
+      () => node.propose({ add: 1 }, 5_000 as never),
+      "the options of propose are an object, as in { timeoutMs: ... }, not 5000",
+    ],
+    [
+      () => node.propose({ add: 1 }, null as never),
+      "the options of propose are an object, as in { timeoutMs: ... }, not null",
+    ],
+    [
+      () => node.encoded.propose(new Uint8Array(0), { timeout: 5 } as never),
+      "propose has no option timeout: did you mean timeoutMs?",
+    ],
+    [() => node.read("total", { vai: "quorum" } as never), "read has no option vai: did you mean via?"],
+    [() => node.openSession({ Signal: 1 } as never), "openSession has no option Signal: did you mean signal?"],
+    [
+      () => node.closeSession({ slot: 1, index: 0 }, { ms: 1 } as never),
+      "closeSession has no option ms: it takes timeoutMs, signal",
+    ],
+    [() => node.snapshot({ timeout: 5 } as never), "snapshot has no option timeout: did you mean timeoutMs?"],
+    [() => node.transferLeadership({ too: 2 } as never), "transferLeadership has no option too: did you mean to?"],
+    [
+      () => node.changeMembership({ kind: "remove", id: 2 }, { epoch: 1 } as never),
+      "changeMembership has no option epoch: it takes timeoutMs, signal, expectedEpoch",
+    ],
+  ] as const) {
+    await expect(call()).rejects.toMatchObject({ code: "InvalidArgument", message: text });
+  }
+  expect(await node.propose({ add: 1 }, { timeoutMs: 5_000 })).toBe(1);
+  await node.close();
+});
+
 describe("an option of an unknown name", () => {
   it.each([
     [{ bootStrap: true }, "createNode has no option bootStrap: did you mean bootstrap?"],

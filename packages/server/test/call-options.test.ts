@@ -44,3 +44,33 @@ test("calls of an operator take one object, which names the server, and end by s
     await expect(call({ server: "10.9.9.9:1" })).rejects.toMatchObject({ code: "InvalidArgument" });
   }
 });
+
+test("a call refuses an option of an unknown name, whose default would be in force", async () => {
+  world = await World.of(1);
+  const client = await world.connect();
+  const { admin } = client;
+  const remove = { kind: "remove", id: 2 } as const;
+  for (const [call, text] of [
+    [
+      () => client.propose({ op: "add", key: "a", by: 1 }, { timeout: 5 } as never),
+      "propose has no option timeout: did",
+    ],
+    [() => client.propose({ op: "add", key: "a", by: 1 }, 5 as never), "the options of propose are an object, as in {"],
+    [
+      () => client.read({ op: "get", key: "a" }, { Via: "quorum" } as never),
+      "read has no option Via: did you mean via?",
+    ],
+    [() => client.openSession({ timeout: 5 } as never), "openSession has no option timeout: did you mean timeoutMs?"],
+    [() => admin.status({ sever: "a:1" } as never), "admin.status has no option sever: did you mean server?"],
+    [() => admin.snapshot({ timeout: 5 } as never), "admin.snapshot has no option timeout: did you mean timeoutMs?"],
+    [() => admin.readSnapshot({ timeout: 5 } as never), "admin.readSnapshot has no option timeout: did"],
+    [() => admin.changeMembership(remove, { epoch: 1 } as never), "admin.changeMembership has no option epoch: it"],
+    [
+      () => admin.transferLeadership({ too: 2 } as never),
+      "admin.transferLeadership has no option too: did you mean to?",
+    ],
+  ] as const) {
+    const error = { code: "InvalidArgument", message: expect.stringContaining(text) as string };
+    await expect(call()).rejects.toMatchObject(error);
+  }
+});
