@@ -11,11 +11,12 @@ export interface RemoteFlags {
 
 /** A number of a flag. */
 export const whole =
-  (least: number) =>
+  (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
   (value: string): number => {
     const number = Number(value);
-    if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`expected a whole number from ${least}`);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    const upTo = most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : "";
+    throw new InvalidArgumentError(`expected a whole number from ${least}${upTo}`);
   };
 
 /** A node id among the arguments. @throws CliError */

@@ -150,6 +150,7 @@ it.each([
 
 it.each([
   { args: ["lease", "grant", "20"], wanted: 'expected a duration with its unit, such as 500ms, 10s or 2m, found "20"' },
+  { args: ["bench", "--value", "600000"], wanted: "expected a whole number from 0 to 524288" },
   { args: ["lease", "grant", "10ms"], wanted: "a lease is at least 50ms" },
   { args: ["lock", "x", "--kill-after", "30d", "--", "true"], wanted: "expected at most 24d" },
   { args: ["start", "--data-dir", "none", "--shutdown-timeout", "30d"], wanted: "expected at most 24d" },

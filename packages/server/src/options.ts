@@ -48,17 +48,32 @@ const certificateRoleNames = optionNames(CERTIFICATE_ROLE, "certificateRoles.");
  */
 export function checkServeNames(
   options: Pick<ServeOptions<never, never>, "tokens" | "certificateRoles" | "tls"> & {
-    readonly commandCodec?: unknown;
-    readonly resultCodec?: unknown;
-  },
+    readonly [codec in "queryCodec" | "answerCodec"]: unknown;
+  } & { readonly commandCodec?: unknown; readonly resultCodec?: unknown },
 ): void {
+  if (typeof options !== "object" || options === null)
+    throw new SynodError("InvalidArgument", "serve takes a node and an object: { cluster, listen, ...codecs }");
   // The codecs of a state machine come as one object; two of them are for nodes and clients.
   const { commandCodec: _command, resultCodec: _result, ...own } = options;
   checkNames((name) => `serve has no option ${name}`, own, optionNames(SERVE), [...limitNames, ...tlsNames]);
+  for (const name of ["queryCodec", "answerCodec"] as const) checkCodec(name, options[name]);
   checkTls(options.tls);
   for (const token of options.tokens ?? []) checkTokenNames(token);
   for (const role of options.certificateRoles ?? [])
     checkNames((name) => `certificateRoles has no option ${name}`, role, certificateRoleNames);
+}
+
+/** Without it, each read would fail for itself. */
+function checkCodec(name: string, codec: unknown): void {
+  if (typeof codec === "function") {
+    const text = `${name} is a function: call it, as in ${name}: ${codec.name || "codec"}()`;
+    throw new SynodError("InvalidArgument", text);
+  }
+  const { encode, decode } = (codec ?? {}) as { readonly encode?: unknown; readonly decode?: unknown };
+  if (typeof encode === "function" && typeof decode === "function") return;
+  const what = codec === undefined ? "is missing" : "has no encode and decode";
+  const fix = "give the codecs of the state machine, as in ...coordinationCodecs()";
+  throw new SynodError("InvalidArgument", `${name} ${what}: ${fix}`);
 }
 
 /** The name is not told: `{ [token]: role }` has the token for one. */

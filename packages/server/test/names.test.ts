@@ -8,6 +8,20 @@ const node = { status: () => ({ clusterId: "shop", leader: null, ballot: null })
 const serving = (more: object): Promise<unknown> => serve(node as never, { ...right, ...more });
 const token = { token: "x", role: "read" };
 
+it.each([
+  [undefined, "serve takes a node and an object: { cluster, listen, ...codecs }"],
+  [
+    { cluster: "shop", listen: "127.0.0.1:0" },
+    "queryCodec is missing: give the codecs of the state machine, as in ...",
+  ],
+  [{ ...right, answerCodec: undefined }, "answerCodec is missing"],
+  [{ ...right, answerCodec: () => codec }, "answerCodec is a function: call it, as in answerCodec: answerCodec()"],
+  [{ ...right, queryCodec: { encode: codec.encode } }, "queryCodec has no encode and decode"],
+])("serve without what each read needs is refused (%#)", async (options, text) => {
+  const error = { code: "InvalidArgument", message: expect.stringContaining(text) as string };
+  await expect(serve(node as never, options as never)).rejects.toMatchObject(error);
+});
+
 describe("serve with an option of an unknown name", () => {
   it.each([
     // Without tokens whoever comes may do everything.

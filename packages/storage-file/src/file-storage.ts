@@ -54,7 +54,7 @@ export function fileStorage(options: FileStorageOptions): Storage & AsyncDisposa
   const { directory, fileSystem = nodeFileSystem(), random = systemRandom(), segmentBytes = 2 ** 24 } = options;
   const { now = (): number => performance.now() } = options;
   if (typeof directory !== "string" || directory === "") {
-    throw new SynodError("InvalidArgument", "fileStorage needs a directory.");
+    throw new SynodError("InvalidArgument", 'fileStorage needs a directory, as in { directory: "./data" }.');
   }
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024) {
     throw new SynodError("InvalidArgument", `segmentBytes is a whole number from 1024; got ${segmentBytes}.`);

@@ -55,6 +55,11 @@ const OPTIONS: Readonly<Record<keyof TcpTransportOptions, true>> = {
 
 /** Fills in the defaults. @throws SynodError `InvalidArgument`. */
 export function settingsOf(options: TcpTransportOptions): Settings {
+  if (typeof options !== "object" || options === null)
+    throw new SynodError(
+      "InvalidArgument",
+      `tcpTransport takes an object, as in { listen: "0.0.0.0:7000" }, not ${String(options)}`,
+    );
   checkNames((name) => `tcpTransport has no option ${name}`, options, optionNames(OPTIONS), tlsNames);
   checkTls(options.tls);
   const { frameBytesMax = 2 ** 24, queueBytesMax = 2 ** 26, controlQueueBytesMax = 2 ** 22 } = options;

@@ -18,6 +18,13 @@ it.each([
   );
 });
 
+it("what is no object has no options: an address in their place would not be listened at", () => {
+  for (const given of ["0.0.0.0:7000", 7000, null]) {
+    const message = `tcpTransport takes an object, as in { listen: "0.0.0.0:7000" }, not ${String(given)}`;
+    expect(() => tcpTransport(given as never)).toThrow(expect.objectContaining({ code: "InvalidArgument", message }));
+  }
+});
+
 it.each([
   ["has another name in it", () => ({ key: "", cert: "", CA: "" }), "tls has no option CA: did you mean tls.ca?"],
   [

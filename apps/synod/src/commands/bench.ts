@@ -20,6 +20,9 @@ interface BenchFlags extends RemoteFlags {
   readonly keep?: boolean;
 }
 
+/** What a node of `synod start` takes. More would be refused each time, or not even find room here. */
+const VALUE_BYTES_MAX = 524_288;
+
 export function addBench(program: Command): void {
   const command = program
     .command("bench")
@@ -30,7 +33,7 @@ export function addBench(program: Command): void {
     .option("--warm <n>", "seconds before it that are not measured", whole(0), 2)
     .option("--outstanding <n>", "operations under way at a time; with --rate: at most", whole(1), 64)
     .option("--rate <n>", "so many operations begin in a second, however long each takes", whole(1))
-    .option("--value <bytes>", "size of a value", whole(0), 100)
+    .option("--value <bytes>", "size of a value", whole(0, VALUE_BYTES_MAX), 100)
     .option("--keys <n>", "keys", whole(1), 1_000)
     .option("--reads <share>", "share of gets, from 0 to 1", share, 0.5)
     .option("--keep", "leaves the keys, below synod-bench/");
