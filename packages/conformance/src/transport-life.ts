@@ -97,6 +97,24 @@ function incarnationCases(add: AddCase): void {
     });
   }
 
+  add("a store that the address book names is let in, however often another was opened under its id", async (bench) => {
+    const one = await bench.alone(1);
+    const blank = await bench.alone(2, { storeId: "f".repeat(32), bootCount: 3 });
+    await bench.introduce([one, blank]);
+    const right = bench.make(2, { bootCount: 2 });
+    const members = [bench.memberOf(one), { ...bench.memberOf(blank), storeId: right.self.storeId }];
+    one.transport.setMembers(members);
+    await bench.until("peerDown", one, () => one.downs.length === 1);
+    equal(one.send(2, "to another disk"), false, "send() to another store than the one that is named");
+    await bench.close(blank);
+    await bench.start(right, members);
+    await bench.until("the second peerUp", one, () => one.ups.length === 2);
+    await bench.until("peerUp", right, () => right.ups.length === 1);
+    equal(one.send(2, "welcome") && right.send(1, "thank you"), true, "send() on the new link");
+    await bench.until("a frame", right, () => right.frames.length === 1);
+    await bench.until("a frame", one, () => one.texts.includes("thank you"));
+  });
+
   add("nodes of two clusters do not meet", async (bench) => {
     const one = await bench.alone(1);
     const stranger = await bench.alone(2, { clusterId: "cluster-b" });

@@ -36,6 +36,8 @@ export type TransportBug =
   | "takes a new disk for the old one"
   | "forgets incarnations"
   | "compares boot counts alone"
+  | "overlooks which store is named"
+  | "counts the boots of another store"
   | "lets any cluster in"
   | "keeps links to former members"
   | "reconnects at every setMembers"
@@ -87,7 +89,7 @@ class MiniTransport implements Transport {
   readonly #net: MiniNetwork;
   #phase: "new" | "running" | "closed" = "new";
   #start: TransportStart | null = null;
-  #members = new Set<NodeId>();
+  #members: ReadonlyMap<NodeId, Member> = new Map();
   readonly #links = new Map<NodeId, MiniTransport>();
   readonly #latest = new Map<NodeId, Incarnation>();
   readonly #queued = new Map<string, number>();
@@ -121,7 +123,7 @@ class MiniTransport implements Transport {
     this.#start = options;
     this.#phase = "running";
     running.set(id, this);
-    this.#members = new Set(options.members.map((member) => member.id));
+    this.#members = new Map(options.members.map((member) => [member.id, member]));
     this.#net.settle();
     if (this.#has("waits for peers at start") && this.#members.size > 1 && this.#links.size === 0) {
       await new Promise(() => {});
@@ -131,22 +133,25 @@ class MiniTransport implements Transport {
   setMembers(members: readonly Member[]): void {
     if (this.#phase !== "running") return;
     if (this.#has("reconnects at every setMembers")) for (const peer of this.#links.values()) this.link(peer, false);
-    const ids = members.map(({ id }) => id);
-    this.#members = new Set(this.#has("keeps links to former members") ? [...ids, ...this.#members] : ids);
+    const former = this.#has("keeps links to former members") ? [...this.#members.values()] : [];
+    this.#members = new Map([...former, ...members].map((member) => [member.id, member]));
     this.#net.settle();
   }
 
   wants(peer: MiniTransport): boolean {
     const { nodeId, clusterId, storeId, bootCount, bootId } = peer.self;
-    if (!this.#members.has(nodeId)) return false;
-    const latest = this.#latest.get(nodeId);
+    const member = this.#members.get(nodeId);
+    if (member === undefined) return false;
+    let latest = this.#latest.get(nodeId);
+    const named = this.#has("overlooks which store is named") ? undefined : member.storeId;
+    const isMet = named === undefined || named === latest?.storeId || this.#has("counts the boots of another store");
+    if (!isMet) latest = undefined;
     const isOld =
       latest !== undefined &&
       !this.#has("forgets incarnations") &&
       (bootCount < latest.bootCount ||
         (bootCount === latest.bootCount && bootId !== latest.bootId && !this.#has("compares boot counts alone")));
-    const isBlank =
-      latest !== undefined && latest.storeId !== storeId && !this.#has("takes a new disk for the old one");
+    const isBlank = (named ?? latest?.storeId ?? storeId) !== storeId && !this.#has("takes a new disk for the old one");
     const isStrange = (clusterId !== this.self.clusterId && !this.#has("lets any cluster in")) || isBlank;
     if (isOld || isStrange) this.#start?.logger.warn("a peer was refused");
     return !isOld && !isStrange;

@@ -41,6 +41,14 @@ const broken: [TransportBug, string][] = [
   ["takes a new disk for the old one", "an incarnation with another store, however often it was opened is refused"],
   ["forgets incarnations", "an incarnation with a lower boot count is refused"],
   ["compares boot counts alone", "an incarnation with the same boot count with another boot id is refused"],
+  [
+    "overlooks which store is named",
+    "a store that the address book names is let in, however often another was opened under its id",
+  ],
+  [
+    "counts the boots of another store",
+    "a store that the address book names is let in, however often another was opened under its id",
+  ],
   ["lets any cluster in", "nodes of two clusters do not meet"],
   ["keeps links to former members", "members come and go"],
   ["reconnects at every setMembers", "setMembers with the same members changes nothing"],

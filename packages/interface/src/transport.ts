@@ -51,7 +51,7 @@ export interface TransportStart {
 export interface Transport {
   /** Listens and starts to connect. Settles when this side listens, whether or not any peer is there. Once. */
   start(options: TransportStart): Promise<void>;
-  /** Replaces the address book while running. Links to those no longer in it are closed. */
+  /** Replaces the address book while running. Links to those no longer in it, or with another store than it names, are closed. */
   setMembers(members: readonly Member[]): void;
   /**
    * Hands a frame over for one or several peers. Never blocks and never throws; a frame that would pass the byte limit

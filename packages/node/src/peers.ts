@@ -20,7 +20,8 @@ export class Peers {
     const peer = this.#peer(incarnation.nodeId);
     const old = peer.current;
     if (old !== null && old.bootId !== incarnation.bootId) {
-      if (incarnation.bootCount < old.bootCount) return;
+      // Of another store the boots count apart: the address book came to name this one.
+      if (incarnation.storeId === old.storeId && incarnation.bootCount < old.bootCount) return;
       peer.former.add(old.bootId);
       for (const bootId of peer.former) if (peer.former.size > FORMER_MAX) peer.former.delete(bootId);
     }

@@ -114,6 +114,22 @@ describe("a rolling restart", () => {
   });
 });
 
+it("a peer is connected with the store that is wanted, however often another was opened under its id", () => {
+  const peers = new Peers();
+  const of = (storeId: string, bootId: string, bootCount: number) => ({
+    clusterId: "c",
+    nodeId: 7,
+    storeId,
+    bootCount,
+    bootId,
+  });
+  peers.up(of("blank", "a", 3));
+  peers.down(7);
+  peers.up(of("right", "b", 1));
+  expect(peers.isConnected(7)).toBe(true);
+  expect([peers.isFormer(7, "a"), peers.isFormer(7, "b")]).toEqual([true, false]);
+});
+
 describe("members that have left", () => {
   it("leave nothing behind in what is kept by id", () => {
     const peers = new Peers();

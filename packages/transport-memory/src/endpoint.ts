@@ -47,7 +47,7 @@ export class Endpoint implements Transport, AsyncDisposable {
   #events: (() => void)[] = [];
   readonly #arrivals: Record<Lane, Arrival[]> = { control: [], bulk: [] };
   #awake = false;
-  /** Incarnations that this one was ever linked with. */
+  /** Incarnations that this one was ever linked with, unless the address book names another store since. */
   readonly #latest = new Map<NodeId, Incarnation>();
   readonly #refused = new Set<string>();
 
@@ -73,6 +73,10 @@ export class Endpoint implements Transport, AsyncDisposable {
   setMembers(members: readonly Member[]): void {
     if (this.#state !== "running") return;
     this.#members = byId(members);
+    // The store that is wanted is not to be measured by the boots of another.
+    for (const { id, storeId } of members) {
+      if (storeId !== undefined && this.#latest.get(id)?.storeId !== storeId) this.#latest.delete(id);
+    }
     this.#hub.changed(this);
   }
 

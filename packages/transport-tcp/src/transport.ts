@@ -31,7 +31,10 @@ export class SocketTransport implements TcpTransport {
   /** Of these, those that have not said who they are: a flood of them costs little, and keeps no peer out. */
   readonly #strangers = new Strangers<IncomingLink>();
   readonly #peers = new Map<NodeId, Peer>();
-  /** Latest incarnation of each peer that was ever connected; kept when a member leaves, since ids are not used again. */
+  /**
+   * Latest incarnation of each peer that was ever connected, unless the address book names another store since; kept when a member leaves, since ids are not
+   * used again.
+   */
   readonly #known = new Map<NodeId, Incarnation>();
   #members: ReadonlyMap<NodeId, Member> = new Map();
   #context: Context | null = null;
@@ -234,6 +237,8 @@ export class SocketTransport implements TcpTransport {
       const { storeId = peer.storeId } = this.#members.get(peer.nodeId) ?? {};
       return storeId !== peer.storeId;
     };
+    // Nor is the store that is wanted to be measured by the boots of another.
+    for (const [id, peer] of this.#known) if (isOther(peer)) this.#known.delete(id);
     for (const peer of this.#peers.values()) peer.part(isOther);
     for (const link of this.#incoming) {
       if (link.peer && (!this.#members.has(link.peer.nodeId) || isOther(link.peer))) link.close();
