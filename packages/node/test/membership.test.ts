@@ -216,6 +216,17 @@ describe("changes of the members", () => {
       world.settle(node.changeMembership(...args).catch((error: unknown) => error));
     expect(await refused({ kind: "remove", id: 9 })).toMatchObject({ code: "InvalidArgument" });
     expect(await refused({ kind: "add", member: { id: 2 } })).toMatchObject({ code: "InvalidArgument" });
+    // No disk says so of itself: all would be refused under that id.
+    for (const storeId of ["A".repeat(32), "a".repeat(31), "node-4", ""]) {
+      for (const change of [
+        { kind: "add", member: { id: 4, storeId } },
+        { kind: "replace", id: 2, with: { id: 4, storeId } },
+      ] as const)
+        expect(await refused(change)).toMatchObject({
+          code: "InvalidArgument",
+          message: expect.stringMatching(/^storeId of member 4 is 32 hexadecimal digits in lower case, as/),
+        });
+    }
     expect(await refused({ kind: "remove", id: 3 }, { expectedEpoch: 7 })).toMatchObject({ code: "EpochMismatch" });
     const split = { kind: "sizes", phase1: 1, phase2: 1 } as const;
     expect(await refused({ kind: "setQuorum", quorum: split })).toMatchObject({ code: "InvalidConfiguration" });
