@@ -84,6 +84,8 @@ export class WatchIterator<Query, Answer> implements AsyncIterableIterator<Watch
           const copy = reply.next?.slice() ?? null;
           return { answer: { answer: decodedAnswer(answerCodec, reply.answer), next }, next: copy };
         },
+        // An attempt that was lost before had no effect, either: what a server says for good is how the watch ends.
+        final: ({ error, retry }) => (retry ? null : error),
         conclude: ({ text, cause }) => new SynodError("Closed", `the watch ended: ${text}`, { cause }),
         prefer: () => this.#at,
         sent: (connection) => {
