@@ -130,7 +130,7 @@ test.each<[profile: Profile, seed: number, what: readonly string[]]>([
   ["network", 131, ["thrown by metrics"]],
   ["network", 156, ["thrown by storage.write, later"]],
   ["swarm", 9, ["quorums changed to grid"]],
-  ["swarm", 125, ["a damaged node learns"]],
+  ["swarm", 167, ["a damaged node learns"]],
 ])("%s, seed %i: %j", async (profile, seed, what) => {
   const report = await run(seed, profile);
   expect(report.failure).toBeNull();

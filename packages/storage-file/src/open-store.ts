@@ -214,17 +214,17 @@ async function cutTail({ fileSystem, directory }: StoreSettings, { end }: ReadLo
 
 async function removeLeftovers(settings: StoreSettings, listing: Listing, read: ReadLog): Promise<void> {
   const kept = new Set(read.segments.map(({ segment }) => segment));
-  // A process that ended between a change of names and its flush left that in the page cache alone: what has been read must last before anything it replaces goes.
-  await settings.fileSystem.syncDirectory(settings.directory);
-  await removeNames(settings, [
+  const names = [
     ...listing.temporaries,
     ...listing.snapshots.slice(0, -1).map(snapshotName),
     ...listing.segments.filter((segment) => !kept.has(segment)).map(segmentName),
-  ]);
+  ];
+  // A process that ended between a change of names and its flush left that in the page cache alone: what has been read must last before anything it replaces goes.
+  if (names.length > 0) await settings.fileSystem.syncDirectory(settings.directory);
+  await removeNames(settings, names);
 }
 
 async function removeNames({ fileSystem, directory }: StoreSettings, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
   for (const name of names) await fileSystem.remove(join(directory, name));
   await fileSystem.syncDirectory(directory);
 }

@@ -36,7 +36,7 @@ export const storageMutants: readonly Mutant[] = [
     faults: [33],
     title:
       "A start removes what was replaced while the new name is in the page cache alone: a power cut leaves neither",
-    patches: [store(`  await settings.fileSystem.syncDirectory(settings.directory);\n`, ``)],
+    patches: [store(`  if (names.length > 0) await settings.fileSystem.syncDirectory(settings.directory);\n`, ``)],
     finder: {
       kind: "unit",
       file: "packages/storage-file/test/unflushed-names.test.ts",
