@@ -50,7 +50,7 @@ export interface ClientAdmin {
 /** A new member has to fetch everything first. */
 const changeTimeoutMs = 60_000;
 
-const ASKED = [...CALL, "server"];
+const ASKED = ["server", ...CALL];
 const CHANGE = [...CALL, "expectedEpoch"];
 const TRANSFER = [...CALL, "to"];
 
@@ -59,12 +59,9 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     call: AdminCall,
     to: Target,
     decode: (bytes: Uint8Array) => T,
-    options: CallOptions,
-    names: readonly string[],
+    { signal, timeoutMs = shared.context.limits.timeoutMs }: CallOptions,
   ): Promise<T> => {
     admit();
-    checkCall(`admin.${call.op}`, options, names);
-    const { signal, timeoutMs = shared.context.limits.timeoutMs } = options;
     checkEnds({ signal, timeoutMs });
     const bytes = encodeAdminCall(call);
     const asked = new Call<T>(
@@ -94,32 +91,30 @@ export function adminOf(shared: CallShared, admit: () => void): ClientAdmin {
     return asked.begin().go().promise;
   };
   return {
-    status: async (options = {}) => ask({ op: "status" }, targetOf(shared, options), decodeStatus, options, ASKED),
-    changeMembership: (change, { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = {}) =>
-      ask(
-        { op: "changeMembership", change, expectedEpoch },
-        "leader",
-        decodeConfiguration,
-        { timeoutMs, ...rest },
-        CHANGE,
-      ),
-    transferLeadership: async ({ to = null, ...rest } = {}) =>
-      ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest, TRANSFER),
-    snapshot: async (options = {}) =>
-      ask({ op: "snapshot" }, targetOf(shared, options), decodeSnapshotInfo, options, ASKED),
-    readSnapshot: async (options = {}) => {
-      checkCall("admin.readSnapshot", options, ASKED);
-      return readSnapshot(shared, admit, targetOf(shared, options), options);
+    status: async (options = {}) => ask({ op: "status" }, targetOf(shared, "status", options), decodeStatus, options),
+    changeMembership: async (change, options = {}) => {
+      checkCall("admin.changeMembership", options, CHANGE);
+      const { expectedEpoch = null, timeoutMs = changeTimeoutMs, ...rest } = options;
+      return ask({ op: "changeMembership", change, expectedEpoch }, "leader", decodeConfiguration, {
+        timeoutMs,
+        ...rest,
+      });
     },
+    transferLeadership: async (options = {}) => {
+      checkCall("admin.transferLeadership", options, TRANSFER);
+      const { to = null, ...rest } = options;
+      return ask({ op: "transferLeadership", to }, "leader", decodeLeader, rest);
+    },
+    snapshot: async (options = {}) =>
+      ask({ op: "snapshot" }, targetOf(shared, "snapshot", options), decodeSnapshotInfo, options),
+    readSnapshot: async (options = {}) =>
+      readSnapshot(shared, admit, targetOf(shared, "readSnapshot", options), options),
   };
 }
 
-function targetOf({ pool }: CallShared, options: AdminOptions): Target {
+function targetOf({ pool }: CallShared, call: string, options: AdminOptions): Target {
   // An address in their place would be asked of any server.
-  if (typeof options !== "object" || options === null) {
-    const text = `options are an object, as in { server: "10.0.0.1:7101" }, not ${String(options)}`;
-    throw new SynodError("InvalidArgument", text);
-  }
+  checkCall(`admin.${call}`, options, ASKED);
   const { server } = options;
   if (server === undefined) return "any";
   const link = pool.links.find(({ address }) => address === normalAddress(server));

@@ -1,6 +1,7 @@
 import { checkNames, checkSignal, optionNames, type SessionTicket, SynodError } from "@synod/interface";
 import { materialOf, tlsNames } from "@synod/transport-tcp/framing";
 import { type ConnectOptions, limitNames } from "./options.js";
+import { checkCodec } from "./protocol/codecs.js";
 
 const NAMES: Readonly<Record<keyof ConnectOptions<unknown, unknown, unknown>, true>> = {
   cluster: true,
@@ -79,15 +80,6 @@ export function checkTicket(ticket: SessionTicket): void {
 }
 
 const isFrom = (least: number, value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= least;
-
-function checkCodec(name: string, codec: unknown): void {
-  if (typeof codec === "function")
-    throw invalid(`${name} is a function: call it, as in ${name}: ${codec.name || "codec"}()`);
-  const { encode, decode } = (codec ?? {}) as { readonly encode?: unknown; readonly decode?: unknown };
-  if (typeof encode === "function" && typeof decode === "function") return;
-  const fix = "give the codecs of the state machine, as in ...coordinationCodecs()";
-  throw invalid(codec === undefined ? `${name} is missing: ${fix}` : `${name} has no encode and decode: ${fix}`);
-}
 
 const kind = (value: unknown): string => {
   if (value === null || value === undefined) return String(value);

@@ -1,4 +1,4 @@
-import { checkTls, tlsNames } from "@synod/client/protocol";
+import { checkCodec, checkTls, tlsNames } from "@synod/client/protocol";
 import { checkNames, optionNames, SynodError } from "@synod/interface";
 import type { CertificateRole, ClientToken, ServeOptions, ServerLimits } from "./types.js";
 
@@ -61,19 +61,6 @@ export function checkServeNames(
   for (const token of options.tokens ?? []) checkTokenNames(token);
   for (const role of options.certificateRoles ?? [])
     checkNames((name) => `certificateRoles has no option ${name}`, role, certificateRoleNames);
-}
-
-/** Without it, each read would fail for itself. */
-function checkCodec(name: string, codec: unknown): void {
-  if (typeof codec === "function") {
-    const text = `${name} is a function: call it, as in ${name}: ${codec.name || "codec"}()`;
-    throw new SynodError("InvalidArgument", text);
-  }
-  const { encode, decode } = (codec ?? {}) as { readonly encode?: unknown; readonly decode?: unknown };
-  if (typeof encode === "function" && typeof decode === "function") return;
-  const what = codec === undefined ? "is missing" : "has no encode and decode";
-  const fix = "give the codecs of the state machine, as in ...coordinationCodecs()";
-  throw new SynodError("InvalidArgument", `${name} ${what}: ${fix}`);
 }
 
 /** The name is not told: `{ [token]: role }` has the token for one. */

@@ -69,6 +69,9 @@ test("a call refuses an option of an unknown name, whose default would be in for
       () => admin.transferLeadership({ too: 2 } as never),
       "admin.transferLeadership has no option too: did you mean to?",
     ],
+    [() => admin.changeMembership(remove, 5 as never), "the options of admin.changeMembership are an object, as in {"],
+    [() => admin.changeMembership(remove, null as never), "the options of admin.changeMembership are an object"],
+    [() => admin.transferLeadership("2" as never), "the options of admin.transferLeadership are an object, as in {"],
   ] as const) {
     const error = { code: "InvalidArgument", message: expect.stringContaining(text) as string };
     await expect(call()).rejects.toMatchObject(error);
