@@ -3,24 +3,13 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
-import { END_MS, inTime, startDemo } from "./demo-process.mjs";
+import { CHROMIUM, END_MS, FLAGS, inTime, openBrowser } from "../../../scripts/browser.mjs";
+import { startDemo } from "./demo-process.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WAIT_MS = 60_000;
 /** For what has no limit of its own: a browser that stands still answers nothing. */
 const PART_MS = 300_000;
-/** As for the playground: the browser asks nobody for anything by itself. */
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  // In a container the shared memory may be small.
-  "--disable-dev-shm-usage",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const SIZES = {
   desk: { width: 1440, height: 1000 },
   phone: { width: 360, height: 780 },
@@ -376,11 +365,12 @@ async function looks(browser, page, url) {
 }
 
 async function browse(address) {
-  const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const url = await inTime("the address of the page", WAIT_MS, address);
+  const { browser, page } = await openBrowser(
+    () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS }),
+    (one) => open(one, url, "desk", "light", { reducedMotion: "reduce" }),
+  );
   try {
-    const url = await inTime("the address of the page", WAIT_MS, address);
-    const page = await inTime("the page", PART_MS, open(browser, url, "desk", "light", { reducedMotion: "reduce" }));
     await parts(page, url);
     await inTime("looks", PART_MS, looks(browser, page, url));
   } finally {

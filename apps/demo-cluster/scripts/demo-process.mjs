@@ -1,24 +1,9 @@
-// The demo, as a process of its own, and limits for what may never come.
+// The demo, as a process of its own.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { END_MS, inTime } from "../../../scripts/browser.mjs";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-/** So long an answer or an end is waited for that comes at once where all is well. */
-export const END_MS = 10_000;
-
-/** The promise; rejects at the limit. */
-export async function inTime(what, limitMs, promise) {
-  let timer;
-  const over = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs / 1000} s`)), limitMs);
-  });
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** `address` of its page; `end` settles when it is gone. */
 export function startDemo() {
   const child = spawn(process.execPath, [MAIN, "--page"], { stdio: ["ignore", "pipe", "inherit"] });

@@ -3,22 +3,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { CHROMIUM, FLAGS, openBrowser } from "../../../scripts/browser.mjs";
 
 const PAGE = new URL("../dist/index.html", import.meta.url);
-const CHROMIUM = process.env["CHROMIUM"] || "/usr/bin/chromium";
-
-/** Everything that a browser asks for by itself is switched off: a test asks nobody for anything. */
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  // In a container the shared memory may be small.
-  "--disable-dev-shm-usage",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 export interface Site {
   readonly url: string;
@@ -39,9 +26,18 @@ export async function openSite(): Promise<Site> {
     response.writeHead(body === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" }).end(body);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 90_000 });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const launch = (): Promise<Browser> =>
+    chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS], timeout: 90_000 });
+  const { browser, page } = await openBrowser(launch, async (one) => {
+    const first = await one.newPage();
+    await first.goto(url);
+    await first.locator("#main").waitFor();
+    return first;
+  });
+  await page.close();
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url,
     browser,
     async close() {
       await browser.close();
