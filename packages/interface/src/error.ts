@@ -22,7 +22,7 @@ export type SynodErrorCode =
   | "EpochMismatch" // the configuration is another than the change was made for: look again, then ask again
   | "ChangeUnderWay" // the change before is not complete: wait for it
   | "IdRetired" // a node id that was removed is never used again: take a new one
-  | "LearnerBehind" // it cannot become a voter before it has caught up
+  | "LearnerBehind" // it cannot become a voter before it has caught up and answers
   | "Removed" // this node is no member any more, and stopped
   // Arguments and input from outside.
   | "InvalidArgument"

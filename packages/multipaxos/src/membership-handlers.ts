@@ -70,7 +70,7 @@ function reasonAgainst(core: Core, next: Configuration): ChangeRefusal | null {
   const known = new Map(last.configuration.members.map((member) => [member.id, isWitness(member)]));
   if (next.members.some((member) => known.get(member.id) === !isWitness(member))) return "invalid";
   const voters = last.quorums.members;
-  const isBehind = (id: NodeId): boolean => !voters.includes(id) && !isCaughtUp(core, id);
+  const isBehind = (id: NodeId): boolean => !voters.includes(id) && !isReady(core, id);
   return votersOf(next).some(isBehind) ? "learnerBehind" : null;
 }
 
@@ -78,10 +78,14 @@ function sameLease(a: LeaseTerms | undefined, b: LeaseTerms | undefined): boolea
   return a?.durationMs === b?.durationMs && a?.driftPercent === b?.driftPercent;
 }
 
-/** Within one window of the chosen prefix: it would not hold the others up. */
-function isCaughtUp(core: Core, id: NodeId): boolean {
+/**
+ * To vote: within one window of the chosen prefix, so that it does not hold the others up, and answering. What it said when it was there last is kept, and with
+ * one that is gone those who are there may be no quorum any more.
+ */
+function isReady(core: Core, id: NodeId): boolean {
   const known = id === core.me ? core.log.chosenUpTo : core.membership.chosenUpTo(id);
-  return known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;
+  const isCaughtUp = known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;
+  return isCaughtUp && (id === core.me || core.election.heard(core.nowMs).includes(id));
 }
 
 /** Once a turn: what follows from configurations that became known. */
@@ -146,16 +150,12 @@ export function membershipTick(core: Core): void {
   promoteJoining(core);
 }
 
-/**
- * A joining member that has caught up becomes a voter; the one that it replaces leaves in the same step. Only while it answers: what it said when it was
- * there last is kept, and with one that is gone those who are there may be no quorum any more.
- */
+/** A joining member that is ready becomes a voter; the one that it replaces leaves in the same step. */
 function promoteJoining(core: Core): void {
   const { configuration, epoch } = core.history.last;
-  const heard = core.election.heard(core.nowMs);
-  const isReady = ({ id, role }: Member): boolean =>
-    (role === "joining" || role === "joiningWitness") && heard.includes(id) && isCaughtUp(core, id);
-  for (const ready of configuration.members.filter(isReady)) {
+  const mayVote = ({ id, role }: Member): boolean =>
+    (role === "joining" || role === "joiningWitness") && isReady(core, id);
+  for (const ready of configuration.members.filter(mayVote)) {
     const members = configuration.members
       .filter(({ id }) => id !== ready.replaces)
       .map((m) => (m === ready ? asVoter(m) : m));

@@ -137,6 +137,14 @@ describe("a change of the members", () => {
     ask(links, 1, { members: members(1, 2, 3, 9) }, "unheard");
     links.run(1);
     expect(said(links, 1)).toEqual(["learnerBehind"]);
+    const facts = { candidacy: null, promised: null, leaderBallot: null, content: true, impaired: false, priority: 0 };
+    // It answers the round of now, whichever that is: replies to later ones do not count.
+    for (let round = 1; round < 1_000; round++) {
+      replica.receive(9, { kind: "beatReply", round, ...facts, chosenUpTo: 0, durableUpTo: 0 });
+    }
+    ask(links, 1, { members: members(1, 2, 3, 9) }, "heard, and behind");
+    links.run(1);
+    expect(said(links, 1)).toEqual(["learnerBehind", "learnerBehind"]);
     ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "joining" }) });
     let lag: number | null = null;
     links.run(
@@ -170,6 +178,9 @@ describe("a change of the members", () => {
     ask(links, 1, { members: members(1, 2, 3, { id: 4, role: "joining" }) });
     links.run(1_000);
     expect(replica.membership().last.epoch).toBe(2);
+    ask(links, 1, { members: members(1, 2, 3, 4) }, "by hand");
+    links.run(1);
+    expect(said(links, 1)).toEqual(["proposed", "learnerBehind"]);
     // As a voter it would be missed: three of four are needed.
     const slot = replica.propose(valueOf("x"));
     links.run(100);
@@ -364,6 +375,7 @@ describe("reads", () => {
       priority: 0,
     };
     replica.receive(2, { kind: "beat", round: 1, ...facts });
+    replica.receive(2, { kind: "beatReply", round: 1, ...facts });
     const configuration = { ...configurationOf(2, 4), epoch: 2 };
     replica.change(encodeConfigurationValue({ stamp: 1, changeId: "c", configuration }));
     turn();

@@ -35,7 +35,7 @@ const REASONS: Readonly<
   ],
   learnerBehind: [
     "LearnerBehind",
-    "the learner is more than one window behind: wait until it has caught up, or add it as a voter to have it promoted then",
+    "the learner is more than one window behind, or does not answer: wait until it has caught up, or add it as a voter to have it promoted then",
   ],
 };
 

@@ -250,8 +250,8 @@ export const membershipMutants: readonly Mutant[] = [
     title: "A new member becomes a voter before it has the log",
     patches: [
       handlers(
-        `return known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;`,
-        `return known === null || known >= 0;`,
+        `const isCaughtUp = known !== null && known + core.configuration.alpha >= core.log.chosenUpTo;`,
+        `const isCaughtUp = known === null || known >= 0;`,
       ),
     ],
     finder: {
@@ -263,7 +263,12 @@ export const membershipMutants: readonly Mutant[] = [
     id: "joining-member-promoted-by-what-it-said-once",
     faults: [60],
     title: "A joining member that is gone is made a voter, so that those who are there are no quorum any more",
-    patches: [handlers(`&& heard.includes(id) && isCaughtUp(core, id)`, `&& heard.length > 0 && isCaughtUp(core, id)`)],
+    patches: [
+      handlers(
+        `return isCaughtUp && (id === core.me || core.election.heard(core.nowMs).includes(id));`,
+        `return isCaughtUp;`,
+      ),
+    ],
     finder: { ...UNIT, test: "a joining member that is gone again is not promoted" },
   },
   {

@@ -123,7 +123,7 @@ async function changeOnceCaughtUp(
       const isBehind = error instanceof SynodError && error.code === "LearnerBehind";
       // An attempt without time would end for the lack of it, and hide why the others failed.
       if (!isBehind || deadlineMs - performance.now() < BEHIND_RETRY_MS + ATTEMPT_MS) throw error;
-      if (attempt === 1) note("It has not caught up yet: waiting for that.");
+      if (attempt === 1) note("It does not answer, or has not caught up yet: waiting for that.");
       await delay(BEHIND_RETRY_MS);
     }
   }

@@ -123,13 +123,14 @@ export class Life {
       case "campaign":
         return this.#campaign();
       case "round":
-        this.#nowMs += TIMEOUT_MS / 8;
-        replica.tick(this.#nowMs, 0);
+        this.#tick(TIMEOUT_MS / 8);
         break;
       case "propose":
         replica.propose(input.value);
         break;
       case "change":
+        // Who is gone is not made a voter.
+        this.#hearAll();
         replica.change(input.value);
         break;
       case "receive":
@@ -144,20 +145,27 @@ export class Life {
 
   /** A candidacy, as in a place where nobody has heard of a leader for long. The beats that lead to it are not in the model. */
   #campaign(): void {
-    this.#nowMs += LONG_MS;
-    this.#replica.tick(this.#nowMs, 0);
+    this.#tick(LONG_MS);
     // A replica that stood still for so long leaves elections to others for one timeout.
-    for (let round = 0; round < 8; round++) {
-      this.#nowMs += TIMEOUT_MS / 8;
-      this.#replica.tick(this.#nowMs, 0);
-    }
+    for (let round = 0; round < 8; round++) this.#tick(TIMEOUT_MS / 8);
     this.#settle();
+    this.#hearAll();
+    this.#tick(TIMEOUT_MS / 8);
+    this.#settle();
+  }
+
+  /** The next round of the election, after at least as long as one takes. */
+  #tick(afterMs: number): void {
+    this.#nowMs += afterMs;
+    this.#round++;
+    this.#replica.tick(this.#nowMs, 0);
+  }
+
+  /** All others answer the round of now. */
+  #hearAll(): void {
     for (const id of this.#setup.nodes) {
       if (id !== this.#setup.me) this.#replica.receive(id, this.#nobodyLeads());
     }
-    this.#nowMs += TIMEOUT_MS / 8;
-    this.#replica.tick(this.#nowMs, 0);
-    this.#settle();
   }
 
   #nobodyLeads(): Message {
@@ -194,7 +202,6 @@ export class Life {
 
   #leave(sends: Effects["sends"]): void {
     for (const { to, message } of sends) {
-      if (message.kind === "beat") this.#round = message.round;
       if (message.kind === "beat" || message.kind === "beatReply") continue;
       for (const peer of to) this.#packets.push({ from: this.#setup.me, to: peer, message });
     }
