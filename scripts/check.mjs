@@ -5,6 +5,7 @@
 //   --ci         in a fresh clone: also plays the demo's tour and checks that nothing was left behind in the work tree
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { CHROMIUM } from "./browser.mjs";
 import { run } from "./workspace.mjs";
 
 const flags = new Set(process.argv.slice(2));
@@ -48,16 +49,15 @@ if (flags.has("--ci")) {
   steps.push(npm("demo"), { name: "clean", command: "git", args: ["status", "--porcelain"] });
 }
 
-const browser = process.env.CHROMIUM || "/usr/bin/chromium";
 const total = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
 
 /** Runs one step and takes it into the summary. With `show` its output is shown while it comes, else once it has ended. */
 async function take({ name, command, args, browser: needsBrowser }, show) {
   if (show) console.log(`\n=== ${name}`);
-  if (needsBrowser && !existsSync(browser)) {
-    console.log(`There is no browser at ${browser}: skipped.`);
-    summary.push(`skip ${name}: there is no browser at ${browser}`);
+  if (needsBrowser && !existsSync(CHROMIUM)) {
+    console.log(`There is no browser at ${CHROMIUM}: skipped.`);
+    summary.push(`skip ${name}: there is no browser at ${CHROMIUM}`);
     total.skipped++;
     return;
   }
