@@ -156,6 +156,11 @@ export class Cluster {
     return this.#traffic.framesSent;
   }
 
+  /** Without those that tell what a state looks like: one that catches up sends many. */
+  get talkSent(): number {
+    return this.#traffic.framesSent - this.#traffic.digestsSent;
+  }
+
   compareDigest(id: NodeId): void {
     this.#observer.compareDigest(id);
   }

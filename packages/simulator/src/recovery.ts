@@ -166,9 +166,10 @@ export class Recovery {
   async #idle(): Promise<void> {
     const { cluster, judge, timeline, config } = this.#p;
     const timeouts = 4;
-    const before = cluster.framesSent;
+    const before = cluster.talkSent;
     await timeline.run(timeline.nowMs + timeouts * config.limits.electionTimeoutMs, () => judge.failure !== null);
-    const sent = cluster.framesSent - before;
+    const sent = cluster.talkSent - before;
+    // Words about states are left out: whoever still catches up tells many.
     // Eight rounds a timeout, each a question and an answer for every pair; as much again for stragglers.
     const most = 2 * timeouts * 8 * 2 * cluster.ids.length * (cluster.ids.length - 1) + 100;
     judge.check(

@@ -23,6 +23,8 @@ export class Traffic implements NetworkWatch {
   readonly #p: TrafficParts;
   readonly #messages = new WeakMap<Uint8Array, Message>();
   framesSent = 0;
+  /** How many of them tell what a state looks like. */
+  digestsSent = 0;
 
   constructor(parts: TrafficParts) {
     this.#p = parts;
@@ -49,6 +51,7 @@ export class Traffic implements NetworkWatch {
     this.#p.hash.addBytes(frame);
     const message = this.#messages.get(frame);
     if (message !== undefined) this.#p.oracle.onSend(from, message);
+    if (message?.kind === "stateDigest") this.digestsSent++;
     if (message?.kind === "reject") this.#p.judge.sometimes("rejected by a higher promise");
     this.#p.trace(() => ({ kind: "send", from, to, message: this.#text(frame), delivery }));
   }
