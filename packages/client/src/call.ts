@@ -168,7 +168,8 @@ export class Call<T> implements Seated, Sendable, Timed, Waiter {
     const frameBytesMax = connection.welcome?.limits.frameBytesMax ?? 0;
     if (this.#plan.bytes > frameBytesMax) {
       const text = `the request has ${this.#plan.bytes} bytes; the server takes up to ${frameBytesMax}`;
-      return this.#stopWith(new SynodError("TooLarge", text, { details: { limit: frameBytesMax } }));
+      const error = new SynodError("TooLarge", text, { details: { limit: frameBytesMax } });
+      return this.#failed({ error, notProposed: false, forAll: false, retry: false, retryAfterMs: 0 });
     }
     this.#open++;
     this.#attempts++;

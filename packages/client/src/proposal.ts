@@ -102,6 +102,11 @@ export class ReadPlan<A> implements CallPlan<A> {
     return decodedAnswer(this.#answerCodec, answer.body);
   }
 
+  /** An attempt that was lost before had no effect, either: what a server says for good is how the read ends. */
+  final({ error, retry }: Failure): SynodError | null {
+    return retry ? null : error;
+  }
+
   conclude({ text, cause, nobody, closed }: CallEnd): SynodError {
     return new SynodError(closed ? "Closed" : nobody ? "NoServer" : "NoLeader", text, { cause });
   }
