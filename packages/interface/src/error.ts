@@ -63,8 +63,8 @@ export interface SynodErrorOptions {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** An object without a prototype, or with a `toString` that throws, has no text of its own. */
-function asText(value: unknown): string {
+/** Of whatever may be thrown: an object without a prototype, or with a `toString` that throws, has no text of its own. */
+export function asText(value: unknown): string {
   try {
     return String(value);
   } catch {

@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { asText, SynodError } from "@synod/interface";
 import type { ContentHash } from "@synod/rsm";
 
 /** Making a snapshot may take this long at a time; then the turn of everything else comes. */
@@ -6,7 +6,7 @@ const SLICE_MS = 2;
 
 /** What a state machine throws is the cause of an error that callers know. It harms nothing: the log has everything. */
 export function snapshotFailed(cause: unknown): SynodError {
-  const text = `the state machine threw while a snapshot of it was taken: ${String(cause)}; nothing is lost, but the log grows until one is taken: correct the state machine`;
+  const text = `the state machine threw while a snapshot of it was taken: ${asText(cause)}; nothing is lost, but the log grows until one is taken: correct the state machine`;
   return new SynodError("SnapshotFailed", text, { cause });
 }
 

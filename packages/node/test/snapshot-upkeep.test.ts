@@ -93,6 +93,9 @@ describe("a state machine that cannot be snapshot", () => {
   const broken = (): never => {
     throw new Error("a bug in snapshot");
   };
+  const withoutText = (): never => {
+    throw Object.create(null);
+  };
 
   it.each([
     ["at once", broken],
@@ -122,13 +125,16 @@ describe("a state machine that cannot be snapshot", () => {
     await world.close();
   });
 
-  it("is tried again when as much was executed once more, on all nodes, which all go on", async () => {
+  it.each([
+    ["an error", broken],
+    ["what has no text", withoutText],
+  ])("is tried again when as much was executed once more, on all nodes, which all go on: %s", async (_, snapshot) => {
     const world = await World.of(3, 1, { ...SMALL, snapshotLogBytes: 2_000 });
     const events: NodeEvent[] = [];
     void (async () => {
       for await (const event of world.node(1).events()) events.push(event);
     })();
-    for (const id of world.ids) world.machine(id).snapshot = broken;
+    for (const id of world.ids) world.machine(id).snapshot = snapshot;
     await work(world, 60);
     const failed = events.filter(({ kind }) => kind === "snapshotFailed");
     // About 150 bytes a slot.

@@ -1,6 +1,7 @@
 import {
   type Applied,
   type ApplyContext,
+  asText,
   type Ballot,
   type Codec,
   type SessionId,
@@ -236,7 +237,7 @@ class Machine<Command, Query, Result, Answer> implements ReplicatedMachine<Query
       "ApplyFailed",
       `The state machine failed ${when} (slot ${details["slot"]}), and its state can no longer be trusted. The node ` +
         "stops. Correct the state machine, then start again: the log is executed anew. " +
-        String(cause),
+        asText(cause),
       { cause, details },
     );
   }

@@ -160,6 +160,16 @@ describe("apply", () => {
     expect(codeOf(() => machine.digest())).toBe("InvariantViolated");
   });
 
+  test("also one that has no text", () => {
+    const stateMachine = new Numbers();
+    stateMachine.apply = () => {
+      throw Object.create(null);
+    };
+    const machine = numbersMachine({ stateMachine });
+    applyNext(machine, 0, open());
+    expect(thrown(() => applyNext(machine, 0, command(A, 1, "add x 1")))).toMatchObject({ code: "ApplyFailed" });
+  });
+
   test.each([
     ["a promise", () => Promise.resolve({ result: 1 }), "synchronous"],
     ["a promise as result", () => ({ result: Promise.resolve(1) }), "synchronous"],
