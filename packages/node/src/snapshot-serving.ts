@@ -7,6 +7,9 @@ type Ask = Extract<SnapshotStep, { kind: "serve" }>;
 /** Questions of one peer that wait. It has no more than eight open, and those that it asks again. */
 const ASKS_MAX = 32;
 
+/** Of the operating system: this process may open no file at the moment. That says nothing of the one it wanted, and a new one could not be made, either. */
+const PASSING: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
 interface Reader {
   readonly hash: string;
   offset: number;
@@ -122,8 +125,8 @@ export class SnapshotServing {
     const { logger, damaged } = this.#o;
     this.#close(client);
     if (this.#stopped) return;
-    if (cause instanceof SynodError && cause.code === "InvalidArgument") {
-      // Replaced by a newer one: the peer asks again, and is offered what there is then.
+    if (cause instanceof SynodError && (cause.code === "InvalidArgument" || PASSING.has(cause.details["code"]))) {
+      // Replaced by a newer one, or not to be opened just now: the peer asks again, and is offered what there is then.
       logger.debug("a part of the snapshot was not served", { to, index, cause });
       return;
     }

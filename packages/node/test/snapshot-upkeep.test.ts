@@ -89,6 +89,21 @@ describe("a rotten own snapshot", () => {
   });
 });
 
+it("an own snapshot that could not be opened for want of descriptors is not rotten: it is read when there are some again", async () => {
+  const { world, leader, lost } = await behind(7, 20);
+  const disk = world.disk(leader);
+  const { index } = disk.snapshot ?? { index: 0 };
+  disk.rottenIndex = index;
+  disk.rot = new SynodError("StoreFailed", "EMFILE: too many open files", { details: { code: "EMFILE" } });
+  await world.clock.run(1_000);
+  await work(world, 1, [lost]);
+  await world.clock.run(1_000);
+  expect(disk.snapshot?.index).toBe(index);
+  disk.rottenIndex = 0;
+  await world.clock.until(() => world.machine(lost).total === 34, 60_000);
+  await world.close();
+});
+
 describe("a state machine that cannot be snapshot", () => {
   const broken = (): never => {
     throw new Error("a bug in snapshot");
