@@ -53,8 +53,17 @@ export function checkOptions(
     if (typeof member !== "object" || member === null)
       throw invalid(`a member is an object with an id, not ${String(member)}`);
   }
+  for (const member of [...cluster.members, ...(cluster.contacts ?? [])]) checkStoreId(member);
   const ids = cluster.members.map((member) => member.id);
   checkJoin(options, ids);
+}
+
+/** It is compared with what a disk says of itself: with a wrong one none would ever be let in under this id. */
+export function checkStoreId({ id, storeId }: { readonly id: NodeId; readonly storeId?: unknown }): void {
+  if (storeId === undefined || (typeof storeId === "string" && /^[0-9a-f]{32}$/.test(storeId))) return;
+  throw invalid(
+    `storeId of member ${id} is 32 hexadecimal digits in lower case, as its status() says, not ${JSON.stringify(storeId)}`,
+  );
 }
 
 /** A founder and a node that joins must not be taken for each other: one of them would format a store that votes at once. */

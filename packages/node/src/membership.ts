@@ -1,5 +1,6 @@
 import { type Configuration, type Member, type NodeId, type QuorumSpec, SynodError } from "@synod/interface";
 import { isWitness, type MembershipStatus, votersOf } from "@synod/multipaxos";
+import { checkStoreId } from "./checks.js";
 import type { MembershipChange, NewMember } from "./types.js";
 
 function invalid(text: string): SynodError {
@@ -19,12 +20,7 @@ function added(
 ): Member {
   if (!Number.isSafeInteger(id) || id < 1) throw invalid(`member id ${String(id)} is not a positive integer`);
   if (configuration.members.some((each) => each.id === id)) throw invalid(`node ${id} is a member already`);
-  // Logged as it is, it would be compared with what a disk says of itself: none would ever be let in under this id.
-  if (storeId !== undefined && !/^[0-9a-f]{32}$/.test(storeId)) {
-    throw invalid(
-      `storeId of member ${id} is 32 hexadecimal digits in lower case, as its status() says, not ${JSON.stringify(storeId)}`,
-    );
-  }
+  checkStoreId({ id, storeId });
   return {
     id,
     ...(address === undefined ? {} : { address }),

@@ -43,6 +43,15 @@ it.each([
   [{ ...given(), resultCodec: json }, "resultCodec is a function: call it, as in resultCodec: json()"],
   [{ ...given(), resultCodec: {} }, "resultCodec has no method encode"],
   [{ ...given(), resultCodec: null }, "resultCodec is missing"],
+  // No disk says so of itself: whoever comes under the id would be refused for good.
+  [
+    { ...given(), cluster: { id: "t", members: [{ id: 1 }, { id: 2, storeId: "A".repeat(32) }] } },
+    expect.stringMatching(/^storeId of member 2 is 32 hexadecimal digits in lower case, /) as string,
+  ],
+  [
+    { ...given(), cluster: { id: "t", members: [{ id: 1 }], contacts: [{ id: 4, storeId: "node-4" }] } },
+    expect.stringMatching(/^storeId of member 4 is 32 hexadecimal digits in lower case, /) as string,
+  ],
 ])("what createNode cannot take is refused with what is right (%#)", async (options, message) => {
   await expect(createNode(options as never)).rejects.toMatchObject({ code: "InvalidArgument", message });
 });
