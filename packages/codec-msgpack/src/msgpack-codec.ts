@@ -1,4 +1,4 @@
-import { checkNames, type Codec, optionNames, SynodError } from "@synod/interface";
+import { asText, checkNames, type Codec, optionNames, SynodError } from "@synod/interface";
 import { BYTES_MAX_DEFAULT, checkLimit, checkSize, malformed } from "./errors.js";
 import { packView, unpack } from "./packr.js";
 import { checkPlain, DEPTH_MAX } from "./plain.js";
@@ -45,7 +45,7 @@ export function msgpackCodec<T>(options: MsgpackCodecOptions<T> = {}): Codec<T> 
         return validate(value);
       } catch (error) {
         if (error instanceof SynodError && DECODE_CODES.has(error.code)) throw error;
-        throw malformed(`refused by validate: ${error instanceof Error ? error.message : String(error)}`, error);
+        throw malformed(`refused by validate: ${error instanceof Error ? error.message : asText(error)}`, error);
       }
     },
   };

@@ -226,6 +226,7 @@ describe("options", () => {
     validate(value) {
       if (typeof value === "number" && value > 0) return value;
       if (value === "large") throw new SynodError("TooLarge", "large");
+      if (value === "textless") throw Object.create(null);
       if (value === "busy") throw new SynodError("Busy", "busy");
       throw new RangeError("not positive");
     },
@@ -236,6 +237,7 @@ describe("options", () => {
     const refused = code("Malformed");
     expect(() => positive.decode(pack(-1))).toThrow(refused);
     expect(() => positive.decode(pack(-1))).toThrow(expect.objectContaining({ cause: expect.any(RangeError) }));
+    expect(() => positive.decode(pack("textless"))).toThrow(refused);
     expect(() => positive.decode(pack("busy"))).toThrow(refused);
     expect(() => positive.decode(pack("large"))).toThrow(code("TooLarge"));
   });

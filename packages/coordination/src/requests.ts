@@ -1,4 +1,4 @@
-import { SynodError } from "@synod/interface";
+import { asText, SynodError } from "@synod/interface";
 import { checkInteger, invalid, shown } from "./checks.js";
 import { type CallOptions, type Closing, type Core, Linked } from "./core.js";
 import type { KeptLease, LeaseKeeper } from "./lease-keeper.js";
@@ -193,7 +193,7 @@ const WHY: Record<Failure, (cause: string, ttlMs: number) => string> = {
 };
 
 function notAcquired(resource: string, ttlMs: number, reason: Failure, cause: unknown): SynodError {
-  const text = WHY[reason](cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause), ttlMs);
+  const text = WHY[reason](cause instanceof Error ? cause.message.replace(/\.$/, "") : asText(cause), ttlMs);
   return new SynodError("LockNotAcquired", `${resource} was not acquired: ${text}.`, {
     cause,
     details: { resource, reason },

@@ -1,4 +1,4 @@
-import { type Codec, SynodError } from "@synod/interface";
+import { asText, type Codec, SynodError } from "@synod/interface";
 import { checkText, invalid, isBytes, kindOf } from "./checks.js";
 import { utf8 } from "./wire.js";
 
@@ -52,6 +52,6 @@ function jsonOf(value: unknown): string | undefined {
     return JSON.stringify(value);
   } catch (cause) {
     // A circle, a BigInt.
-    throw new SynodError("InvalidArgument", `The value has no JSON text: ${String(cause)}`, { cause });
+    throw new SynodError("InvalidArgument", `The value has no JSON text: ${asText(cause)}`, { cause });
   }
 }

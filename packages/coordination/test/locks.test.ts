@@ -310,10 +310,10 @@ test("whoever lost its lock hears of it at once, although the cluster is out of 
   expect(ended).toBeLessThan(1000);
 });
 
-test("a signal that has aborted before is the cause", async () => {
+test.each([["no"], [Object.create(null)]])("a signal that has aborted before is the cause, %#", async (reason) => {
   const { client } = new World().process();
-  const error = (await caught(client.locks.acquire("x", { signal: AbortSignal.abort("no") }))) as SynodError;
-  expect([error.code, error.details["reason"], error.cause]).toEqual(["LockNotAcquired", "aborted", "no"]);
+  const error = (await caught(client.locks.acquire("x", { signal: AbortSignal.abort(reason) }))) as SynodError;
+  expect([error.code, error.details["reason"], error.cause]).toEqual(["LockNotAcquired", "aborted", reason]);
 });
 
 test("any number of waits and watches share one listener on the signal of their caller, and leave none behind", async () => {

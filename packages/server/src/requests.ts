@@ -1,4 +1,4 @@
-import { type Caller, type Codec, type GiveUp, NumberMap, type Service, SynodError } from "@synod/interface";
+import { asText, type Caller, type Codec, type GiveUp, NumberMap, type Service, SynodError } from "@synod/interface";
 import {
   type AdminCall,
   decodeAdminCall,
@@ -203,7 +203,7 @@ export class Requests<Query, Answer> {
     this.#options.onBug(error);
     // What asks has no effect; of what does, nobody knows how far it came.
     const code = kind === "read" || kind === "watch" ? "InvalidArgument" : "OutcomeUnknown";
-    return failureOf(id, new SynodError(code, `the request failed: ${textOf(error)}`));
+    return failureOf(id, new SynodError(code, `the request failed: ${asText(error)}`));
   }
 
   #work(question: Question, open: Open): GiveUp {
@@ -294,15 +294,6 @@ export class Requests<Query, Answer> {
       case "readSnapshot":
         return this.#snapshots.read(call, signal);
     }
-  }
-}
-
-/** Not everything that can be thrown has a text, and what throws here would end the node, in whose turn it was asked. */
-function textOf(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return "what was thrown has no text";
   }
 }
 
