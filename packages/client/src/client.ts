@@ -221,8 +221,9 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
   async #close(): Promise<void> {
     this.#closed = true;
     const closed = new SynodError("Closed", "the client was closed");
-    // First, so that the place of a call that ends is not given to one that waits.
+    // First, so that the place of a call that ends is not given to one that waits, for a ticket or for room at a server.
     const session = this.#sessions.close();
+    this.#pool.dropWaiting();
     this.#shared.calls.giveUpAll("the client was closed", closed);
     if (session !== null && this.#pool.readyCount > 0) await this.#giveBack(session);
     this.#pool.close(closed);

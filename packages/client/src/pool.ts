@@ -86,8 +86,13 @@ export class Pool {
     for (const link of this.links) link.dial();
   }
 
-  close(error: SynodError): void {
+  /** What waits by now is not sent any more, whoever makes room. */
+  dropWaiting(): void {
     for (const lane of Object.values(this.#waiting)) lane.clear();
+  }
+
+  close(error: SynodError): void {
+    this.dropWaiting();
     for (const link of this.links) link.close(error);
   }
 
