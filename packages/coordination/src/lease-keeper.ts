@@ -20,6 +20,8 @@ export class KeptLease {
   /** Next time to renew it. */
   dueMs: number;
   #ended = false;
+  /** That it is over is being told; settles when that is known. */
+  ending: Promise<void> = Promise.resolve();
   /** Copies of requests under it may still be on their way. */
   unknown = false;
 
@@ -94,15 +96,16 @@ export class LeaseKeeper {
     return kept;
   }
 
-  /** Gives a lease back. Settles when that is done, or it has expired by itself; at once if it was lost. Never rejects. */
+  /** Gives a lease back. Each call settles when that is done, or it has expired by itself; at once if it was lost. Never rejects. */
   async end(kept: KeptLease): Promise<void> {
-    if (kept.ended) return;
-    this.#forget(kept);
-    kept.end();
-    const ending = this.endById(kept.id, kept.ttlMs, kept.unknown);
-    this.#core.later(ending);
+    if (!kept.ended) {
+      this.#forget(kept);
+      kept.end();
+      kept.ending = this.endById(kept.id, kept.ttlMs, kept.unknown);
+      this.#core.later(kept.ending);
+    }
     // Whoever lost it must not wait for a cluster that may be out of reach.
-    if (!kept.signal.aborted) await ending;
+    if (!kept.signal.aborted) await kept.ending;
   }
 
   async endById(id: string, ttlMs: number, remember: boolean): Promise<void> {

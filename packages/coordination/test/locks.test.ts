@@ -25,6 +25,19 @@ test("a lock is free, then held, then free again; tokens grow", async () => {
   expect((await a.status()).leases).toBe(0);
 });
 
+test("every call of release waits until others can have it", async () => {
+  const world = new World();
+  const { client } = world.process();
+  const lock = await client.locks.acquire("x");
+  let isFree = false;
+  const first = lock.release().then(() => {
+    isFree = true;
+  });
+  await lock.release();
+  expect(isFree).toBe(true);
+  await first;
+});
+
 test("the queue is first come, first served", async () => {
   const world = new World();
   const { client: a } = world.process();
