@@ -80,6 +80,12 @@ function readable<T>(read: () => T): T {
   }
 }
 
+/** All of them: a file of authorities has several while one takes the place of another. @throws for a file without any */
+export function certificatesIn(pem: string): X509Certificate[] {
+  const parts = pem.match(/-----BEGIN ([A-Z0-9 ]*CERTIFICATE)-----[^-]*-----END \1-----/g) ?? [pem];
+  return parts.map((part) => new X509Certificate(part));
+}
+
 /** The names in a certificate, for people. */
 export const namesText = ({ subjectAltName }: X509Certificate): string =>
   certificateNames(subjectAltName).names.join(", ") || "nobody by name";

@@ -599,6 +599,10 @@ describe("doctor", () => {
     expect(await check("a", "a")).toMatch(/^ok /);
     expect(await check("b", "a")).toMatch(/^fail .*not signed by/);
     expect(await check("a", "b")).toMatch(/^fail .*not the key of/);
+    // As while one authority takes the place of another.
+    const [a, b] = ["a", "b"].map((name) => readFileSync(join(at(name), "ca.pem"), "utf8"));
+    writeFileSync(join(at("b"), "ca.pem"), `${b}${a}`);
+    expect(await check("b", "a")).toMatch(/^ok /);
   });
 
   it.each(["ca", "key"])("sees that there is no certificate beside --tls-%s", async (file) => {

@@ -11,7 +11,7 @@ import { Given } from "../given.js";
 import { makeOutput, table } from "../output.js";
 import { withSettings } from "../settings.js";
 import { holderOf, isFormatted, readStore } from "../store.js";
-import { foreignNames, namesText } from "../tls.js";
+import { certificatesIn, foreignNames, namesText } from "../tls.js";
 import { splitAddress } from "../values.js";
 
 /** What a check found. */
@@ -283,8 +283,8 @@ async function certificate(paths: CertificateFiles, owner: Partial<Owner>): Prom
       );
     }
     if (paths.ca === undefined) return fail(check, found, "give --tls-ca");
-    const ca = new X509Certificate(await readFile(paths.ca));
-    if (!made.verify(ca.publicKey))
+    const authorities = certificatesIn(await readFile(paths.ca, "utf8"));
+    if (!authorities.some(({ publicKey }) => made.verify(publicKey)))
       return fail(check, `${paths.cert} is not signed by ${paths.ca}`, "give the authority that signed it");
     const { clusterId, nodeId } = owner;
     const foreign = clusterId === undefined || nodeId === undefined ? null : foreignNames(made, clusterId, nodeId);
