@@ -43,20 +43,20 @@ export class Pool {
 
   constructor(context: Context, addresses: readonly Address[], events: PoolEvents) {
     this.#events = events;
-    this.links = addresses.map(
-      (address) =>
-        new Link({
-          context,
-          address,
-          onReady: (link) => {
-            events.ready(link);
-            this.#pump();
-          },
-          onRoom: () => this.#pump(),
-          onLeader: (hint) => this.#learn(hint),
-          onDown: (link, error, wasReady) => events.down(link, error, wasReady),
-        }),
-    );
+    this.links = addresses.map((address) => {
+      const link: Link = new Link({
+        context,
+        address,
+        onReady: () => {
+          events.ready(link);
+          this.#pump();
+        },
+        onRoom: () => this.#pump(),
+        onLeader: (hint) => this.#learn(hint, link.connection?.welcome?.nodeId ?? null),
+        onDown: (_, error, wasReady) => events.down(link, error, wasReady),
+      });
+      return link;
+    });
   }
 
   get leader(): NodeId | null {
@@ -116,9 +116,11 @@ export class Pool {
     return kind === "watch" ? this.#waiting.watches : this.#waiting.requests;
   }
 
-  #learn(hint: LeaderHint): void {
+  #learn(hint: LeaderHint, from: NodeId | null): void {
+    // Whoever gave the leadership up follows no ballot any more, and has no round to tell of.
+    const isOver = hint.leader === null && from !== null && from === this.#hint.leader;
     // A server that is cut off goes on believing in a leader of old.
-    if (hint.round < this.#hint.round) return;
+    if (hint.round < this.#hint.round && !isOver) return;
     const changed = hint.leader !== this.#hint.leader;
     // One that stands for election in vain has a high round, which must not hide the leader that the others follow.
     this.#hint = hint.leader === null ? { leader: null, round: this.#hint.round } : hint;

@@ -1,12 +1,13 @@
 // Clients are told who leads, whenever that was decided.
 import { afterEach, expect, test } from "vitest";
 import type { ServedNode, Server } from "../src/index.js";
-import { type Answer, type Query, World } from "./support.js";
+import { type Answer, type Query, until, World } from "./support.js";
 
 let world: World;
-let server: Server;
+let server: Server | null = null;
 afterEach(async () => {
-  await server.close({ drainTimeoutMs: 0 });
+  await server?.close({ drainTimeoutMs: 0 });
+  server = null;
   await world.close();
 });
 
@@ -31,4 +32,21 @@ test("also where it was decided after the server was made and before it listened
   server = await serving;
   const client = await world.connect({ servers: [server.address] });
   expect(client.status().leader).toBe(node.id);
+});
+
+test("also that a leader leads no more, where nobody follows it", async () => {
+  world = await World.of(3);
+  const { node, server: its } = await world.leader();
+  const client = await world.connect({ servers: [its.address] });
+  const told: unknown[] = [];
+  const telling = (async (): Promise<void> => {
+    for await (const event of client.events()) if (event.kind === "leader") told.push(event.leader);
+  })();
+  expect(client.status().leader).toBe(node.id);
+  for (const { node: other } of world.members) if (other !== node) world.network.cut(node.id, other.id);
+  await until(() => node.status().leader === null);
+  await until(() => client.status().leader === null);
+  await client.close();
+  await telling;
+  expect(told).toEqual([null]);
 });
