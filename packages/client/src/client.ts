@@ -264,6 +264,11 @@ export class RemoteClient<Command, Query, Result, Answer> implements Client<Comm
     this.#checkOpen();
     const { callsMax, callBytesMax } = this.#context.limits;
     const cost = bytes + callCostBytes;
+    if (cost > callBytesMax) {
+      const limit = Math.max(0, callBytesMax - callCostBytes);
+      const text = `the call has ${bytes} bytes; this client has room for ${limit} (limits.callBytesMax)`;
+      throw new SynodError("TooLarge", text, { details: { limit } });
+    }
     if (this.#calls >= callsMax || this.#callBytes + cost > callBytesMax) throw this.#busy("calls are under way");
     this.#calls++;
     this.#callBytes += cost;

@@ -311,6 +311,16 @@ describe("the client", () => {
     }
   });
 
+  test("says of a call that it never has room for that it is too large: busy would be tried again for ever", async () => {
+    world = await World.of(1);
+    const client = await world.connect({ limits: { callBytesMax: 2_048 } });
+    const large = { op: "add", key: "k".repeat(2_000), by: 1 } as const;
+    const refused = { code: "TooLarge", details: { limit: 1_024 }, message: expect.stringContaining("callBytesMax") };
+    await expect(client.propose(large)).rejects.toMatchObject(refused);
+    await expect(client.read({ op: "get", key: large.key })).rejects.toMatchObject(refused);
+    expect(await client.propose(add)).toBe(1);
+  });
+
   test("leaves no listener, timer or socket behind after 1,000 calls", async () => {
     world = await World.of(1);
     const timers = new Set<object>();
